@@ -1,0 +1,1 @@
+"""The questions: classification, theorems, holes, configurations and witnesses."""

@@ -1,0 +1,213 @@
+"""Copies of one transition by substitution: the virtual and the real machine, or two runs to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pgcheck.isa.ir import HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine import Machine
+from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms import (
+    FALSE, Term, apply, array, conjunction, constant, disjunction, eq, extract, ite, land, lnot, lor, mk, rewrite,
+    select, substitute, variable,
+)  # fmt: skip
+from pgcheck.isa.types import Bitfield
+from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
+
+MISS = "xl.miss"
+HOSTMAP = "hostmap"
+NEXT = "next"
+EXECUTE = "execute"
+Leaves = Mapping[str, Term]
+Answer = Callable[[Term, tuple[Term, ...]], Term | None]
+Response = Callable[[str, tuple[Term, ...], int], Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A way a step ends that the guest goes on from: completion, or another instruction to execute (`payload`)."""
+
+    name: str
+    guard: Term
+    post: Leaves
+    payload: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One instance of a transition over the leaves `pre`."""
+
+    machine: Machine
+    pre: Leaves
+    completes: Term
+    post: Leaves
+    exits: tuple[Exit, ...]
+
+    def ends(self, *kinds: str) -> Term:
+        """The condition on which the step ends in an exit of one of `kinds`."""
+        return disjunction(
+            land(e.guard, guard)
+            for e in self.exits
+            for kind, guard in exit_kinds(self.machine, e.function, e.args).items()
+            if kind in kinds
+        )
+
+    @property
+    def unmodelled(self) -> Term:
+        return self.ends(UNMODELLED)
+
+    @property
+    def unpredictable(self) -> Term:
+        return self.ends(UNPREDICTABLE)
+
+    @property
+    def halts(self) -> Term:
+        return self.ends(HALT)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Completion first, then one outcome per terminator of kind execute."""
+        result = [Outcome(NEXT, self.completes, self.post)]
+        rules = self.machine.exits
+        for function in sorted({e.function for e in self.exits if e.function in rules and rules[e.function].kind == EXECUTE}):
+            first, *rest = [e for e in self.exits if e.function == function]
+            guard, post, payload = first.guard, dict(first.state), first.args
+            for e in rest:
+                post = {k: ite(e.guard, v, post[k]) for k, v in e.state.items()}
+                payload = tuple(ite(e.guard, new, old) for new, old in zip(e.args, payload, strict=True))
+                guard = lor(guard, e.guard)
+            result.append(Outcome(function, guard, post, payload))
+        return tuple(result)
+
+    @property
+    def goes_on(self) -> Term:
+        """The step completes, or goes on with another instruction: it does not trap."""
+        return disjunction(o.guard for o in self.outcomes)
+
+
+def fresh(machine: Machine, tag: str) -> dict[str, Term]:
+    """Free leaves named `TAG.LEAF`."""
+    return {name: leaf.named(f"{tag}.{name}") for name, leaf in machine.leaves.items()}
+
+
+def instantiate(
+    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: str, private: frozenset[str]
+) -> Copy:
+    """The transition over the leaves `pre`.
+
+    `answer(application, new arguments)` replaces oracle applications (None: as they are); the fresh variables in `private`
+    are this copy's own, named after `tag`.
+    """
+
+    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+        if term.op == "uf":
+            return answer(term, args)
+        if term.op not in ("var", "array"):
+            return None
+        name = term.name
+        if name.startswith("s."):
+            return pre[name[2:]]
+        if name not in private:
+            return None
+        return array(*term.shape, f"{tag}.{name}") if term.shape is not None else variable(term.width, f"{tag}.{name}")
+
+    it = iter(rewrite(transition.roots, replace))
+    completes = next(it)
+    post = {name: next(it) for name in transition.post}
+    exits = []
+    for e in transition.exits:
+        guard = next(it)
+        args = tuple(next(it) for _ in e.args)
+        exits.append(Exit(guard, e.function, args, e.note, {name: next(it) for name in e.state}))
+    return Copy(machine, pre, completes, post, tuple(exits))
+
+
+def over(terms: tuple[Term, ...], pre: Leaves, machine: Machine) -> Term:
+    """The conjunction of predicates over `s.*` on the leaves `pre`."""
+    mapping = {leaf.term: pre[name] for name, leaf in machine.leaves.items()}
+    return conjunction(substitute(terms, mapping))
+
+
+def differ(leaf: Leaf, a: Term, b: Term) -> Term:
+    """The two values of a leaf differ; arrays at the named index `k.LEAF`, so that models stay finite."""
+    if a is b:
+        return FALSE
+    if leaf.size:
+        index = variable(leaf.index_width, "k." + leaf.name)
+        return lnot(eq(select(a, index), select(b, index)))
+    return lnot(eq(a, b))
+
+
+def payloads_differ(a: tuple[Term, ...], b: tuple[Term, ...]) -> Term:
+    """Some argument differs."""
+    return disjunction(lnot(eq(x, y)) for x, y in zip(a, b, strict=True))
+
+
+def as_it_is(term: Term, args: tuple[Term, ...]) -> Term | None:
+    """The oracle of the machine itself."""
+    return None
+
+
+def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answer:
+    """The real machine's cuts under contract C1 (docs: definitions of the relation).
+
+    Its translation gives what the guest's gives in the current virtual mode, or faults besides (`xl.miss`, a miss in the shadow); a probe gives
+    the host's address; `respond(table, arguments, width)` is what the monitor put into a table.
+    """
+    position = machine.translation.mode if machine.translation is not None else 0
+
+    def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
+        name = term.name
+        if name in (FAULT, ADDRESS) or name.startswith("probe."):
+            rest = (*args[:position], *args[position + 1 :])
+            same = apply(term.width, name, *args[:position], virtual_mode, *args[position + 1 :])
+            if name == FAULT:
+                return lor(same, apply(0, MISS, *rest))
+            return same if name == ADDRESS else apply(term.width, HOSTMAP, same)
+        if name.startswith("table."):
+            return respond(name[6:], args, term.width)
+        return None
+
+    return answer
+
+
+def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) -> Answer:
+    """The cuts of the second of two runs: the first's translation; own tables and probes if their role is the one compared."""
+    position = machine.translation.mode if machine.translation is not None else 0
+    leaves = {leaf.term: pre[name] for name, leaf in machine.leaves.items()}
+    leaves[machine.leaves[machine.modes.leaf].term] = first_mode
+
+    def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
+        name = term.name
+        if name in (FAULT, ADDRESS):
+            mode = substitute([term.args[position]], leaves)[0]
+            return apply(term.width, name, *args[:position], mode, *args[position + 1 :])
+        if name.startswith("probe.") and role == "relocation":
+            return apply(term.width, "b." + name, *args)
+        if name.startswith("table.") and machine.tables[name[6:]].role == role:
+            return apply(term.width, "b." + name, *args)
+        return None
+
+    return answer
+
+
+def with_fields(machine: Machine, table: str, entry: Term, fields: Mapping[str, int]) -> Term:
+    """A table's entry with some fields replaced by constants."""
+    type_ = machine.tables[table].type
+    assert isinstance(type_, Bitfield)
+    for name, value in fields.items():
+        high, low = type_.ranges[name]
+        keep = constant(entry.width, ~(((1 << (high - low + 1)) - 1) << low))
+        entry = mk("or", entry.width, mk("and", entry.width, entry, keep), constant(entry.width, value << low))
+    return entry
+
+
+def has_fields(type_: Bitfield, entry: Term, fields: Mapping[str, int]) -> Term:
+    """An entry's fields have these values."""
+    return conjunction(
+        eq(extract(entry, *type_.ranges[name]), constant(type_.ranges[name][0] - type_.ranges[name][1] + 1, value))
+        for name, value in fields.items()
+    )
+
+

@@ -1,0 +1,151 @@
+"""Terms as SMT-LIB 2 text, the one form in which an obligation reaches any solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pgcheck.isa.terms import ARRAY, OPERATORS, Term, apply, digest, rewrite, walk
+
+SYMBOLS: Final = frozenset({"var", "array", "uf"})
+ABSTRACTED: Final = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
+_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:_<>[](){}!?@#$&*+-=/^' ")
+_RESERVED: Final = frozenset(
+    ("let", "true", "false", "exists", "forall", "match", "par", "as", "_", "!", "Bool", "Array", "BitVec")
+    + ("=>", "and", "or", "xor", "not", "distinct", "=", "ite", "select", "store", "const", "concat")
+) | {row.smtlib for row in OPERATORS.values()}
+_INLINE: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A complete SMT-LIB script that ends in `(check-sat)`.
+
+    `symbols` gives the kind (`var`, `array` or `uf`) and the name of what each declared symbol (without its bars) stands for.
+    """
+
+    text: str
+    symbols: Mapping[str, tuple[str, str]]
+    _names: Mapping[Term, str]
+
+    def name(self, term: Term) -> str:
+        """The text that denotes `term` inside the script; KeyError unless it is a leaf, shared or was asked for."""
+        return self._names[term]
+
+
+def script(assertions: Sequence[Term], named: Sequence[Term] = ()) -> Script:
+    """The script that asserts `assertions` in order and defines every shared node, and every node of `named`, once.
+
+    The text is linear in the number of distinct nodes. ValueError if a name stands for two sorts or a sort has no bits.
+    """
+    roots = [*assertions, *named]
+    nodes = list(walk(roots))
+    uses = dict.fromkeys(nodes, 0)
+    for term in (*roots, *(a for t in nodes for a in t.args)):
+        uses[term] += 1
+    asked = frozenset(named)
+    declarations, symbols = _declare(nodes)
+    names: dict[Term, str] = {}
+    texts: dict[Term, str] = {}
+    definitions: list[str] = []
+    for term in nodes:
+        text = _write(term, [texts[a] for a in term.args])
+        if term.op in ("var", "array") or (term.op == "uf" and not term.args):
+            names[term] = text
+        elif term.args and (uses[term] > 1 or len(text) > _INLINE or term in asked):
+            names[term] = f"~{len(definitions)}"
+            definitions.append(f"(define-fun {names[term]} () {_sort(term)} {text})")
+            text = names[term]
+        elif term in asked:
+            names[term] = text
+        texts[term] = text
+    kinds = {kind for kind, _ in symbols.values()} | {t.op for t in nodes if t.op == "karray"}
+    logic = f"QF_{'A' if kinds & {'array', 'karray'} else ''}{'UF' if 'uf' in kinds else ''}BV"
+    asserted = [f"(assert {texts[term]})" for term in assertions]
+    lines = [f"(set-logic {logic})", *declarations, *definitions, *asserted, "(check-sat)"]
+    return Script("\n".join(lines) + "\n", symbols, names)
+
+
+def abstract(assertions: Sequence[Term]) -> list[Term]:
+    """`assertions` with products, quotients and remainders of two unknowns as uninterpreted functions.
+
+    There is one function for each operator and width; a product's arguments are sorted, so that it commutes.
+    Every model of `assertions` is one of the result, so only its unsatisfiability carries over.
+    """
+    taken = {t.name for t in walk(assertions) if t.op in SYMBOLS}
+
+    def fresh(op: str, width: int) -> str:
+        name = f"{op}:{width}"
+        while name in taken:
+            name += "'"
+        return name
+
+    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+        if term.op not in ABSTRACTED or any(a.is_constant for a in args):
+            return None
+        if term.op == "mul":
+            args = tuple(sorted(args, key=lambda a: digest([a])))
+        return apply(term.width, fresh(term.op, term.width), *args)
+
+    return rewrite(assertions, replace)
+
+
+def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, str]]]:
+    """The declarations sorted by name, and what each symbol stands for."""
+    found: dict[str, tuple[str, str]] = {}
+    sorts: dict[str, str] = {}
+    for term in nodes:
+        if term.op not in SYMBOLS:
+            continue
+        symbol = _symbol(term.name)
+        sort = f"({' '.join(map(_sort, term.args))}) {_sort(term)}"
+        if sorts.setdefault(symbol, sort) != sort or found.setdefault(symbol, (term.op, term.name))[0] != term.op:
+            raise ValueError(f"the name {term.name!r} stands for two sorts: {sorts[symbol]} and {sort}")
+    return [f"(declare-fun |{s}| {sorts[s]})" for s in sorted(sorts)], found
+
+
+def _symbol(name: str) -> str:
+    """`name` with percent escapes for what a quoted symbol cannot hold, `%`, `~` and the start of a reserved word."""
+    plain = _PLAIN if name not in _RESERVED else frozenset(name[1:]) - {name[0]}
+    return "".join(c if c in plain else "".join(f"%{b:02x}" for b in c.encode()) for c in name)
+
+
+def _sort(term: Term) -> str:
+    if term.width == ARRAY:
+        assert term.shape is not None
+        return f"(Array {' '.join(map(_bits, term.shape))})"
+    return _bits(term.width) if term.width else "Bool"
+
+
+def _bits(width: int) -> str:
+    if width < 1:
+        raise ValueError("a bit vector of no bits has no sort in SMT-LIB")
+    return f"(_ BitVec {width})"
+
+
+def _write(term: Term, args: list[str]) -> str:
+    match term.op:
+        case "const":
+            return _value(term.width, term.value) if term.width else ("true" if term.value else "false")
+        case "karray":
+            assert term.shape is not None
+            return f"((as const {_sort(term)}) {_value(term.shape[1], term.value)})"
+        case "var" | "array" | "uf":
+            head = f"|{_symbol(term.name)}|"
+        case "select" | "store":
+            head = term.op
+        case "ite":
+            head = "ite"
+        case "extract":
+            assert isinstance(term.data, tuple)
+            head = OPERATORS["extract"].smtlib.format(*term.data)
+        case "zext" | "sext":
+            head = OPERATORS[term.op].smtlib.format(term.width - term.args[0].width)
+        case op:
+            head = OPERATORS[op].smtlib
+    return f"({head} {' '.join(args)})" if args else head
+
+
+def _value(width: int, value: int) -> str:
+    return f"#x{value:0{width // 4}x}" if width % 4 == 0 else f"#b{value:0{width}b}"

@@ -1,0 +1,235 @@
+"""The child process that holds the solvers: length-prefixed JSON requests on its input, replies on its output.
+
+It knows no term: a request carries SMT-LIB text, a reply a status and plain numbers. It ends with its input or its parent.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
+
+HEADER: Final = struct.Struct(">I")
+OUT_OF_MEMORY: Final = 101
+Reply = dict[str, Any]
+
+
+def frame(message: object) -> bytes:
+    """A message as it goes through a pipe."""
+    body = json.dumps(message, separators=(",", ":")).encode()
+    return HEADER.pack(len(body)) + body
+
+
+def check(request: Reply) -> Reply:
+    """z3 on `text`, each engine in a context of its own; with the model if there is one.
+
+    The plain engine, fastest on small obligations, has a tenth of `rlimit`; the tactics for the logic have the rest.
+    """
+    z3 = _package("z3")
+
+    total, spent = request["rlimit"], 0
+    reply: Reply = {}
+    for engine, share in ((z3.SimpleSolver, total // 10), (z3.Solver, total - total // 10)):
+        solver = _z3_solver(engine, z3.Context(), share)
+        solver.from_string(request["text"])
+        result = solver.check()
+        spent += _spent(solver)
+        reply = {"status": str(result), "reason": "", "rlimit": spent}
+        if result == z3.sat:
+            return {**reply, "model": _interpretation(z3, solver.model())}
+        if result == z3.unsat:
+            return reply
+        reply["reason"] = _why(solver.reason_unknown(), total)
+    return reply
+
+
+def minimise(request: Reply) -> Reply:
+    """Adopt wishes greedily, each under `wish_rlimit`.
+
+    `text` asserts `count` assertions and then the formulas of the wishes; `wishes` lists the position of each preferred
+    formula with those of its bits, `holds` says which formulas the caller's own model satisfies. The reply has no model if
+    that model stays the best known.
+    """
+    z3 = _package("z3")
+
+    context = z3.Context()
+    formulas = list(z3.parse_smt2_string(request["text"], ctx=context))
+    count, holds = request["count"], request["holds"]
+    if len(formulas) != count + len(holds):
+        return {"status": "error", "reason": "z3 read another number of assertions than was written"}
+    solver = _z3_solver(z3.SimpleSolver, context, request["rlimit"])
+    solver.add(*formulas[:count])
+    model = None
+
+    def adopt(wish: int) -> bool:
+        nonlocal model
+        formula = formulas[count + wish]
+        if holds[wish] if model is None else z3.is_true(model.eval(formula, model_completion=True)):
+            solver.add(formula)
+            return True
+        if model is None:
+            if solver.check() != z3.sat:
+                return False
+            model = solver.model()
+            solver.set("rlimit", request["wish_rlimit"])
+            return adopt(wish)
+        solver.push()
+        solver.add(formula)
+        if solver.check() == z3.sat:
+            model = solver.model()
+            return True
+        solver.pop()
+        return False
+
+    for prefer, bits in request["wishes"]:
+        if not adopt(prefer):
+            for bit in bits:
+                adopt(bit)
+    reply: Reply = {"status": "sat", "reason": "", "rlimit": _spent(solver)}
+    return reply if model is None else {**reply, "model": _interpretation(z3, model)}
+
+
+def ask_bitwuzla(request: Reply) -> Reply:
+    """bitwuzla on `text` for at most `seconds` and `memory` MiB."""
+    bitwuzla = _package("bitwuzla")
+
+    options = bitwuzla.Options()
+    options.set(bitwuzla.Option.SEED, 1)
+    options.set(bitwuzla.Option.TIME_LIMIT_PER, int(request["seconds"] * 1000))
+    options.set(bitwuzla.Option.MEMORY_LIMIT, request["memory"])
+    parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
+    parser.parse(request["text"], True, False)
+    status = {bitwuzla.Result.SAT: "sat", bitwuzla.Result.UNSAT: "unsat"}.get(parser.bitwuzla().check_sat(), "unknown")
+    return {"status": status, "reason": ""}
+
+
+def ask_cvc5(request: Reply) -> Reply:
+    """cvc5 on `text` for at most `seconds`."""
+    cvc5 = _package("cvc5")
+
+    terms = cvc5.TermManager()
+    solver, symbols = cvc5.Solver(terms), cvc5.SymbolManager(terms)
+    for option, value in (("seed", 1), ("arrays-exp", "true"), ("tlimit-per", int(request["seconds"] * 1000))):
+        solver.setOption(option, str(value))
+    parser = cvc5.InputParser(solver, symbols)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, request["text"], "obligation")
+    answer = ""
+    while not (command := parser.nextCommand()).isNull():
+        answer = command.invoke(solver, symbols).strip()
+    return {"status": answer if answer in ("sat", "unsat") else "unknown", "reason": ""}
+
+
+REQUESTS: Final[dict[str, Callable[[Reply], Reply]]] = {
+    "check": check, "minimise": minimise, "bitwuzla": ask_bitwuzla, "cvc5": ask_cvc5,
+}  # fmt: skip
+
+
+def _package(name: str) -> Any:
+    """A solver's package, imported when first needed; none of them has types."""
+    return importlib.import_module(name)
+
+
+def _z3_solver(engine: Any, context: Any, rlimit: int) -> Any:
+    solver = engine(ctx=context)
+    solver.set(rlimit=rlimit, random_seed=0)
+    return solver
+
+
+def _spent(solver: Any) -> int:
+    return int(solver.statistics().get_key_value("rlimit count"))
+
+
+def _why(reason: str, rlimit: int) -> str:
+    return f"resource limit {rlimit} reached" if reason in ("canceled", "max. resource limit exceeded") else reason
+
+
+def _interpretation(z3: Any, model: Any) -> Reply:
+    """The values of all symbols, (default, table) for arrays and functions; ValueError for one that is no finite table."""
+    variables, arrays, functions = {}, {}, {}
+
+    def number(value: Any) -> int:
+        for known in (value, model.eval(value, model_completion=True)):
+            if z3.is_bv_value(known):
+                return int(known.as_long())
+            if z3.is_true(known) or z3.is_false(known):
+                return int(z3.is_true(known))
+        raise ValueError(f"the model gives {str(value)[:80]} where a number was expected")
+
+    def table(function: Any) -> tuple[int, list[tuple[list[int], int]]]:
+        entries = [function.entry(i) for i in range(function.num_entries())]
+        rows = [([number(e.arg_value(k)) for k in range(e.num_args())], number(e.value())) for e in entries]
+        return number(function.else_value()), rows
+
+    def contents(value: Any) -> tuple[int, list[tuple[int, int]]]:
+        stored: dict[int, int] = {}
+        while z3.is_store(value):
+            value, index, element = value.children()
+            stored.setdefault(number(index), number(element))
+        if z3.is_K(value):
+            return number(value.arg(0)), list(stored.items())
+        if z3.is_as_array(value):
+            default, rows = table(model[z3.get_as_array_func(value)])
+            return default, list({**{index: v for (index,), v in rows}, **stored}.items())
+        raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
+
+    for symbol in model.decls():
+        value = model[symbol]
+        if symbol.arity():
+            functions[symbol.name()] = table(value)
+        elif z3.is_array(value):
+            arrays[symbol.name()] = contents(value)
+        else:
+            variables[symbol.name()] = number(value)
+    return {"variables": variables, "arrays": arrays, "functions": functions}
+
+
+def answer(request: Reply) -> Reply:
+    """The reply to one request; a solver's exception is an `error` with its text, but no memory ends the process."""
+    try:
+        return REQUESTS[request["do"]](request)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except Exception as error:  # whatever a solver raises is its answer, and never an answer to the obligation
+        if any(word in str(error).lower() for word in ("memory", "bad_alloc")):
+            os._exit(OUT_OF_MEMORY)
+        return {"status": "error", "reason": f"{type(error).__name__}: {error}"[:500]}
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer requests until `source` ends."""
+    while len(header := source.read(HEADER.size)) == HEADER.size:
+        request = json.loads(source.read(HEADER.unpack(header)[0]))
+        sink.write(frame({"id": request["id"], **answer(request)}))
+        sink.flush()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, even in the middle of a long search."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def main(parent: int, memory: int) -> None:
+    """Serve on the standard streams in `memory` MiB of address space; whatever a solver prints goes to standard error."""
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    z3 = _package("z3")
+
+    _alive = (
+        z3.Context()
+    )  # while one context lives, z3 keeps its tables, and the next context starts in less than a millisecond
+    resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    serve(sys.stdin.buffer, sink)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""The language of specifications: load, parse, type-check, encode and decode."""

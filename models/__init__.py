@@ -1,0 +1,1 @@
+"""What a specification means: one intermediate form, bound to integers and to terms."""

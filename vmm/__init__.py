@@ -1,0 +1,1 @@
+"""The virtual machine monitor: what it intercepts and fixes."""
