@@ -36,7 +36,7 @@ def default_folder() -> Path:
 class Cache:
     """A table from keys to texts in `folder/results.sqlite`, at most about `size` bytes, oldest entries dropped first.
 
-    No method raises because of the file: after the first failure `warning` says what is wrong, and nothing is found or stored.
+    No method raises because of the file: after the first failure `warning` says why, and nothing is found or stored.
     """
 
     def __init__(self, folder: Path | None = None, *, size: int = 256 << 20) -> None:

@@ -15,7 +15,7 @@ from pgcheck.checker.subject import Setting, Subject
 from pgcheck.checker.taint import Footprint
 from pgcheck.isa.ir import UNPREDICTABLE
 from pgcheck.isa.state import Leaf
-from pgcheck.isa.terms import FALSE, Term, conjunction, constant, constant_array, disjunction, land, lnot
+from pgcheck.isa.terms import FALSE, Term, conjunction, constant, constant_array, disjunction, land, lnot, lor
 
 TIMING = "timing"
 MODE = "mode"
@@ -110,8 +110,8 @@ def classify(
     for start, values in (("S", supervisor), ("U", user)):
         states = _Runs(setting, subject, {} if start == "S" else runs.fixed)
         completes[start] = any(
-            evidence.possible([assume, copy.goes_on], f"{label}:completes@{start}")
-            for copy, assume in (states.run("a", m) for m in values)
+            evidence.possible([*_known(states, m), _gets_by(states.run("a", m)[0], start)], f"{label}:completes@{start}")
+            for m in values
         )
     found: dict[Sensitivity, None] = {}
     for start, values in (("S", supervisor), ("U", user)):
@@ -128,9 +128,25 @@ def classify(
     return Classical(completes["S"] and not completes["U"], tuple(found), completes["S"], completes["U"])
 
 
+def _known(runs: _Runs, mode: int) -> list[Term]:
+    """Legality and canonical operands of the first run."""
+    copy, _ = runs.run("a", mode)
+    return [over(runs.setting.legal, copy.pre, runs.setting.machine), runs.subject.canonical]
+
+
+def _gets_by(copy: Copy, start: str) -> Term:
+    """The step need not trap: it goes on, or halts; in user mode also where it may do anything."""
+    certain = lor(copy.goes_on, copy.halts)
+    return lor(certain, lor(copy.unpredictable, copy.unmodelled)) if start == "U" else land(certain, lnot(copy.unmodelled))
+
+
 def _control(runs: _Runs, values: Sequence[int], start: str, footprint: Footprint, evidence: Evidence) -> list[Sensitivity]:
     """Roles of control leaves that a completed step may change."""
     machine, found = runs.setting.machine, dict[Sensitivity, None]()
+    if footprint.halts:
+        halting = (runs.run("a", mode) for mode in values)
+        if any(evidence.possible([assume, copy.halts], f"{runs.subject.id}:halts@{start}") for copy, assume in halting):
+            found[Sensitivity("ctl", "run", start)] = None
     for name in sorted(footprint.writes):
         leaf = machine.leaves[name]
         for mode in values:

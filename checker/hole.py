@@ -154,7 +154,7 @@ def _mismatches(setting: Setting, v: Copy, r: Copy, relation: Mapping[str, str])
             found[f"payload:{a.name}"] = land(both, payloads_differ(a.payload, b.payload))
     found["unmodelled"] = r.unmodelled
     found["unpredictable"] = r.unpredictable
-    found["halt"] = land(r.halts, lnot(v.halts))
+    found["halt"] = r.halts
     return {name: term for name, term in found.items() if term is not FALSE}
 
 

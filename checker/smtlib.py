@@ -12,9 +12,11 @@ SYMBOLS: Final = frozenset({"var", "array", "uf"})
 ABSTRACTED: Final = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:_<>[](){}!?@#$&*+-=/^' ")
 _RESERVED: Final = frozenset(
-    ("let", "true", "false", "exists", "forall", "match", "par", "as", "_", "!", "Bool", "Array", "BitVec")
-    + ("=>", "and", "or", "xor", "not", "distinct", "=", "ite", "select", "store", "const", "concat")
-) | {row.smtlib for row in OPERATORS.values()}
+    {
+        "let", "true", "false", "exists", "forall", "match", "par", "as", "_", "!", "=>", "Bool", "Array", "BitVec",
+        "and", "or", "xor", "not", "distinct", "=", "ite", "select", "store", "const", "concat",
+    }
+) | {row.smtlib for row in OPERATORS.values()}  # fmt: skip
 _INLINE: Final = 160
 
 
@@ -22,7 +24,7 @@ _INLINE: Final = 160
 class Script:
     """A complete SMT-LIB script that ends in `(check-sat)`.
 
-    `symbols` gives the kind (`var`, `array` or `uf`) and the name of what each declared symbol (without its bars) stands for.
+    `symbols` gives for each declared symbol, without its bars, the kind (`var`, `array` or `uf`) and the name.
     """
 
     text: str

@@ -6,6 +6,7 @@ under which every assertion evaluates to true, is a verdict; everything else is 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import time
@@ -26,20 +27,20 @@ PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
 class Limits:
     """What one obligation may cost.
 
-    `rlimit` and `wish_rlimit` are in z3's own unit and decide `unknown`; wall-clock `seconds` and `memory` (MiB of address
-    space) are a safety net far above them, and `second_seconds` is all that the second solver has.
+    `rlimit` and `wish_rlimit` are in z3's own unit and decide `unknown`; wall-clock `seconds` and `memory` (MiB of
+    address space) are a safety net far above them, and `second_seconds` is all that the second solver has.
     """
 
     rlimit: int = 50_000_000
     wish_rlimit: int = 300_000
-    seconds: float = 300.0
+    seconds: float = 600.0
     memory: int = 6144
     second_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A finite assignment, 0 elsewhere: variables by name, elements by (array, index), applications by (name, arguments)."""
+    """A finite assignment, else 0: variables by name, elements by (array, index), functions by (name, arguments)."""
 
     variables: Mapping[str, int]
     elements: Mapping[tuple[str, int], int]
@@ -84,8 +85,8 @@ class Wish:
 class Solver:
     """Solves obligations one at a time in a child process that starts with the first of them.
 
-    `cache` keeps verdicts between runs; `second` lets `confirm` ask a second solver. `dump` is called with the label and
-    the script of every obligation that folding does not settle, cached or not. `command` starts another child.
+    `cache` keeps verdicts between runs; `second` lets `confirm` ask a second solver. `dump` is called with the label
+    and the script of every obligation that folding does not settle, cached or not. `command` starts another child.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Solver:
         return replace(answer, seconds=time.monotonic() - start)
 
     def minimise(self, assertions: Sequence[Term], model: Model, wishes: Sequence[Wish]) -> Model:
-        """A model of `assertions` that fulfils `wishes` greedily in their order; `model` itself if none better is found."""
+        """A model of `assertions` that fulfils `wishes` greedily in order; `model` itself if none better is found."""
         if not wishes:
             return model
         formulas: list[Term] = []
@@ -131,6 +132,12 @@ class Solver:
             first = len(formulas)
             formulas += (wish.prefer, *wish.bits)
             positions.append((first, list(range(first + 1, len(formulas)))))
+        start = sorted(model.variables.items()), sorted(model.elements.items()), sorted(model.functions.items())
+        limit = f"{self._limits.wish_rlimit} {self._limits.rlimit} {positions} {start}"
+        key = self._key([*assertions, *formulas], "z3-solver", hashlib.blake2b(limit.encode()).hexdigest())
+        cached = self._recall(key, assertions)
+        if cached is not None and cached.model is not None:
+            return cached.model
         text = script([*assertions, *formulas])
         request = {
             "do": "minimise", "text": text.text, "count": len(assertions), "wishes": positions,
@@ -139,10 +146,15 @@ class Solver:
         }  # fmt: skip
         try:
             reply = self._process.ask(request, self._limits.seconds)
-            better = _read_model(reply["model"], text, [*assertions, *formulas]) if "model" in reply else None
+            if _read_status(reply) != "sat":
+                return model
+            better = _read_model(reply["model"], text, [*assertions, *formulas]) if "model" in reply else model
         except (SolverDied, _Unreadable):
             return model
-        return better if better is not None and better.satisfies(assertions) else model
+        if not better.satisfies(assertions):
+            return model
+        self._remember(key, Answer("sat", model=better))
+        return better
 
     def confirm(self, assertions: Sequence[Term], solver: Literal["bitwuzla", "cvc5"] = "bitwuzla") -> Status:
         """What the second solver says, of the abstraction first: 'unknown' if there is none, 'error' if it failed."""
@@ -202,7 +214,7 @@ class Solver:
                 return answer
         return answer
 
-    def _key(self, assertions: Sequence[Term], solver: str, limit: float) -> str:
+    def _key(self, assertions: Sequence[Term], solver: str, limit: float | str) -> str:
         return f"{digest(assertions)} {solver} {self._versions.get(solver, 'none')} {limit}"
 
     def _recall(self, key: str, assertions: Sequence[Term]) -> Answer | None:

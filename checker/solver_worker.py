@@ -1,6 +1,6 @@
 """The child process that holds the solvers: length-prefixed JSON requests on its input, replies on its output.
 
-It knows no term: a request carries SMT-LIB text, a reply a status and plain numbers. It ends with its input or its parent.
+It knows no term: a request carries SMT-LIB text, a reply a status and numbers. It ends with its input or its parent.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def check(request: Reply) -> Reply:
 def minimise(request: Reply) -> Reply:
     """Adopt wishes greedily, each under `wish_rlimit`.
 
-    `text` asserts `count` assertions and then the formulas of the wishes; `wishes` lists the position of each preferred
-    formula with those of its bits, `holds` says which formulas the caller's own model satisfies. The reply has no model if
-    that model stays the best known.
+    `text` asserts `count` assertions and then the formulas of the wishes; `wishes` lists the position of each
+    preferred formula with those of its bits, `holds` says which formulas the caller's own model satisfies. The reply
+    has no model if that model stays the best known.
     """
     z3 = _package("z3")
 
@@ -151,7 +151,10 @@ def _why(reason: str, rlimit: int) -> str:
 
 
 def _interpretation(z3: Any, model: Any) -> Reply:
-    """The values of all symbols, (default, table) for arrays and functions; ValueError for one that is no finite table."""
+    """The values of all symbols, (default, table) for arrays and functions.
+
+    z3 also lists the names of shared nodes; what is given by a formula is one of them and is left out.
+    """
     variables, arrays, functions = {}, {}, {}
 
     def number(value: Any) -> int:
@@ -181,12 +184,15 @@ def _interpretation(z3: Any, model: Any) -> Reply:
 
     for symbol in model.decls():
         value = model[symbol]
-        if symbol.arity():
-            functions[symbol.name()] = table(value)
-        elif z3.is_array(value):
-            arrays[symbol.name()] = contents(value)
-        else:
-            variables[symbol.name()] = number(value)
+        try:
+            if symbol.arity():
+                functions[symbol.name()] = table(value)
+            elif z3.is_array(value):
+                arrays[symbol.name()] = contents(value)
+            else:
+                variables[symbol.name()] = number(value)
+        except ValueError:
+            continue
     return {"variables": variables, "arrays": arrays, "functions": functions}
 
 
@@ -218,7 +224,7 @@ def _end_with(parent: int) -> None:
 
 
 def main(parent: int, memory: int) -> None:
-    """Serve on the standard streams in `memory` MiB of address space; whatever a solver prints goes to standard error."""
+    """Serve on the standard streams in `memory` MiB of address space; what a solver prints goes to standard error."""
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     z3 = _package("z3")

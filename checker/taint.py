@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pgcheck.checker.subject import Setting, Subject
+from pgcheck.isa.ir import HALT
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, apply, constant, rewrite, walk
-from pgcheck.models.symbolic import ADDRESS, FAULT
+from pgcheck.models.symbolic import ADDRESS, FAULT, TRANSLATE
 
 if TYPE_CHECKING:
     import networkx
@@ -21,18 +22,19 @@ EFFECTIVE = "@effective mode"
 class Footprint:
     """Control leaves read and written, tables looked up (by function), and whether the two modes take the same step.
 
-    `never` says that the step completes in no state at all.
+    `never` says that the step completes in no state at all, `halts` that it may stop the processor.
     """
 
     reads: frozenset[str]
     writes: frozenset[str]
     tables: frozenset[str]
     never: bool
+    halts: bool
 
     @property
     def innocuous(self) -> bool:
         """No control state is involved: both machines take the same step."""
-        return not (self.reads or self.writes or self.tables)
+        return not (self.reads or self.writes or self.tables or self.halts)
 
 
 def footprint(setting: Setting, subject: Subject) -> Footprint:
@@ -60,9 +62,12 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
                 tables.add(term.name[6:])
             elif term.op == "uf" and term.name.startswith("probe."):
                 reads.add("@" + term.name)
+    rules = machine.exits
+    goes_on = any(e.function in rules and rules[e.function].kind == "execute" for e in subject.transition.exits)
+    halts = any(e.function == HALT for e in subject.transition.exits)
     if len(shapes) > 1:
         reads.add(mode_leaf)
-    return Footprint(frozenset(reads), frozenset(writes), frozenset(tables), never)
+    return Footprint(frozenset(reads), frozenset(writes), frozenset(tables), never and not goes_on, halts)
 
 
 def start_modes(setting: Setting) -> tuple[int, ...]:
@@ -101,8 +106,9 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
     terms: list[Term] = [step.completes, *step.post.values()]
     for e in step.exits:
         changed = [(n, t) for n, t in e.state.items() if t is not machine.leaves[n].term]
-        names += ["", *("" for _ in e.args), *(n for n, _ in changed)]
-        terms += [e.guard, *e.args, *(t for _, t in changed)]
+        args = () if e.function == TRANSLATE else e.args
+        names += ["", *("" for _ in args), *(n for n, _ in changed)]
+        terms += [e.guard, *args, *(t for _, t in changed)]
     kept_names, kept_terms = [], []
     for name, old, new in zip(names, terms, rewrite(terms, replace, memo), strict=True):
         if name and (old is machine.leaves[name].term):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -84,11 +84,15 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a reading of the text binds: operands, offsets of relative ones, and the conditions of the forms taken."""
+    """What a reading of the text binds: operands, offsets of relative ones, and the conditions of the forms taken.
+
+    `wrapped`: a number in it is outside the range of what its operand prints.
+    """
 
     bound: Mapping[str, int]
     offsets: tuple[tuple[Hole, int], ...]
     guards: tuple[Term, ...]
+    wrapped: bool
 
 
 class Assembler:
@@ -109,7 +113,10 @@ class Assembler:
             self._by_word.setdefault(line.name.split()[0].lower(), []).append(identifier)
 
     def assemble(self, text: str, *, symbols: Mapping[str, int] | None = None, address: int = 0) -> Assembled:
-        """The shortest instruction that `text` means at `address`; raises AssemblyError."""
+        """The shortest instruction that `text` means at `address`; raises AssemblyError.
+
+        A number that its operand would print with the other sign (255 for a signed byte) is read so only if nothing else will do.
+        """
         source = self._stripped(text)
         word = source.split()[0] if source.split() else ""
         column = source.find(word) + 1
@@ -118,19 +125,14 @@ class Assembler:
             expected = did_you_mean(word.lower(), self._by_word) or "an instruction"
             raise AssemblyError("unknown instruction", column, found=repr(word), expected=expected)
         reading = _Reading(source, symbols or {}, address, self._csrs)
-        results: list[Assembled] = []
-        for identifier in identifiers:
-            line = self.lines[identifier]
-            solved = (
-                (operands, units)
-                for found in reading.whole(line.parts)
-                for operands, units in _solve(line.encoding, found)
-            )
-            best = min(solved, key=lambda pair: len(pair[1]), default=None)
-            if best is not None:
-                results.append(Assembled(identifier, *best))
+        results = [
+            (found.wrapped, len(units), Assembled(identifier, operands, units))
+            for identifier in identifiers
+            for found in reading.whole(self.lines[identifier].parts)
+            for operands, units in _solve(self.lines[identifier].encoding, found)
+        ]
         if results:
-            return min(results, key=lambda r: len(r.units))
+            return min(results, key=lambda result: result[:2])[2]
         if reading.matched:
             raise AssemblyError("no encoding holds these operands", column, found=source.strip())
         rest = source[reading.furthest :].split()
@@ -264,7 +266,7 @@ class _Reading:
 
     def whole(self, parts: tuple[Part, ...]) -> Iterator[_Found]:
         """Every way in which the whole text is an instance of the parts."""
-        for end, found in self._match(parts, self.start, _Found({}, (), ())):
+        for end, found in self._match(parts, self.start, _Found({}, (), (), False)):
             if self.text[end:].strip():
                 self._fail(end, "the end")
             else:
@@ -284,7 +286,7 @@ class _Reading:
                     self._fail(at, repr(head.text.strip()))
             case Choice():
                 for guard, inner in head.alternatives:
-                    yield from self._match(inner + rest, at, _Found(found.bound, found.offsets, (*found.guards, guard)))
+                    yield from self._match(inner + rest, at, replace(found, guards=(*found.guards, guard)))
             case Hole():
                 for end, value in self._operand(head, at):
                     for after in _bind(found, head, value):
@@ -312,7 +314,7 @@ class _Reading:
             if hole.relative:
                 yield end, value - self.address
             elif -(1 << hole.width - 1) <= value < 1 << hole.width:
-                yield end, value & terms.mask(hole.width)
+                yield end, value
             else:
                 self._fail(at, f"a number of {hole.width} bits")
 
@@ -356,9 +358,13 @@ class _Reading:
 def _bind(found: _Found, hole: Hole, value: int) -> Iterator[_Found]:
     """The reading with one more operand, if it does not contradict an earlier hole."""
     if hole.relative:
-        yield _Found(found.bound, (*found.offsets, (hole, value)), found.guards)
-    elif found.bound.get(hole.operand, value) == value:
-        yield _Found({**found.bound, hole.operand: value}, found.offsets, found.guards)
+        yield replace(found, offsets=(*found.offsets, (hole, value)))
+        return
+    bits = value & terms.mask(hole.width)
+    printed = terms.signed(hole.width, bits) if hole.kind == "signed" else bits
+    if found.bound.get(hole.operand, bits) == bits:
+        bound = {**found.bound, hole.operand: bits}
+        yield replace(found, bound=bound, wrapped=found.wrapped or printed != value)
 
 
 def _solve(encoding: Encoding, found: _Found) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:

@@ -25,7 +25,8 @@ from pgcheck.isa.machine import (
 from pgcheck.isa.program import Elsewhere, Program, Refusal
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.statements import lower_body
-from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq, mk, substitute, variable
+from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq, mk, rewrite, substitute, variable
+from pgcheck.isa.tree import without_collector
 from pgcheck.isa.types import VOID, Bitfield, Bits, Boolean, Enum, Type, width_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def load(path: Path, *, shipped: Callable[[str], Path | None] = lambda name: Non
     specification = schema.load(path, shipped)
     problems = Problems()
     builder = _Builder(specification, problems, path)
-    machine = builder.machine()
+    with without_collector():
+        machine = builder.machine()
     problems.raise_if_any()
     assert machine is not None
     return machine
@@ -50,6 +52,7 @@ class _Builder:
         self.program = Program(problems, Position(str(path), 1, 1))
         self.assembly_syntax = syntax_of(given.syntax)
         self.conditions: dict[tuple[object, ...], Term] = {}
+        self.named: dict[Term, Term] = {}
 
     def machine(self) -> Machine | None:
         given, program = self.given, self.program
@@ -98,7 +101,7 @@ class _Builder:
             functions=program.functions, exits=exits, translation=translation, tables=tables, sites=program.sites,
             candidates=self.candidates(), deployments=deployments, decode=decode,
             decoder=Decoder(encodings, decode), fetch=self.fetch(decode), undefined=undefined, syntax=self.assembly_syntax,
-            csr_names={c.address: c.name for c in self.listed_csrs()}, instructions=instructions,
+            csr_names={c.address: c.name for c in self.listed_csrs()}, instructions=instructions, direct=str(given.modes.user.when or given.modes.state),
         )  # fmt: skip
 
     # ---- sections
@@ -225,12 +228,17 @@ class _Builder:
             if leaves:
                 self.problems.report(given.state.position, "the mode is one leaf", found=", ".join(leaves))
             return None
-        leaf = self.program.leaves[leaves[0]]
+        return self.mode_classes(leaves[0], given)
 
-        def mode_class(one: schema.Mode) -> ModeClass:
+    def mode_classes(self, name: str, given: schema.ModeClasses) -> Modes:
+        leaf = self.program.leaves[name]
+
+        def mode_class(one: schema.ModeClass) -> ModeClass:
             values = tuple(self.leaf_number(leaf, v) for v in one.values)
             default = disjunction(eq(leaf.term, constant(leaf.width, v)) for v in values)
             when = self.truth(one.when) if one.when is not None else default
+            if not values:
+                self.problems.report(one.position, "a mode class needs a value", expected="values: [..]")
             return ModeClass(values, when if when is not None else TRUE)
 
         return Modes(leaf.name, mode_class(given.supervisor), mode_class(given.user))
@@ -336,7 +344,7 @@ class _Builder:
         return tuple(result)
 
     def default_deployment(self, modes: Modes) -> Deployment:
-        return Deployment("default", TRUE, modes.user.values[0], TRUE, self.entered(modes), frozenset())
+        return Deployment("default", TRUE, modes.user.values[0], TRUE, self.entered(modes), frozenset(), modes)
 
     def entered(self, modes: Modes) -> Term:
         leaf = self.program.leaves[modes.leaf]
@@ -346,6 +354,7 @@ class _Builder:
         if modes is None:
             return None
         leaf = self.program.leaves[modes.leaf]
+        own = modes if given.modes is None else self.mode_classes(modes.leaf, given.modes)
         mode = None if str(given.real_mode) == "same" else self.leaf_number(leaf, given.real_mode)
         guest, real, monitor = (
             self.truth(text) if text is not None else None for text in (given.guest, given.real, given.monitor)
@@ -355,7 +364,7 @@ class _Builder:
             mirror.add(modes.leaf)
         return Deployment(
             str(name), TRUE if guest is None else guest, mode, TRUE if real is None else real,
-            self.entered(modes) if monitor is None else monitor, frozenset(mirror),
+            self.entered(own) if monitor is None else monitor, frozenset(mirror), own,
         )  # fmt: skip
 
     # ---- encodings and instructions
@@ -415,10 +424,9 @@ class _Builder:
     def instruction(self, given: schema.Instruction, decode: Decode) -> Instruction:
         encoding = self.encoding(given.encoding, decode)
         operands = {n: Bits(o.width, o.signed) for n, o in encoding.operands.items()} if encoding is not None else {}
-        named = {variable(b.width, n): variable(b.width, "o." + n) for n, b in operands.items()}
         length, canonical = (TRUE, TRUE)
         if encoding is not None:
-            length, canonical = substitute([encoding.length, encoding.canonical], named)
+            length, canonical = rewrite([encoding.length, encoding.canonical], as_operand, self.named)
         word = encoding_word(encoding) if encoding is not None else None
         body = lower_body(self.program, given.operation, operands, word.width if word is not None else 0, VOID)
         name, variant = str(given.name), str(given.variant or "")
@@ -465,6 +473,11 @@ class _Builder:
         names = {c.address: c.name for c in self.listed_csrs()} if isinstance(values, str) else {v: str(v) for v in values}
         listed = tuple(Row(f":{n}", str(operand), v) for v, n in names.items())
         return (*listed, Row(":other", str(operand), None, tuple(names)))
+
+
+def as_operand(term: Term, args: tuple[Term, ...]) -> Term | None:
+    """The variable `NAME` of an encoding as the operand `o.NAME` of a body."""
+    return variable(term.width, "o." + term.name) if term.op == "var" else None
 
 
 def encoding_word(encoding: Encoding) -> Term | None:

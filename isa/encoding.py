@@ -449,23 +449,23 @@ class _Draft:
 def scoped(
     text: str, meaning: Mapping[str, str], operands: Mapping[str, Operand], decode: Decode, condition: Condition
 ) -> Term:
-    """A condition of a tail or form: `meaning` gives the operand that each identifier is; other prefix fields are 0."""
+    """A condition of a tail or form: `meaning` gives the operand that each identifier is; other prefix fields are 0.
+
+    Only the widths of names that the text has are passed on (all of them when it has others), so that `condition` can cache.
+    """
     absent = {name: decode.prefix_width(name) for name in decode.prefixes if name not in meaning}
     widths = {name: operands[full].width for name, full in meaning.items()} | absent
-    used = tuple((word, widths[word]) for word in re.findall(r"[A-Za-z_]\w*", text) if word in widths)
-    try:
-        term = _conditioned(condition, text, used)
-    except SpecificationError:
-        term = condition(text, widths)
-    leaves = {terms.variable(w, name): terms.constant(w, 0) for name, w in absent.items()}
-    leaves |= {terms.variable(widths[name], name): terms.variable(widths[name], full) for name, full in meaning.items()}
-    return terms.substitute([term], leaves)[0]
+    words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", text))
+    if all(word in widths for word in words):
+        widths = {word: widths[word] for word in words}
+    return _renamed(condition(text, widths), tuple((n, w, meaning.get(n, "")) for n, w in widths.items()))
 
 
 @lru_cache(maxsize=4096)
-def _conditioned(condition: Condition, text: str, widths: tuple[tuple[str, int], ...]) -> Term:
-    """`condition`, once for all encodings that give the names in a text the same widths."""
-    return condition(text, dict(widths))
+def _renamed(term: Term, names: tuple[tuple[str, int, str], ...]) -> Term:
+    """The term with each variable of `names` (name, width, new name) renamed, or 0 where the new name is ""."""
+    leaves = {terms.variable(w, n): terms.variable(w, new) if new else terms.constant(w, 0) for n, w, new in names}
+    return terms.substitute([term], leaves)[0]
 
 
 @lru_cache(maxsize=4096)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from pgcheck.isa.errors import Text, did_you_mean
 from pgcheck.isa.ir import BUILTIN_EXITS
 from pgcheck.isa.program import Elsewhere, Program, Refusal, instance_name, subtrees
 from pgcheck.isa.state import Entry, Leaf, read_entry, read_leaf
+from pgcheck.isa.syntax import Item, Tree
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mk, node, variable
 from pgcheck.isa.types import (
     BOOLEAN, MAX_WIDTH, VOID, Bitfield, Bits, Boolean, Enum, Struct, Tuple, Type, Void, is_scalar, scalars, width_of,
 )  # fmt: skip
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
-
-    Item = Tree[Token] | Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +72,32 @@ def local(name: str, type_: Type) -> tuple[Term, ...]:
 
 
 _LITERAL = re.compile(r"(?:(\d+|MXLEN)?'(s?)([bodh]?)([0-9a-fA-F_]+)|0([bx])([0-9a-fA-F_]+)(s?)|([0-9_]+)(s?))\Z")
+MAX_DIGITS = 2048
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16, "": 10, "x": 16}
 
 
-def _literal(text: str, params: Mapping[str, int], item: Item) -> Value:
+@lru_cache(maxsize=1024)
+def _literal(text: str, longest: int | None) -> Value:
+    """The value of a number; `longest` is what MXLEN stands for. Raises Refusal."""
     match = _LITERAL.match(text)
     if match is None:
-        raise Refusal(item, "this number cannot be read", found=text, expected="5, 8'hff, 32'd5, 4'b1010 or 0x1f")
+        raise Refusal(None, "this number cannot be read", found=text, expected="5, 8'hff, 32'd5, 4'b1010 or 0x1f")
     sized, sign, base, digits, prefix, prefixed, sign2, plain, sign3 = match.groups()
     is_signed = bool(sign or sign2 or sign3)
+    if len(text) > MAX_DIGITS:
+        raise Refusal(None, "this number is too long", found=f"{len(text)} characters", expected=f"at most {MAX_DIGITS}")
     try:
         value = int((digits or prefixed or plain).replace("_", ""), _BASES[(base if digits else prefix) or ""])
     except ValueError:
-        raise Refusal(item, "this number cannot be read", found=text) from None
-    minimal = not sized and not (digits and sized == "")
-    width = params["MXLEN"] if sized == "MXLEN" else int(sized) if sized else max(1, value.bit_length() + is_signed)
-    if not 0 < width <= MAX_WIDTH:
-        raise Refusal(item, "this width cannot be", found=str(width), expected=f"1 to {MAX_WIDTH} bits")
+        raise Refusal(None, "this number cannot be read", found=text) from None
+    if sized == "MXLEN" and longest is None:
+        raise Refusal(None, "no parameter MXLEN", hint="declare it under `params:`")
+    width = longest if sized == "MXLEN" else int(sized) if sized else max(1, value.bit_length() + is_signed)
+    if width is None or not 0 < width <= MAX_WIDTH:
+        raise Refusal(None, "this width cannot be", found=str(width), expected=f"1 to {MAX_WIDTH} bits")
     if value >> width:
-        raise Refusal(item, f"{value} does not fit in {width} bits")
-    return Value((constant(width, value),), Bits(width, is_signed), minimal=minimal)
+        raise Refusal(None, f"{value} does not fit in {width} bits")
+    return Value((constant(width, value),), Bits(width, is_signed), minimal=not sized and not (digits and sized == ""))
 
 
 class Expressions:
@@ -184,7 +186,7 @@ class Expressions:
 
     # ---- names
 
-    def name(self, tree: Tree[Token]) -> Value | Array:
+    def name(self, tree: Tree) -> Value | Array:
         return self.named(str(tree.children[0]), tree)
 
     def named(self, name: str, item: Item) -> Value | Array:
@@ -212,28 +214,28 @@ class Expressions:
             return Value(tuple(read_leaf(leaves[p.leaf], index) for p in entry.parts), entry.type)
         return Value((read_entry(entry, leaves, index),), entry.type)
 
-    def csr(self, tree: Tree[Token]) -> Value | Array:
+    def csr(self, tree: Tree) -> Value | Array:
         return self.named(csr_name(tree.children[0]), tree)
 
-    def csr_member(self, tree: Tree[Token]) -> Value:
+    def csr_member(self, tree: Tree) -> Value:
         base = self.named(csr_name(tree.children[0]), tree)
         if isinstance(base, Array):
             raise Refusal(tree, f"{base.entry.name} is an array", hint="give an index")
         return self.member_of(base, str(tree.children[1]), tree)
 
-    def pc(self, tree: Tree[Token]) -> Value:
+    def pc(self, tree: Tree) -> Value:
         entry = next((e for e in self.program.entries.values() if e.pc), None)
         if entry is None:
             raise Refusal(tree, "no state entry has `pc: true`")
         return self.entry(entry, None)
 
-    def encoding(self, tree: Tree[Token]) -> Value:
+    def encoding(self, tree: Tree) -> Value:
         width = self.scope.encoding_width
         if not width:
             raise Refusal(tree, "$encoding is known only in an instruction of fixed length")
         return Value((node("encoding", width),), Bits(width))
 
-    def enum_value(self, tree: Tree[Token]) -> Value:
+    def enum_value(self, tree: Tree) -> Value:
         name, member = map(str, tree.children)
         type_ = self.program.types.get(name)
         if not isinstance(type_, Enum):
@@ -244,7 +246,7 @@ class Expressions:
 
     # ---- parts
 
-    def member(self, tree: Tree[Token]) -> Value:
+    def member(self, tree: Tree) -> Value:
         base_tree, name = tree.children[0], str(tree.children[1])
         if not isinstance(base_tree, str) and base_tree.data == "name" and str(base_tree.children[0]) not in self.scope.locals:
             entry = self.program.entries.get(str(base_tree.children[0]))
@@ -293,7 +295,7 @@ class Expressions:
             )  # fmt: skip
         return resize(value.term, entry.index_width, False)
 
-    def index(self, tree: Tree[Token]) -> Value:
+    def index(self, tree: Tree) -> Value:
         base, item = self.any(tree.children[0]), tree.children[1]
         if isinstance(base, Array):
             return self.entry(base.entry, self.array_index(base.entry, item))
@@ -306,12 +308,12 @@ class Expressions:
         shift = node("lshr", width, base.term, resize(place.term, width, False))
         return Value((extraction(shift, 0, 0),), Bits(1))
 
-    def range(self, tree: Tree[Token]) -> Value:
+    def range(self, tree: Tree) -> Value:
         base = self.bits(tree.children[0])
         high, low = self.bounds(tree, width_of(base.type))
         return Value((extraction(base.term, high, low),), Bits(high - low + 1))
 
-    def bounds(self, tree: Tree[Token], width: int) -> tuple[int, int]:
+    def bounds(self, tree: Tree, width: int) -> tuple[int, int]:
         """The constant bounds of a bit range."""
         high, low = self.constant(tree.children[1]), self.constant(tree.children[2])
         if not low <= high < width:
@@ -320,18 +322,22 @@ class Expressions:
 
     # ---- operators
 
-    def literal(self, tree: Tree[Token]) -> Value:
-        return _literal(str(tree.children[0]), self.program.params, tree)
+    def literal(self, tree: Tree) -> Value:
+        try:
+            return _literal(str(tree.children[0]), self.program.params.get("MXLEN"))
+        except Refusal as refusal:
+            refusal.item = tree
+            raise
 
-    def string(self, tree: Tree[Token]) -> Value:
+    def string(self, tree: Tree) -> Value:
         raise Refusal(tree, "a string is only the name of a site or the reason of an exit")
 
-    def both(self, tree: Tree[Token], left: Item, right: Item) -> tuple[Term, Term, Bits]:
+    def both(self, tree: Tree, left: Item, right: Item) -> tuple[Term, Term, Bits]:
         a, b = self.bits(left), self.bits(right)
         type_ = wider(a.type, b.type)
         return resize_value(a, type_.width), resize_value(b, type_.width), type_
 
-    def binary(self, tree: Tree[Token]) -> Value:
+    def binary(self, tree: Tree) -> Value:
         left, sign, right = tree.children
         operator = str(sign)
         if operator in ("`+", "`-", "`*"):
@@ -348,7 +354,7 @@ class Expressions:
         name = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}[operator]
         return Value((node(name, type_.width, x, y),), type_)
 
-    def compare(self, tree: Tree[Token]) -> Value:
+    def compare(self, tree: Tree) -> Value:
         left, sign, right = tree.children
         operator = str(sign)
         if operator in ("==", "!="):
@@ -368,7 +374,7 @@ class Expressions:
         name = ("s" if type_.signed else "u") + ("lt" if operator in "<>" else "le")
         return Value((node(name, 0, x, y),), BOOLEAN)
 
-    def shift(self, tree: Tree[Token]) -> Value:
+    def shift(self, tree: Tree) -> Value:
         left, sign, right = tree.children
         a, b = self.bits(left), self.bits(right)
         if a.minimal and self.scope.sized and a.term.value != 0:
@@ -391,30 +397,30 @@ class Expressions:
         shifted = node(name, wide, resize(a.term, wide, operator == ">>>"), distance)
         return Value((extraction(shifted, width - 1, 0),), Bits(width, is_signed))
 
-    def negate(self, tree: Tree[Token]) -> Value:
+    def negate(self, tree: Tree) -> Value:
         return self.unary(tree, "neg", "negated")
 
-    def invert(self, tree: Tree[Token]) -> Value:
+    def invert(self, tree: Tree) -> Value:
         return self.unary(tree, "not", "inverted")
 
-    def unary(self, tree: Tree[Token], operator: str, word: str) -> Value:
+    def unary(self, tree: Tree, operator: str, word: str) -> Value:
         a = self.bits(tree.children[0])
         if a.minimal:
             raise Refusal(tree, f"a literal of minimum width is {word}", found=str(a.type), hint="give it a width: 32'd1")
         return Value((node(operator, width_of(a.type), a.term),), a.type)
 
-    def logical_not(self, tree: Tree[Token]) -> Value:
+    def logical_not(self, tree: Tree) -> Value:
         return Value((node("lnot", 0, self.truth(tree.children[0])),), BOOLEAN)
 
-    def logical_and(self, tree: Tree[Token]) -> Value:
+    def logical_and(self, tree: Tree) -> Value:
         a, b = self.truth(tree.children[0]), self.truth(tree.children[1])
         return Value((FALSE if a is FALSE else b if a is TRUE else node("land", 0, a, b),), BOOLEAN)
 
-    def logical_or(self, tree: Tree[Token]) -> Value:
+    def logical_or(self, tree: Tree) -> Value:
         a, b = self.truth(tree.children[0]), self.truth(tree.children[1])
         return Value((TRUE if a is TRUE else b if a is FALSE else node("lor", 0, a, b),), BOOLEAN)
 
-    def choose(self, tree: Tree[Token]) -> Value:
+    def choose(self, tree: Tree) -> Value:
         condition = self.truth(tree.children[0])
         a, b = self.value(tree.children[1]), self.value(tree.children[2])
         if a.type != b.type:
@@ -426,7 +432,7 @@ class Expressions:
             raise Refusal(tree, "a choice between aggregates", found=str(a.type), hint="use if")
         return Value((node("ite", a.term.width, condition, a.term, b.term),), a.type)
 
-    def concat(self, tree: Tree[Token]) -> Value:
+    def concat(self, tree: Tree) -> Value:
         result: Term | None = None
         for item in tree.children:
             value = self.bits(item)
@@ -439,7 +445,7 @@ class Expressions:
             raise Refusal(tree, "this width cannot be", found=str(result.width))
         return Value((result,), Bits(result.width))
 
-    def repeat(self, tree: Tree[Token]) -> Value:
+    def repeat(self, tree: Tree) -> Value:
         count, value = self.constant(tree.children[0]), self.bits(tree.children[1])
         width = width_of(value.type)
         if not 0 < count * width <= MAX_WIDTH:
@@ -449,7 +455,7 @@ class Expressions:
             result = node("concat", result.width + width, result, value.term)
         return Value((result,), Bits(result.width))
 
-    def intrinsic(self, tree: Tree[Token]) -> Value:
+    def intrinsic(self, tree: Tree) -> Value:
         name, args = str(tree.children[0]), tree.children[1:]
         if name == "$enum" and len(args) == 2:
             type_ = self.program.types.get(enum_argument(args[0]))
@@ -472,10 +478,10 @@ class Expressions:
 
     # ---- calls
 
-    def call(self, tree: Tree[Token]) -> Value:
+    def call(self, tree: Tree) -> Value:
         return self.invoke(tree, str(tree.children[0]), (), tree.children[1:])
 
-    def templated(self, tree: Tree[Token]) -> Value:
+    def templated(self, tree: Tree) -> Value:
         name, rest = str(tree.children[0])[:-1], tree.children[1:]
         declaration = self.program.declarations.get(name)
         count = len(declaration.template) if declaration is not None else 1
@@ -483,7 +489,7 @@ class Expressions:
             raise Refusal(tree, f"{name} takes {count} template values", found=str(len(rest)))
         return self.invoke(tree, name, tuple(self.constant(t) for t in rest[:count]), rest[count:])
 
-    def invoke(self, tree: Tree[Token], name: str, values: tuple[int, ...], args: list[Item]) -> Value:
+    def invoke(self, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]) -> Value:
         builtin = _BUILTINS.get(name)
         if builtin is not None:
             return builtin(self, tree, values, args)
@@ -496,7 +502,7 @@ class Expressions:
         return Value((node("call", width, *terms, data=function),), result)
 
     def arguments(
-        self, tree: Tree[Token], name: str, values: tuple[int, ...], args: list[Item]
+        self, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]
     ) -> tuple[str, tuple[Term, ...], Type]:
         """The lowered function a call names, its argument terms and its result type."""
         program = self.program
@@ -521,13 +527,13 @@ class Expressions:
             program.lower(name, values)
         return function, tuple(terms), result
 
-    def memory_width(self, tree: Tree[Token], values: tuple[int, ...]) -> int:
+    def memory_width(self, tree: Tree, values: tuple[int, ...]) -> int:
         unit = self.program.memory_unit
         if len(values) != 1 or not 0 < values[0] <= MAX_WIDTH or values[0] % unit:
             raise Refusal(tree, "an access is a multiple of the memory unit", found=str(values), expected=f"<{unit} * n>")
         return values[0]
 
-    def load(self, tree: Tree[Token], values: tuple[int, ...], args: list[Item]) -> Value:
+    def load(self, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
         width = self.memory_width(tree, values)
         if len(args) != 1:
             raise Refusal(tree, "read_physical_memory takes an address")
@@ -541,7 +547,7 @@ class Expressions:
                           hint="take the low bits")  # fmt: skip
         return self.convert(value, Bits(width), item, "as an address").term
 
-    def site(self, tree: Tree[Token], args: list[Item]) -> str:
+    def site(self, tree: Tree, args: list[Item]) -> str:
         """The declared site a nondeterministic call names."""
         if len(args) != 1 or isinstance(args[0], str) or args[0].data != "string":
             raise Refusal(tree, "the name of a site in quotes is expected")
@@ -551,14 +557,14 @@ class Expressions:
             raise Refusal(args[0], f"no site '{name}'", hint=hint)
         return name
 
-    def undefined(self, tree: Tree[Token], values: tuple[int, ...], args: list[Item]) -> Value:
+    def undefined(self, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
         site = self.site(tree, args)
         declared = self.program.sites[site]
         if len(values) != 1 or declared != Bits(values[0]):
             raise Refusal(tree, f"site '{site}' is declared otherwise", found=f"undefined{list(values)}", expected=str(declared))
         return Value((node("undefined", values[0], data=site),), declared)
 
-    def choice(self, tree: Tree[Token], values: tuple[int, ...], args: list[Item]) -> Value:
+    def choice(self, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
         site = self.site(tree, args)
         if self.program.sites[site] != BOOLEAN:
             raise Refusal(tree, f"site '{site}' is declared otherwise", found="choice", expected=str(self.program.sites[site]))
@@ -624,7 +630,7 @@ def expression_in(
     return None
 
 
-Form = Callable[["Expressions", "Tree[Token]"], "Value | Array"]
+Form = Callable[["Expressions", Tree], "Value | Array"]
 _FORMS: Mapping[str, Form] = {
     "name": Expressions.name, "csr": Expressions.csr, "csr_member": Expressions.csr_member, "pc": Expressions.pc,
     "encoding": Expressions.encoding, "enum_value": Expressions.enum_value, "member": Expressions.member,
@@ -635,7 +641,7 @@ _FORMS: Mapping[str, Form] = {
     "concat": Expressions.concat, "repeat": Expressions.repeat, "intrinsic": Expressions.intrinsic,
     "call": Expressions.call, "templated": Expressions.templated,
 }  # fmt: skip
-Builtin = Callable[["Expressions", "Tree[Token]", tuple[int, ...], "list[Item]"], Value]
+Builtin = Callable[["Expressions", Tree, tuple[int, ...], list[Item]], Value]
 _BUILTINS: Mapping[str, Builtin] = {
     "read_physical_memory": Expressions.load, "undefined": Expressions.undefined, "choice": Expressions.choice,
 }  # fmt: skip

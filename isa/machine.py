@@ -96,7 +96,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Which virtual machine runs on which real states, and when a trap has entered the monitor."""
+    """Which virtual machine runs on which real states with which mode classes, and when a trap has entered the monitor."""
 
     name: str
     guest: Term
@@ -104,6 +104,7 @@ class Deployment:
     real: Term
     monitor: Term
     mirror: frozenset[str]
+    modes: Modes
 
 
 MIRROR: Literal["mirror"] = "mirror"
@@ -185,6 +186,7 @@ class Machine:
     syntax: Syntax
     csr_names: Mapping[int, str]
     instructions: tuple[Instruction, ...]
+    direct: str
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id. Raises KeyError."""

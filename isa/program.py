@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from pgcheck.isa.errors import NOWHERE, Position, Problem, Problems, Text, did_you_mean
 from pgcheck.isa.ir import Function
 from pgcheck.isa.state import Entry, Leaf
-from pgcheck.isa.syntax import IdlSyntaxError, parse, place
+from pgcheck.isa.syntax import IdlSyntaxError, Item, Token, Tree, parse, place
 from pgcheck.isa.types import BOOLEAN, MAX_WIDTH, VOID, Bitfield, Bits, Enum, Struct, Tuple, Type, width_of
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
-
-    Item = Tree[Token] | Token
 
 
 class Refusal(Exception):
@@ -31,7 +25,7 @@ class Refusal(Exception):
         return Problem(position, self.message, found=self.found, expected=self.expected, hint=self.hint)
 
 
-def subtrees(tree: Tree[Token]) -> list[Tree[Token]]:
+def subtrees(tree: Tree) -> list[Tree]:
     """The children of a tree that are trees."""
     return [c for c in tree.children if not isinstance(c, str)]
 
@@ -42,11 +36,11 @@ class Declaration:
 
     name: str
     text: Text
-    tree: Tree[Token]
+    tree: Tree
     template: tuple[str, ...]
-    parameters: tuple[tuple[Tree[Token], str], ...]
-    returns: tuple[Tree[Token], ...]
-    body: Tree[Token]
+    parameters: tuple[tuple[Tree, str], ...]
+    returns: tuple[Tree, ...]
+    body: Tree
 
 
 @dataclass(slots=True)
@@ -77,7 +71,7 @@ class Program:
             except Refusal as refusal:
                 self.problems.add(refusal.problem(text))
 
-    def _declare_type(self, item: Tree[Token]) -> None:
+    def _declare_type(self, item: Tree) -> None:
         match item.data:
             case "enum":
                 name, members, nxt = str(item.children[0]), dict[str, int](), 0
@@ -105,7 +99,7 @@ class Program:
             case other:
                 raise Refusal(item, f"{other.replace('_', ' ')} is not part of IDL-core")
 
-    def _ranges(self, item: Tree[Token], width: int) -> dict[str, tuple[int, int]]:
+    def _ranges(self, item: Tree, width: int) -> dict[str, tuple[int, int]]:
         ranges: dict[str, tuple[int, int]] = {}
         taken: dict[int, str] = {}
         for part in subtrees(item):
@@ -125,7 +119,7 @@ class Program:
         if name in taken:
             raise Refusal(item, f"'{name}' is declared twice")
 
-    def _add_type(self, item: Tree[Token], name: str, type_: Type) -> None:
+    def _add_type(self, item: Tree, name: str, type_: Type) -> None:
         self._unique(self.types, item, name)
         self.types[name] = type_
 
@@ -138,11 +132,10 @@ class Program:
             except Refusal as refusal:
                 self.problems.add(refusal.problem(text))
 
-    def _declare_function(self, text: Text, item: Tree[Token], override: bool) -> None:
+    def _declare_function(self, text: Text, item: Tree, override: bool) -> None:
         if item.data != "function":
             raise Refusal(item, f"{item.data.replace('_', ' ')} among the functions", expected="function NAME {...}")
-        names = [c for c in item.children if isinstance(c, str) and c.type in ("NAME", "PREDICATE")]  # type: ignore[attr-defined]  # the str children are Tokens
-        name = str(names[0])
+        name = next(str(c) for c in item.children if isinstance(c, Token) and c.kind in ("NAME", "PREDICATE"))
         parts = {t.data: t for t in subtrees(item)}
         if override and name not in self.declarations:
             hint = did_you_mean(name, self.declarations)
@@ -168,7 +161,7 @@ class Program:
         name = signature.split()[1]
         self.declarations[name] = replace(self.declarations[name], text=body, body=tree)
 
-    def parsed(self, text: Text, start: str) -> Tree[Token] | None:
+    def parsed(self, text: Text, start: str) -> Tree | None:
         """The tree of a text; a syntax error is reported and gives None."""
         try:
             return parse(text, start)
@@ -176,7 +169,7 @@ class Program:
             self.problems.add(error.problem)
             return None
 
-    def type_of(self, tree: Tree[Token], constants: Mapping[str, int]) -> Type:
+    def type_of(self, tree: Tree, constants: Mapping[str, int]) -> Type:
         """The type a tree names. Raises Refusal."""
         from pgcheck.isa.expressions import constant_value
 

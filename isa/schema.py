@@ -54,6 +54,7 @@ Order: TypeAlias = Annotated[Text, choice("little", "big")]
 Label: TypeAlias = Annotated[Text, named("[A-Za-z0-9_.-]+", "a name of letters, digits, '_', '.' and '-'")]
 _RANGES: Final = r"[0-9]{1,4}(-[0-9]{1,4})?(\|[0-9]{1,4}(-[0-9]{1,4})?)*"
 Location: TypeAlias = Annotated[Text, named(_RANGES, "a place in the encoding such as 31|7|30-25|11-8")]
+OperandKind: TypeAlias = Annotated[Text, named("[A-Za-z_][A-Za-z0-9_]*([+]([0-9]+|length))?", "a kind of operand")]
 _JSON_INTEGER: Final[JsonSchemaValue] = {"type": ["integer", "string"]}
 
 
@@ -121,12 +122,17 @@ class ModeClass(Entry):
     )
 
 
-class Modes(Entry):
+class ModeClasses(Entry):
+    """Which modes count as supervisor and as user mode."""
+
+    supervisor: ModeClass = Key(description="Supervisor mode.")
+    user: ModeClass = Key(description="User mode.")
+
+
+class Modes(ModeClasses):
     """The modes of the processor."""
 
     state: Leaf = Key(description="The leaf that is given to the translation.")
-    supervisor: ModeClass = Key(description="Supervisor mode.")
-    user: ModeClass = Key(description="User mode.")
 
 
 # exits and cuts
@@ -255,6 +261,7 @@ class Deployment(Entry):
     real: SomeText | None = Key(None, description="What is assumed of the real state besides (default true).")
     monitor: SomeText | None = Key(None, description="Holds when a delivered trap has entered the monitor.")
     mirror: list[Leaf] = Key(default_factory=list, description="Control state that is equal in both machines.")
+    modes: ModeClasses | None = Key(None, description="Supervisor and user mode here (default: those of the machine).")
 
 
 # decode
@@ -343,8 +350,8 @@ class Syntax(Entry):
 
     comment: SomeText = Key(Text("#"), description="What starts a comment.")
     registers: dict[Identifier, list[SomeText]] = Key(default_factory=dict, description="LIST: names by number.")
-    operands: dict[Identifier, Identifier] = Key(
-        default_factory=dict, description="OPERAND: register list, signed, unsigned, hex, csrs or a form."
+    operands: dict[Identifier, OperandKind] = Key(
+        default_factory=dict, description="OPERAND: register list, signed, unsigned, hex, csrs, relative or a form."
     )
     forms: dict[Identifier, list[Alternative]] = Key(
         default_factory=dict, description="FORM: alternatives; the first whose condition holds prints."

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from pgcheck.isa.errors import Text, did_you_mean
 from pgcheck.isa.expressions import Array, Expressions, Scope, Value, csr_name, extraction, local, resize, resize_value
 from pgcheck.isa.ir import (
     BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Statement, Store,
 )  # fmt: skip
+from pgcheck.isa.syntax import Item, Tree
 from pgcheck.isa.program import Declaration, Elsewhere, Program, Refusal, instance_name
 from pgcheck.isa.state import Entry
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node, variable
 from pgcheck.isa.types import Bitfield, Bits, Struct, Tuple, Type, Void, is_scalar, scalars, width_of
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
-
-    Item = Tree[Token] | Token
 
 MAX_TRIPS = 4096
 MAX_STATEMENTS = 200_000
@@ -64,7 +59,7 @@ class Statements:
 
     # ---- declarations and control
 
-    def declare(self, tree: Tree[Token]) -> Block:
+    def declare(self, tree: Tree) -> Block:
         type_tree, name, *rest = tree.children
         assert not isinstance(type_tree, str)
         if rest and not isinstance(rest[0], str) and rest[0].data == "dimension":
@@ -91,7 +86,7 @@ class Statements:
             raise Refusal(item, "this value does not fit", found=str(value.type), expected=str(type_))
         return (), value
 
-    def bound_call(self, item: Tree[Token], type_: Type | None) -> tuple[Block, Value]:
+    def bound_call(self, item: Tree, type_: Type | None) -> tuple[Block, Value]:
         name, values, args = self.callee(item)
         if name not in self.program.declarations:
             value = self.expressions.value(item)
@@ -103,7 +98,7 @@ class Statements:
         held = local(names, result)
         return (Bind(tuple(t.name[2:] for t in held), function, terms),), Value(held, result)
 
-    def callee(self, item: Tree[Token]) -> tuple[str, tuple[int, ...], list[Item]]:
+    def callee(self, item: Tree) -> tuple[str, tuple[int, ...], list[Item]]:
         if item.data == "call":
             return str(item.children[0]), (), item.children[1:]
         name = str(item.children[0])[:-1]
@@ -112,40 +107,30 @@ class Statements:
         values = tuple(self.expressions.constant(t) for t in item.children[1 : 1 + count])
         return name, values, item.children[1 + count :]
 
-    def declare_many(self, tree: Tree[Token]) -> Block:
+    def declare_many(self, tree: Tree) -> Block:
         type_tree, *names = tree.children
         assert not isinstance(type_tree, str)
         type_ = self.program.type_of(type_tree, self.scope.constants)
         terms = [t for name in names for t in local(self.scope.declare(str(name), type_), type_)]
         return tuple(SetLocal(t.name[2:], constant(t.width, 0)) for t in terms)
 
-    def branch(self, tree: Tree[Token]) -> Block:
-        condition = self.expressions.truth(tree.children[0])
-        then, *rest = tree.children[1:]
-        return self.conditional(condition, lambda: self.block(then.children), lambda: self.otherwise(tree, rest))  # type: ignore[union-attr]  # a block is a tree
+    def branch(self, tree: Tree) -> Block:
+        arms = [
+            (self.expressions.truth(condition), self.block(block.children))
+            for condition, block in zip(tree.children[::2], tree.children[1::2], strict=False)
+            if isinstance(block, Tree)
+        ]
+        last = tree.children[-1] if len(tree.children) % 2 else None
+        result = self.block(last.children) if isinstance(last, Tree) else ()
+        for condition, then in reversed(arms):
+            result = conditional(condition, then, result)
+        return result
 
-    def otherwise(self, tree: Tree[Token], rest: list[Item]) -> Block:
-        if not rest:
-            return ()
-        if len(rest) == 1:
-            assert not isinstance(rest[0], str)
-            return self.block(rest[0].children)
-        from lark import Tree as LarkTree
-
-        return self.branch(LarkTree("if", rest, tree.meta))  # type: ignore[arg-type]  # children are trees and tokens
-
-    def conditional(self, condition: Term, then: Callable[[], Block], orelse: Callable[[], Block]) -> Block:
-        """Both branches are checked; one whose condition is constant is all that stays."""
-        a, b = then(), orelse()
-        if condition.is_constant:
-            return a if condition is TRUE else b
-        return (If(condition, a, b),) if a or b or condition.args else ()
-
-    def guarded(self, tree: Tree[Token]) -> Block:
+    def guarded(self, tree: Tree) -> Block:
         condition = self.expressions.truth(tree.children[1])
-        return self.conditional(condition, lambda: self.lowered(tree.children[0]), lambda: ())
+        return conditional(condition, self.lowered(tree.children[0]), ())
 
-    def loop(self, tree: Tree[Token]) -> Block:
+    def loop(self, tree: Tree) -> Block:
         start, test, step, body = tree.children
         if isinstance(start, str) or start.data != "declare" or isinstance(body, str):
             raise Refusal(tree, "a loop declares its counter", expected="for (U32 i = 0; i < 4; i++) {..}")
@@ -182,7 +167,7 @@ class Statements:
             case _:
                 return self.expressions.constant(step.children[1])
 
-    def ret(self, tree: Tree[Token]) -> Block:
+    def ret(self, tree: Tree) -> Block:
         items = tree.children
         expected = self.result
         if isinstance(expected, Void):
@@ -202,7 +187,7 @@ class Statements:
 
     # ---- calls
 
-    def call(self, tree: Tree[Token]) -> Block:
+    def call(self, tree: Tree) -> Block:
         name, values, args = self.callee(tree)
         if name in BUILTIN_EXITS:
             note = ""
@@ -230,7 +215,7 @@ class Statements:
 
     # ---- assignment
 
-    def assign(self, tree: Tree[Token]) -> Block:
+    def assign(self, tree: Tree) -> Block:
         target, item = tree.children
         type_ = self.target_type(target)
         if type_ is not None and not is_scalar(type_):
@@ -248,7 +233,7 @@ class Statements:
         entry = self.program.entries.get(name)
         return entry.type if entry is not None and not entry.size else None
 
-    def assign_many(self, tree: Tree[Token]) -> Block:
+    def assign_many(self, tree: Tree) -> Block:
         *targets, item = tree.children
         if isinstance(item, str) or item.data not in ("call", "templated"):
             raise Refusal(tree, "several variables are set by a call")
@@ -262,13 +247,13 @@ class Statements:
             result += self.store_name(str(target), Value((term,), type_), target)
         return tuple(result)
 
-    def increment(self, tree: Tree[Token]) -> Block:
+    def increment(self, tree: Tree) -> Block:
         return self.adjust(tree, "add")
 
-    def decrement(self, tree: Tree[Token]) -> Block:
+    def decrement(self, tree: Tree) -> Block:
         return self.adjust(tree, "sub")
 
-    def adjust(self, tree: Tree[Token], operator: str) -> Block:
+    def adjust(self, tree: Tree, operator: str) -> Block:
         value = self.expressions.bits(tree.children[0])
         width = width_of(value.type)
         return self.store(tree.children[0], Value((node(operator, width, value.term, constant(width, 1)),), value.type), tree)
@@ -339,7 +324,7 @@ class Statements:
         term = self.expressions.convert(value, type_, item, f"`{entry.name}.{name}`").term
         return (set_leaf(part.leaf, index, term),) if part.leaf else ()
 
-    def store_field(self, target: Tree[Token], value: Value, item: Item) -> Block:
+    def store_field(self, target: Tree, value: Value, item: Item) -> Block:
         base, name = target.children[0], str(target.children[1])
         assert not isinstance(base, str)
         if base.data == "name":
@@ -364,7 +349,7 @@ class Statements:
         high, low = old.type.ranges[name]
         return self.store_bits(base, old, high, low, value, item)
 
-    def store_index(self, target: Tree[Token], value: Value, item: Item) -> Block:
+    def store_index(self, target: Tree, value: Value, item: Item) -> Block:
         base, place = target.children
         array = self.expressions.any(base)
         if isinstance(array, Array):
@@ -384,7 +369,7 @@ class Statements:
         set_bit = node("or", width, cleared, node("shl", width, resize(new, width, False), distance))
         return self.store(base, Value((set_bit,), Bits(width)), item)
 
-    def store_range(self, target: Tree[Token], value: Value, item: Item) -> Block:
+    def store_range(self, target: Tree, value: Value, item: Item) -> Block:
         old = self.expressions.bits(target.children[0])
         high, low = self.expressions.bounds(target, width_of(old.type))
         return self.store_bits(target.children[0], old, high, low, value, item)
@@ -398,6 +383,13 @@ class Statements:
         if high < width - 1:
             term = node("concat", width, extraction(old.term, width - 1, high + 1), term)
         return self.store(base, Value((term,), Bits(width)), item)
+
+
+def conditional(condition: Term, then: Block, orelse: Block) -> Block:
+    """Both branches are checked; one whose condition is constant is all that stays."""
+    if condition.is_constant:
+        return then if condition is TRUE else orelse
+    return (If(condition, then, orelse),) if then or orelse or condition.args else ()
 
 
 def set_leaf(leaf: str, index: Term | None, value: Term) -> Statement:
@@ -427,7 +419,7 @@ def lower_body(
     return Statements(program, scope, result).block(tree.children)
 
 
-Form = Callable[[Statements, "Tree[Token]"], Block]
+Form = Callable[[Statements, Tree], Block]
 _FORMS: Mapping[str, Form] = {
     "declare": Statements.declare, "declare_many": Statements.declare_many, "if": Statements.branch,
     "guarded": Statements.guarded, "for": Statements.loop, "return": Statements.ret, "call": Statements.call,

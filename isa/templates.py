@@ -40,6 +40,7 @@ class Syntax:
     registers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     operands: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, tuple[Alternative, ...]] = field(default_factory=dict)
+    compiled: dict[object, Choice] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,17 @@ class _Draft:
         return Hole(full, self.encoding.operands[full].width, kind, names, False)
 
     def choice(self, form: str, meaning: Mapping[str, str], open_forms: tuple[str, ...]) -> Choice:
+        """A form, compiled once for all encodings with the same operands."""
+        key = (form, frozenset((n, full, self.encoding.operands[full].width) for n, full in meaning.items()))
+        found = self.syntax.compiled.get(key)
+        if found is None:
+            before = len(self.problems)
+            found = self.alternatives(form, meaning, open_forms)
+            if len(self.problems) == before:
+                self.syntax.compiled[key] = found
+        return found
+
+    def alternatives(self, form: str, meaning: Mapping[str, str], open_forms: tuple[str, ...]) -> Choice:
         alternatives, earlier = [], terms.TRUE
         for alternative in self.syntax.forms[form]:
             when = terms.TRUE

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 from pgcheck.isa.ir import (
-    UNPREDICTABLE, Bind, Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store,
+    UNPREDICTABLE,
+    Bind,
+    Block,
+    Do,
+    If,
+    Raise,
+    Return,
+    SetElement,
+    SetLeaf,
+    SetLocal,
+    SetNext,
+    Statement,
+    Store,
 )  # fmt: skip
 from pgcheck.isa.machine import Instruction, Machine
 from pgcheck.isa.state import Leaf
@@ -71,13 +84,6 @@ class _Ended(Exception):
         self.exit = exit_
 
 
-class _Returned(Exception):
-    """Unwinds a function that returned."""
-
-    def __init__(self, values: tuple[int, ...]) -> None:
-        self.values = values
-
-
 def reset(machine: Machine) -> State:
     """The state after reset."""
     return {n: Cells(leaf.reset) if leaf.size else leaf.reset for n, leaf in machine.leaves.items()}
@@ -91,6 +97,8 @@ def copied(state: Mapping[str, int | Cells]) -> State:
 class Step:
     """Runs lowered code on a state, which it changes in place; writes before an exit persist."""
 
+    __slots__ = ("bound", "encoding", "instances", "locals", "machine", "next", "operands", "state", "surroundings")
+
     def __init__(
         self, machine: Machine, state: State, operands: Mapping[str, int], surroundings: Surroundings | None = None
     ) -> None:
@@ -98,130 +106,107 @@ class Step:
         self.surroundings = surroundings or Surroundings()
         self.locals: dict[str, int] = {}
         self.next = 0
-        self.encoding = 0
+        self.encoding: Term | None = None
         self.instances: dict[str, int] = {}
+        self.bound = mask(machine.leaves[machine.memory].index_width)
+
+    def value(self, term: Term) -> int:
+        """The value of an expression of the intermediate form."""
+        return expression(term)(self)
+
+    def block(self, block: Block) -> tuple[int, ...] | None:
+        """Run statements; the results when they returned. Raises at an exit."""
+        return _compiled(block)(self)
+
+    # ---- what expressions and statements ask for
 
     def instance(self, site: str) -> str:
         count = self.instances.get(site, 0)
         self.instances[site] = count + 1
         return f"{site}#{count}"
 
-    # ---- expressions
-
-    def value(self, term: Term) -> int:
-        """The value of an expression of the intermediate form."""
-        match term.op:
-            case "const":
-                return term.value
-            case "var":
-                name = term.name
-                if name[0] == "l":
-                    return self.locals[name[2:]]
-                if name[0] == "o":
-                    return self.operands[name[2:]]
-                value = self.state[name[2:]]
-                assert isinstance(value, int)
-                return value
-            case "select":
-                return self.element(term)
-            case "ite":
-                return self.value(term.args[1] if self.value(term.args[0]) else term.args[2])
-            case "land":
-                return self.value(term.args[1]) if self.value(term.args[0]) else 0
-            case "lor":
-                return 1 if self.value(term.args[0]) else self.value(term.args[1])
-            case "call":
-                results = self.call(str(term.data), tuple(self.value(a) for a in term.args))
-                return results[0] if results else 1
-            case "load":
-                return self.load(self.value(term.args[0]), term.width)
-            case "undefined" | "choice":
-                return self.surroundings.undefined(self.instance(str(term.data)), term.width)
-            case "volatile":
-                index = self.value(term.args[0]) if term.args else None
-                return self.volatile(self.machine.leaves[str(term.data)], index)
-            case "encoding":
-                return self.encoding
-            case op:
-                values = [self.value(a) for a in term.args]
-                return OPERATORS[op].python(term.width, tuple(a.width for a in term.args), term.data, *values)
+    def scalar(self, leaf: str) -> int:
+        value = self.state[leaf]
+        assert isinstance(value, int)
+        return value
 
     def cells(self, leaf: str) -> Cells:
         value = self.state[leaf]
         assert isinstance(value, Cells)
         return value
 
-    def volatile(self, leaf: Leaf, index: int | None) -> int:
+    def undefined(self, site: str, width: int) -> int:
+        return self.surroundings.undefined(self.instance(site), width)
+
+    def volatile(self, name: str, index: int | None) -> int:
         """A fresh value, by default the stored one; reading a device may change it."""
-        name = self.instance(leaf.name)
-        held = self.state[leaf.name]
+        leaf, surroundings = self.machine.leaves[name], self.surroundings
+        instance = self.instance(name)
+        held = self.state[name]
         value = held[index or 0] if isinstance(held, Cells) else held
-        if self.surroundings.volatile is not None:
-            value = self.surroundings.volatile(name, leaf, index)
+        if surroundings.volatile is not None:
+            value = surroundings.volatile(instance, leaf, index)
         if leaf.role == "device":
-            after = self.instance(leaf.name)
-            if self.surroundings.volatile_write is not None:
-                changed = self.surroundings.volatile_write(after, leaf)
+            after = self.instance(name)
+            if surroundings.volatile_write is not None:
+                changed = surroundings.volatile_write(after, leaf)
                 if changed is not None:
-                    self.state[leaf.name] = changed
+                    self.state[name] = changed
         return value
 
     def in_range(self, leaf: Leaf, index: int) -> None:
         if index >= leaf.size:
             raise _Ended(Exit(UNPREDICTABLE, (), f"index beyond {leaf.name}"))
 
-    def element(self, term: Term) -> int:
-        leaf = self.machine.leaves[term.args[0].name[2:]]
-        index = self.value(term.args[1])
+    def element(self, name: str, index: int) -> int:
+        leaf = self.machine.leaves[name]
         self.in_range(leaf, index)
         for place, fixed in leaf.hardwired:
             if index == place:
                 return fixed
-        return self.cells(leaf.name)[index]
+        return self.cells(name)[index]
+
+    def set_element(self, name: str, index: int, value: int) -> None:
+        leaf = self.machine.leaves[name]
+        self.in_range(leaf, index)
+        if all(index != place for place, _ in leaf.hardwired):
+            self.cells(name)[index] = value
 
     def load(self, address: int, width: int) -> int:
         """`width` bits of physical memory from `address` on."""
-        machine = self.machine
+        machine, bound = self.machine, self.bound
         memory, unit = self.cells(machine.memory), machine.memory_unit
-        bound = mask(machine.leaves[machine.memory].index_width)
         count = width // unit
-        order = range(count) if machine.big_endian else range(count - 1, -1, -1)
         result = 0
-        for k in order:
+        for k in range(count) if machine.big_endian else range(count - 1, -1, -1):
             result = result << unit | memory[address + k & bound]
         return result
 
     def write(self, address: int, value: int, width: int) -> None:
-        machine = self.machine
+        """Set `width` bits of physical memory from `address` on."""
+        machine, bound = self.machine, self.bound
         memory, unit = self.cells(machine.memory), machine.memory_unit
-        bound = mask(machine.leaves[machine.memory].index_width)
-        count = width // unit
+        count, piece = width // unit, mask(unit)
         for k in range(count):
             place = count - 1 - k if machine.big_endian else k
-            memory[address + k & bound] = value >> unit * place & mask(unit)
-
-    # ---- calls
+            memory[address + k & bound] = value >> unit * place & piece
 
     def call(self, name: str, args: tuple[int, ...]) -> tuple[int, ...]:
         """The results of a function; a cut asks the oracle first."""
-        answer = self.answer(name, args)
-        if answer is not None:
-            return answer
+        if self.surroundings.oracle is not None:
+            answer = self.answer(self.surroundings.oracle, name, args)
+            if answer is not None:
+                return answer
         function = self.machine.functions[name]
         outer = self.locals
         self.locals = {n: a for (n, _), a in zip(function.parameters, args, strict=True)}
-        try:
-            self.block(function.body)
-        except _Returned as returned:
-            return returned.values
-        finally:
-            self.locals = outer
-        return (0,) * len(function.results)
+        results = self.block(function.body)
+        self.locals = outer
+        return results if results is not None else (0,) * len(function.results)
 
-    def answer(self, name: str, args: tuple[int, ...]) -> tuple[int, ...] | None:
-        oracle, translation = self.surroundings.oracle, self.machine.translation
-        if oracle is None:
-            return None
+    def answer(self, oracle: Oracle, name: str, args: tuple[int, ...]) -> tuple[int, ...] | None:
+        """What the oracle says in place of a cut; None for all other functions."""
+        translation = self.machine.translation
         if translation is not None and name == translation.function:
             translated = oracle.translate(args)
             if translated is None:
@@ -238,54 +223,151 @@ class Step:
             return None if value is None else (value,)
         return None
 
-    # ---- statements
-
-    def block(self, block: Block) -> None:
-        for statement in block:
-            match statement:
-                case SetLocal(name, value):
-                    self.locals[name] = self.value(value)
-                case SetLeaf(leaf, value):
-                    self.state[leaf] = self.value(value)
-                case SetElement(leaf, index, value):
-                    self.set_element(self.machine.leaves[leaf], self.value(index), self.value(value))
-                case SetNext(value):
-                    self.next = self.value(value)
-                case Store(address, value):
-                    self.write(self.value(address), self.value(value), value.width)
-                case If(condition, then, orelse):
-                    self.block(then if self.value(condition) else orelse)
-                case Do(call):
-                    self.value(call)
-                case Bind(targets, function, args):
-                    results = self.call(function, tuple(self.value(a) for a in args))
-                    self.locals.update({t: r for t, r in zip(targets, results, strict=True) if t is not None})
-                case Return(values):
-                    raise _Returned(tuple(self.value(v) for v in values))
-                case Raise(function, args, note):
-                    raise _Ended(Exit(function, tuple(self.value(a) for a in args), note))
-
-    def set_element(self, leaf: Leaf, index: int, value: int) -> None:
-        self.in_range(leaf, index)
-        if all(index != place for place, _ in leaf.hardwired):
-            self.cells(leaf.name)[index] = value
-
     # ---- whole steps
 
     def body(self, block: Block, length: int) -> Exit | None:
         """Run the body of an instruction of `length` units of PC; None when it completed."""
         pc = self.machine.leaves[self.machine.pc]
-        here = self.state[pc.name]
-        assert isinstance(here, int)
-        self.next = here + length & mask(pc.width)
+        self.next = self.scalar(pc.name) + length & mask(pc.width)
         try:
             self.block(block)
         except _Ended as ended:
             return ended.exit
-        except _Returned:
-            pass
         self.state[pc.name] = self.next
         return None
+
+
+# ---- lowered code as closures, made once per term and per block
+
+Expression = Callable[[Step], int]
+Action = Callable[[Step], "tuple[int, ...] | None"]
+
+
+@cache
+def expression(term: Term) -> Expression:
+    """The function from a step to the value of an expression of the intermediate form."""
+    op, width, name = term.op, term.width, str(term.data)
+    if op == "var":
+        return _variable(name[0], name[2:])
+    if op == "select":
+        leaf, index = term.args[0].name[2:], expression(term.args[1])
+        return lambda s: s.element(leaf, index(s))
+    args = tuple(expression(a) for a in term.args)
+    match op, args:
+        case "const", _:
+            fixed = term.value
+            return lambda s: fixed
+        case "ite", (guard, first, second):
+            return lambda s: first(s) if guard(s) else second(s)
+        case "land", (first, second):
+            return lambda s: second(s) if first(s) else 0
+        case "lor", (first, second):
+            return lambda s: 1 if first(s) else second(s)
+        case "call", _:
+            return lambda s: (s.call(name, tuple([a(s) for a in args])) or (1,))[0]
+        case "load", (address,):
+            return lambda s: s.load(address(s), width)
+        case ("undefined" | "choice"), _:
+            return lambda s: s.undefined(name, width)
+        case "volatile", _:
+            return lambda s: s.volatile(name, args[0](s) if args else None)
+        case "encoding", _:
+            return lambda s: s.value(s.encoding) if s.encoding is not None else 0
+    python, widths, data = OPERATORS[op].python, tuple(a.width for a in term.args), term.data
+    if len(args) == 1:
+        only = args[0]
+        return lambda s: python(width, widths, data, only(s))
+    left, right = args
+    return lambda s: python(width, widths, data, left(s), right(s))
+
+
+def _variable(kind: str, name: str) -> Expression:
+    match kind:
+        case "l":
+            return lambda s: s.locals[name]
+        case "o":
+            return lambda s: s.operands[name]
+        case _:
+            return lambda s: s.scalar(name)
+
+
+_blocks: dict[int, tuple[Block, Action]] = {}
+
+
+def _compiled(block: Block) -> Action:
+    """The action of a block, found by its identity: hashing statements would cost more than running them."""
+    known = _blocks.get(id(block))
+    if known is None:
+        known = _blocks[id(block)] = block, _sequence(tuple(_action(statement) for statement in block))
+    return known[1]
+
+
+def _sequence(actions: tuple[Action, ...]) -> Action:
+    if len(actions) == 1:
+        return actions[0]
+
+    def run(s: Step) -> tuple[int, ...] | None:
+        for action in actions:
+            results = action(s)
+            if results is not None:
+                return results
+        return None
+
+    return run
+
+
+def _action(statement: Statement) -> Action:
+    """The function that runs a statement and gives the results when it returns from its function."""
+    match statement:
+        case SetLocal(name, value):
+            new = expression(value)
+            return lambda s: s.locals.__setitem__(name, new(s))
+        case SetLeaf(leaf, value):
+            new = expression(value)
+            return lambda s: s.state.__setitem__(leaf, new(s))
+        case SetElement(leaf, index, value):
+            place, new = expression(index), expression(value)
+            return lambda s: s.set_element(leaf, place(s), new(s))
+        case SetNext(value):
+            new = expression(value)
+            return lambda s: setattr(s, "next", new(s))
+        case Store(address, value):
+            place, new, width = expression(address), expression(value), value.width
+            return lambda s: s.write(place(s), new(s), width)
+        case If(condition, then, orelse):
+            guard, first, second = expression(condition), _compiled(then), _compiled(orelse)
+            return lambda s: first(s) if guard(s) else second(s)
+        case Do(call):
+            return _do(expression(call))
+        case Bind(targets, function, args):
+            return _bind(targets, function, tuple(map(expression, args)))
+        case Return(values):
+            results = tuple(map(expression, values))
+            return lambda s: tuple([r(s) for r in results])
+        case Raise(function, args, note):
+            return _raise(function, tuple(map(expression, args)), note)
+
+
+def _do(effect: Expression) -> Action:
+    def run(s: Step) -> None:
+        effect(s)
+
+    return run
+
+
+def _bind(targets: tuple[str | None, ...], function: str, args: tuple[Expression, ...]) -> Action:
+    def run(s: Step) -> None:
+        results = s.call(function, tuple([a(s) for a in args]))
+        s.locals.update({t: r for t, r in zip(targets, results, strict=True) if t is not None})
+
+    return run
+
+
+def _raise(function: str, args: tuple[Expression, ...], note: str) -> Action:
+    def run(s: Step) -> None:
+        raise _Ended(Exit(function, tuple([a(s) for a in args]), note))
+
+    return run
 
 
 def step(
@@ -294,9 +376,8 @@ def step(
 ) -> Exit | None:  # fmt: skip
     """One instruction on `state`, in place; None when it completed."""
     run = Step(machine, state, operands, surroundings)
-    if instruction.encoding_term is not None:
-        run.encoding = operand_value(instruction.encoding_term, operands)
-    return run.body(instruction.body, operand_value(instruction.length, operands))
+    run.encoding = instruction.encoding_term
+    return run.body(instruction.body, run.value(instruction.length))
 
 
 def operand_value(term: Term, operands: Mapping[str, int]) -> int:
@@ -307,17 +388,13 @@ def operand_value(term: Term, operands: Mapping[str, int]) -> int:
 def deliver(machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None) -> Exit | None:
     """Trap entry: run the terminator's body on the state at the exit; an exit within it is returned."""
     run = Step(machine, state, {}, surroundings)
-    here = state[machine.pc]
-    assert isinstance(here, int)
-    run.next = here
+    run.next = run.scalar(machine.pc)
     function = machine.functions[exit_.function]
     run.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
     try:
         run.block(function.body)
     except _Ended as ended:
         return ended.exit
-    except _Returned:
-        pass
     state[machine.pc] = run.next
     return None
 

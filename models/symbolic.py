@@ -11,13 +11,42 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pgcheck.isa.ir import (
-    HALT, UNMODELLED, UNPREDICTABLE, Bind, Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store,
+    HALT,
+    UNMODELLED,
+    UNPREDICTABLE,
+    Bind,
+    Block,
+    Do,
+    If,
+    Raise,
+    Return,
+    SetElement,
+    SetLeaf,
+    SetLocal,
+    SetNext,
+    Store,
 )  # fmt: skip
 from pgcheck.isa.machine import ExitRule, Instruction, Machine
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, apply, conjunction, constant, eq, extract, ite, land, lnot, lor, mk, select,
-    store, substitute, variable, walk,
+    FALSE,
+    TRUE,
+    Term,
+    apply,
+    conjunction,
+    constant,
+    eq,
+    extract,
+    ite,
+    land,
+    lnot,
+    lor,
+    mk,
+    select,
+    store,
+    substitute,
+    variable,
+    walk,
 )  # fmt: skip
 from pgcheck.isa.types import width_of
 

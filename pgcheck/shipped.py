@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def folder() -> Path:
+    """Where the shipped specifications lie: in the installed package, or beside it in a checkout without links."""
+    package = Path(__file__).resolve().parent
+    inside = package / "specs"
+    return inside.resolve() if inside.is_dir() else package.parent / "specs"
+
+
 def shipped(name: str) -> Path | None:
     """The path of the shipped specification `name`, or None."""
-    folder = Path(__file__).resolve().parent / "specs"
-    if not folder.is_dir():
-        folder = Path(__file__).resolve().parent.parent / "specs"
-    path = folder / f"{name}.yaml"
+    path = folder() / f"{name}.yaml"
     return path if name.replace("-", "").replace("_", "").isalnum() and path.is_file() else None
 
 
 def names() -> list[str]:
     """The names of all shipped specifications, sorted."""
-    folder = Path(__file__).resolve().parent / "specs"
-    if not folder.is_dir():
-        folder = Path(__file__).resolve().parent.parent / "specs"
-    return sorted(p.stem for p in folder.glob("*.yaml"))
+    return sorted(path.stem for path in folder().glob("*.yaml"))

@@ -545,6 +545,19 @@ def test_a_wrong_entry_in_the_cache_is_not_believed(tmp_path: Path, stored: str)
     assert own.check(BOTH, label="").reason == "cached"
 
 
+def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    given = Model({"a": 2, "b": 3}, {}, {})
+    best = Model({"a": 0, "b": 5}, {}, {})
+    dead = fake(tmp_path, "os._exit(3)", cache)
+    assert dead.minimise(BOTH, given, [zero(A)]) is given
+    assert Solver(Limits(), cache).minimise(BOTH, given, [zero(A)]) == best
+    assert dead.minimise(BOTH, given, [zero(A)]) == best
+    assert dead.minimise(BOTH, given, [zero(B)]) is given
+    other = Model({"a": 1, "b": 4}, {}, {})
+    assert dead.minimise(BOTH, other, [zero(A)]) is other
+
+
 # --- the second solver
 
 

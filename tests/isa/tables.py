@@ -133,6 +133,7 @@ BYTES = Decode(
         "ea": EA,
         "ib": (group(None, field("imm", 8)),),
         "iz": (group("osz == 0", field("imm", 32)), group("osz == 1", field("imm", 32, False, 16))),
+        "iw": (group(None, field("imm", 16)),),
         "cb": (group(None, field("rel", 32, True, 8)),),
         "cd": (group(None, field("rel", 32)),),
     },
@@ -156,6 +157,8 @@ BYTES_DECLARATIONS = {
     "mov.cr": code("0F 22 /r", "reg", when="reg == 0 || reg == 3"),
     "add.m_i": code("81 /0 iz", "mem", ("sego", "osz")),
     "int": code("CD ib"),
+    "put.byte": code("6A ib"),
+    "put.word": code("68 iw"),
     "jmp.short": code("EB cb"),
     "jmp.near": code("E9 cd"),
 }

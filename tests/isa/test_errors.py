@@ -100,7 +100,8 @@ def test_a_near_word_is_suggested(word: str, hint: str) -> None:
 def test_a_text_is_a_str_that_survives_pickling() -> None:
     text = Text("abc", Position("f", 4, 7), ((0, 4, 7),))
     assert text == "abc"
-    assert {text: 1}["abc"] == 1
+    lookup: dict[str, int] = {text: 1}
+    assert lookup["abc"] == 1
     copy = pickle.loads(pickle.dumps(text))
     assert (copy, copy.position, copy.anchors) == (text, text.position, text.anchors)
     assert isinstance(copy, Text)

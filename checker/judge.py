@@ -1,0 +1,215 @@
+"""One row judged: the passes P1 to P4 and P6 in order, and the verdict that their answers mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from pgcheck.checker.classical import Classical, classify
+from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
+from pgcheck.checker.result import Witness
+from pgcheck.checker.solver import Model, Solver
+from pgcheck.checker.subject import Setting, Subject, subject
+from pgcheck.checker.taint import Footprint, footprint
+from pgcheck.checker.witness import minimal
+from pgcheck.isa.machine import MIRROR, Candidate, Choice, Fields, Instruction, ModeClass, Row
+from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
+
+MAX_CANDIDATES = 512
+MAX_CHOICE_BITS = 8
+
+OWN: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A refutation before it is minimised: where it was found."""
+
+    mode_class: str
+    question: Question
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one row showed on its own; `good` are the configurations that close its holes, `classical_good` those that make it privileged."""
+
+    id: str
+    footprint: Footprint
+    classical: Classical | None
+    holed: frozenset[str]
+    good: tuple[Configuration, ...]
+    classical_good: tuple[Configuration, ...]
+    timing: bool
+    evidence: str
+    trouble: str
+    queries: int
+    folded: int
+    unsat: int
+    confirmed: int
+    seconds: float
+    slowest: tuple[str, float]
+    witness: Witness | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An instruction's row, as work to be done."""
+
+    instruction: Instruction
+    row: Row
+
+    @property
+    def id(self) -> str:
+        return self.instruction.id + self.row.label
+
+
+def judge(
+    setting: Setting, work: Work, solver: Solver, second: bool, configuration: Configuration | None = None,
+    *, trust_taint: bool = True,
+) -> Judgement:  # fmt: skip
+    """Judge a row: without a configuration over all legal states, collecting the configurations that would help; with one, under exactly it.
+
+    A hole that no configuration of the row's own closes, or that is left under `configuration`, gets a replayed witness.
+    """
+    started = time.perf_counter()
+    one = subject(setting, work.instruction, work.row)
+    found = footprint(setting, one)
+    evidence = Evidence(solver, second)
+    if found.innocuous and trust_taint:
+        return _finished(work.id, found, None, evidence, started, evidence_level="taint")
+    state = _State()
+    try:
+        _examine(setting, one, found, evidence, configuration, state)
+    except Undecided as undecided:
+        state.trouble = f"{undecided}"
+    except Contradiction as contradiction:
+        state.trouble = f"error: {contradiction}"
+    return _finished(work.id, found, state, evidence, started, evidence_level=evidence.level)
+
+
+@dataclass(slots=True)
+class _State:
+    """What has been learnt of a row so far."""
+
+    classical: Classical | None = None
+    holed: frozenset[str] = frozenset()
+    good: tuple[Configuration, ...] = ()
+    classical_good: tuple[Configuration, ...] = ()
+    timing: bool = False
+    witness: Witness | None = None
+    trouble: str = ""
+
+
+def _examine(
+    setting: Setting, one: Subject, found: Footprint, evidence: Evidence, configuration: Configuration | None, state: _State
+) -> None:
+    chosen = configuration or NOTHING
+    fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
+    state.classical = classify(setting, one, found, evidence, fixed)
+    holes = list(_holes(setting, one, evidence, chosen))
+    state.holed = frozenset(h.mode_class for h in holes)
+    if configuration is None:
+        tried = list(relevant(setting, found))
+        if holes:
+            state.good = tuple(c for c in tried if not any(_holes(setting, one, evidence, c)))
+        if state.classical.sensitive and not state.classical.privileged:
+            state.classical_good = tuple(c for c in tried if _privileged(setting, one, found, evidence, c))
+        if state.good:
+            return
+    if holes:
+        state.timing = not any(_holes(setting, one, evidence, chosen, logical_time=True))
+        if not state.timing:
+            state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
+
+
+def _privileged(setting: Setting, one: Subject, found: Footprint, evidence: Evidence, chosen: Configuration) -> bool:
+    fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
+    classical = classify(setting, one, found, evidence, fixed)
+    return classical.privileged or not classical.sensitive
+
+
+def _holes(
+    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration, *, logical_time: bool = False
+) -> Iterator[Hole]:
+    """The virtual modes in which the row is a hole under a configuration."""
+    modes = setting.machine.modes
+    for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
+        for mode in virtual_modes(setting, mode_class):
+            found = _hole(setting, one, evidence, configuration, (name, mode_class, mode), logical_time)
+            if found is not None:
+                yield found
+                break
+
+
+def _hole(
+    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration,
+    where: tuple[str, ModeClass, int], logical_time: bool,
+) -> Hole | None:  # fmt: skip
+    name, mode_class, mode = where
+    asked = question(setting, one, mode_class, mode, configuration, logical_time=logical_time)
+    label = f"{one.id}:hole@{name}{mode}"
+    model = evidence.model(asked.hole, label)
+    if model is None:
+        return None
+    own = private_choices(asked)
+    if own:
+        model = _against_every_choice(asked, own, evidence, label)
+    return None if model is None else Hole(name, asked, model)
+
+
+def _against_every_choice(asked: Question, variables: list[Term], evidence: Evidence, label: str) -> Model | None:
+    """A hole whatever the virtual machine chooses where it may choose: the choices quantified by expansion."""
+    if sum(max(t.width, 1) for t in variables) > MAX_CHOICE_BITS:
+        raise Undecided(label, "too many bits of nondeterminism to expand")
+    whole = conjunction(asked.hole)
+    copies = [
+        substitute([whole], {t: constant(t.width, v) for t, v in zip(variables, values, strict=True)})[0]
+        for values in product(*(range(1 << max(t.width, 1)) for t in variables))
+    ]
+    return None if any(c is FALSE for c in copies) else evidence.model([*copies, whole], label + ":every choice")
+
+
+def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:
+    """Assignments to the candidates that the row's footprint touches, smallest first; leaves of one candidate group vary apart."""
+    touched = found.reads | found.writes
+    options: list[tuple[Candidate | str, tuple[object, ...]]] = [
+        (c, (OWN, *c.values)) for c in setting.machine.candidates if c.leaf in touched
+    ]
+    options += [(t, (OWN, *((r,) for r in setting.machine.tables[t].respond))) for t in sorted(found.tables)]
+    made = []
+    for values in product(*(v for _, v in options)):
+        leaves: dict[str, Choice] = {}
+        tables: dict[str, Fields | None] = {}
+        for (what, _), value in zip(options, values, strict=True):
+            if value is OWN:
+                continue
+            if isinstance(what, Candidate):
+                assert isinstance(value, int) or value == MIRROR
+                leaves[what.leaf] = value if isinstance(value, int) else MIRROR
+            else:
+                assert isinstance(value, tuple)
+                tables[what] = value[0]
+        if leaves or tables:
+            made.append(Configuration(leaves, tables))
+        if len(made) > MAX_CANDIDATES:
+            break
+    yield from sorted(made, key=lambda c: len(c.leaves) + len(c.tables))
+
+
+def _finished(
+    identifier: str, found: Footprint, state: _State | None, evidence: Evidence, started: float, *, evidence_level: str
+) -> Judgement:
+    state = state or _State()
+    queries = evidence.queries
+    unsat = [q for q in queries if q.status == "unsat" and not q.folded]
+    slowest = max(((q.label, q.seconds) for q in queries), key=lambda p: p[1], default=("", 0.0))
+    return Judgement(
+        identifier, found, state.classical, state.holed, state.good, state.classical_good, state.timing, evidence_level,
+        state.trouble, len(queries), sum(q.folded for q in queries), len(unsat), sum(bool(q.confirmed) for q in unsat),
+        time.perf_counter() - started, slowest, state.witness,
+    )  # fmt: skip
+

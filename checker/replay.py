@@ -1,0 +1,229 @@
+"""A witness run again on the reference binding: no solver, no terms, only the specification and integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgcheck.checker.result import StateValue, Witness
+from pgcheck.isa.ir import HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine import MIRROR, Deployment, Instruction, Machine
+from pgcheck.isa.state import Leaf
+from pgcheck.isa.types import Bitfield
+from pgcheck.models.reference import Cells, State, Surroundings, copied, deliver, step
+
+NEXT = "next"
+EXECUTE = "execute"
+
+
+class BadWitness(Exception):
+    """A witness does not fit the specification; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay showed: whether the first difference that the witness names is there, and all that differs."""
+
+    reproduced: bool
+    differs: tuple[str, ...]
+    virtual_after: Mapping[str, StateValue]
+    real_after: Mapping[str, StateValue]
+    virtual_exit: str
+    real_exit: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """The oracle of one side of a witness."""
+
+    machine: Machine
+    witness: Witness
+    real: bool
+    hard: bool
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        if self.hard:
+            return None
+        args, rest = self._in_virtual_mode(args)
+        found = {a: (f, p) for a, f, p in self.witness.translations}
+        fault, address = found.get(args, (0, 0))
+        missed = self.real and bool(dict(self.witness.misses).get(rest, 0))
+        return bool(fault) or missed, address
+
+    def _in_virtual_mode(self, args: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        assert self.machine.translation is not None
+        at = self.machine.translation.mode
+        mode = self.witness.virtual_mode if self.real else args[at]
+        return (*args[:at], mode, *args[at + 1 :]), (*args[:at], *args[at + 1 :])
+
+    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
+        found = {(n, a): v for n, a, v in self.witness.probes}
+        value = found.get((f"probe.{name}", self._in_virtual_mode(args)[0]), 0)
+        return found.get(("hostmap", (value,)), 0) if self.real else value
+
+    def table(self, name: str, args: tuple[int, ...]) -> int | None:
+        found = {(n, a): v for n, a, v in self.witness.tables}
+        response = self.witness.configuration.get(f"@{name}")
+        if not self.real or response is not None:
+            value = found.get((f"table.{name}", args), 0)
+            type_ = self.machine.tables[name].type
+            if self.real and isinstance(response, Mapping) and isinstance(type_, Bitfield):
+                for field, chosen in response.items():
+                    high, low = type_.ranges[field]
+                    value = value & ~(((1 << (high - low + 1)) - 1) << low) | int(chosen) << low
+            return value
+        return found.get((f"r.table.{name}", args), 0)
+
+
+def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
+    """A whole state from the leaves of a witness. Raises BadWitness."""
+    for name, value in values.items():
+        leaf = machine.leaves.get(name)
+        if leaf is None:
+            raise BadWitness(f"no state '{name}' in {machine.name}")
+        numbers = value.items() if isinstance(value, Mapping) else [(0, value)]
+        if isinstance(value, Mapping) != bool(leaf.size) or any(not 0 <= v < 1 << leaf.element_width for _, v in numbers):
+            raise BadWitness(f"{name} cannot have the value {value}")
+    state: State = {}
+    for name, leaf in machine.leaves.items():
+        value = values.get(name, 0)
+        if isinstance(value, Mapping):
+            state[name] = Cells(value.get(-1, 0), {k: v for k, v in value.items() if k >= 0})
+        else:
+            state[name] = Cells() if leaf.size else value
+    return state
+
+
+def values_of(state: Mapping[str, int | Cells]) -> dict[str, StateValue]:
+    """The leaves of a state that are not 0, as a witness gives them."""
+    values: dict[str, StateValue] = {}
+    for name, value in state.items():
+        if isinstance(value, Cells):
+            cells = {k: v for k, v in sorted(value.items()) if v != value.fill}
+            if value.fill:
+                cells = {-1: value.fill, **cells}
+            if cells:
+                values[name] = cells
+        elif value:
+            values[name] = value
+    return values
+
+
+def replay(machine: Machine, witness: Witness, *, hard: bool = False) -> Replayed:
+    """Run both sides of a witness. With `hard` the specification's own translation runs instead of the oracle. Raises BadWitness."""
+    deployment, instruction = _named(machine, witness)
+    pre = {"v": state_of(machine, witness.virtual), "r": state_of(machine, witness.real)}
+    if hard:
+        assert machine.translation is not None
+        for state in pre.values():
+            for name, value in machine.translation.replay.items():
+                state[name] = Cells(value) if machine.leaves[name].size else value
+    missing = set(instruction.operands) - set(witness.operands)
+    if missing:
+        raise BadWitness(f"no value for operand {', '.join(sorted(missing))} of {instruction.id}")
+    post: dict[str, State] = {}
+    outcome: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for tag in ("v", "r"):
+        post[tag] = copied(pre[tag])
+        outcome[tag] = _run(machine, witness, instruction, post[tag], tag, hard)
+    differs = _differences(machine, deployment, witness, pre, post, outcome)
+    return Replayed(
+        bool(witness.differs) and witness.differs[0] in differs, differs, values_of(post["v"]), values_of(post["r"]),
+        outcome["v"][0], outcome["r"][0],
+    )  # fmt: skip
+
+
+def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]:
+    deployment = next((d for d in machine.deployments if d.name == witness.deployment), None)
+    if deployment is None:
+        raise BadWitness(f"{machine.name} has no deployment '{witness.deployment}'")
+    try:
+        return deployment, machine.instruction(witness.instruction)
+    except KeyError:
+        raise BadWitness(f"{machine.name} has no instruction '{witness.instruction}'") from None
+
+
+def _run(
+    machine: Machine, witness: Witness, instruction: Instruction, state: State, tag: str, hard: bool
+) -> tuple[str, tuple[int, ...]]:
+    """One side; the name of its outcome (`next`, the terminator, ...) and its payload."""
+    choices = witness.choices
+
+    def chosen(name: str) -> int:
+        return choices.get(f"{tag}.{name}", choices.get(name, 0))
+
+    def volatile(name: str, leaf: Leaf, index: int | None) -> int:
+        return chosen("f." + name)
+
+    def changed(name: str, leaf: Leaf) -> Cells | int:
+        if not leaf.size:
+            return chosen("f." + name)
+        head = f"{tag}.f.{name}["
+        return Cells(0, {int(k[len(head) : -1]): v for k, v in choices.items() if k.startswith(head)})
+
+    surroundings = Surroundings(
+        lambda name, width: chosen("n." + name), volatile, changed, _Answers(machine, witness, tag == "r", hard)
+    )
+    ended = step(machine, instruction, witness.operands, state, surroundings)
+    while ended is not None and ended.function in witness.continued:
+        ended = deliver(machine, ended, state, surroundings)
+    if ended is None:
+        return NEXT, ()
+    return ended.function, ended.args
+
+
+def _goes_on(machine: Machine, outcome: tuple[str, tuple[int, ...]]) -> bool:
+    rule = machine.exits.get(outcome[0])
+    return outcome[0] == NEXT or (rule is not None and rule.kind == EXECUTE)
+
+
+def _differences(
+    machine: Machine, deployment: Deployment, witness: Witness, pre: Mapping[str, State], post: Mapping[str, State],
+    outcome: Mapping[str, tuple[str, tuple[int, ...]]],
+) -> tuple[str, ...]:  # fmt: skip
+    """The mismatches of definitions 1.2, on values; nothing when the real machine trapped into the monitor."""
+    v, r = outcome["v"], outcome["r"]
+    if v[0] in (UNMODELLED, UNPREDICTABLE):
+        return ()
+    found: list[str] = []
+    if r[0] in (UNMODELLED, UNPREDICTABLE):
+        return (r[0],)
+    if r[0] == HALT:
+        return (HALT,)
+    if not _goes_on(machine, r):
+        return ()
+    same = v[0] == r[0]
+    if not same:
+        found.append(f"trap:{r[0]}")
+    relation = {leaf.name: _relation(machine, deployment, witness, leaf) for leaf in machine.leaves.values()}
+    for prefix in ("virtual", "real", "mirror", "general"):
+        for name, how in relation.items():
+            match prefix:
+                case "virtual" if how == "own" and same:
+                    differ = _whole(post["v"][name]) != _whole(pre["v"][name])
+                case "real" if how == "own":
+                    differ = _whole(post["r"][name]) != _whole(pre["r"][name])
+                case "mirror" | "general" if how == prefix and same:
+                    differ = _whole(post["v"][name]) != _whole(post["r"][name])
+                case _:
+                    continue
+            if differ:
+                found.append(f"{prefix}:{name}")
+    if same and v[1] != r[1]:
+        found.append(f"payload:{v[0]}")
+    return tuple(found)
+
+
+def _whole(value: int | Cells) -> object:
+    """An array by what it holds, whatever was written explicitly."""
+    return (value.fill, {k: v for k, v in value.items() if v != value.fill}) if isinstance(value, Cells) else value
+
+
+def _relation(machine: Machine, deployment: Deployment, witness: Witness, leaf: Leaf) -> str:
+    if not leaf.control:
+        return "general"
+    if leaf.name == machine.modes.leaf:
+        return "own" if deployment.real_mode is not None else "mirror"
+    mirrored = leaf.name in deployment.mirror or witness.configuration.get(leaf.name) == MIRROR
+    return "mirror" if mirrored else "own"
+

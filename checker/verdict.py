@@ -1,0 +1,64 @@
+"""What a row's answers mean: the exact verdict, and the line that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pgcheck.checker.judge import Judgement
+
+
+def verdict(alone: Judgement, under: Judgement | None) -> str:
+    """The exact verdict from a row's judgement on its own and under the machine-wide configuration (None: there is none)."""
+    if alone.trouble or (under is not None and under.trouble):
+        return "unknown"
+    classical = alone.classical
+    if classical is None:
+        return "intentional" if alone.footprint.never else "innocuous"
+    if not alone.holed:
+        if not classical.completes_supervisor and not classical.completes_user:
+            return "intentional"
+        if classical.privileged:
+            return "privileged"
+        return "trap-mediated" if classical.sensitive else "innocuous"
+    if under is not None and not under.holed:
+        return "conditional"
+    return "timing" if (under or alone).timing else "hole"
+
+
+_SEEN = {
+    "trap": "the virtual machine would have trapped, the real one goes on",
+    "virtual": "changes the virtual machine's {0} without a trap",
+    "real": "changes the real machine's {0}",
+    "mirror": "leaves the mirrored {0} different",
+    "general": "the result in {0} shows the real machine's state",
+    "payload": "goes on with another instruction word",
+    "halt": "stops the real processor",
+    "unpredictable": "may do anything on the real machine",
+    "unmodelled": "does on the real machine what this specification leaves out",
+}
+
+
+def difference(key: str) -> str:
+    """A mismatch in words."""
+    kind, _, leaf = key.partition(":")
+    return _SEEN[kind].format(leaf)
+
+
+def reason(exact: str, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]) -> str:
+    """One line for people."""
+    judged = under if under is not None and under.witness is not None else alone
+    match exact:
+        case "unknown":
+            return alone.trouble or (under.trouble if under is not None else "")
+        case "hole" if judged.witness is not None:
+            where = "/".join(sorted(judged.holed))
+            return f"in virtual {where}: {difference(judged.witness.differs[0])}"
+        case "conditional":
+            return "closed by " + ", ".join(f"{n} = {v}" for n, v in configuration.items())
+        case "trap-mediated":
+            return "traps into the monitor whenever the difference would show"
+        case "timing":
+            return "shows real time only"
+        case "innocuous" if alone.classical is None:
+            return "touches no control state"
+    return ""

@@ -1,0 +1,201 @@
+"""Why an instruction is what it is: the predicates in words and formulas, its own text, and the witness as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import click
+
+from pgcheck.checker.replay import Replayed
+from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, StateValue, Witness
+from pgcheck.isa.errors import Position
+from pgcheck.isa.machine import Machine
+from pgcheck.words import (
+    VERDICTS, WIDTH, cells, configuration, difference, ending, number, sensitivity, units, value_of, wrapped,
+)  # fmt: skip
+
+PRIVILEGED = (
+    "(exists s in supervisor mode: step(s) completes) and (no u in user mode: step(u) completes)"
+)
+FORMULAS = {
+    "ctl": "exists {x}: step({x}) completes and {role}(step({x})) != {role}({x})",
+    "beh": "exists {x}, {y} equal but for {role}: both steps complete and general(step({x})) != general(step({y}))",
+    "trs": "exists {x}, {y} equal but for {role}: step({x}) completes and step({y}) is refused for another reason than memory",
+    "tks": "exists {x}, {y} equal but for {role}: step({x}) is a request and step({y}) is refused",
+}
+MEANINGS = {
+    "ctl": "it changes {role} state {start} without a trap",
+    "beh": "its result depends on {role} state ({start})",
+    "trs": "whether it traps depends on {role} state ({start})",
+    "tks": "how it traps depends on {role} state ({start})",
+}
+PLACES = {"S": "from supervisor mode", "U": "from user mode", "SU": "supervisor against user mode"}
+STARTS = {"S": ("s in supervisor mode", "s'"), "U": ("u in user mode", "u'"), "SU": ("s in supervisor mode", "u in user mode")}
+HOLE = (
+    "exists a virtual state v and a real state r in user mode that a monitor keeps related (general state equal, memory through the "
+    "guest's translation): step(r) does not trap into the monitor, and step(v) ends otherwise or in an unrelated state"
+)
+
+
+def explained(machine: Machine, result: MachineResult) -> str:
+    """The explanation of every row in the result, one after the other."""
+    rows = [(d, i) for d in result.deployments for i in d.instructions]
+    parts = ["\n".join(_row(machine, deployment, row)) for deployment, row in rows]
+    return f"\n\n{'-' * WIDTH}\n\n".join(parts)
+
+
+def _row(machine: Machine, deployment: DeploymentResult, row: InstructionResult) -> Iterator[str]:
+    instruction = machine.instruction(row.id.removesuffix(row.row) if row.row else row.id)
+    title = f"{machine.name} {row.id}" + (f": {instruction.description}" if instruction.description else "")
+    yield from wrapped(title, "  ", "")
+    yield f"  {row.position}" + (f", deployment {deployment.name}" if deployment.name != "default" else "")
+    yield ""
+    yield from _headed("Verdict", f"{row.verdict}: {VERDICTS.get(row.verdict, '')}")
+    if row.reason:
+        yield from wrapped(row.reason, " " * 12)
+    if row.configuration:
+        yield from _headed("With", configuration(row.configuration))
+    yield from _headed("Evidence", _evidence(row))
+    yield ""
+    yield from _predicates(row)
+    yield ""
+    yield click.style("The specification says", bold=True)
+    yield from (f"  {line}" for line in source(row.position))
+    if row.witness is not None:
+        yield ""
+        yield from witness(machine, row.witness, row.witness.virtual_after, row.witness.real_after)
+
+
+def _headed(head: str, text: str) -> list[str]:
+    return wrapped(text, " " * 12, f"{head:12}")
+
+
+def _evidence(row: InstructionResult) -> str:
+    return {
+        "taint": "no control state is read or written on any path, so no solver was asked",
+        "solver": "a solver's answers; refutations were replayed on integers",
+        "two-solvers": "two solvers agree on every proof; refutations were replayed on integers",
+    }.get(row.evidence, row.evidence)
+
+
+def _predicates(row: InstructionResult) -> Iterator[str]:
+    """The classical predicates and the exact one, each as a claim about this instruction and as a formula."""
+    yield click.style("Popek and Goldberg's predicates", bold=True)
+    under = ", but it is under the configuration" if row.privileged_under_configuration and not row.privileged else ""
+    yield from _predicate(row.privileged, f"privileged{under}", PRIVILEGED)
+    if not row.sensitivities:
+        yield from _predicate(False, "sensitive: it neither changes nor reveals control state", "")
+    for text in row.sensitivities:
+        kind, role, start = sensitivity(text)
+        first, second = STARTS.get(start, ("s", "s'"))
+        formula = FORMULAS.get(kind, "").format(role=role, x=first, y=second)
+        meaning = MEANINGS.get(kind, kind).format(role=role, start=PLACES.get(start, start))
+        yield from _predicate(True, f"sensitive: {meaning}", _short(formula))
+    yield from _predicate(row.user_sensitive, "user-sensitive (Theorem 3)", "")
+    yield click.style("The exact question", bold=True)
+    yield from _predicate(row.verdict in ("hole", "conditional", "timing"), "a hole, with nothing configured", HOLE)
+    if row.verdict == "conditional":
+        yield from _predicate(False, "a hole under the configuration", "")
+
+
+def _short(formula: str) -> str:
+    """The formula with a bound name's mode said once, where it is bound."""
+    for name, long in (("s", "s in supervisor mode"), ("u", "u in user mode")):
+        head, found, rest = formula.partition(long)
+        formula = head + found + rest.replace(long, name)
+    return formula
+
+
+def _predicate(holds: bool, claim: str, formula: str) -> Iterator[str]:
+    yield from wrapped(claim, " " * 6, f"  {'yes' if holds else 'no':4}")
+    if formula:
+        yield from wrapped(formula, " " * 8)
+
+
+def source(position: Position) -> list[str]:
+    """The lines of the specification from a list item on to the next, without what they are indented by; none if the file is gone."""
+    try:
+        lines = Path(position.path).read_text(encoding="utf-8").splitlines()[position.line - 1 :]
+    except (OSError, UnicodeDecodeError):
+        return []
+    if not lines:
+        return []
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    inside = takewhile(lambda line: not line.strip() or len(line) - len(line.lstrip()) > indent, lines[1:])
+    shown = [line[indent:].rstrip() for line in (lines[0], *inside)]
+    while shown and not shown[-1]:
+        shown.pop()
+    return shown
+
+
+def witness(
+    machine: Machine, found: Witness, virtual_after: Mapping[str, StateValue], real_after: Mapping[str, StateValue]
+) -> Iterator[str]:
+    """A witness as a table: each cell of state that matters, before and after, on the virtual and on the real machine."""
+    yield click.style("Witness", bold=True)
+    yield from wrapped(f"{found.assembly}  [{units(found.units, machine.decode.unit)}]", "    ", "  ")
+    operands = ", ".join(f"{n} = {number(v)}" for n, v in found.operands.items() if v)
+    if operands:
+        yield from wrapped(f"operands: {operands}", "    ", "  ")
+    yield from _choices(found)
+    yield ""
+    states = [cells(s) for s in (found.virtual, virtual_after, found.real, real_after)]
+    names = _ordered(machine, states)
+    table = [[name, *(number(value_of(s, name)) for s in states)] for name in names]
+    yield from _table(table, [name for name in names if _notable(name, found)])
+    yield ""
+    ends = (found.virtual_exit, found.real_exit)
+    yield from wrapped(f"The virtual machine {ending(ends[0])}, the real one {ending(ends[1])}.", "  ")
+    for differs in found.differs:
+        yield from wrapped(f"{difference(found, differs)}.", "    ", "  * ")
+    if found.hard:
+        yield from wrapped("It happens through the specification's own address translation.", "  ")
+
+
+def _choices(found: Witness) -> Iterator[str]:
+    if found.configuration:
+        yield from wrapped(f"configuration: {configuration(found.configuration)}", "    ", "  ")
+    if found.choices:
+        chosen = ", ".join(f"{n} = {number(v)}" for n, v in found.choices.items())
+        yield from wrapped(f"free choices: {chosen}", "    ", "  ")
+
+
+def _ordered(machine: Machine, states: Sequence[Mapping[str, int]]) -> list[str]:
+    """The cells that some state gives and the mode, in the order of the specification."""
+    leaves = list(machine.leaves)
+    names = {name: None for state in states for name in state} | {machine.modes.leaf: None}
+    return sorted(names, key=lambda n: leaves.index(n.partition("[")[0]))
+
+
+def _notable(cell: str, found: Witness) -> bool:
+    return any(differs.partition(":")[2] == cell.partition("[")[0] for differs in found.differs)
+
+
+def _table(rows: Sequence[Sequence[str]], notable: Sequence[str]) -> Iterator[str]:
+    head = ["state", "before", "after", "before", "after"]
+    widths = [max(len(head[i]), *(len(row[i]) for row in rows)) + 2 for i in range(5)]
+    first, pair = widths[0] + 2, widths[1] + widths[2]
+    yield f"  {'':{widths[0]}}{'virtual machine':{pair}}  real machine"
+    for row in (head, *rows):
+        left = "".join(f"{text:{width}}" for text, width in zip(row[:3], widths[:3], strict=True))
+        right = "".join(f"{text:{width}}" for text, width in zip(row[3:], widths[3:], strict=True))
+        gap = max(2, 2 + len("virtual machine") - pair)
+        line = f"{'> ' if row[0] in notable else '  '}{left}{'':{gap}}{right}".rstrip()
+        yield click.style(line, bold=True) if row[0] in notable else line
+    assert first
+
+
+def replayed(machine: Machine, found: Witness, again: Replayed) -> str:
+    """What a replay showed, against what its file says."""
+    lines = [f"{machine.name} {found.instruction}{found.row}, deployment {found.deployment}"]
+    if found.digest != machine.digest:
+        lines += wrapped("The specification has changed since this witness was written.", "  ")
+    lines += ["", *witness(machine, found, again.virtual_after, again.real_after), ""]
+    if again.reproduced:
+        lines.append(click.style("Reproduced", fg="green", bold=True) + " without a solver.")
+    else:
+        seen = ", ".join(again.differs) or "no difference"
+        lines += wrapped(f"Not reproduced: the file names {found.differs[0] if found.differs else 'no difference'}, the replay shows {seen}.", "  ", "")
+    return "\n".join(lines)

@@ -1,0 +1,130 @@
+"""A result as JSON: the stable face for programs, described in docs/json.md and by `result-schema.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pgcheck import __version__
+from pgcheck.checker.result import (
+    THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, StateValue, TheoremResult, Witness,
+)  # fmt: skip
+from pgcheck.isa.encoding import Decode
+from pgcheck.isa.errors import Position
+from pgcheck.words import units
+
+SCHEMA_VERSION = "1.0"
+
+Json = dict[str, Any]
+
+
+def document(results: Sequence[tuple[MachineResult, Decode]], *, timing: bool, several: bool) -> str:
+    """The text for one specification, or for `several` as a list; without `timing` equal results give equal bytes."""
+    shown = [_machine(result, decode, timing) for result, decode in results]
+    whole = shown[0] if not several else {"schema_version": SCHEMA_VERSION, "results": shown}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _machine(result: MachineResult, decode: Decode, timing: bool) -> Json:
+    main = _deployment(result.main, decode)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "spec": {"name": result.name, "title": result.title, "path": result.path, "digest": result.digest},
+        "tool": {"version": __version__, "solvers": dict(result.versions)},
+        **main,
+        "deployments": [_deployment(d, decode) for d in result.deployments[1:]],
+        "findings": [_finding(f) for f in result.findings],
+        "unmodelled": list(result.unmodelled),
+        **({"timing": _timing(result.effort)} if timing else {}),
+    }
+
+
+def _deployment(result: DeploymentResult, decode: Decode) -> Json:
+    return {
+        "deployment": result.name,
+        **{name: _theorem(result.theorems[name]) for name in THEOREMS},
+        "configuration": dict(result.configuration),
+        "direct": result.direct,
+        "instructions": [_instruction(i, decode) for i in result.instructions],
+    }
+
+
+def _theorem(result: TheoremResult) -> Json:
+    chosen = result.configuration
+    return {
+        "status": result.status,
+        "failing": list(result.failing),
+        "configuration": None if chosen is None else dict(chosen),
+    }
+
+
+def _instruction(result: InstructionResult, decode: Decode) -> Json:
+    chosen = result.configuration
+    return {
+        "id": result.id,
+        "name": result.name,
+        "variant": result.variant,
+        "row": result.row,
+        "location": _location(result.position),
+        "sensitive": result.sensitive,
+        "sensitivity": list(result.sensitivities),
+        "user_sensitive": result.user_sensitive,
+        "timing_sensitive": result.timing,
+        "privileged": {"always": result.privileged, "under_configuration": result.privileged_under_configuration},
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "configuration": None if chosen is None else dict(chosen),
+        "evidence": result.evidence,
+        "witness": None if result.witness is None else _witness(result.witness, decode),
+    }
+
+
+def _location(position: Position) -> Json:
+    return {"file": position.path, "line": position.line, "column": position.column}
+
+
+def _witness(witness: Witness, decode: Decode) -> Json:
+    return {
+        "operands": {name: hex(value) for name, value in witness.operands.items()},
+        "bytes": units(witness.units, decode.unit),
+        "assembly": witness.assembly,
+        "before": {"virtual": _state(witness.virtual), "real": _state(witness.real)},
+        "after": {"virtual": _state(witness.virtual_after), "real": _state(witness.real_after)},
+        "exit": {"virtual": witness.virtual_exit, "real": witness.real_exit},
+        "configuration": dict(witness.configuration),
+        "differs": list(witness.differs),
+        "through_own_translation": witness.hard,
+    }
+
+
+def _state(values: Mapping[str, StateValue]) -> Json:
+    """State by leaf, an array by index in which `*` stands for all other elements."""
+    return {
+        name: {"*" if i < 0 else str(i): hex(v) for i, v in value.items()} if isinstance(value, Mapping) else hex(value)
+        for name, value in values.items()
+    }
+
+
+def _finding(finding: Finding) -> Json:
+    return {
+        "law": finding.law,
+        "status": finding.status,
+        "subject": finding.subject,
+        "message": finding.message,
+        "location": None if finding.position is None else _location(finding.position),
+    }
+
+
+def _timing(effort: Effort) -> Json:
+    name, seconds = effort.slowest
+    return {
+        "seconds": round(effort.seconds, 3),
+        "slowest": {"obligation": name, "seconds": round(seconds, 3)},
+        "obligations": effort.queries,
+        "folded": effort.folded,
+        "unsat": effort.unsat,
+        "confirmed": effort.confirmed,
+        "witnesses": effort.witnesses,
+        "replayed": effort.replayed,
+    }

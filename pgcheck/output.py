@@ -1,0 +1,89 @@
+"""What leaves the program: standard output and files. Whatever goes wrong there is one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+FAILED = 2
+
+
+class ReaderGone(Exception):
+    """Whoever read standard output has closed it."""
+
+
+class Failure(click.ClickException):
+    """The run cannot go on; the message is the one line that says why."""
+
+    exit_code = FAILED
+
+
+def say(text: str) -> None:
+    """Print a text and a newline on standard output, in colour only on a terminal that wants it. Raises ReaderGone or Failure."""
+    if sys.stdout is None:
+        raise Failure("standard output is closed")
+    try:
+        click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+    except BrokenPipeError:
+        raise ReaderGone from None
+    except OSError as error:
+        raise Failure(f"cannot write to standard output: {error.strerror}") from None
+
+
+def flush() -> None:
+    """Write out what is still held back. Raises ReaderGone or Failure."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGone from None
+    except OSError as error:
+        raise Failure(f"cannot write to standard output: {error.strerror}") from None
+
+
+def abandon() -> None:
+    """Send what is still held back nowhere, so that the interpreter's own last flush is silent."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def folder(path: Path) -> Path:
+    """The folder, made if it is not there. Raises Failure."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(f"cannot make the folder {path}: {error.strerror}") from None
+    return path
+
+
+def write(path: Path, text: str) -> None:
+    """The file with this text, or no file at all. Raises Failure."""
+    import tempfile
+
+    draft = ""
+    try:
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(draft, 0o644)
+        os.replace(draft, path)
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        if draft and os.path.exists(draft):
+            os.unlink(draft)
+
+
+def read(path: str) -> str:
+    """The text of a file, or of standard input for `-`. Raises Failure."""
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failure(f"cannot read {path}: it is not UTF-8 text") from None

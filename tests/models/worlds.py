@@ -1,0 +1,160 @@
+"""What the properties of the bindings draw: operands, and states whose unread parts are never drawn."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cache
+
+from pgcheck.isa.build import load
+from pgcheck.isa.codec import compiled, completed, is_canonical
+from pgcheck.isa.encoding import Encoding, Slot
+from pgcheck.isa.machine import Machine
+from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms import Term, mask, signed
+from pgcheck.models.reference import Cells, State
+from pgcheck.shipped import shipped
+
+Draw = Callable[[int], int]
+Key = tuple[str | int, ...]
+
+_ATTEMPTS = 2000
+
+
+@cache
+def machine(name: str) -> Machine:
+    """A shipped machine."""
+    path = shipped(name)
+    assert path is not None
+    return load(path, shipped=shipped)
+
+
+def biased(rng: random.Random, width: int) -> int:
+    """`width` bits (a Boolean for 0) among which 0, all ones, small numbers, single bits and sign limits are frequent."""
+    width = width or 1
+    match rng.randrange(8):
+        case 0:
+            value = rng.randrange(4)
+        case 1:
+            value = -rng.randrange(1, 4)
+        case 2:
+            value = (1 << width - 1) - rng.randrange(2)
+        case 3:
+            value = 1 << rng.randrange(width)
+        case _:
+            return rng.getrandbits(width)
+    return value & mask(width)
+
+
+def operands(encoding: Encoding, rng: random.Random) -> dict[str, int]:
+    """Canonical operands, made field by field as the encoding lays them out."""
+    for _ in range(_ATTEMPTS):
+        found = dict.fromkeys(encoding.operands, 0)
+        for name in encoding.prefixes:
+            found[name] = rng.choice([0, *encoding.decode.prefixes[name].values()])
+        for step in encoding.steps:
+            if compiled(step.when)(found):
+                for slot in step.slots:
+                    found[slot.name] = _held(slot, biased(rng, slot.top - slot.shift))
+        found = completed(encoding, found)
+        if is_canonical(encoding, found):
+            return found
+    raise AssertionError(f"no canonical operands in {_ATTEMPTS} attempts")
+
+
+def _held(slot: Slot, value: int) -> int:
+    return (signed(slot.top, value << slot.shift) if slot.signed else value << slot.shift) & mask(slot.width)
+
+
+class World:
+    """One value for every question a step may ask, drawn when it is first asked.
+
+    The two bindings number the instances of nondeterministic sites differently (one counts along a path, one over all
+    paths), so all instances of a site have one value.
+    """
+
+    def __init__(self, machine: Machine, draw: Callable[[Key, int], int]) -> None:
+        self.machine, self.draw = machine, draw
+        self.drawn: dict[Key, int] = {}
+
+    def settle(self, rng: random.Random) -> None:
+        """Draw what is asked from here on from `rng`: only paths not taken ask it."""
+        self.draw = lambda key, width: biased(rng, width)
+
+    def ask(self, key: Key, width: int) -> int:
+        """The value of `key`, of `width` bits."""
+        if key not in self.drawn:
+            self.drawn[key] = self.draw(key, width)
+        return self.drawn[key]
+
+    # ---- as the reference binding asks
+
+    def state(self) -> State:
+        """A state to run on."""
+        return _LazyState(self)
+
+    def undefined(self, instance: str, width: int) -> int:
+        return self.ask(("n", instance.partition("#")[0]), width)
+
+    def volatile(self, instance: str, leaf: Leaf, index: int | None) -> int:
+        return self.ask(("read", leaf.name), leaf.width)
+
+    def volatile_write(self, instance: str, leaf: Leaf) -> Cells | int | None:
+        return _LazyCells(self, "after", leaf) if leaf.size else self.ask(("after", leaf.name), leaf.width)
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        translation = self.machine.translation
+        assert translation is not None
+        fault = self.function("xl.fault", args, 0)
+        return bool(fault), self.function("xl.pa", args, self.machine.functions[translation.function].results[0])
+
+    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
+        return self.function(f"probe.{name}", args, self.machine.functions[name].results[0])
+
+    def table(self, name: str, args: tuple[int, ...]) -> int | None:
+        return self.function(f"table.{name}", args, self.machine.functions[name].results[0])
+
+    # ---- as terms ask
+
+    def function(self, name: str, args: tuple[int, ...], width: int) -> int:
+        return self.ask((name, *args), width)
+
+    def variable(self, term: Term) -> int:
+        kind, name = term.name[0], term.name[2:]
+        if kind == "s":
+            return self.ask(("s", name), term.width)
+        leaf, _, count = name.partition("#")
+        if kind == "n":
+            return self.ask(("n", leaf), term.width)
+        assert kind == "f"
+        changed = self.machine.leaves[leaf].role == "device" and int(count) % 2
+        return self.ask(("after" if changed else "read", leaf), term.width)
+
+    def element(self, array: Term, index: int) -> int:
+        kind = {"s": "s", "f": "after"}[array.name[0]]
+        assert array.shape is not None
+        return self.ask((kind, array.name[2:].partition("#")[0], index), array.shape[1])
+
+
+class _LazyState(dict[str, "int | Cells"]):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def __missing__(self, name: str) -> int | Cells:
+        leaf = self.world.machine.leaves[name]
+        self[name] = _LazyCells(self.world, "s", leaf) if leaf.size else self.world.ask(("s", name), leaf.width)
+        return self[name]
+
+
+class _LazyCells(Cells):
+    """An array whose elements are drawn when read; the dictionary holds what was written."""
+
+    __slots__ = ("kind", "leaf", "world")
+
+    def __init__(self, world: World, kind: str, leaf: Leaf) -> None:
+        super().__init__()
+        self.world, self.kind, self.leaf = world, kind, leaf
+
+    def __missing__(self, index: int) -> int:
+        return self.world.ask((self.kind, self.leaf.name, index), self.leaf.element_width)
