@@ -26,6 +26,8 @@ from pgcheck.checker.theorems import theorems
 from pgcheck.checker.verdict import reason, verdict
 from pgcheck.isa.machine import Deployment, Machine
 from pgcheck.isa.syntax import cache_folder
+from pgcheck.isa.terms import show
+from pgcheck.models.symbolic import predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ def _dumper(folder: Path) -> Callable[[str, Script], None]:
 
 
 def check(machine: Machine, options: Options, on_event: Callable[[Event], None] = lambda event: None) -> MachineResult:
-    """The answer for a machine. KeyboardInterrupt passes through after the workers have ended."""
+    """The answer for a machine.
+
+    A row whose step no part of the configuration touches has the same obligations under it, and is not asked again. KeyboardInterrupt passes through after the workers have ended."""
     started = time.perf_counter()
     instructions = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
     work = [Work(i, row) for i in instructions for row in i.rows]
@@ -69,7 +73,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
         for deployment in machine.deployments:
             found = _deployment(machine, deployment, work, options, pool, on_event, judged, findings)
             results.append(found)
-        findings += lint(machine, pool, options.second)
+        findings += lint(machine, pool, options.second, instructions)
     effort = _effort(judged, results, time.perf_counter() - started)
     result = MachineResult(
         machine.name, machine.title, machine.path, machine.digest, machine.unmodelled, tuple(results),
@@ -100,7 +104,9 @@ def _deployment(
     configuration = common(list(_demands(alone.values())))
     under: dict[str, Judgement] = {}
     if not configuration.empty:
-        under = run("configuration", configuration, [w for w in work if alone[w.id].classical is not None])
+        fixed = set(configuration.shown())
+        again = [w for w in work if alone[w.id].classical is not None and fixed & touched(alone[w.id])]
+        under = {**{i: j for i, j in alone.items() if j.classical is not None}, **run("configuration", configuration, again)}
         spoiled = _spoiled(alone, under)
         if spoiled:
             findings.append(Finding("efficiency", "warning", deployment.name, f"the configuration makes {', '.join(spoiled)} trap"))
@@ -150,8 +156,7 @@ def _row(work: Work, alone: Judgement, under: Judgement | None, configuration: M
     exact = verdict(alone, under)
     classical = alone.classical
     after = under.classical if under is not None else classical
-    touched = alone.footprint.reads | alone.footprint.writes | {f"@{t}" for t in alone.footprint.tables}
-    mine = {n: v for n, v in configuration.items() if n in touched}
+    mine = {n: v for n, v in configuration.items() if n in touched(alone)}
     return InstructionResult(
         id=work.id, name=work.instruction.name, variant=work.instruction.variant, row=work.row.label,
         position=work.instruction.position, sensitive=classical.sensitive if classical is not None else False,
@@ -169,6 +174,12 @@ def _row(work: Work, alone: Judgement, under: Judgement | None, configuration: M
     )  # fmt: skip
 
 
+def touched(judgement: Judgement) -> frozenset[str]:
+    """What of a configuration a row's step depends on: its obligations mention no other leaf and no other table."""
+    found = judgement.footprint
+    return found.reads | found.writes | {f"@{t}" for t in found.tables}
+
+
 def _holed_user(alone: Judgement, under: Judgement | None) -> bool:
     return "user" in (under if under is not None else alone).holed
 
@@ -184,7 +195,7 @@ def _direct(
     """The virtual states that a hybrid monitor runs directly: those of virtual user mode, when no row is a hole there."""
     if any(r.holed_user or r.verdict == "unknown" for r in rows):
         return ""
-    return machine.direct
+    return show(predicate(machine, machine.modes.user.when))
 
 
 def _effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], seconds: float) -> Effort:

@@ -37,12 +37,16 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True)
 class Classical:
-    """The classical booleans of a subject. `timing` alone never counts as sensitive."""
+    """The classical booleans of a subject. `timing` alone never counts as sensitive.
+
+    `kind_varies`: it always traps, but control state decides with which kind.
+    """
 
     privileged: bool
     sensitivities: tuple[Sensitivity, ...]
     completes_supervisor: bool
     completes_user: bool
+    kind_varies: bool = False
 
     @property
     def sensitive(self) -> bool:
@@ -102,17 +106,13 @@ def classify(
     setting: Setting, subject: Subject, footprint: Footprint, evidence: Evidence, fixed: Mapping[str, int] | None = None
 ) -> Classical:
     """The classical predicates of a subject over all legal states, or over those in which the leaves `fixed` have their values."""
-    modes = setting.machine.modes
+    modes = setting.deployment.modes
     runs = _Runs(setting, subject, dict(fixed or {}))
     supervisor, user = modes.supervisor.values, modes.user.values
-    label = subject.id
-    completes = {}
-    for start, values in (("S", supervisor), ("U", user)):
-        states = _Runs(setting, subject, {} if start == "S" else runs.fixed)
-        completes[start] = any(
-            evidence.possible([*_known(states, m), _gets_by(states.run("a", m)[0], start)], f"{label}:completes@{start}")
-            for m in values
-        )
+    completes = {
+        "S": _completes(_Runs(setting, subject, {}), "S", supervisor, evidence),
+        "U": _completes(runs, "U", user, evidence),
+    }
     found: dict[Sensitivity, None] = {}
     for start, values in (("S", supervisor), ("U", user)):
         for sensitivity in _control(runs, values, start, footprint, evidence):
@@ -125,7 +125,37 @@ def classify(
         pairs += [(m, m, "S") for m in supervisor] + [(m, m, "U") for m in user]
         for sensitivity in _behaviour(runs, pairs, role, evidence):
             found[sensitivity] = None
-    return Classical(completes["S"] and not completes["U"], tuple(found), completes["S"], completes["U"])
+    always_traps = not (completes["S"] or completes["U"])
+    varies = always_traps and _kind_varies(runs, (*supervisor, *user), evidence)
+    return Classical(completes["S"] and not completes["U"], tuple(found), completes["S"], completes["U"], varies)
+
+
+def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
+    """Two runs that agree on general state may trap with different kinds, memory traps aside."""
+    machine = runs.setting.machine
+    for first in modes:
+        for second in modes:
+            a, assume_a = runs.run("a", first)
+            other = runs.leaves("b", second)
+            pre = {n: other[n] if machine.leaves[n].control else a.pre[n] for n in machine.leaves}
+            b = instantiate(machine, runs.subject.transition, pre, as_it_is, "b", frozenset())
+            kinds = ("privileged", "intent", "other")
+            kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in kinds if x != k))) for k in kinds)
+            if evidence.possible([assume_a, assumed(runs.setting, runs.subject, b), kinds_differ], f"{runs.subject.id}:kind"):
+                return True
+    return False
+
+
+def completes_in_user_mode(setting: Setting, subject: Subject, evidence: Evidence, fixed: Mapping[str, int]) -> bool:
+    """Whether the subject can get by without a trap in user mode in the states where the leaves `fixed` have their values."""
+    return _completes(_Runs(setting, subject, fixed), "U", setting.deployment.modes.user.values, evidence)
+
+
+def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidence) -> bool:
+    return any(
+        evidence.possible([*_known(runs, m), _gets_by(runs.run("a", m)[0], start)], f"{runs.subject.id}:completes@{start}")
+        for m in values
+    )
 
 
 def _known(runs: _Runs, mode: int) -> list[Term]:
@@ -147,13 +177,16 @@ def _control(runs: _Runs, values: Sequence[int], start: str, footprint: Footprin
         halting = (runs.run("a", mode) for mode in values)
         if any(evidence.possible([assume, copy.halts], f"{runs.subject.id}:halts@{start}") for copy, assume in halting):
             found[Sensitivity("ctl", "run", start)] = None
-    for name in sorted(footprint.writes):
-        leaf = machine.leaves[name]
+    leaves = [machine.leaves[name] for name in sorted(footprint.writes)]
+    for role in sorted({leaf.role for leaf in leaves}):
         for mode in values:
             copy, assume = runs.run("a", mode)
-            changed = disjunction(land(o.guard, differ(leaf, o.post[name], copy.pre[name])) for o in copy.outcomes)
-            sensitivity = Sensitivity("ctl", leaf.role, start)
-            if sensitivity not in found and evidence.possible([assume, changed], f"{runs.subject.id}:{sensitivity}:{name}"):
+            changed = disjunction(
+                land(o.guard, differ(leaf, o.post[leaf.name], copy.pre[leaf.name]))
+                for o in copy.outcomes for leaf in leaves if leaf.role == role
+            )  # fmt: skip
+            sensitivity = Sensitivity("ctl", role, start)
+            if sensitivity not in found and evidence.possible([assume, changed], f"{runs.subject.id}:{sensitivity}"):
                 found[sensitivity] = None
     return list(found)
 
@@ -178,10 +211,11 @@ def _behaviour(
         )
         a = _unshared(runs, first, private)
         assume = land(land(assume_a, assumed(setting, subject, a)), assumed(setting, subject, b))
-        for kind, difference in differences(a, b).items():
-            sensitivity = Sensitivity(kind, role, start)
-            if difference is FALSE or sensitivity in found:
-                continue
+        asked = {Sensitivity(kind, role, start): d for kind, d in differences(a, b).items() if d is not FALSE}
+        asked = {s: d for s, d in asked.items() if s not in found}
+        if len(asked) > 1 and not evidence.possible([assume, disjunction(asked.values())], f"{subject.id}:any[{role}@{start}]"):
+            continue
+        for sensitivity, difference in asked.items():
             if evidence.possible([assume, difference], f"{subject.id}:{sensitivity}"):
                 found[sensitivity] = None
     return list(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pgcheck.isa.ir import HALT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine import Machine
@@ -34,7 +35,7 @@ class Outcome:
     payload: tuple[Term, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Copy:
     """One instance of a transition over the leaves `pre`."""
 
@@ -53,19 +54,19 @@ class Copy:
             if kind in kinds
         )
 
-    @property
+    @cached_property
     def unmodelled(self) -> Term:
         return self.ends(UNMODELLED)
 
-    @property
+    @cached_property
     def unpredictable(self) -> Term:
         return self.ends(UNPREDICTABLE)
 
-    @property
+    @cached_property
     def halts(self) -> Term:
         return self.ends(HALT)
 
-    @property
+    @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
         """Completion first, then one outcome per terminator of kind execute."""
         result = [Outcome(NEXT, self.completes, self.post)]
@@ -80,7 +81,7 @@ class Copy:
             result.append(Outcome(function, guard, post, payload))
         return tuple(result)
 
-    @property
+    @cached_property
     def goes_on(self) -> Term:
         """The step completes, or goes on with another instruction: it does not trap."""
         return disjunction(o.guard for o in self.outcomes)
@@ -97,7 +98,7 @@ def instantiate(
     """The transition over the leaves `pre`.
 
     `answer(application, new arguments)` replaces oracle applications (None: as they are); the fresh variables in `private`
-    are this copy's own, named after `tag`.
+    are this copy's own, named after `tag`. The state at an exit is kept only where the guest goes on from it.
     """
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
@@ -112,14 +113,19 @@ def instantiate(
             return None
         return array(*term.shape, f"{tag}.{name}") if term.shape is not None else variable(term.width, f"{tag}.{name}")
 
-    it = iter(rewrite(transition.roots, replace))
+    going_on = {n for n, rule in machine.exits.items() if rule.kind == EXECUTE}
+    roots = [transition.completes, *transition.post.values()]
+    for e in transition.exits:
+        roots += [e.guard, *e.args, *(e.state.values() if e.function in going_on else ())]
+    it = iter(rewrite(roots, replace))
     completes = next(it)
     post = {name: next(it) for name in transition.post}
     exits = []
     for e in transition.exits:
         guard = next(it)
         args = tuple(next(it) for _ in e.args)
-        exits.append(Exit(guard, e.function, args, e.note, {name: next(it) for name in e.state}))
+        state = {name: next(it) for name in e.state} if e.function in going_on else {}
+        exits.append(Exit(guard, e.function, args, e.note, state))
     return Copy(machine, pre, completes, post, tuple(exits))
 
 

@@ -17,7 +17,7 @@ def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> fr
     other real state is what `legal`, `real` and the real mode allow, and the payload is arbitrary.
     """
     setting = Setting(machine, deployment, frozenset())
-    modes = machine.modes
+    modes = deployment.modes
     values = (deployment.real_mode,) if deployment.real_mode is not None else (*modes.supervisor.values, *modes.user.values)
     return frozenset(
         name

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from pgcheck.checker.classical import Classical, classify
+from pgcheck.checker.classical import Classical, classify, completes_in_user_mode
 from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
 from pgcheck.checker.result import Witness
@@ -117,7 +117,7 @@ def _examine(
         if holes:
             state.good = tuple(c for c in tried if not any(_holes(setting, one, evidence, c)))
         if state.classical.sensitive and not state.classical.privileged:
-            state.classical_good = tuple(c for c in tried if _privileged(setting, one, found, evidence, c))
+            state.classical_good = tuple(c for c in tried if _refused(setting, one, state.classical, evidence, c))
         if state.good:
             return
     if holes:
@@ -126,17 +126,19 @@ def _examine(
             state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
 
 
-def _privileged(setting: Setting, one: Subject, found: Footprint, evidence: Evidence, chosen: Configuration) -> bool:
+def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evidence, chosen: Configuration) -> bool:
+    """Whether a configuration of constants makes the row privileged."""
+    if not classical.completes_supervisor or chosen.tables or not all(isinstance(v, int) for v in chosen.leaves.values()):
+        return False
     fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
-    classical = classify(setting, one, found, evidence, fixed)
-    return classical.privileged or not classical.sensitive
+    return not completes_in_user_mode(setting, one, evidence, fixed)
 
 
 def _holes(
     setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration, *, logical_time: bool = False
 ) -> Iterator[Hole]:
     """The virtual modes in which the row is a hole under a configuration."""
-    modes = setting.machine.modes
+    modes = setting.deployment.modes
     for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
         for mode in virtual_modes(setting, mode_class):
             found = _hole(setting, one, evidence, configuration, (name, mode_class, mode), logical_time)

@@ -1,12 +1,190 @@
-"""P0: what must be true of a specification before its verdicts mean anything."""
+"""P0: what must be true of a specification before its verdicts mean anything. One function per law."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pgcheck.checker.canaries import canaries
+from pgcheck.checker.copies import Copy, as_it_is, differ, fresh, instantiate, over
+from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.pool import Pool
+from pgcheck.checker.realise import realisable
 from pgcheck.checker.result import Finding
-from pgcheck.isa.machine import Machine
+from pgcheck.checker.solver import Solver
+
+from pgcheck.isa.coverage import overlaps
+from pgcheck.isa.machine import Instruction, Machine, ModeClass
+from pgcheck.isa.terms import (
+    FALSE, Term, conjunction, constant, disjunction, evaluate, land, lnot, substitute, variable, walk,
+)  # fmt: skip
+from pgcheck.models.symbolic import (
+    ADDRESS, Transition, delivered, exit_kinds, initial, predicate, run, transition,
+)  # fmt: skip
+
+Law = Callable[[Machine, Evidence], Iterator[Finding]]
 
 
-def lint(machine: Machine, pool: Pool, second: bool) -> list[Finding]:
-    """Every finding about a machine."""
-    return []
+def lint(machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction]) -> list[Finding]:
+    """Every finding about a machine and the given instructions of it; an obligation without an answer is a finding too."""
+    findings: list[Finding] = []
+    evidence = Evidence(pool.solver, second)
+    for law in (legal_after_reset, undefined_encodings_trap, encodings_are_disjoint, realisable, canaries, deliveries_keep_legal):
+        findings += _guarded(law.__name__, machine.name, lambda law=law: law(machine, evidence))  # type: ignore[misc]  # the default binds the loop variable
+
+    def one(instruction: Instruction, solver: Solver) -> list[Finding]:
+        return examine(machine, instruction, Evidence(solver, second))
+
+    for _, found in pool.each(one, instructions):
+        findings += found
+    return findings
+
+
+def _guarded(name: str, subject: str, law: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    try:
+        return list(law())
+    except Undecided as undecided:
+        return [Finding(name, "unknown", subject, str(undecided))]
+    except Contradiction as contradiction:
+        return [Finding(name, "error", subject, str(contradiction))]
+
+
+def examine(machine: Machine, instruction: Instruction, evidence: Evidence) -> list[Finding]:
+    """The laws of one instruction."""
+    step = transition(machine, instruction)
+    laws: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
+        ("legal_is_inductive", lambda: legal_is_inductive(machine, instruction, step, evidence)),
+        ("traps_are_precise", lambda: traps_are_precise(machine, instruction, step, evidence)),
+        ("access_claims_hold", lambda: access_claims_hold(machine, instruction, step, evidence)),
+        ("addresses_are_no_values", lambda: addresses_are_no_values(machine, instruction, step)),
+    )
+    return [f for name, law in laws for f in _guarded(name, instruction.id, law)]
+
+
+def _finding(law: str, instruction: Instruction, message: str, status: str = "error") -> Finding:
+    return Finding(law, "error" if status == "error" else "warning", instruction.id, message, instruction.position)
+
+
+# ---- the machine
+
+
+def _legal(machine: Machine) -> tuple[Term, ...]:
+    return tuple(predicate(machine, t) for t in machine.legal)
+
+
+def legal_after_reset(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """The state after reset is legal."""
+    terms = _legal(machine)
+    values = evaluate(
+        terms, lambda t: machine.leaves[t.name[2:]].reset, lambda a, i: machine.leaves[a.name[2:]].reset, lambda n, a, w: 0
+    )
+    for number, value in enumerate(values):
+        if not value:
+            yield Finding("legal_after_reset", "error", machine.name, f"conjunct {number + 1} of `legal` is false after reset")
+
+
+def undefined_encodings_trap(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """Bits that no encoding accepts never complete, in any mode."""
+    step = run(machine, machine.undefined, {}, constant(1, 0))
+    if evidence.possible([*_legal(machine), step.completes], "undefined:completes"):
+        yield Finding("undefined_encodings_trap", "error", machine.name, "`decode.undefined` may complete without a trap")
+
+
+def encodings_are_disjoint(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """No bits mean two instructions: the pairs that enumeration left open."""
+    encodings = {i.id: i.encoding for i in machine.instructions if i.encoding is not None}
+    for pair in overlaps(encodings).undecided:
+        if evidence.possible([pair.accepts_a, pair.accepts_b], f"overlap:{pair.a}:{pair.b}"):
+            yield Finding("encodings_are_disjoint", "error", pair.a, f"some bits are also {pair.b}")
+
+
+def deliveries_keep_legal(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """A trap's delivery from a legal state ends in one, whatever its payload."""
+    legal = _legal(machine)
+    for name in machine.exits:
+        args = tuple(variable(w, f"p.{n}") for n, w in machine.functions[name].parameters)
+        after = delivered(machine, name, args, initial(machine)).frame
+        broken = land(after.alive, lnot(_after(machine, legal, after.state)))
+        if evidence.possible([*legal, broken], f"delivery:{name}:legal"):
+            yield Finding("deliveries_keep_legal", "error", name, "the delivery may leave the legal states")
+
+
+# ---- one instruction
+
+
+def _after(machine: Machine, legal: Sequence[Term], state: Mapping[str, Term]) -> Term:
+    return conjunction(substitute(legal, {leaf.term: state[n] for n, leaf in machine.leaves.items()}))
+
+
+def legal_is_inductive(machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence) -> Iterator[Finding]:
+    """Every completed step from a legal state ends in one."""
+    legal = _legal(machine)
+    broken = land(step.completes, lnot(_after(machine, legal, step.post)))
+    if broken is not FALSE and evidence.possible([*legal, instruction.canonical, broken], f"{instruction.id}:legal"):
+        yield _finding("legal_is_inductive", instruction, "a completed step may leave the legal states")
+
+
+def traps_are_precise(machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence) -> Iterator[Finding]:
+    """No state has changed where an exit is taken, unless `restart: partial` says so."""
+    imprecise: list[str] = []
+    for e in step.exits:
+        changed = disjunction(
+            differ(machine.leaves[n], t, machine.leaves[n].term) for n, t in e.state.items() if t is not machine.leaves[n].term
+        )
+        if changed is FALSE or "execute" in exit_kinds(machine, e.function, e.args):
+            continue
+        if evidence.possible([*_legal(machine), instruction.canonical, e.guard, changed], f"{instruction.id}:precise"):
+            imprecise.append(e.function)
+    if imprecise and not instruction.partial:
+        yield _finding("traps_are_precise", instruction, f"state changes before {imprecise[0]}; write after all checks, or declare `restart: partial`")
+    if instruction.partial and not imprecise:
+        yield _finding("traps_are_precise", instruction, "`restart: partial` is declared, but no state changes before a trap", "warning")
+
+
+def access_claims_hold(machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence) -> Iterator[Finding]:
+    """`access:` says truly who may run an instruction: always, sometimes, never."""
+    for mode, mode_class in (("supervisor", machine.modes.supervisor), ("user", machine.modes.user)):
+        claim = instruction.access.get(mode)
+        if claim is None:
+            continue
+        found = _access(machine, instruction, step, mode_class, evidence)
+        if found != claim:
+            yield _finding("access_claims_hold", instruction, f"in {mode} mode the claim is `{claim}`, the semantics say `{found}`")
+
+
+def _access(machine: Machine, instruction: Instruction, step: Transition, mode_class: ModeClass, evidence: Evidence) -> str:
+    completes, refused, other = False, False, False
+    for value in mode_class.values:
+        pre = fresh(machine, "a")
+        pre[machine.modes.leaf] = constant(machine.leaves[machine.modes.leaf].width, value)
+        copy = instantiate(machine, step, pre, as_it_is, "a", frozenset())
+        known = [over(_legal(machine), pre, machine), instruction.canonical, lnot(copy.unmodelled)]
+        label = f"{instruction.id}:access@{value}"
+        completes = completes or evidence.possible([*known, lnot(_trapped(copy))], label)
+        refused = refused or evidence.possible([*known, copy.ends("privileged")], label)
+        other = other or evidence.possible([*known, copy.ends("memory", "intent", "other")], label)
+    if not refused:
+        return "always"
+    return "sometimes" if completes or other else "never"
+
+
+def _trapped(copy: Copy) -> Term:
+    return copy.ends("privileged", "memory", "intent", "other")
+
+
+def addresses_are_no_values(machine: Machine, instruction: Instruction, step: Transition) -> Iterator[Finding]:
+    """A physical address from the translation is only ever used to access memory; a result needs a probe."""
+    carries: dict[Term, bool] = {}
+    for term in walk(step.roots):
+        match term.op:
+            case "select":
+                carries[term] = carries[term.args[0]]
+            case "store":
+                carries[term] = carries[term.args[0]] or carries[term.args[2]]
+            case "uf" if term.name == ADDRESS:
+                carries[term] = True
+            case _:
+                carries[term] = any(carries[a] for a in term.args)
+    if any(carries[t] for t in step.roots):
+        yield _finding("addresses_are_no_values", instruction, "a translated address flows into a result; name the function under `translate.probe`")
+
+

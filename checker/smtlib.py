@@ -69,13 +69,16 @@ def script(assertions: Sequence[Term], named: Sequence[Term] = ()) -> Script:
     return Script("\n".join(lines) + "\n", symbols, names)
 
 
-def abstract(assertions: Sequence[Term]) -> list[Term]:
+def abstract(assertions: Sequence[Term]) -> Sequence[Term]:
     """`assertions` with products, quotients and remainders of two unknowns as uninterpreted functions.
 
     There is one function for each operator and width; a product's arguments are sorted, so that it commutes.
     Every model of `assertions` is one of the result, so only its unsatisfiability carries over.
     """
-    taken = {t.name for t in walk(assertions) if t.op in SYMBOLS}
+    nodes = list(walk(assertions))
+    if not any(t.op in ABSTRACTED for t in nodes):
+        return assertions
+    taken = {t.name for t in nodes if t.op in SYMBOLS}
 
     def fresh(op: str, width: int) -> str:
         name = f"{op}:{width}"

@@ -104,6 +104,7 @@ class Solver:
         self._dump = dump
         self._process = SolverProcess(command, limits.memory)
         self._versions = versions()
+        self._printed: tuple[tuple[Term, ...], Script] | None = None
 
     def check(self, assertions: Sequence[Term], *, label: str) -> Answer:
         """Whether `assertions` can all be true; `label` names the obligation in a dump."""
@@ -170,7 +171,7 @@ class Solver:
         status: Status = "unknown"
         for attempt in _attempts(assertions):
             seconds = self._limits.second_seconds
-            request = {"do": solver, "text": script(attempt).text, "seconds": seconds, "memory": self._limits.memory}
+            request = {"do": solver, "text": self._script(attempt).text, "seconds": seconds, "memory": self._limits.memory}
             try:
                 status = _read_status(self._process.ask(request, 2 * seconds + 5))
             except SolverDied as died:
@@ -186,12 +187,19 @@ class Solver:
         """End the child; the next obligation starts another."""
         self._process.kill()
 
+    def _script(self, assertions: Sequence[Term]) -> Script:
+        """The script of an obligation; the second solver is asked what the first was, so the last one is kept."""
+        key = tuple(assertions)
+        if self._printed is None or self._printed[0] != key:
+            self._printed = key, script(assertions)
+        return self._printed[1]
+
     def _solve(self, assertions: Sequence[Term]) -> Answer:
         """z3 on the abstracted and then, if that does not settle it, on the exact obligation."""
         spent = 0
         answer = Answer("unknown")
         for attempt in _attempts(assertions):
-            text = script(attempt)
+            text = self._script(attempt)
             request = {"do": "check", "text": text.text, "rlimit": self._limits.rlimit}
             try:
                 reply = self._process.ask(request, self._limits.seconds)

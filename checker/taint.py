@@ -72,7 +72,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
 
 def start_modes(setting: Setting) -> tuple[int, ...]:
     """The values of the mode leaf that start states may have: every value the classes name."""
-    modes = setting.machine.modes
+    modes = setting.deployment.modes
     return tuple(dict.fromkeys((*modes.supervisor.values, *modes.user.values)))
 
 
@@ -105,7 +105,9 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
     names: list[str] = ["", *(n for n in step.post)]
     terms: list[Term] = [step.completes, *step.post.values()]
     for e in step.exits:
-        changed = [(n, t) for n, t in e.state.items() if t is not machine.leaves[n].term]
+        rule = machine.exits.get(e.function)
+        goes_on = rule is not None and rule.kind == "execute"
+        changed = [(n, t) for n, t in e.state.items() if goes_on and t is not machine.leaves[n].term]
         args = () if e.function == TRANSLATE else e.args
         names += ["", *("" for _ in args), *(n for n, _ in changed)]
         terms += [e.guard, *args, *(t for _, t in changed)]

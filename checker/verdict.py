@@ -16,7 +16,7 @@ def verdict(alone: Judgement, under: Judgement | None) -> str:
         return "intentional" if alone.footprint.never else "innocuous"
     if not alone.holed:
         if not classical.completes_supervisor and not classical.completes_user:
-            return "intentional"
+            return "trap-mediated" if classical.sensitive or classical.kind_varies else "intentional"
         if classical.privileged:
             return "privileged"
         return "trap-mediated" if classical.sensitive else "innocuous"

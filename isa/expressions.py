@@ -2,102 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import Final
 
+from pgcheck.isa import arithmetic, calls
 from pgcheck.isa.errors import Text, did_you_mean
-from pgcheck.isa.ir import BUILTIN_EXITS
-from pgcheck.isa.program import Elsewhere, Program, Refusal, instance_name, subtrees
-from pgcheck.isa.state import Entry, Leaf, read_entry, read_leaf
+from pgcheck.isa.literals import literal
+from pgcheck.isa.program import Program
+from pgcheck.isa.refusal import Elsewhere, Refusal
+from pgcheck.isa.scopes import Array, Scope, Value, extraction, local, resize
+from pgcheck.isa.state import Entry, read_entry, read_leaf
 from pgcheck.isa.syntax import Item, Tree
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mk, node, variable
-from pgcheck.isa.types import (
-    BOOLEAN, MAX_WIDTH, VOID, Bitfield, Bits, Boolean, Enum, Struct, Tuple, Type, Void, is_scalar, scalars, width_of,
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A typed value: one term, or the terms of a struct or tuple by suffix. `minimal`: a literal without a width."""
-
-    terms: tuple[Term, ...]
-    type: Type
-    minimal: bool = False
-
-    @property
-    def term(self) -> Term:
-        return self.terms[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """An array entry, before it is indexed."""
-
-    entry: Entry
-
-
-@dataclass(slots=True)
-class Scope:
-    """What names mean at one place: the text, constants, locals (unique name, type) and operands."""
-
-    text: Text
-    constants: dict[str, int] = field(default_factory=dict)
-    locals: dict[str, tuple[str, Type]] = field(default_factory=dict)
-    operands: Mapping[str, Bits] = field(default_factory=dict)
-    encoding_width: int = 0
-    unique: dict[str, int] = field(default_factory=dict)
-    sized: bool = True
-
-    def child(self) -> Scope:
-        """A nested block: its declarations end with it."""
-        return Scope(
-            self.text, dict(self.constants), dict(self.locals), self.operands, self.encoding_width, self.unique
-        )
-
-    def declare(self, name: str, type_: Type) -> str:
-        """A new local; the name it has in the lowered body."""
-        count = self.unique.get(name, 0)
-        self.unique[name] = count + 1
-        lowered = name if not count else f"{name}~{count}"
-        self.locals[name] = (lowered, type_)
-        self.constants.pop(name, None)
-        return lowered
-
-
-def local(name: str, type_: Type) -> tuple[Term, ...]:
-    """The terms of a local of any type."""
-    return tuple(variable(width_of(t), f"l.{name}{suffix}") for suffix, t in scalars(type_))
-
-
-_LITERAL = re.compile(r"(?:(\d+|MXLEN)?'(s?)([bodh]?)([0-9a-fA-F_]+)|0([bx])([0-9a-fA-F_]+)(s?)|([0-9_]+)(s?))\Z")
-MAX_DIGITS = 2048
-_BASES = {"b": 2, "o": 8, "d": 10, "h": 16, "": 10, "x": 16}
-
-
-@lru_cache(maxsize=1024)
-def _literal(text: str, longest: int | None) -> Value:
-    """The value of a number; `longest` is what MXLEN stands for. Raises Refusal."""
-    match = _LITERAL.match(text)
-    if match is None:
-        raise Refusal(None, "this number cannot be read", found=text, expected="5, 8'hff, 32'd5, 4'b1010 or 0x1f")
-    sized, sign, base, digits, prefix, prefixed, sign2, plain, sign3 = match.groups()
-    is_signed = bool(sign or sign2 or sign3)
-    if len(text) > MAX_DIGITS:
-        raise Refusal(None, "this number is too long", found=f"{len(text)} characters", expected=f"at most {MAX_DIGITS}")
-    try:
-        value = int((digits or prefixed or plain).replace("_", ""), _BASES[(base if digits else prefix) or ""])
-    except ValueError:
-        raise Refusal(None, "this number cannot be read", found=text) from None
-    if sized == "MXLEN" and longest is None:
-        raise Refusal(None, "no parameter MXLEN", hint="declare it under `params:`")
-    width = longest if sized == "MXLEN" else int(sized) if sized else max(1, value.bit_length() + is_signed)
-    if width is None or not 0 < width <= MAX_WIDTH:
-        raise Refusal(None, "this width cannot be", found=str(width), expected=f"1 to {MAX_WIDTH} bits")
-    if value >> width:
-        raise Refusal(None, f"{value} does not fit in {width} bits")
-    return Value((constant(width, value),), Bits(width, is_signed), minimal=not sized and not (digits and sized == ""))
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node, variable
+from pgcheck.isa.types import BOOLEAN, Bitfield, Bits, Boolean, Enum, Struct, Type, Void, width_of
 
 
 class Expressions:
@@ -320,290 +237,16 @@ class Expressions:
             raise Refusal(tree, f"this range is not within {width} bits", found=f"[{high}:{low}]")
         return high, low
 
-    # ---- operators
-
     def literal(self, tree: Tree) -> Value:
-        try:
-            return _literal(str(tree.children[0]), self.program.params.get("MXLEN"))
-        except Refusal as refusal:
-            refusal.item = tree
-            raise
+        return literal(str(tree.children[0]), self.program.params.get("MXLEN"), tree)
 
     def string(self, tree: Tree) -> Value:
         raise Refusal(tree, "a string is only the name of a site or the reason of an exit")
-
-    def both(self, tree: Tree, left: Item, right: Item) -> tuple[Term, Term, Bits]:
-        a, b = self.bits(left), self.bits(right)
-        type_ = wider(a.type, b.type)
-        return resize_value(a, type_.width), resize_value(b, type_.width), type_
-
-    def binary(self, tree: Tree) -> Value:
-        left, sign, right = tree.children
-        operator = str(sign)
-        if operator in ("`+", "`-", "`*"):
-            a, b = self.bits(left), self.bits(right)
-            wa, wb = width_of(a.type), width_of(b.type)
-            width = wa + wb if operator == "`*" else max(wa, wb) + 1
-            is_signed = wider(a.type, b.type).signed
-            name = {"`+": "add", "`-": "sub", "`*": "mul"}[operator]
-            return Value((node(name, width, resize_value(a, width), resize_value(b, width)),), Bits(width, is_signed))
-        x, y, type_ = self.both(tree, left, right)
-        if operator in "/%":
-            name = {"/": "div", "%": "rem"}[operator]
-            return Value((node(("s" if type_.signed else "u") + name, type_.width, x, y),), type_)
-        name = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}[operator]
-        return Value((node(name, type_.width, x, y),), type_)
-
-    def compare(self, tree: Tree) -> Value:
-        left, sign, right = tree.children
-        operator = str(sign)
-        if operator in ("==", "!="):
-            a, b = self.value(left), self.value(right)
-            if isinstance(a.type, Boolean | Enum) or isinstance(b.type, Boolean | Enum):
-                if a.type != b.type:
-                    raise Refusal(tree, "these two cannot be compared", found=f"{a.type} and {b.type}",
-                                  hint="convert one: $bits(x), $enum(E, x), x != 0")  # fmt: skip
-                same = node("eq", 0, a.term, b.term)
-            else:
-                x, y, _ = self.both(tree, left, right)
-                same = node("eq", 0, x, y)
-            return Value((same if operator == "==" else node("lnot", 0, same),), BOOLEAN)
-        x, y, type_ = self.both(tree, left, right)
-        if operator in (">", ">="):
-            x, y = y, x
-        name = ("s" if type_.signed else "u") + ("lt" if operator in "<>" else "le")
-        return Value((node(name, 0, x, y),), BOOLEAN)
-
-    def shift(self, tree: Tree) -> Value:
-        left, sign, right = tree.children
-        a, b = self.bits(left), self.bits(right)
-        if a.minimal and self.scope.sized and a.term.value != 0:
-            raise Refusal(left, "a literal of minimum width is shifted", found=str(a.type), hint="give it a width: 32'd1")
-        width, operator = width_of(a.type), str(sign)
-        if not self.scope.sized and b.term.is_constant:
-            width += min(b.term.value, MAX_WIDTH - width)
-            a = Value((resize_value(a, width),), Bits(width))
-        if operator == "`<<":
-            if not b.term.is_constant:
-                raise Refusal(right, "a widening shift needs a constant distance")
-            width += b.term.value
-            if width > MAX_WIDTH:
-                raise Refusal(tree, "this width cannot be", found=str(width))
-            a = Value((resize_value(a, width),), Bits(width))
-        wide = max(width, width_of(b.type))
-        distance = resize(b.term, wide, False)
-        is_signed = isinstance(a.type, Bits) and a.type.signed
-        name = {"<<": "shl", "`<<": "shl", ">>": "lshr", ">>>": "ashr"}[operator]
-        shifted = node(name, wide, resize(a.term, wide, operator == ">>>"), distance)
-        return Value((extraction(shifted, width - 1, 0),), Bits(width, is_signed))
-
-    def negate(self, tree: Tree) -> Value:
-        return self.unary(tree, "neg", "negated")
-
-    def invert(self, tree: Tree) -> Value:
-        return self.unary(tree, "not", "inverted")
-
-    def unary(self, tree: Tree, operator: str, word: str) -> Value:
-        a = self.bits(tree.children[0])
-        if a.minimal:
-            raise Refusal(tree, f"a literal of minimum width is {word}", found=str(a.type), hint="give it a width: 32'd1")
-        return Value((node(operator, width_of(a.type), a.term),), a.type)
-
-    def logical_not(self, tree: Tree) -> Value:
-        return Value((node("lnot", 0, self.truth(tree.children[0])),), BOOLEAN)
-
-    def logical_and(self, tree: Tree) -> Value:
-        a, b = self.truth(tree.children[0]), self.truth(tree.children[1])
-        return Value((FALSE if a is FALSE else b if a is TRUE else node("land", 0, a, b),), BOOLEAN)
-
-    def logical_or(self, tree: Tree) -> Value:
-        a, b = self.truth(tree.children[0]), self.truth(tree.children[1])
-        return Value((TRUE if a is TRUE else b if a is FALSE else node("lor", 0, a, b),), BOOLEAN)
-
-    def choose(self, tree: Tree) -> Value:
-        condition = self.truth(tree.children[0])
-        a, b = self.value(tree.children[1]), self.value(tree.children[2])
-        if a.type != b.type:
-            bits = wider(self.as_bits(a, tree.children[1]).type, self.as_bits(b, tree.children[2]).type)
-            a, b = (Value((resize_value(self.as_bits(v, tree), bits.width),), bits) for v in (a, b))
-        if condition.is_constant:
-            return a if condition is TRUE else b
-        if not is_scalar(a.type):
-            raise Refusal(tree, "a choice between aggregates", found=str(a.type), hint="use if")
-        return Value((node("ite", a.term.width, condition, a.term, b.term),), a.type)
-
-    def concat(self, tree: Tree) -> Value:
-        result: Term | None = None
-        for item in tree.children:
-            value = self.bits(item)
-            if value.minimal:
-                raise Refusal(item, "a literal of minimum width is concatenated", hint="give it a width: 4'd1")
-            term = value.term
-            result = term if result is None else node("concat", result.width + term.width, result, term)
-        assert result is not None
-        if result.width > MAX_WIDTH:
-            raise Refusal(tree, "this width cannot be", found=str(result.width))
-        return Value((result,), Bits(result.width))
-
-    def repeat(self, tree: Tree) -> Value:
-        count, value = self.constant(tree.children[0]), self.bits(tree.children[1])
-        width = width_of(value.type)
-        if not 0 < count * width <= MAX_WIDTH:
-            raise Refusal(tree, "this width cannot be", found=str(count * width))
-        result = value.term
-        for _ in range(count - 1):
-            result = node("concat", result.width + width, result, value.term)
-        return Value((result,), Bits(result.width))
-
-    def intrinsic(self, tree: Tree) -> Value:
-        name, args = str(tree.children[0]), tree.children[1:]
-        if name == "$enum" and len(args) == 2:
-            type_ = self.program.types.get(enum_argument(args[0]))
-            if not isinstance(type_, Enum):
-                raise Refusal(tree, "no such enum", found=enum_argument(args[0]))
-            return Value((self.convert(self.bits(args[1]), Bits(type_.width), args[1]).term,), type_)
-        if len(args) == 1:
-            value = self.value(args[0])
-            if not is_scalar(value.type) or (name != "$bits" and isinstance(value.type, Boolean)):
-                raise Refusal(args[0], f"{name} of {value.type}")
-            width = width_of(value.type)
-            match name:
-                case "$bits" if not isinstance(value.type, Boolean):
-                    return Value(value.terms, Bits(width))
-                case "$signed":
-                    return Value(value.terms, Bits(width, signed=True))
-                case "$width":
-                    return Value((constant(max(1, width.bit_length()), width),), Bits(max(1, width.bit_length())))
-        raise Refusal(tree, f"{name} cannot be used like this", expected="$bits(x), $signed(x), $enum(E, x), $width(x)")
-
-    # ---- calls
-
-    def call(self, tree: Tree) -> Value:
-        return self.invoke(tree, str(tree.children[0]), (), tree.children[1:])
-
-    def templated(self, tree: Tree) -> Value:
-        name, rest = str(tree.children[0])[:-1], tree.children[1:]
-        declaration = self.program.declarations.get(name)
-        count = len(declaration.template) if declaration is not None else 1
-        if len(rest) < count:
-            raise Refusal(tree, f"{name} takes {count} template values", found=str(len(rest)))
-        return self.invoke(tree, name, tuple(self.constant(t) for t in rest[:count]), rest[count:])
-
-    def invoke(self, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]) -> Value:
-        builtin = _BUILTINS.get(name)
-        if builtin is not None:
-            return builtin(self, tree, values, args)
-        if name in BUILTIN_EXITS or name == "write_physical_memory":
-            raise Refusal(tree, f"{name} has no value", hint="make it a statement")
-        function, terms, result = self.arguments(tree, name, values, args)
-        if len(scalars(result)) > 1:
-            raise Refusal(tree, f"{name} gives {result}", hint="assign it to variables first")
-        width = width_of(result) if is_scalar(result) else 0
-        return Value((node("call", width, *terms, data=function),), result)
-
-    def arguments(
-        self, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]
-    ) -> tuple[str, tuple[Term, ...], Type]:
-        """The lowered function a call names, its argument terms and its result type."""
-        program = self.program
-        declaration = program.declarations.get(name)
-        if declaration is None:
-            known = [*program.declarations, *_BUILTINS, *BUILTIN_EXITS]
-            raise Refusal(tree, f"no function '{name}'", hint=did_you_mean(name, known))
-        if len(values) != len(declaration.template):
-            raise Refusal(tree, f"{name} takes {len(declaration.template)} template values", found=str(len(values)))
-        parameters, result = program.signature(name, values)
-        if len(args) != len(parameters):
-            raise Refusal(tree, f"{name} takes {len(parameters)} arguments", found=str(len(args)))
-        terms: list[Term] = []
-        for item, type_, (_, parameter) in zip(args, parameters, declaration.parameters, strict=True):
-            terms += self.convert(self.value(item), type_, item, f"argument `{parameter}` of {name}").terms
-        function = instance_name(name, values)
-        if name not in program.terminators:
-            if function in program.active:
-                cycle = " -> ".join([*program.active[program.active.index(function) :], function])
-                raise Refusal(tree, "functions cannot be recursive", found=cycle,
-                              hint="a function named in `exits` ends the step and may be called")  # fmt: skip
-            program.lower(name, values)
-        return function, tuple(terms), result
-
-    def memory_width(self, tree: Tree, values: tuple[int, ...]) -> int:
-        unit = self.program.memory_unit
-        if len(values) != 1 or not 0 < values[0] <= MAX_WIDTH or values[0] % unit:
-            raise Refusal(tree, "an access is a multiple of the memory unit", found=str(values), expected=f"<{unit} * n>")
-        return values[0]
-
-    def load(self, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
-        width = self.memory_width(tree, values)
-        if len(args) != 1:
-            raise Refusal(tree, "read_physical_memory takes an address")
-        return Value((node("load", width, self.address(args[0])),), Bits(width))
-
-    def address(self, item: Item) -> Term:
-        """A physical address, as wide as memory's index; a narrower one is extended."""
-        value, width = self.bits(item), self.program.address_width
-        if width_of(value.type) > width and not value.term.is_constant:
-            raise Refusal(item, "this address is wider than memory", found=str(value.type), expected=f"Bits<{width}>",
-                          hint="take the low bits")  # fmt: skip
-        return self.convert(value, Bits(width), item, "as an address").term
-
-    def site(self, tree: Tree, args: list[Item]) -> str:
-        """The declared site a nondeterministic call names."""
-        if len(args) != 1 or isinstance(args[0], str) or args[0].data != "string":
-            raise Refusal(tree, "the name of a site in quotes is expected")
-        name = str(args[0].children[0])[1:-1]
-        if name not in self.program.sites:
-            hint = did_you_mean(name, self.program.sites) or "declare it under `nondeterminism:`"
-            raise Refusal(args[0], f"no site '{name}'", hint=hint)
-        return name
-
-    def undefined(self, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
-        site = self.site(tree, args)
-        declared = self.program.sites[site]
-        if len(values) != 1 or declared != Bits(values[0]):
-            raise Refusal(tree, f"site '{site}' is declared otherwise", found=f"undefined{list(values)}", expected=str(declared))
-        return Value((node("undefined", values[0], data=site),), declared)
-
-    def choice(self, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
-        site = self.site(tree, args)
-        if self.program.sites[site] != BOOLEAN:
-            raise Refusal(tree, f"site '{site}' is declared otherwise", found="choice", expected=str(self.program.sites[site]))
-        return Value((node("choice", 0, data=site),), BOOLEAN)
-
-
-def extraction(term: Term, high: int, low: int) -> Term:
-    """Bits high to low, never dropping an effect within `term`."""
-    if low == 0 and high == term.width - 1:
-        return term
-    return node("extract", high - low + 1, term, data=(high, low))
-
-
-def resize(term: Term, width: int, is_signed: bool) -> Term:
-    """`term` truncated or extended to `width` bits."""
-    if term.width == width:
-        return term
-    if term.width > width:
-        return extraction(term, width - 1, 0)
-    return node("sext" if is_signed else "zext", width, term)
-
-
-def resize_value(value: Value, width: int) -> Term:
-    return resize(value.term, width, isinstance(value.type, Bits) and value.type.signed)
-
-
-def wider(a: Type, b: Type) -> Bits:
-    """The type of a binary operator's operands: the larger width, signed iff both are."""
-    both = all(isinstance(t, Bits) and t.signed for t in (a, b))
-    return Bits(max(width_of(a), width_of(b)), both)
 
 
 def csr_name(token: object) -> str:
     """`satp` of `CSR[satp]`."""
     return str(token)[3:].strip()[1:-1].strip()
-
-
-def enum_argument(item: Item) -> str:
-    return str(item) if isinstance(item, str) else str(item.children[0]) if len(item.children) == 1 else ""
 
 
 def constant_value(program: Program, item: Item, constants: Mapping[str, int]) -> int:
@@ -630,18 +273,10 @@ def expression_in(
     return None
 
 
-Form = Callable[["Expressions", Tree], "Value | Array"]
-_FORMS: Mapping[str, Form] = {
+Form = Callable[[Expressions, Tree], Value | Array]
+_FORMS: Final[Mapping[str, Form]] = {
     "name": Expressions.name, "csr": Expressions.csr, "csr_member": Expressions.csr_member, "pc": Expressions.pc,
     "encoding": Expressions.encoding, "enum_value": Expressions.enum_value, "member": Expressions.member,
     "index": Expressions.index, "range": Expressions.range, "literal": Expressions.literal, "string": Expressions.string,
-    "binary": Expressions.binary, "compare": Expressions.compare, "shift": Expressions.shift,
-    "negate": Expressions.negate, "invert": Expressions.invert, "logical_not": Expressions.logical_not,
-    "logical_and": Expressions.logical_and, "logical_or": Expressions.logical_or, "choose": Expressions.choose,
-    "concat": Expressions.concat, "repeat": Expressions.repeat, "intrinsic": Expressions.intrinsic,
-    "call": Expressions.call, "templated": Expressions.templated,
-}  # fmt: skip
-Builtin = Callable[["Expressions", Tree, tuple[int, ...], list[Item]], Value]
-_BUILTINS: Mapping[str, Builtin] = {
-    "read_physical_memory": Expressions.load, "undefined": Expressions.undefined, "choice": Expressions.choice,
+    **arithmetic.FORMS, **calls.FORMS,
 }  # fmt: skip

@@ -20,7 +20,7 @@ class Tree:
 
     def __init__(self, data: str, start: int, children: list[Tree | Token]) -> None:
         self.data, self.start, self.children = data, start, children
-        self.depth = 1 + max([c.depth for c in children], default=0)
+        self.depth: int = 1 + max([c.depth for c in children], default=0)
         if self.depth > MAX_DEPTH:
             raise Misfit(start, "", f"at most {MAX_DEPTH} levels", "this is nested too deep")
 

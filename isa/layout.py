@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-from pgcheck.isa.errors import Text, did_you_mean
-from pgcheck.isa.expressions import Scope, expression_in
-from pgcheck.isa.program import Program, Refusal
-from pgcheck.isa.schema import StateEntry
+from pgcheck.isa.errors import Position, Text, did_you_mean
+from pgcheck.isa.expressions import expression_in
+from pgcheck.isa.program import Program
+from pgcheck.isa.refusal import Refusal
+from pgcheck.isa.schema import Field, StateEntry
+from pgcheck.isa.scopes import Scope
 from pgcheck.isa.state import Entry, Leaf, Part
 from pgcheck.isa.syntax import IdlSyntaxError, parse
-from pgcheck.isa.types import Bitfield, Boolean, Struct, Type, Void, is_scalar, mask_of, width_of
+from pgcheck.isa.types import MAX_WIDTH, Bitfield, Bits, Boolean, Struct, Type, Void, is_scalar, mask_of, width_of
 
-MAX_SIZE = 1 << 64
+MAX_SIZE: Final = 1 << 64
+MAX_VALUE: Final = mask_of(MAX_WIDTH)
 
 
-def number(program: Program, given: int | Text, what: str, *, limit: int = MAX_SIZE) -> int:
-    """An integer that may be written as a constant expression; 0 after a reported problem."""
-    if isinstance(given, int):
-        value = given
-    else:
-        found = expression_in(program, given, sized=False)
+def number(program: Program, given: int | Text, what: str, at: Position, *, limit: int = MAX_SIZE) -> int:
+    """An integer that may be written as a constant expression; 0 after a reported problem. `at` is the place of a literal."""
+    value = given
+    if isinstance(value, Text):
+        found, at = expression_in(program, value, sized=False), value.position
         if found is None:
             return 0
-        if len(found.terms) != 1 or not found.term.is_constant:
-            program.problems.report(given.position, f"{what} must be a constant", found=given)
+        if not isinstance(found.type, Bits) or not found.term.is_constant:
+            program.problems.report(at, f"{what} must be a constant", found=value)
             return 0
         value = found.term.value
-    if not 0 <= value <= limit and isinstance(given, Text):
-        program.problems.report(given.position, f"{what} is too large", found=str(value), expected=f"at most {limit}")
+    if value > limit:
+        program.problems.report(at, f"{what} is too large", found=hex(value), expected=f"at most {limit:#x}")
         return 0
     return value
 
@@ -69,41 +72,56 @@ def declare_state(program: Program, state: Mapping[Text, StateEntry]) -> None:
 
 def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> None:
     problems = program.problems
-    size = 0 if given.size is None else number(program, given.size, "the size")
+    size = 0 if given.size is None else number(program, given.size, "the size", name.position)
     if given.size is not None and size < 2:
         problems.report(name.position, f"the array {name} needs at least two elements", found=str(size))
+        return
+    if given.pc and (size or given.volatile or not isinstance(type_, Bits)):
+        problems.report(name.position, "the program counter is one register of bits", found=given.type)
         return
     index_width = max(1, (size - 1).bit_length()) if size else 0
     if size and isinstance(type_, Boolean):
         problems.report(given.type.position, "an array of Boolean", hint="use Bits<1>")
         return
     known = _field_names(type_)
-    for field in given.fields:
-        if field not in known:
-            problems.report(field.position, f"{given.type} has no field '{field}'", hint=did_you_mean(field, known))
+    for label in (*given.fields, *(given.reset if isinstance(given.reset, dict) else ())):
+        if label not in known:
+            problems.report(label.position, f"{given.type} has no field '{label}'", hint=did_you_mean(label, known))
     parts: list[Part] = []
     for suffix, high, low in _pieces(type_):
-        field = given.fields.get(Text(suffix)) if suffix else None
+        width = high - low + 1
         if suffix is None:
-            parts.append(Part("", high, low, mask_of(high - low + 1) if given.reserved else 0))
+            parts.append(Part("", high, low, mask_of(width) if given.reserved else 0))
             continue
+        field = given.fields.get(Text(suffix)) if suffix else None
         if field is not None and field.const is not None:
-            parts.append(Part("", high, low, field.const))
+            if field.const >> width:
+                problems.report(field.position, f"{field.const} does not fit {width} bits")
+            parts.append(Part("", high, low, field.const & mask_of(width)))
             continue
         leaf = f"{name}.{suffix}" if suffix else str(name)
         role = field.role if field is not None and field.role is not None else given.role
         if role is None:
             problems.report(name.position, f"{leaf} has no role", hint="give the field or the entry a role")
             role = Text("general")
-        width = _width(type_, suffix, high, low)
-        reset = _reset(program, given, field.reset if field is not None else None, suffix, high, low)
-        fixed = tuple((k, number(program, v, "a hardwired value")) for k, v in given.hardwired.items())
-        for k, _ in fixed:
-            if not size or k >= size:
-                problems.report(name.position, f"{name} has no element {k} to be hardwired")
-        program.leaves[leaf] = Leaf(leaf, width, str(role), size, index_width, reset, given.volatile, fixed)
+        reset = _reset(program, name, given, field, suffix, high, low)
+        fixed = _hardwired(program, name, given, size, width)
+        of_leaf = _width(type_, suffix, high, low)
+        program.leaves[leaf] = Leaf(leaf, of_leaf, str(role), size, index_width, reset, given.volatile, fixed)
         parts.append(Part(leaf, high, low))
     program.entries[str(name)] = Entry(str(name), type_, tuple(parts), size, index_width, given.pc)
+
+
+def _hardwired(
+    program: Program, name: Text, given: StateEntry, size: int, width: int
+) -> tuple[tuple[int, int], ...]:
+    for k in given.hardwired:
+        if not size or k >= size:
+            program.problems.report(name.position, f"{name} has no element {k} to be hardwired")
+    limit = mask_of(width)
+    return tuple(
+        (k, number(program, v, "a hardwired value", name.position, limit=limit)) for k, v in given.hardwired.items()
+    )
 
 
 def _field_names(type_: Type) -> list[str]:
@@ -142,13 +160,16 @@ def _width(type_: Type, suffix: str, high: int, low: int) -> int:
     return 0 if isinstance(type_, Boolean) else high - low + 1
 
 
-def _reset(program: Program, given: StateEntry, own: int | Text | None, suffix: str, high: int, low: int) -> int:
+def _reset(
+    program: Program, name: Text, given: StateEntry, field: Field | None, suffix: str, high: int, low: int
+) -> int:
     """The reset value of one leaf: the field's own, its entry in a mapping, or its bits of the whole."""
-    if own is not None:
-        return number(program, own, "a reset value")
+    limit = mask_of(high - low + 1)
+    if field is not None and field.reset is not None:
+        return number(program, field.reset, "a reset value", field.position, limit=limit)
     if isinstance(given.reset, dict):
-        value = given.reset.get(Text(suffix))
-        return 0 if value is None else number(program, value, "a reset value")
+        value = given.reset.get(Text(suffix), 0)
+        return number(program, value, "a reset value", name.position, limit=limit)
     if given.reset is None:
         return 0
-    return number(program, given.reset, "a reset value") >> low & mask_of(high - low + 1)
+    return number(program, given.reset, "a reset value", name.position, limit=MAX_VALUE) >> low & limit

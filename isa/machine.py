@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pgcheck.isa.templates import Line, Syntax
 from pgcheck.isa.codec import Decoder
+from pgcheck.isa.coverage import Undecided
 from pgcheck.isa.encoding import Decode, Encoding
 from pgcheck.isa.errors import Position
 from pgcheck.isa.ir import Block, Functions
 from pgcheck.isa.state import Entry, Leaf
+from pgcheck.isa.templates import Line, Syntax
 from pgcheck.isa.terms import TRUE, Term
 from pgcheck.isa.types import Bits, Type
 
@@ -34,6 +35,14 @@ class ExitRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt:
+    """How external interrupts come in: the function that says whether one is pending, and the one that delivers it."""
+
+    pending: str
+    deliver: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModeClass:
     """Supervisor or user: start values of the mode leaf for the classical predicates, and the virtual states meant."""
 
@@ -43,6 +52,8 @@ class ModeClass:
 
 @dataclass(frozen=True, slots=True)
 class Modes:
+    """The mode leaf, and its values that count as supervisor and as user mode."""
+
     leaf: str
     supervisor: ModeClass
     user: ModeClass
@@ -155,7 +166,8 @@ class Instruction:
 class Machine:
     """A specification, checked and lowered.
 
-    `legal` are the conjuncts of legality; `undefined` is what bits that no encoding accepts do.
+    `legal` are the conjuncts of legality; `undefined` is what bits that no encoding accepts do; `undecided` are pairs of encodings
+    that overlap if the solver finds units that both accept.
     """
 
     name: str
@@ -174,6 +186,7 @@ class Machine:
     legal: tuple[Term, ...]
     functions: Functions
     exits: Mapping[str, ExitRule]
+    interrupt: Interrupt | None
     translation: Translation | None
     tables: Mapping[str, Table]
     sites: Mapping[str, Type]
@@ -186,7 +199,7 @@ class Machine:
     syntax: Syntax
     csr_names: Mapping[int, str]
     instructions: tuple[Instruction, ...]
-    direct: str
+    undecided: tuple[Undecided, ...]
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id. Raises KeyError."""

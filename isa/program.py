@@ -5,29 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pgcheck.isa.errors import NOWHERE, Position, Problem, Problems, Text, did_you_mean
+from pgcheck.isa.errors import NOWHERE, Position, Problems, Text, did_you_mean
 from pgcheck.isa.ir import Function
+from pgcheck.isa.refusal import Elsewhere, Refusal
 from pgcheck.isa.state import Entry, Leaf
-from pgcheck.isa.syntax import IdlSyntaxError, Item, Token, Tree, parse, place
-from pgcheck.isa.types import BOOLEAN, MAX_WIDTH, VOID, Bitfield, Bits, Enum, Struct, Tuple, Type, width_of
+from pgcheck.isa.syntax import IdlSyntaxError, Item, Token, Tree, parse
+from pgcheck.isa.types import BOOLEAN, MAX_WIDTH, VOID, Bitfield, Bits, Enum, Struct, Tuple, Type, is_scalar
 
 
-class Refusal(Exception):
-    """The text at `item` breaks a rule of the language."""
-
-    def __init__(self, item: Item | None, message: str, *, found: str = "", expected: str = "", hint: str = "") -> None:
-        self.item, self.message, self.found, self.expected, self.hint = item, message, found, expected, hint
-        super().__init__(message)
-
-    def problem(self, text: Text) -> Problem:
-        """The refusal at its place in `text`."""
-        position = place(text, self.item) if self.item is not None else text.position
-        return Problem(position, self.message, found=self.found, expected=self.expected, hint=self.hint)
+def _type_name(item: Tree) -> str:
+    """The name that a definition of a type gives."""
+    return next((str(c) for c in item.children if isinstance(c, Token) and c.kind == "NAME"), "")
 
 
 def subtrees(tree: Tree) -> list[Tree]:
     """The children of a tree that are trees."""
-    return [c for c in tree.children if not isinstance(c, str)]
+    return [c for c in tree.children if isinstance(c, Tree)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +55,39 @@ class Program:
     signatures: dict[str, tuple[tuple[Type, ...], Type]] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
 
-    def declare_types(self, text: Text) -> None:
-        """Take the enums, bitfields and structs of a text."""
+    def declare_types(self, texts: Iterable[Text], overrides: Iterable[Text]) -> None:
+        """Take the enums, bitfields and structs of `texts`, each in the place of the one that `overrides` has for it."""
+        replaced = {_type_name(item): (text, item) for text in overrides for item in self._definitions(text)}
+        unused = dict(replaced)
+        for text in texts:
+            for item in self._definitions(text):
+                unused.pop(_type_name(item), None)
+                self._declare_or_report(*replaced.get(_type_name(item), (text, item)))
+        for name, (text, item) in unused.items():
+            refusal = Refusal(item, f"no type '{name}' to override", hint=did_you_mean(name, self.types))
+            self.problems.add(refusal.problem(text))
+
+    def _definitions(self, text: Text) -> list[Tree]:
         tree = self.parsed(text, "definitions")
-        for item in [] if tree is None else subtrees(tree):
-            try:
-                self._declare_type(item)
-            except Refusal as refusal:
-                self.problems.add(refusal.problem(text))
+        return [] if tree is None else subtrees(tree)
+
+    def _declare_or_report(self, text: Text, item: Tree) -> None:
+        try:
+            self._declare_type(item)
+        except Refusal as refusal:
+            self.problems.add(refusal.problem(text))
 
     def _declare_type(self, item: Tree) -> None:
         match item.data:
             case "enum":
                 name, members, nxt = str(item.children[0]), dict[str, int](), 0
                 for part in subtrees(item):
-                    value = int(str(part.children[1]), 0) if len(part.children) > 1 else nxt
+                    value = self._number(part.children[1]) if len(part.children) > 1 else nxt
                     self._unique(members, part, str(part.children[0]))
                     members[str(part.children[0])], nxt = value, value + 1
-                self._add_type(item, name, Enum(name, max(1, max(members.values()).bit_length()), members))
+                self._add_type(item, name, Enum(name, self._enum_width(item, members), members))
             case "bitfield":
-                name, width = str(item.children[1]), int(str(item.children[0]))
+                name, width = str(item.children[1]), self._number(item.children[0])
                 if not 0 < width <= MAX_WIDTH:
                     raise Refusal(item, "a bitfield is too wide", found=str(width), expected=f"1 to {MAX_WIDTH} bits")
                 self._add_type(item, name, Bitfield(name, width, self._ranges(item, width)))
@@ -89,10 +95,11 @@ class Program:
                 name, parts = str(item.children[0]), item.children[1:]
                 struct: dict[str, Type] = {}
                 for type_tree, member in zip(parts[::2], parts[1::2], strict=True):
-                    assert not isinstance(type_tree, str)
+                    assert isinstance(type_tree, Tree)
                     self._unique(struct, member, str(member))
                     struct[str(member)] = self.type_of(type_tree, {})
-                    width_of(struct[str(member)])
+                    if not is_scalar(struct[str(member)]):
+                        raise Refusal(type_tree, "a struct within a struct", found=str(struct[str(member)]))
                 self._add_type(item, name, Struct(name, struct))
             case "function" | "builtin":
                 raise Refusal(item, "a function among the types", hint="move it to `functions:`")
@@ -103,8 +110,7 @@ class Program:
         ranges: dict[str, tuple[int, int]] = {}
         taken: dict[int, str] = {}
         for part in subtrees(item):
-            name, *numbers = map(str, part.children)
-            high, low = int(numbers[0]), int(numbers[-1])
+            name, high, low = str(part.children[0]), self._number(part.children[1]), self._number(part.children[-1])
             self._unique(ranges, part, name)
             if not low <= high < width:
                 raise Refusal(part, f"{name} is not within {width} bits", found=f"{high}-{low}", expected="high-low")
@@ -114,6 +120,18 @@ class Program:
                 taken[bit] = name
             ranges[name] = (high, low)
         return ranges
+
+    def _number(self, item: Item) -> int:
+        """The value of a number in a definition."""
+        from pgcheck.isa.literals import literal
+
+        return literal(str(item), self.params.get("MXLEN"), item).term.value
+
+    def _enum_width(self, item: Tree, members: Mapping[str, int]) -> int:
+        width = max(1, max(members.values()).bit_length())
+        if width > MAX_WIDTH:
+            raise Refusal(item, "an enum value is too wide", found=f"{width} bits", expected=f"at most {MAX_WIDTH} bits")
+        return width
 
     def _unique(self, taken: Mapping[str, object], item: Item, name: str) -> None:
         if name in taken:
@@ -147,7 +165,7 @@ class Program:
         for p in subtrees(parts["arguments"]) if "arguments" in parts else []:
             if len(p.children) > 2:
                 raise Refusal(p, "an array cannot be an argument")
-            assert not isinstance(p.children[0], str)
+            assert isinstance(p.children[0], Tree)
             parameters.append((p.children[0], str(p.children[1])))
         returns = tuple(subtrees(parts["returns"])) if "returns" in parts else ()
         self.declarations[name] = Declaration(name, text, item, template, tuple(parameters), returns, parts["block"])
@@ -209,14 +227,6 @@ class Program:
             self.functions[key] = lower_function(self, self.declarations[name], values)
             self.active.pop()
         return key
-
-
-class Elsewhere(Exception):
-    """A problem in another text than the one being lowered."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(problem)
 
 
 def instance_name(name: str, values: Iterable[int]) -> str:

@@ -529,7 +529,7 @@ class Specification(Entry):
 
     @property
     def override_types(self) -> list[Text]:
-        """IDL types that replace those of the same name in `types`, later ones first."""
+        """IDL types that replace those of the same name in `types` and in earlier texts of this list."""
         return self._override.get("types", [])
 
     @property

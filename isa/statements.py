@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from pgcheck.isa.errors import Text, did_you_mean
-from pgcheck.isa.expressions import Array, Expressions, Scope, Value, csr_name, extraction, local, resize, resize_value
-from pgcheck.isa.ir import (
-    BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Statement, Store,
-)  # fmt: skip
+from pgcheck.isa.calls import address, arguments, memory_width
+from pgcheck.isa.errors import Text
+from pgcheck.isa.expressions import Expressions
+from pgcheck.isa.ir import BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetLocal, Statement, Store
+from pgcheck.isa.places import store, store_name
+from pgcheck.isa.program import Declaration, Program, instance_name
+from pgcheck.isa.refusal import Elsewhere, Refusal
+from pgcheck.isa.scopes import Scope, Value, local
 from pgcheck.isa.syntax import Item, Tree
-from pgcheck.isa.program import Declaration, Elsewhere, Program, Refusal, instance_name
-from pgcheck.isa.state import Entry
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node, variable
-from pgcheck.isa.types import Bitfield, Bits, Struct, Tuple, Type, Void, is_scalar, scalars, width_of
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
+from pgcheck.isa.types import Bits, Tuple, Type, Void, is_scalar, scalars, width_of
 
-MAX_TRIPS = 4096
-MAX_STATEMENTS = 200_000
+MAX_TRIPS: Final = 4096
+MAX_STATEMENTS: Final = 200_000
 
 
 class Statements:
@@ -91,7 +93,7 @@ class Statements:
         if name not in self.program.declarations:
             value = self.expressions.value(item)
             return (), value
-        function, terms, result = self.expressions.arguments(item, name, values, args)
+        function, terms, result = arguments(self.expressions, item, name, values, args)
         if type_ is not None and result != type_:
             raise Refusal(item, "this value does not fit", found=str(result), expected=str(type_))
         names = self.scope.declare("result", result)
@@ -197,15 +199,15 @@ class Statements:
                 raise Refusal(tree, f"{name} takes a reason in quotes")
             return (Raise(name, (), note),)
         if name == "write_physical_memory":
-            width = self.expressions.memory_width(tree, values)
+            width = memory_width(self.expressions, tree, values)
             if len(args) != 2:
                 raise Refusal(tree, "write_physical_memory takes an address and a value")
             value = self.expressions.convert(self.expressions.bits(args[1]), Bits(width), args[1])
-            return (Store(self.expressions.address(args[0]), value.term),)
+            return (Store(address(self.expressions, args[0]), value.term),)
         if name not in self.program.declarations:
             value = self.expressions.value(tree)
             return (Do(value.term),)
-        function, terms, result = self.expressions.arguments(tree, name, values, args)
+        function, terms, result = arguments(self.expressions, tree, name, values, args)
         if name in self.program.terminators:
             return (Raise(function, terms),)
         parts = scalars(result)
@@ -220,8 +222,8 @@ class Statements:
         type_ = self.target_type(target)
         if type_ is not None and not is_scalar(type_):
             before, value = self.aggregate(item, type_)
-            return (*before, *self.store(target, value, item))
-        return self.store(target, self.expressions.value(item), item)
+            return (*before, *store(self.expressions, target, value, item))
+        return store(self.expressions, target, self.expressions.value(item), item)
 
     def target_type(self, target: Item) -> Type | None:
         """The type of a whole variable or entry; None for a part of one."""
@@ -244,7 +246,7 @@ class Statements:
         for target, term, type_ in zip(targets, value.terms, value.type.members, strict=True):
             if not isinstance(target, str) and target.data == "nothing":
                 continue
-            result += self.store_name(str(target), Value((term,), type_), target)
+            result += store_name(self.expressions, str(target), Value((term,), type_), target)
         return tuple(result)
 
     def increment(self, tree: Tree) -> Block:
@@ -256,144 +258,13 @@ class Statements:
     def adjust(self, tree: Tree, operator: str) -> Block:
         value = self.expressions.bits(tree.children[0])
         width = width_of(value.type)
-        return self.store(tree.children[0], Value((node(operator, width, value.term, constant(width, 1)),), value.type), tree)
-
-    def store(self, target: Item, value: Value, item: Item) -> Block:
-        """The statements that set the place `target`."""
-        assert not isinstance(target, str)
-        match target.data:
-            case "name":
-                return self.store_name(str(target.children[0]), value, item, target)
-            case "csr":
-                return self.store_name(csr_name(target.children[0]), value, item, target)
-            case "pc":
-                entry = next(e for e in self.program.entries.values() if e.pc)
-                return (SetNext(self.expressions.convert(value, entry.type, item, "$pc").term),)
-            case "csr_member":
-                name = csr_name(target.children[0])
-                return self.store_member(target, self.entry_named(name, target), None, str(target.children[1]), value, item)
-            case "member":
-                return self.store_field(target, value, item)
-            case "index":
-                return self.store_index(target, value, item)
-            case "range":
-                return self.store_range(target, value, item)
-        raise Refusal(target, "this cannot be assigned to")
-
-    def entry_named(self, name: str, item: Item) -> Entry:
-        entry = self.program.entries.get(name)
-        if entry is None:
-            raise Refusal(item, f"no state '{name}'", hint=did_you_mean(name, self.program.entries))
-        return entry
-
-    def store_name(self, name: str, value: Value, item: Item, target: Item | None = None) -> Block:
-        if name in self.scope.locals:
-            lowered, type_ = self.scope.locals[name]
-            value = self.expressions.convert(value, type_, item, f"`{name}`")
-            return tuple(SetLocal(t.name[2:], v) for t, v in zip(local(lowered, type_), value.terms, strict=True))
-        if name in self.scope.operands or name in self.scope.constants or name in self.program.params:
-            raise Refusal(target or item, f"'{name}' cannot be assigned to", hint="declare a variable")
-        if name not in self.program.entries:
-            known = [*self.scope.locals, *self.program.entries]
-            raise Refusal(target or item, f"no '{name}' here", hint=did_you_mean(name, known))
-        entry = self.program.entries[name]
-        if entry.size:
-            raise Refusal(target or item, f"{name} is an array", hint="give an index")
-        return self.scatter(entry, None, self.expressions.convert(value, entry.type, item, f"`{name}`"))
-
-    def scatter(self, entry: Entry, index: Term | None, value: Value) -> Block:
-        """Write an entry whole: each leaf gets its bits; constants stay."""
-        if entry.pc:
-            return (SetNext(value.term),)
-        if len(entry.parts) == 1 or isinstance(entry.type, Struct):
-            pairs = zip(entry.parts, value.terms, strict=True)
-            return tuple(set_leaf(p.leaf, index, t) for p, t in pairs if p.leaf)
-        held = self.scope.declare("whole", entry.type)
-        whole = variable(value.term.width, "l." + held)
-        writes = (set_leaf(p.leaf, index, extraction(whole, p.high, p.low)) for p in entry.parts if p.leaf)
-        return (SetLocal(held, value.term), *writes)
-
-    def store_member(
-        self, target: Item, entry: Entry, index: Term | None, name: str, value: Value, item: Item
-    ) -> Block:
-        part = entry.part(name)
-        if part is None:
-            known = [p.leaf.partition(".")[2] for p in entry.parts]
-            raise Refusal(target, f"{entry.name} has no '{name}'", hint=did_you_mean(name, known))
-        type_ = entry.type.members[name] if isinstance(entry.type, Struct) else Bits(part.high - part.low + 1)
-        term = self.expressions.convert(value, type_, item, f"`{entry.name}.{name}`").term
-        return (set_leaf(part.leaf, index, term),) if part.leaf else ()
-
-    def store_field(self, target: Tree, value: Value, item: Item) -> Block:
-        base, name = target.children[0], str(target.children[1])
-        assert not isinstance(base, str)
-        if base.data == "name":
-            variable_name = str(base.children[0])
-            if variable_name in self.scope.locals:
-                lowered, type_ = self.scope.locals[variable_name]
-                if isinstance(type_, Struct):
-                    if name not in type_.members:
-                        raise Refusal(target, f"{type_} has no '{name}'", hint=did_you_mean(name, type_.members))
-                    term = self.expressions.convert(value, type_.members[name], item, f"`{name}`").term
-                    return (SetLocal(f"{lowered}.{name}", term),)
-            else:
-                return self.store_member(target, self.entry_named(variable_name, base), None, name, value, item)
-        if base.data == "index":
-            array = self.expressions.any(base.children[0])
-            if isinstance(array, Array):
-                index = self.expressions.array_index(array.entry, base.children[1])
-                return self.store_member(target, array.entry, index, name, value, item)
-        old = self.expressions.value(base)
-        if not isinstance(old.type, Bitfield) or name not in old.type.ranges:
-            raise Refusal(target, f"{old.type} has no field '{name}'")
-        high, low = old.type.ranges[name]
-        return self.store_bits(base, old, high, low, value, item)
-
-    def store_index(self, target: Tree, value: Value, item: Item) -> Block:
-        base, place = target.children
-        array = self.expressions.any(base)
-        if isinstance(array, Array):
-            index = self.expressions.array_index(array.entry, place)
-            return self.scatter(array.entry, index, self.expressions.convert(value, array.entry.type, item))
-        old = self.expressions.as_bits(array, base)
-        bit = self.expressions.bits(place)
-        if bit.term.is_constant:
-            if bit.term.value >= width_of(old.type):
-                raise Refusal(place, f"bit {bit.term.value} is beyond {old.type}")
-            return self.store_bits(base, old, bit.term.value, bit.term.value, value, item)
-        width = width_of(old.type)
-        distance = resize_value(bit, width)
-        one = node("shl", width, constant(width, 1), distance)
-        new = self.expressions.convert(value, Bits(1), item).term
-        cleared = node("and", width, old.term, node("not", width, one))
-        set_bit = node("or", width, cleared, node("shl", width, resize(new, width, False), distance))
-        return self.store(base, Value((set_bit,), Bits(width)), item)
-
-    def store_range(self, target: Tree, value: Value, item: Item) -> Block:
-        old = self.expressions.bits(target.children[0])
-        high, low = self.expressions.bounds(target, width_of(old.type))
-        return self.store_bits(target.children[0], old, high, low, value, item)
-
-    def store_bits(self, base: Item, old: Value, high: int, low: int, value: Value, item: Item) -> Block:
-        """Replace bits high to low of the place `base`, whose value is `old`."""
-        width = width_of(old.type)
-        term = self.expressions.convert(value, Bits(high - low + 1), item).term
-        if low:
-            term = node("concat", term.width + low, term, extraction(old.term, low - 1, 0))
-        if high < width - 1:
-            term = node("concat", width, extraction(old.term, width - 1, high + 1), term)
-        return self.store(base, Value((term,), Bits(width)), item)
-
+        return store(self.expressions, tree.children[0], Value((node(operator, width, value.term, constant(width, 1)),), value.type), tree)
 
 def conditional(condition: Term, then: Block, orelse: Block) -> Block:
     """Both branches are checked; one whose condition is constant is all that stays."""
     if condition.is_constant:
         return then if condition is TRUE else orelse
     return (If(condition, then, orelse),) if then or orelse or condition.args else ()
-
-
-def set_leaf(leaf: str, index: Term | None, value: Term) -> Statement:
-    return SetLeaf(leaf, value) if index is None else SetElement(leaf, index, value)
 
 
 def lower_function(program: Program, declaration: Declaration, values: tuple[int, ...]) -> Function:
@@ -420,7 +291,7 @@ def lower_body(
 
 
 Form = Callable[[Statements, Tree], Block]
-_FORMS: Mapping[str, Form] = {
+_FORMS: Final[Mapping[str, Form]] = {
     "declare": Statements.declare, "declare_many": Statements.declare_many, "if": Statements.branch,
     "guarded": Statements.guarded, "for": Statements.loop, "return": Statements.ret, "call": Statements.call,
     "templated": Statements.call, "assign": Statements.assign, "assign_many": Statements.assign_many,

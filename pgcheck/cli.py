@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,14 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from pgcheck import __version__
+
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
 IMPLICIT: Final = "pgcheck.implicit"
+REQUIRED: Final = ("theorem1", "theorem3", "monitor")
+REQUIRE: Final = "What exit code 0 asks for: theorem1 (default), theorem3 or monitor."
+DIRECTORY: Final = click.Path(path_type=Path)
 
 EPILOG: Final = """\b
 Exit codes:
@@ -38,24 +44,24 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"max_content_width": 80})
-@click.version_option(package_name="pgcheck", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def command() -> None:
     """Decide from an instruction set's specification whether its machine can be virtualized by trap and emulate.
 
-    `pgcheck SPECIFICATION` is short for `pgcheck check SPECIFICATION`; write ./NAME for a file that is named like a command. `pgcheck list` names the
-    specifications that come with pgcheck.
+    `pgcheck SPECIFICATION` is short for `pgcheck check SPECIFICATION`; write ./NAME for a file that is named like a
+    command. `pgcheck list` names the specifications that come with pgcheck.
     """
 
 
 def judging(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that asks a solver."""
     for option in reversed((
-        click.option("--deployment", metavar="NAME", default="", help="How the machine is used; default: all, the first one answers."),
-        click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Workers; default: one per processor."),
-        click.option("--budget", type=click.IntRange(1, 2**32 - 1), metavar="N", help="z3's rlimit for one obligation."),
-        click.option("--second/--no-second", default=True, help="Confirm proofs with a second solver.", show_default=True),
+        click.option("--deployment", metavar="NAME", default="", help="Default: all; the first one answers."),
+        click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Default: one per processor."),
+        click.option("--budget", type=click.IntRange(1, 2**32 - 1), metavar="N", help="z3's rlimit per obligation."),
+        click.option("--no-second", is_flag=True, help="Let no second solver confirm the proofs."),
         click.option("--no-cache", is_flag=True, help="Neither use nor keep results on disk."),
-        click.option("--dump-smt", type=click.Path(path_type=Path), metavar="DIR", help="Keep every obligation as SMT-LIB 2."),
+        click.option("--dump-smt", type=DIRECTORY, metavar="DIR", help="Keep every obligation as SMT-LIB 2."),
     )):  # fmt: skip
         function = option(function)
     return function
@@ -63,20 +69,20 @@ def judging(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command.command()
 @click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="What to print; default: text.")
-@click.option("--require", type=click.Choice(["theorem1", "theorem3", "monitor"]), default="theorem1", help="What exit code 0 needs; default: theorem1.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.option("--require", type=click.Choice(REQUIRED), default=REQUIRED[0], metavar="NAME", help=REQUIRE)
 @click.option("--exit-zero", is_flag=True, help="Exit 0 for answers 1 and 3 too.")
 @click.option("--only", multiple=True, metavar="INSTRUCTION", help="Judge these alone: ids or mnemonics, with * and ?.")
 @click.option("--rows", is_flag=True, help="Group nothing in the text: a line for every row.")
-@click.option("--witnesses", type=click.Path(path_type=Path), metavar="DIR", help="Write a file for each hole, for `pgcheck replay`.")
+@click.option("--witnesses", type=DIRECTORY, metavar="DIR", help="Write a file per hole, for `pgcheck replay`.")
 @click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
 @judging
 @click.pass_context
 def check(
-    context: click.Context, specifications: tuple[str, ...], format_: str, require: str, exit_zero: bool, only: tuple[str, ...],
-    rows: bool, witnesses: Path | None, no_timing: bool, **judging_: Any,
+    context: click.Context, /, specifications: tuple[str, ...], format_: str, require: str, exit_zero: bool,
+    only: tuple[str, ...], rows: bool, witnesses: Path | None, no_timing: bool, **judging_: Any,
 ) -> int:  # fmt: skip
-    """Prove or refute, for each instruction, Popek and Goldberg's condition."""
+    """Prove or refute the condition (the default command)."""
     from pgcheck import json_output, output, run, text
     from pgcheck.checker.result import MachineResult
     from pgcheck.isa.encoding import Decode
@@ -106,7 +112,7 @@ def check(
 @click.argument("instruction")
 @judging
 def explain(specification: str, instruction: str, **judging_: Any) -> int:
-    """Say in words and formulas why an instruction is what it is."""
+    """Say why an instruction is what it is."""
     from pgcheck import output, run
     from pgcheck import explain as explanation
 
@@ -140,7 +146,7 @@ def replay(file: str, spec: str | None) -> int:
 @command.command()
 @click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...")
 def validate(specifications: tuple[str, ...]) -> int:
-    """Check specifications without a solver: every error at once, each with its place."""
+    """Read specifications and show every error at once."""
     from pgcheck import output, run
     from pgcheck.checker.result import ExitCode
 
@@ -148,26 +154,27 @@ def validate(specifications: tuple[str, ...]) -> int:
     for word in specifications:
         with run.troubles(codes):
             machine = run.loaded(word)
-            output.say(f"{machine.path}: {len(machine.instructions)} instructions, {len(machine.leaves)} leaves: valid")
+            size = f"{len(machine.instructions)} instructions, {len(machine.leaves)} leaves"
+            output.say(f"{machine.path}: {size}: valid")
     return ExitCode.worst(codes)
 
 
 @command.command()
 @click.argument("which", type=click.Choice(["specification", "result"]), default="specification")
 def schema(which: str) -> int:
-    """Print the JSON Schema of specifications, or of `--format json`."""
+    """Print the JSON Schema of specifications or results."""
     from importlib.resources import files
 
     from pgcheck import output
 
-    package, name = {"specification": ("pgcheck.isa", "schema.json"), "result": ("pgcheck", "result-schema.json")}[which]
+    package, name = ("pgcheck", "result-schema.json") if which == "result" else ("pgcheck.isa", "schema.json")
     output.say(files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
     return 0
 
 
 @command.command("list")
 def list_() -> int:
-    """Name the specifications that come with pgcheck."""
+    """Name the specifications that are shipped."""
     from pgcheck import output
     from pgcheck.isa.loader import load
     from pgcheck.shipped import names, shipped
@@ -184,7 +191,10 @@ def list_() -> int:
 @click.argument("specification")
 @click.argument("file", default="-")
 def assemble(specification: str, file: str) -> int:
-    """Turn assembly text (default: standard input) into hexadecimal units."""
+    """Turn assembly text into hexadecimal units.
+
+    FILE is standard input by default.
+    """
     from pgcheck import listing, output, run
 
     output.say(listing.assembled(run.loaded(specification), output.read(file), file))
@@ -195,7 +205,10 @@ def assemble(specification: str, file: str) -> int:
 @click.argument("specification")
 @click.argument("file", default="-")
 def disassemble(specification: str, file: str) -> int:
-    """Turn hexadecimal units (default: standard input) into assembly text."""
+    """Turn hexadecimal units into assembly text.
+
+    FILE is standard input by default.
+    """
     from pgcheck import listing, output, run
 
     output.say(listing.disassembled(run.loaded(specification), output.read(file), file))
@@ -209,8 +222,8 @@ def _request(judging_: dict[str, Any], **asked: Any) -> Any:
 
     defaults = Options()
     options = Options(
-        jobs=judging_["jobs"] or default_jobs(), rlimit=judging_["budget"] or defaults.rlimit, cache=not judging_["no_cache"],
-        second=judging_["second"], dump=judging_["dump_smt"],
+        jobs=judging_["jobs"] or default_jobs(), rlimit=judging_["budget"] or defaults.rlimit,
+        cache=not judging_["no_cache"], second=not judging_["no_second"], dump=judging_["dump_smt"],
     )  # fmt: skip
     return Request(options, deployment=judging_["deployment"], **asked)
 
@@ -232,8 +245,8 @@ def run(arguments: list[str]) -> int:
 def _obeyed(arguments: list[str]) -> int:
     from pgcheck import output
 
-    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an ASCII terminal shows ? for what it lacks
     try:
         try:
             with command.make_context("pgcheck", list(arguments)) as context:

@@ -16,13 +16,11 @@ from pgcheck.words import (
     VERDICTS, WIDTH, cells, configuration, difference, ending, number, sensitivity, units, value_of, wrapped,
 )  # fmt: skip
 
-PRIVILEGED = (
-    "(exists s in supervisor mode: step(s) completes) and (no u in user mode: step(u) completes)"
-)
+PRIVILEGED = "(exists s in supervisor mode: step(s) completes) and (no u in user mode: step(u) completes)"
 FORMULAS = {
     "ctl": "exists {x}: step({x}) completes and {role}(step({x})) != {role}({x})",
     "beh": "exists {x}, {y} equal but for {role}: both steps complete and general(step({x})) != general(step({y}))",
-    "trs": "exists {x}, {y} equal but for {role}: step({x}) completes and step({y}) is refused for another reason than memory",
+    "trs": "exists {x}, {y} equal but for {role}: step({x}) completes and step({y}) is refused, not for memory's sake",
     "tks": "exists {x}, {y} equal but for {role}: step({x}) is a request and step({y}) is refused",
 }
 MEANINGS = {
@@ -32,10 +30,15 @@ MEANINGS = {
     "tks": "how it traps depends on {role} state ({start})",
 }
 PLACES = {"S": "from supervisor mode", "U": "from user mode", "SU": "supervisor against user mode"}
-STARTS = {"S": ("s in supervisor mode", "s'"), "U": ("u in user mode", "u'"), "SU": ("s in supervisor mode", "u in user mode")}
+STARTS = {
+    "S": ("s in supervisor mode", "s'"),
+    "U": ("u in user mode", "u'"),
+    "SU": ("s in supervisor mode", "u in user mode"),
+}
 HOLE = (
-    "exists a virtual state v and a real state r in user mode that a monitor keeps related (general state equal, memory through the "
-    "guest's translation): step(r) does not trap into the monitor, and step(v) ends otherwise or in an unrelated state"
+    "exists a virtual state v and a real state r in user mode that a monitor keeps related (general state equal, "
+    "memory through the guest's translation): step(r) does not trap into the monitor, and step(v) ends otherwise or in an "
+    "unrelated state"
 )
 
 
@@ -56,7 +59,7 @@ def _row(machine: Machine, deployment: DeploymentResult, row: InstructionResult)
     if row.reason:
         yield from wrapped(row.reason, " " * 12)
     if row.configuration:
-        yield from _headed("With", configuration(row.configuration))
+        yield from _headed("With", f"{configuration(row.configuration)} (found for what is explained here alone)")
     yield from _headed("Evidence", _evidence(row))
     yield ""
     yield from _predicates(row)
@@ -115,7 +118,7 @@ def _predicate(holds: bool, claim: str, formula: str) -> Iterator[str]:
 
 
 def source(position: Position) -> list[str]:
-    """The lines of the specification from a list item on to the next, without what they are indented by; none if the file is gone."""
+    """The specification's lines from a list item to the next, without their indentation; none if the file is gone."""
     try:
         lines = Path(position.path).read_text(encoding="utf-8").splitlines()[position.line - 1 :]
     except (OSError, UnicodeDecodeError):
@@ -133,7 +136,7 @@ def source(position: Position) -> list[str]:
 def witness(
     machine: Machine, found: Witness, virtual_after: Mapping[str, StateValue], real_after: Mapping[str, StateValue]
 ) -> Iterator[str]:
-    """A witness as a table: each cell of state that matters, before and after, on the virtual and on the real machine."""
+    """A witness as a table: each cell of state that matters, before and after, on the virtual and the real machine."""
     yield click.style("Witness", bold=True)
     yield from wrapped(f"{found.assembly}  [{units(found.units, machine.decode.unit)}]", "    ", "  ")
     operands = ", ".join(f"{n} = {number(v)}" for n, v in found.operands.items() if v)
@@ -176,7 +179,7 @@ def _notable(cell: str, found: Witness) -> bool:
 def _table(rows: Sequence[Sequence[str]], notable: Sequence[str]) -> Iterator[str]:
     head = ["state", "before", "after", "before", "after"]
     widths = [max(len(head[i]), *(len(row[i]) for row in rows)) + 2 for i in range(5)]
-    first, pair = widths[0] + 2, widths[1] + widths[2]
+    pair = widths[1] + widths[2]
     yield f"  {'':{widths[0]}}{'virtual machine':{pair}}  real machine"
     for row in (head, *rows):
         left = "".join(f"{text:{width}}" for text, width in zip(row[:3], widths[:3], strict=True))
@@ -184,7 +187,6 @@ def _table(rows: Sequence[Sequence[str]], notable: Sequence[str]) -> Iterator[st
         gap = max(2, 2 + len("virtual machine") - pair)
         line = f"{'> ' if row[0] in notable else '  '}{left}{'':{gap}}{right}".rstrip()
         yield click.style(line, bold=True) if row[0] in notable else line
-    assert first
 
 
 def replayed(machine: Machine, found: Witness, again: Replayed) -> str:
@@ -196,6 +198,6 @@ def replayed(machine: Machine, found: Witness, again: Replayed) -> str:
     if again.reproduced:
         lines.append(click.style("Reproduced", fg="green", bold=True) + " without a solver.")
     else:
-        seen = ", ".join(again.differs) or "no difference"
-        lines += wrapped(f"Not reproduced: the file names {found.differs[0] if found.differs else 'no difference'}, the replay shows {seen}.", "  ", "")
+        claimed, seen = (", ".join(d) or "no difference" for d in (found.differs[:1], again.differs))
+        lines += wrapped(f"Not reproduced: the file names {claimed}, the replay shows {seen}.", "  ", "")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from pgcheck.words import units
 
 
 def assembled(machine: Machine, text: str, source: str) -> str:
-    """The cells of a program, a line for each run of them with its address. Raises Failure at the first line that is no assembly."""
+    """The cells of a program, a line for each run of them with its address. Raises Failure at what is no assembly."""
     lines = {i.id: i.line for i in machine.instructions if i.line is not None}
     assembler = Assembler(lines, machine.decode, comment=machine.syntax.comment, csr_names=machine.csr_names)
     try:
@@ -23,7 +23,7 @@ def assembled(machine: Machine, text: str, source: str) -> str:
 
 
 def disassembled(machine: Machine, text: str, source: str) -> str:
-    """The instructions that hexadecimal cells hold, with address and cells; an address before a colon starts a run. Raises Failure."""
+    """The instructions that hexadecimal cells hold; an address and a colon may stand before them. Raises Failure."""
     return "\n".join(
         line for number, run in enumerate(text.splitlines(), 1) for line in _run(machine, run, f"{source}:{number}")
     )

@@ -22,7 +22,7 @@ class Failure(click.ClickException):
 
 
 def say(text: str) -> None:
-    """Print a text and a newline on standard output, in colour only on a terminal that wants it. Raises ReaderGone or Failure."""
+    """Print a text and a newline, in colour only on a terminal that wants it. Raises ReaderGone or Failure."""
     if sys.stdout is None:
         raise Failure("standard output is closed")
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pgcheck.checker.result import Event, Finished, Judged, Started
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 PHASES = {"rows": "judging", "configuration": "under the configuration"}
 
@@ -43,7 +43,7 @@ class _Bars:
 
     def __init__(self, bar: Progress) -> None:
         self.bar = bar
-        self.tasks: dict[str, int] = {}
+        self.tasks: dict[str, TaskID] = {}
         self.name, self.rows = "", 0
 
     def __call__(self, event: Event) -> None:
@@ -55,10 +55,10 @@ class _Bars:
                 self.bar.update(self._task(phase), advance=1, last=identifier[:24])
             case Finished():
                 for task in self.tasks.values():
-                    self.bar.remove_task(task)  # type: ignore[arg-type]  # rich's own name for an int
+                    self.bar.remove_task(task)
                 self.tasks = {}
 
-    def _task(self, phase: str) -> int:
+    def _task(self, phase: str) -> TaskID:
         if phase not in self.tasks:
             total = self.rows if phase == "rows" else None
             self.tasks[phase] = self.bar.add_task(f"{self.name}: {PHASES.get(phase, phase)}", total=total, last="")

@@ -46,15 +46,15 @@ def find(word: str, alternatives: Sequence[str] = ()) -> Path:
     if not path.exists():
         hint = did_you_mean(word, [*alternatives, *names()])
         what = "command, specification or file" if alternatives else "specification or file"
-        raise output.Failure(f"no {what} '{word}'" + (f"; {hint}" if hint else "; `pgcheck list` names what is shipped"))
+        raise output.Failure(f"no {what} '{word}'; {hint or '`pgcheck list` names what is shipped'}")
     if path.is_dir():
         raise output.Failure(f"{word} is a folder; name the specification's file in it")
     return path
 
 
-def loaded(word: str, alternatives: Sequence[str] = ()) -> Machine:
+def loaded(word: str) -> Machine:
     """The machine that a word means. Raises Failure or SpecificationError."""
-    return load(find(word, alternatives), shipped=shipped)
+    return load(find(word), shipped=shipped)
 
 
 def judged(machine: Machine, request: Request) -> MachineResult:
@@ -108,11 +108,15 @@ def code(result: MachineResult, request: Request) -> ExitCode:
 def each(
     words: Sequence[str], request: Request, use: Callable[[Machine, MachineResult], None], alternatives: Sequence[str]
 ) -> ExitCode:
-    """Check every specification and hand its result to `use`; one that cannot be checked does not stop the others."""
+    """Check every specification and hand its result to `use`; one that cannot be checked does not stop the others.
+
+    Raises Failure if a word means no file, before anything is checked.
+    """
     codes: list[ExitCode] = []
-    for place, word in enumerate(words):
+    paths = [find(word, alternatives if place == 0 else ()) for place, word in enumerate(words)]
+    for path in paths:
         with troubles(codes):
-            machine = loaded(word, alternatives if place == 0 else ())
+            machine = load(path, shipped=shipped)
             result = judged(machine, request)
             if request.witnesses is not None:
                 write_witnesses(result, request.witnesses)

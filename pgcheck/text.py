@@ -1,8 +1,9 @@
-"""A result as text for people, 80 columns wide: the theorems, the holes with their reasons, what else is wrong, then the table."""
+"""A result as text for people, 80 columns wide: the theorems, the holes with their reasons, then the table."""
 
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 
@@ -14,17 +15,28 @@ from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, s
 
 # Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
 CLAIMS = {
-    "theorem1": ("Theorem 1", "sensitive and not privileged", "every sensitive instruction is privileged: a monitor by trap and emulate exists"),
-    "theorem2": ("Theorem 2", "in the way", "it is that of Theorem 1, and no clock betrays the monitor: monitors run under monitors"),
-    "theorem3": ("Theorem 3", "user-sensitive and not privileged", "every user-sensitive instruction is privileged: a hybrid monitor exists"),
-}
+    "theorem1": (
+        "Theorem 1", "sensitive and not privileged",
+        "every sensitive instruction is privileged: a monitor by trap and emulate exists",
+    ),
+    "theorem2": (
+        "Theorem 2", "timing-sensitive and do not trap",
+        "Theorem 1's, and no clock betrays the monitor: monitors run under monitors",
+    ),
+    "theorem3": (
+        "Theorem 3", "user-sensitive and not privileged",
+        "every user-sensitive instruction is privileged: a hybrid monitor exists",
+    ),
+}  # fmt: skip
 COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": "yellow"}
 LEFT = 11
 COLUMNS = (28, 15, 12)
 MOST_SUFFIXES = 6
 
 
-def report(result: MachineResult, decode: Decode, *, timing: bool, every_row: bool = False, partly: bool = False) -> str:
+def report(
+    result: MachineResult, decode: Decode, *, timing: bool, every_row: bool = False, partly: bool = False
+) -> str:
     """The whole text; `every_row` groups nothing, `partly` says that only some instructions were judged."""
     main = result.main
     lines = [*_heading(result, main, partly), ""]
@@ -54,17 +66,20 @@ def _heading(result: MachineResult, main: DeploymentResult, partly: bool) -> lis
     ]
 
 
-def _theorems(result: DeploymentResult) -> Iterator[str]:
+def _theorems(result: DeploymentResult, indent: str = "") -> Iterator[str]:
     for name, (title, fault, meaning) in CLAIMS.items():
         theorem = result.theorems[name]
         first = result.theorems["theorem1"]
         same = name == "theorem2" and theorem.status == "fails" and theorem.failing == first.failing
-        answer = ("the premise fails", ", for it includes that of Theorem 1") if same else _premise(theorem, fault, meaning)
-        yield from _answer(title, answer, theorem)
+        answer = _premise(theorem, fault, meaning)
+        if same:
+            answer = "the premise fails", ", for it includes that of Theorem 1"
+        yield from _answer(title, answer, theorem, indent)
     theorem = result.theorems["monitor"]
-    yield from _answer("Monitor", _monitor(theorem), theorem)
+    yield from _answer("Monitor", _monitor(theorem), theorem, indent)
     if result.direct:
-        yield from wrapped(f"A hybrid monitor may run directly the virtual states with {result.direct}.", " " * LEFT)
+        direct = f"A hybrid monitor may run directly the virtual states that satisfy {result.direct}."
+        yield from wrapped(direct, indent + " " * LEFT)
 
 
 def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str]:
@@ -74,9 +89,9 @@ def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str
         case "conditional":
             return "the premise holds", f" with {configuration(theorem.configuration)}: {meaning}"
         case "fails":
-            return "the premise fails", f": {_listed(theorem.failing)} {fault}"
+            return "the premise fails", f": {_listed(theorem.failing, fault, fault)}"
         case "unknown":
-            return "not decided", f" for {_listed(theorem.failing)}"
+            return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
 
 
 def _monitor(theorem: TheoremResult) -> tuple[str, str]:
@@ -86,23 +101,24 @@ def _monitor(theorem: TheoremResult) -> tuple[str, str]:
         case "conditional":
             return "exists", f" with {configuration(theorem.configuration)}: no hole is left"
         case "fails":
-            return "none by trap and emulate alone", f": {_listed(theorem.failing)} a hole"
+            return "none by trap and emulate alone", f": {_listed(theorem.failing, 'a hole', 'holes')}"
         case "unknown":
-            return "not decided", f" for {_listed(theorem.failing)}"
+            return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
 
 
-def _answer(title: str, answer: tuple[str, str], theorem: TheoremResult) -> Iterator[str]:
+def _answer(title: str, answer: tuple[str, str], theorem: TheoremResult, indent: str) -> Iterator[str]:
     word, rest = answer
-    lines = wrapped(word + rest, " " * LEFT, f"{title:{LEFT}}")
+    lines = wrapped(word + rest, indent + " " * LEFT, f"{indent}{title:{LEFT}}")
     yield lines[0].replace(word, click.style(word, fg=COLOURS[theorem.status], bold=True), 1)
     yield from lines[1:]
 
 
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    """Few names, or their number: `popf is`, `3 rows are`."""
+def _listed(names: Sequence[str], one: str, many: str, most: int = 8) -> str:
+    """Few names, or their number: `popf is a hole`, `22 instructions are holes`."""
     if len(names) == 1:
-        return f"{names[0]} is"
-    return f"{', '.join(names[:-1])} and {names[-1]} are" if 0 < len(names) <= most else f"{len(names)} instructions are"
+        return f"{names[0]} is {one}"
+    several = f"{', '.join(names[:-1])} and {names[-1]}" if 0 < len(names) <= most else f"{len(names)} instructions"
+    return f"{several} are {many}"
 
 
 def _reasons(
@@ -114,8 +130,7 @@ def _reasons(
     yield ""
     yield click.style(f"{title} ({len(found)})", bold=True)
     for rows in _grouped(found, lambda i: (i.name, i.reason), every_row):
-        yield from wrapped(grouped_names(rows, most=len(rows)), "    ", "  ")
-        yield from wrapped(rows[0].reason, "      ")
+        yield from wrapped(f"{grouped_names(rows, most=len(rows))}: {rows[0].reason}", "    ", "  ")
         witness = rows[0].witness
         if witness is not None:
             shown = f"{witness.assembly}  [{units(witness.units, decode.unit)}]"
@@ -166,7 +181,7 @@ def _innocuous(result: DeploymentResult, every_row: bool) -> Iterator[str]:
     if rest and not every_row:
         yield ""
         yield click.style(f"innocuous ({len(rest)})", bold=True)
-        yield from wrapped(grouped_names(rest, most=0), "  ")
+        yield from wrapped(counted_names(rest), "  ")
 
 
 def _grouped(
@@ -180,7 +195,7 @@ def _grouped(
 
 
 def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> str:
-    """The ids with what is common said once: `cli, in (al_dx, ax_dx), add (14), csrrw csrrs (satp)`; more than `most` suffixes are counted."""
+    """The ids, what is common said once: `cli, in (al_dx, ax_dx), csrrw csrrs (satp)`; many suffixes are counted."""
     suffixes: dict[str, list[str]] = {}
     for row in rows:
         suffixes.setdefault(row.name, []).append(row.id.removeprefix(row.name).lstrip(".:") or "-")
@@ -188,24 +203,28 @@ def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) 
     for name, found in suffixes.items():
         alike.setdefault(tuple(found), []).append(name)
     parts: list[str] = []
-    for found, names in alike.items():
-        if found == ("-",):
+    for shared, names in alike.items():
+        if shared == ("-",):
             parts += names
-        elif len(found) == 1 and len(names) == 1 and most:
+        elif len(shared) == 1 and len(names) == 1:
             parts.append(next(r.id for r in rows if r.name == names[0]))
-        elif len(found) == 1 and not most:
-            parts += names
-        elif len(found) <= most:
-            parts.append(f"{' '.join(names)} ({', '.join(found)})")
+        elif len(shared) <= most:
+            parts.append(f"{' '.join(names)} ({', '.join(shared)})")
         else:
-            parts += [f"{name} ({len(found)})" for name in names]
+            parts += [f"{name} ({len(shared)})" for name in names]
     return ", ".join(parts)
+
+
+def counted_names(rows: Sequence[InstructionResult]) -> str:
+    """The mnemonics without their suffixes, with how many rows each has: `add (14), nop`."""
+    counts = Counter(row.name.partition(".")[0] or row.name for row in rows)
+    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
 
 
 def _other(result: DeploymentResult) -> Iterator[str]:
     yield ""
     yield click.style(f"Deployment {result.name}", bold=True)
-    yield from (f"  {line}" for line in _theorems(result))
+    yield from _theorems(result, "  ")
     counts = {v: sum(i.verdict == v for i in result.instructions) for v in VERDICTS}
     yield from wrapped(", ".join(f"{n} {v}" for v, n in counts.items() if n), " " * (LEFT + 2), f"  {'Rows':{LEFT}}")
 
@@ -225,7 +244,9 @@ def _notes(result: MachineResult) -> Iterator[str]:
     for finding in warnings:
         yield from _found(finding)
     if result.unmodelled:
-        yield from wrapped(f"Not modelled: {'; '.join(result.unmodelled)}.", "  ", "")
+        yield click.style("Not modelled", bold=True)
+    for left_out in result.unmodelled:
+        yield from wrapped(left_out, "    ", "  * ")
 
 
 def _found(finding: Finding) -> list[str]:
@@ -243,5 +264,6 @@ def _effort(effort: Effort) -> str:
     return (
         f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding, "
         f"{effort.confirmed} of {effort.unsat} others confirmed by the second solver, "
-        f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed; {effort.seconds:.1f} s{slowest}"
+        f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed; "
+        f"{effort.seconds:.1f} s{slowest}"
     )

@@ -94,16 +94,17 @@ def ending(name: str) -> str:
 def difference(witness: Witness, differs: str) -> str:
     """One entry of a witness's `differs` as a sentence without its full stop."""
     kind, _, what = differs.partition(":")
-    virtual, real = (cells(witness.virtual), cells(witness.virtual_after)), (cells(witness.real), cells(witness.real_after))
+    virtual = cells(witness.virtual), cells(witness.virtual_after)
+    real = cells(witness.real), cells(witness.real_after)
     match kind:
         case "trap":
             return f"the virtual machine {ending(witness.virtual_exit)}, the real one {ending(witness.real_exit)}"
         case "virtual":
-            return f"{_change(what, *virtual)} on the virtual machine, and the real step knows nothing of it"
+            return f"{_change(what, *virtual)} on the virtual machine, and the monitor does not learn of it"
         case "real":
             return f"{_change(what, *real)} on the real machine, which is the monitor's own"
         case "general" | "mirror":
-            return f"{_apart(what, virtual[1], real[1])}"
+            return _apart(what, virtual[1], real[1])
         case "payload":
             return f"both trap by {what}, with different arguments"
         case _:
@@ -123,7 +124,8 @@ def _change(leaf: str, before: Mapping[str, int], after: Mapping[str, int]) -> s
 
 def _apart(leaf: str, virtual: Mapping[str, int], real: Mapping[str, int]) -> str:
     for cell in _touched(leaf, virtual, real):
-        return f"{cell} becomes {number(value_of(virtual, cell))} on the virtual machine, {number(value_of(real, cell))} on the real one"
+        here, there = number(value_of(virtual, cell)), number(value_of(real, cell))
+        return f"{cell} becomes {here} on the virtual machine, {there} on the real one"
     return f"{leaf} differs afterwards"
 
 

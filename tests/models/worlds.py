@@ -9,7 +9,7 @@ from functools import cache
 from pgcheck.isa.build import load
 from pgcheck.isa.codec import compiled, completed, is_canonical
 from pgcheck.isa.encoding import Encoding, Slot
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine import Instruction, Machine
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import Term, mask, signed
 from pgcheck.models.reference import Cells, State
@@ -32,7 +32,7 @@ def machine(name: str) -> Machine:
 def biased(rng: random.Random, width: int) -> int:
     """`width` bits (a Boolean for 0) among which 0, all ones, small numbers, single bits and sign limits are frequent."""
     width = width or 1
-    match rng.randrange(8):
+    match rng.randrange(10):
         case 0:
             value = rng.randrange(4)
         case 1:
@@ -41,12 +41,26 @@ def biased(rng: random.Random, width: int) -> int:
             value = (1 << width - 1) - rng.randrange(2)
         case 3:
             value = 1 << rng.randrange(width)
+        case 4:
+            value = rng.choice((1, -1)) * rng.getrandbits(rng.randrange(1, width + 1))
         case _:
             return rng.getrandbits(width)
     return value & mask(width)
 
 
-def operands(encoding: Encoding, rng: random.Random) -> dict[str, int]:
+def operands(instruction: Instruction, rng: random.Random) -> dict[str, int]:
+    """Canonical operands of an instruction, an operand that has rows in the report being often one of its rows."""
+    encoding = instruction.encoding
+    assert encoding is not None
+    found = random_operands(encoding, rng)
+    row = rng.choice(instruction.rows) if instruction.rows and rng.randrange(4) else None
+    if row is None or row.value is None:
+        return found
+    listed = completed(encoding, {**found, row.operand: row.value})
+    return listed if is_canonical(encoding, listed) else found
+
+
+def random_operands(encoding: Encoding, rng: random.Random) -> dict[str, int]:
     """Canonical operands, made field by field as the encoding lays them out."""
     for _ in range(_ATTEMPTS):
         found = dict.fromkeys(encoding.operands, 0)

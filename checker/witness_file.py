@@ -1,0 +1,142 @@
+"""Witnesses as files: YAML that a person can read and `pgcheck replay` can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Final
+
+from pgcheck.checker.result import StateValue, Witness
+from pgcheck.isa.errors import Problems, SpecificationError, Text
+from pgcheck.isa.tree import Node, compose
+
+KIND: Final = "witness"
+VERSION: Final = "1"
+
+
+class BadWitnessFile(Exception):
+    """A file is no witness; the message says where and why."""
+
+
+def dump(witness: Witness) -> str:
+    """The file of a witness: one key a line, values that are 0 or empty left out."""
+    lines = [f"# {witness.assembly}: replay with `pgcheck replay FILE`", f"kind: {KIND}", 'witness_version: "1"']
+    for field in fields(Witness):
+        value = getattr(witness, field.name)
+        if value not in ((), {}, "", False, None):
+            lines.append(f"{field.name}: {_written(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _written(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return hex(value) if value > 9 else str(value)
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case Mapping():
+            return "{" + ", ".join(f"{_written(k)}: {_written(v)}" for k, v in value.items()) + "}"
+        case Sequence():
+            return "[" + ", ".join(_written(v) for v in value) + "]"
+        case None:
+            return '"none"'
+    raise TypeError(f"{value!r} in a witness")
+
+
+def load(text: str, path: str = "<witness>") -> Witness:
+    """The witness of a file's text. Raises BadWitnessFile."""
+    problems = Problems()
+    try:
+        tree = compose(text, path, problems)
+        problems.raise_if_any()
+    except SpecificationError as error:
+        raise BadWitnessFile(str(error)) from error
+    if not isinstance(tree, Mapping) or tree.get(Text("kind")) != KIND:
+        raise BadWitnessFile(f"{path}: this is no witness file (`kind: {KIND}` is missing)")
+    if tree.get(Text("witness_version")) != VERSION:
+        raise BadWitnessFile(f"{path}: unknown witness_version, expected {VERSION}")
+    try:
+        values = {name: read(tree[Text(name)]) for name, read in _READERS.items() if Text(name) in tree}
+        return Witness(**{**_EMPTY, **values})  # type: ignore[arg-type]  # each reader gives its field's type
+    except (ValueError, TypeError) as error:
+        raise BadWitnessFile(f"{path}: {error}") from error
+
+
+def _number(node: Node) -> int:
+    if not isinstance(node, str):
+        raise ValueError("a number was expected")
+    return int(node, 0)
+
+
+def _text(node: Node) -> str:
+    if not isinstance(node, str):
+        raise ValueError("a text was expected")
+    return str(node)
+
+
+def _list(node: Node) -> list[Node]:
+    if isinstance(node, str | dict):
+        raise ValueError("a list was expected")
+    return list(node)
+
+
+def _table(node: Node) -> list[tuple[str, Node]]:
+    if not isinstance(node, dict):
+        raise ValueError("a mapping was expected")
+    return [(str(k), v) for k, v in node.items()]
+
+
+def _state(node: Node) -> dict[str, StateValue]:
+    return {
+        k: {int(i, 0): _number(x) for i, x in _table(v)} if isinstance(v, dict) else _number(v) for k, v in _table(node)
+    }
+
+
+def _configuration(node: Node) -> dict[str, object]:
+    def value(chosen: Node) -> object:
+        if isinstance(chosen, dict):
+            return {k: _number(v) for k, v in _table(chosen)}
+        return "mirror" if chosen == "mirror" else _number(chosen)
+
+    return {k: value(v) for k, v in _table(node)}
+
+
+def _numbers(node: Node) -> tuple[int, ...]:
+    return tuple(_number(n) for n in _list(node))
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(_text(n) for n in _list(node))
+
+
+def _named_numbers(node: Node) -> dict[str, int]:
+    return {k: _number(v) for k, v in _table(node)}
+
+
+def _rows(*readers: Callable[[Node], object]) -> Callable[[Node], object]:
+    """A reader of a list of rows, each with one value per reader."""
+
+    def read(node: Node) -> object:
+        rows = [_list(row) for row in _list(node)]
+        return tuple(tuple(r(c) for r, c in zip(readers, row, strict=True)) for row in rows)
+
+    return read
+
+
+_TEXT_FIELDS = ("specification", "digest", "deployment", "instruction", "row", "assembly", "virtual_exit", "real_exit")
+_READERS: Final[dict[str, Callable[[Node], object]]] = {
+    **dict.fromkeys(_TEXT_FIELDS, _text),
+    "virtual_mode": _number, "units": _numbers, "configuration": _configuration,
+    **dict.fromkeys(("operands", "choices"), _named_numbers),
+    **dict.fromkeys(("virtual", "real", "virtual_after", "real_after"), _state),
+    "translations": _rows(_numbers, _number, _number), "misses": _rows(_numbers, _number),
+    "probes": _rows(_text, _numbers, _number), "tables": _rows(_text, _numbers, _number),
+    **dict.fromkeys(("differs", "continued"), _texts), "hard": lambda node: node == "true",
+}  # fmt: skip
+_EMPTY: Final[dict[str, object]] = {
+    **dict.fromkeys(_TEXT_FIELDS, ""), "virtual_mode": 0, "hard": False,
+    **dict.fromkeys(("operands", "choices", "configuration", "virtual", "real", "virtual_after", "real_after"), {}),
+    **dict.fromkeys(("units", "translations", "misses", "probes", "tables", "differs", "continued"), ()),
+}  # fmt: skip

@@ -1,0 +1,124 @@
+"""Hash-consed nodes of terms.
+
+A node is `(op, width, args, data)`. Width 0 is Boolean, width n > 0 is a bit vector of n bits and `ARRAY` is an array with a `shape` of
+(index width, element width). Two equal nodes are the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Final
+
+ARRAY: Final = -1
+
+
+class Term:
+    """A node. Compare with `is`; make with `constant`, `variable`, `array`, `apply`, `node` or `mk`.
+
+    `height` counts the nodes on the longest way down; `digest` is for `walks.digest`.
+    """
+
+    __slots__ = ("args", "data", "digest", "height", "op", "shape", "width")
+    op: str
+    width: int
+    args: tuple[Term, ...]
+    data: Hashable
+    shape: tuple[int, int] | None
+    height: int
+    digest: bytes | None
+
+    def __repr__(self) -> str:
+        return show(self)
+
+    def __reduce__(self) -> tuple[Callable[..., Term], tuple[object, ...]]:
+        return (intern, (self.op, self.width, self.args, self.data, self.shape))
+
+    @property
+    def name(self) -> str:
+        """The name of a variable, array or function symbol."""
+        assert isinstance(self.data, str)
+        return self.data
+
+    @property
+    def value(self) -> int:
+        """The value of a constant; 0 or 1 for a Boolean."""
+        assert isinstance(self.data, int)
+        return self.data
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The high and low bit of an extract."""
+        assert isinstance(self.data, tuple)
+        high, low = self.data
+        assert isinstance(high, int) and isinstance(low, int)
+        return high, low
+
+    @property
+    def is_constant(self) -> bool:
+        return self.op == "const"
+
+
+_table: dict[tuple[object, ...], Term] = {}
+
+
+def intern(op: str, width: int, args: tuple[Term, ...], data: Hashable, shape: tuple[int, int] | None = None) -> Term:
+    """The node with these parts, as written."""
+    key = (op, width, args, data, shape)
+    term = _table.get(key)
+    if term is None:
+        term = Term()
+        term.op, term.width, term.args, term.data, term.shape, term.digest = op, width, args, data, shape, None
+        term.height = 1 + max([a.height for a in args], default=0)
+        _table[key] = term
+    return term
+
+
+def mask(width: int) -> int:
+    """The largest unsigned value of `width` bits."""
+    return (1 << width) - 1
+
+
+def signed(width: int, value: int) -> int:
+    """The two's complement reading of an unsigned `value` of `width` bits."""
+    return value - (1 << width) if value >> (width - 1) & 1 else value
+
+
+def constant(width: int, value: int) -> Term:
+    """The constant `value` modulo 2**width; width 0 makes a Boolean."""
+    return intern("const", width, (), value & mask(width) if width else int(bool(value)), None)
+
+
+TRUE: Final = constant(0, 1)
+FALSE: Final = constant(0, 0)
+
+
+def variable(width: int, name: str) -> Term:
+    """A free variable."""
+    return intern("var", width, (), name, None)
+
+
+def array(index: int, element: int, name: str) -> Term:
+    """A free array from bit vectors of `index` bits to bit vectors of `element` bits (1 for a Boolean leaf)."""
+    return intern("array", ARRAY, (), name, (index, element))
+
+
+def constant_array(index: int, element: int, value: int) -> Term:
+    """An array whose every element is `value`."""
+    return intern("karray", ARRAY, (), value & mask(element), (index, element))
+
+
+def apply(width: int, name: str, *args: Term) -> Term:
+    """An application of the uninterpreted function `name`."""
+    return intern("uf", width, args, name, None)
+
+
+def show(term: Term, depth: int = 0) -> str:
+    """A short reading of a term for people."""
+    if term.op == "const":
+        return f"{term.value:#x}" if term.width else ("true" if term.value else "false")
+    if term.op in ("var", "array"):
+        return term.name
+    if depth > 6:
+        return "..."
+    data = "" if term.data is None else f"[{term.data}]"
+    return f"({term.op}{data} {' '.join(show(a, depth + 1) for a in term.args)})"

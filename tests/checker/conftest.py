@@ -1,0 +1,34 @@
+"""Each specification is checked once in a whole test run, by whichever test process asks first."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pickle
+
+import pytest
+
+from pgcheck.checker.check import Options, check
+from pgcheck.checker.result import MachineResult
+from tests.checker.specifications import Checked, machine_of
+
+
+@pytest.fixture(scope="session")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    """The full check of a specification, with two workers and no cache on disk; parallel test processes share one answer."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checked"
+    folder.mkdir(exist_ok=True)
+    known: dict[str, MachineResult] = {}
+
+    def get(name: str) -> MachineResult:
+        if name not in known:
+            with (folder / f"{name}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                kept = folder / f"{name}.pickle"
+                if not kept.exists():
+                    kept.write_bytes(pickle.dumps(check(machine_of(name), Options(jobs=2, cache=False))))
+                known[name] = pickle.loads(kept.read_bytes())
+        return known[name]
+
+    return get

@@ -1,0 +1,23 @@
+"""What a monitor intercepts and fixes: a value that the checker derives from a result and a monitor obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The monitor's side of the relation between virtual and real machine (decisions, roles and relation f).
+
+    `traps` are instructions (by id with row) whose user-mode execution enters the monitor; `fixed` control leaves hold constants,
+    `mirrored` ones equal the guest's; `responses` say what the monitor puts into each table it owns (None: the guest's own entry);
+    `direct` is the predicate of the virtual states that may run on the processor.
+    """
+
+    deployment: str
+    traps: frozenset[str]
+    fixed: Mapping[str, int]
+    mirrored: frozenset[str]
+    responses: Mapping[str, Mapping[str, int] | None]
+    direct: str
