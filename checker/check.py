@@ -26,7 +26,7 @@ from pgcheck.checker.theorems import theorems
 from pgcheck.checker.verdict import reason, verdict
 from pgcheck.isa.machine import Deployment, Machine
 from pgcheck.isa.syntax import cache_folder
-from pgcheck.isa.terms import show
+from pgcheck.isa.terms import disjunction, eq, show
 from pgcheck.models.symbolic import predicate
 
 
@@ -89,6 +89,8 @@ def _deployment(
 ) -> DeploymentResult:  # fmt: skip
     setting = _setting(machine, deployment, pool, options, findings)
 
+    findings += _vacuous(setting, pool, options)
+
     def run(phase: str, configuration: Configuration | None, rows: Sequence[Work]) -> dict[str, Judgement]:
         def one(item: Work, solver: Solver) -> Judgement:
             return judge(setting, item, solver, options.second, configuration, trust_taint=options.trust_taint)
@@ -111,6 +113,9 @@ def _deployment(
         if spoiled:
             findings.append(Finding("efficiency", "warning", deployment.name, f"the configuration makes {', '.join(spoiled)} trap"))
     shown = configuration.shown()
+    empty = "; ".join(f.message for f in findings if f.law == "hypotheses_are_satisfiable" and f.subject == deployment.name)
+    if empty:
+        alone = {i: replace(j, trouble=empty) for i, j in alone.items()}
     rows = tuple(_row(w, alone[w.id], under.get(w.id), shown) for w in work)
     return DeploymentResult(deployment.name, theorems(rows, shown), rows, shown, _direct(machine, rows, alone, under))
 
@@ -129,6 +134,18 @@ def _setting(machine: Machine, deployment: Deployment, pool: Pool, options: Opti
             Finding("traps_enter_monitor", "ok", deployment.name, f"not into the monitor: {', '.join(outside)}; compared like completion")
         )
     return Setting(machine, deployment, inside)
+
+
+def _vacuous(setting: Setting, pool: Pool, options: Options) -> Iterator[Finding]:
+    """An error for each mode class of which no legal state exists: everything said of it would be said of nothing."""
+    machine, deployment = setting.machine, setting.deployment
+    evidence = Evidence(pool.solver, options.second)
+    for name, mode_class in (("supervisor", deployment.modes.supervisor), ("user", deployment.modes.user)):
+        starts = [eq(machine.leaves[machine.modes.leaf].term, setting.mode(v)) for v in mode_class.values]
+        if not evidence.possible([*setting.legal, disjunction(starts)], f"{deployment.name}:{name} states"):
+            yield Finding("hypotheses_are_satisfiable", "error", deployment.name, f"vacuous: no legal state in {name} mode")
+    if not evidence.possible([*setting.legal, setting.real], f"{deployment.name}:real states"):
+        yield Finding("hypotheses_are_satisfiable", "error", deployment.name, "vacuous: no legal state satisfies `real`")
 
 
 def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.copies import Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ, second_oracle
 from pgcheck.checker.evidence import Evidence
+from pgcheck.checker.reenact import reenact
 from pgcheck.checker.subject import Setting, Subject
 from pgcheck.checker.taint import Footprint
 from pgcheck.isa.ir import UNPREDICTABLE
@@ -152,10 +153,13 @@ def completes_in_user_mode(setting: Setting, subject: Subject, evidence: Evidenc
 
 
 def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidence) -> bool:
-    return any(
-        evidence.possible([*_known(runs, m), _gets_by(runs.run("a", m)[0], start)], f"{runs.subject.id}:completes@{start}")
-        for m in values
-    )
+    for mode in values:
+        copy, _ = runs.run("a", mode)
+        model = evidence.model([*_known(runs, mode), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
+        if model is not None:
+            reenact(runs.setting, runs.subject, copy, model, "a")
+            return True
+    return False
 
 
 def _known(runs: _Runs, mode: int) -> list[Term]:

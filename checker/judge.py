@@ -15,6 +15,7 @@ from pgcheck.checker.solver import Model, Solver
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import Footprint, footprint
 from pgcheck.checker.witness import minimal
+from pgcheck.isa.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine import MIRROR, Candidate, Choice, Fields, Instruction, ModeClass, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
 
@@ -107,6 +108,7 @@ class _State:
 def _examine(
     setting: Setting, one: Subject, found: Footprint, evidence: Evidence, configuration: Configuration | None, state: _State
 ) -> None:
+    _not_vacuous(setting, one, evidence)
     chosen = configuration or NOTHING
     fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
     state.classical = classify(setting, one, found, evidence, fixed)
@@ -124,6 +126,22 @@ def _examine(
         state.timing = not any(_holes(setting, one, evidence, chosen, logical_time=True))
         if not state.timing:
             state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
+
+
+def _not_vacuous(setting: Setting, one: Subject, evidence: Evidence) -> None:
+    """The row's own hypotheses can be met: some operands are canonical, some virtual state is modelled. Raises Undecided."""
+    if not evidence.possible([one.canonical], f"{one.id}:canonical"):
+        raise Undecided(one.id, "vacuous: no operands are canonical")
+    left_out = {UNMODELLED, UNPREDICTABLE}
+    if not any(e.function in left_out for e in one.transition.exits):
+        return
+    modes = setting.deployment.modes
+    asked = (
+        question(setting, one, mode_class, mode).assumptions
+        for mode_class in (modes.supervisor, modes.user) for mode in virtual_modes(setting, mode_class)
+    )  # fmt: skip
+    if not any(evidence.possible(a, f"{one.id}:hypotheses") for a in asked):
+        raise Undecided(one.id, "vacuous: every state of the row is left out of the specification")
 
 
 def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evidence, chosen: Configuration) -> bool:

@@ -125,7 +125,15 @@ def legal_is_inductive(machine: Machine, instruction: Instruction, step: Transit
 
 def traps_are_precise(machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence) -> Iterator[Finding]:
     """No state has changed where an exit is taken, unless `restart: partial` says so."""
-    imprecise: list[str] = []
+    early = _changed_before_exit(machine, instruction, step, evidence)
+    if early is not None and not instruction.partial:
+        yield _finding("traps_are_precise", instruction, f"state changes before {early}; write after all checks, or declare `restart: partial`")
+    if instruction.partial and early is None:
+        yield _finding("traps_are_precise", instruction, "`restart: partial` is declared, but no state changes before a trap", "warning")
+
+
+def _changed_before_exit(machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence) -> str | None:
+    """The first terminator that can be reached after a write, or None."""
     for e in step.exits:
         changed = disjunction(
             differ(machine.leaves[n], t, machine.leaves[n].term) for n, t in e.state.items() if t is not machine.leaves[n].term
@@ -133,11 +141,8 @@ def traps_are_precise(machine: Machine, instruction: Instruction, step: Transiti
         if changed is FALSE or "execute" in exit_kinds(machine, e.function, e.args):
             continue
         if evidence.possible([*_legal(machine), instruction.canonical, e.guard, changed], f"{instruction.id}:precise"):
-            imprecise.append(e.function)
-    if imprecise and not instruction.partial:
-        yield _finding("traps_are_precise", instruction, f"state changes before {imprecise[0]}; write after all checks, or declare `restart: partial`")
-    if instruction.partial and not imprecise:
-        yield _finding("traps_are_precise", instruction, "`restart: partial` is declared, but no state changes before a trap", "warning")
+            return e.function
+    return None
 
 
 def access_claims_hold(machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence) -> Iterator[Finding]:

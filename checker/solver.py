@@ -31,7 +31,7 @@ class Limits:
     address space) are a safety net far above them, and `second_seconds` is all that the second solver has.
     """
 
-    rlimit: int = 50_000_000
+    rlimit: int = 20_000_000
     wish_rlimit: int = 300_000
     seconds: float = 600.0
     memory: int = 6144

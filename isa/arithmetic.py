@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pgcheck.isa.refusal import Refusal
 from pgcheck.isa.scopes import Value, extraction, resize, resize_value, wider
 from pgcheck.isa.syntax import Item, Tree
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mask, node
 from pgcheck.isa.types import BOOLEAN, MAX_WIDTH, Bits, Boolean, Enum, is_scalar, width_of
 
 if TYPE_CHECKING:
@@ -24,17 +24,26 @@ def _both(e: Expressions, tree: Tree, left: Item, right: Item) -> tuple[Term, Te
 def binary(e: Expressions, tree: Tree) -> Value:
     left, sign, right = tree.children
     operator = str(sign)
+    if not e.scope.sized and operator in ("+", "*"):
+        operator = "`" + operator
     if operator in ("`+", "`-", "`*"):
         a, b = e.bits(left), e.bits(right)
         wa, wb = width_of(a.type), width_of(b.type)
-        width = wa + wb if operator == "`*" else max(wa, wb) + 1
+        width = _fits(tree, wa + wb if operator == "`*" else max(wa, wb) + 1)
         is_signed = wider(a.type, b.type).signed
         name = {"`+": "add", "`-": "sub", "`*": "mul"}[operator]
         return Value((node(name, width, resize_value(a, width), resize_value(b, width)),), Bits(width, is_signed))
     x, y, type_ = _both(e, tree, left, right)
     if operator in "/%":
+        if y.is_constant and not y.value:
+            raise Refusal(right, "division by zero")
         name = {"/": "div", "%": "rem"}[operator]
         return Value((node(("s" if type_.signed else "u") + name, type_.width, x, y),), type_)
+    if operator in _EXACT and x.is_constant and y.is_constant:
+        exact = _EXACT[operator](x.value, y.value)
+        if not 0 <= exact <= mask(type_.width) and type_.width == max(x.value, y.value, 1).bit_length():
+            hint = "give one of the two a width: 32'd1"
+            raise Refusal(tree, f"{exact} does not fit the {type_.width} bits of the two numbers", hint=hint)
     name = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}[operator]
     return Value((node(name, type_.width, x, y),), type_)
 
@@ -67,14 +76,12 @@ def shift(e: Expressions, tree: Tree) -> Value:
         raise Refusal(left, "a literal of minimum width is shifted", found=str(a.type), hint="give it a width: 32'd1")
     width, operator = width_of(a.type), str(sign)
     if not e.scope.sized and b.term.is_constant:
-        width += min(b.term.value, MAX_WIDTH - width)
+        width = _fits(tree, width + b.term.value)
         a = Value((resize_value(a, width),), Bits(width))
     if operator == "`<<":
         if not b.term.is_constant:
             raise Refusal(right, "a widening shift needs a constant distance")
-        width += b.term.value
-        if width > MAX_WIDTH:
-            raise Refusal(tree, "this width cannot be", found=str(width))
+        width = _fits(tree, width + b.term.value)
         a = Value((resize_value(a, width),), Bits(width))
     wide = max(width, width_of(b.type))
     distance = resize(b.term, wide, False)
@@ -129,22 +136,22 @@ def choose(e: Expressions, tree: Tree) -> Value:
 def concat(e: Expressions, tree: Tree) -> Value:
     result: Term | None = None
     for item in tree.children:
+        if result is not None and result.width > MAX_WIDTH:
+            break
         value = e.bits(item)
         if value.minimal:
             raise Refusal(item, "a literal of minimum width is concatenated", hint="give it a width: 4'd1")
         term = value.term
         result = term if result is None else node("concat", result.width + term.width, result, term)
     assert result is not None
-    if result.width > MAX_WIDTH:
-        raise Refusal(tree, "this width cannot be", found=str(result.width))
+    _fits(tree, result.width)
     return Value((result,), Bits(result.width))
 
 
 def repeat(e: Expressions, tree: Tree) -> Value:
     count, value = e.constant(tree.children[0]), e.bits(tree.children[1])
     width = width_of(value.type)
-    if not 0 < count * width <= MAX_WIDTH:
-        raise Refusal(tree, "this width cannot be", found=str(count * width))
+    _fits(tree, count * width)
     result = value.term
     for _ in range(count - 1):
         result = node("concat", result.width + width, result, value.term)
@@ -171,6 +178,16 @@ def intrinsic(e: Expressions, tree: Tree) -> Value:
             case "$width":
                 return Value((constant(max(1, width.bit_length()), width),), Bits(max(1, width.bit_length())))
     raise Refusal(tree, f"{name} cannot be used like this", expected="$bits(x), $signed(x), $enum(E, x), $width(x)")
+
+
+_EXACT: Final[Mapping[str, Callable[[int, int], int]]] = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
+
+
+def _fits(tree: Tree, width: int) -> int:
+    """The width, if there are values of it. Raises Refusal."""
+    if not 0 < width <= MAX_WIDTH:
+        raise Refusal(tree, "this width cannot be", found=str(width), expected=f"1 to {MAX_WIDTH} bits")
+    return width
 
 
 def enum_argument(item: Item) -> str:

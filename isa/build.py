@@ -76,7 +76,6 @@ def _machine(given: schema.Specification, program: Program, path: Path) -> Machi
         translation=translation, tables=tables, sites=program.sites, candidates=chosen, deployments=deployed,
         decode=decode, decoder=Decoder(encodings, decode), fetch=str(given.decode.fetch), undefined=undefined,
         syntax=syntax, csr_names=csr_names, instructions=instructions, undecided=undecided,
-        direct=str(given.modes.user.when or given.modes.state),
     )  # fmt: skip
 
 
@@ -130,19 +129,23 @@ def _declare_csrs(given: schema.Csrs, program: Program, csrs: list[Csr]) -> None
     types = [parse_type(program, text) for text in (given.address, given.value)]
     for text, type_ in zip((given.address, given.value), types, strict=True):
         if type_ is not None and not isinstance(type_, Bits):
-            program.problems.report(text.position, "numbers and values of registers are bits", found=text, expected="Bits<N>")
+            program.problems.report(
+                text.position, "numbers and values of registers are bits", found=text, expected="Bits<N>"
+            )
     addresses: dict[int, Text] = {}
     for name, c in given.table.items():
         if c.address in addresses:
             program.problems.report(name.position, f"{name} has the address of {addresses[c.address]}")
         addresses[c.address] = name
         if isinstance(types[0], Bits) and c.address >> types[0].width:
-            program.problems.report(name.position, f"the address of {name} does not fit {types[0]}", found=str(c.address))
+            program.problems.report(
+                name.position, f"the address of {name} does not fit {types[0]}", found=str(c.address)
+            )
     if all(isinstance(t, Bits) for t in types):
-        text, bodies = access_functions(csrs, given.address, given.value)
-        program.declare_functions(text)
+        lookups, bodies = access_functions(csrs, given.address, given.value)
+        program.declare_functions(Text(lookups, given.position, ()))
         for signature, body in bodies:
-            program.declare_body(signature, body)
+            program.declare_body(Text(signature, given.position, ()), body)
 
 
 def _lower_functions(program: Program) -> None:

@@ -63,8 +63,8 @@ def arguments(
         terms += e.convert(e.value(item), type_, item, f"argument `{parameter}` of {name}").terms
     function = instance_name(name, values)
     if name not in program.terminators:
-        if function in program.active:
-            cycle = " -> ".join([*program.active[program.active.index(function) :], function])
+        if name in program.active:
+            cycle = " -> ".join([*program.active[program.active.index(name) :], name])
             raise Refusal(tree, "functions cannot be recursive", found=cycle,
                           hint="a function named in `exits` ends the step and may be called")  # fmt: skip
         program.lower(name, values)
@@ -109,7 +109,9 @@ def _undefined(e: Expressions, tree: Tree, values: tuple[int, ...], args: list[I
     site = _site(e, tree, args)
     declared = e.program.sites[site]
     if len(values) != 1 or declared != Bits(values[0]):
-        raise Refusal(tree, f"site '{site}' is declared otherwise", found=f"undefined{list(values)}", expected=str(declared))
+        raise Refusal(
+            tree, f"site '{site}' is declared otherwise", found=f"undefined{list(values)}", expected=str(declared)
+        )
     return Value((node("undefined", values[0], data=site),), declared)
 
 

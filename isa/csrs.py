@@ -10,7 +10,10 @@ from pgcheck.isa.errors import Text
 
 @dataclass(frozen=True, slots=True)
 class Csr:
-    """A control and status register as an operand names it; `read` and `write` are IDL bodies (None: reads 0, ignores writes)."""
+    """A control and status register as an operand names it.
+
+    `read` and `write` are IDL bodies (None: reads 0, ignores writes).
+    """
 
     name: str
     address: int
@@ -26,7 +29,7 @@ def _function(name: str, returns: str, arguments: str, body: str) -> str:
     return f"function {name} {{ {result}{taken}description {{ from csrs }} body {{ {body} }} }}\n"
 
 
-def access_functions(csrs: Iterable[Csr], address: str, value: str) -> tuple[Text, list[tuple[str, Text]]]:
+def access_functions(csrs: Iterable[Csr], address: str, value: str) -> tuple[str, list[tuple[str, Text]]]:
     """The IDL text of the lookups, and the (signature, body) of each register's own read and write, to be declared besides.
 
     `address` and `value` are IDL types.
@@ -55,4 +58,4 @@ def access_functions(csrs: Iterable[Csr], address: str, value: str) -> tuple[Tex
             bodies.append((_function(f"csr_read_{c.name}", value, "", ""), c.read))
         if c.write is not None:
             bodies.append((_function(f"csr_write_{c.name}", "", f"{value} csr_value", ""), c.write))
-    return Text(text), bodies
+    return text, bodies

@@ -1,8 +1,9 @@
 """Encodings: what a declaration says about the bits of an instruction, compiled to steps and one canonicity predicate.
 
-An encoding is prefixes (each sets one operand) followed by *steps*: runs of whole units with literal bits and slots of operands, present
-when a condition over earlier operands holds. `canonical` is true of exactly the operands that `codec.encode` gives bits for, and
-decoding these bits gives the operands back. Bits that neither `match` fixes nor an operand holds are ignored, and encoded as 0.
+An encoding is prefixes (each sets one operand) followed by *steps*: runs of whole units with literal bits and slots of
+operands, present when a condition over earlier operands holds. `canonical` is true of exactly the operands that
+`codec.encode` gives bits for, and decoding these bits gives the operands back. Bits that neither `match` fixes nor an
+operand holds are ignored, and encoded as 0.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Fields that fill whole units together, lowest bits first; present when the condition `when` holds (None: always)."""
+    """Fields that fill whole units together, lowest bits first.
+
+    Present when the condition `when` holds (None: always).
+    """
 
     when: str | None
     fields: tuple[Field, ...]
@@ -100,7 +104,10 @@ def parse_variable(text: str) -> Variable:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """An instruction's `encoding` as written: either `match` or `bytes`; `tails` are pairs (prefix of names or "", tail)."""
+    """An instruction's `encoding` as written: either `match` or `bytes`.
+
+    `tails` are pairs (prefix of names or "", tail).
+    """
 
     match: str | None = None
     bytes: str | None = None
@@ -151,8 +158,8 @@ class Step:
 class Encoding:
     """A compiled encoding.
 
-    `when` is what the declaration demands of operands beyond their layout; `canonical` is P_enc; `length` is in units of PC.
-    Both are terms over variables named as the operands, with the operands' widths.
+    `when` is what the declaration demands of operands beyond their layout; `canonical` is P_enc; `length` is in units
+    of PC. Both are terms over variables named as the operands, with the operands' widths.
     """
 
     operands: Mapping[str, Operand]
@@ -176,7 +183,10 @@ def compile_encoding(declaration: Declaration, decode: Decode, condition: Condit
 
 
 def rename(meaning: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """What identifiers mean inside a tail or form used with a prefix: `x` is `prefix_x` where that exists, else as before."""
+    """What identifiers mean inside a tail or form used with a prefix.
+
+    `x` is `prefix_x` where that exists, else as before.
+    """
     inner = {name: full for name, full in meaning.items() if prefix and name.startswith(f"{prefix}_")}
     return {**meaning, **{name.removeprefix(f"{prefix}_"): full for name, full in inner.items()}}
 
@@ -451,7 +461,8 @@ def scoped(
 ) -> Term:
     """A condition of a tail or form: `meaning` gives the operand that each identifier is; other prefix fields are 0.
 
-    Only the widths of names that the text has are passed on (all of them when it has others), so that `condition` can cache.
+    Only the widths of names that the text has are passed on (all of them when it has others), so that `condition` can
+    cache.
     """
     absent = {name: decode.prefix_width(name) for name in decode.prefixes if name not in meaning}
     widths = {name: operands[full].width for name, full in meaning.items()} | absent

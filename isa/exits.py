@@ -27,7 +27,10 @@ def exit_rule(program: Program, name: Text, given: schema.Exit, exits: Iterable[
     if "execute" in kinds and not (len(parameters) == 1 and isinstance(parameters[0], Bits)):
         found = ", ".join(map(str, parameters)) or "none"
         problems.report(
-            name.position, "an exit of kind execute has one argument, the word to execute", found=found, expected="Bits<N>"
+            name.position,
+            "an exit of kind execute has one argument, the word to execute",
+            found=found,
+            expected="Bits<N>",
         )
     if given.nested is not None and one_of(program, given.nested, [*exits, *BUILTIN_EXITS], "exit"):
         nested = signature(program, str(given.nested)) if given.nested in program.declarations else None

@@ -18,7 +18,10 @@ from pgcheck.isa.types import BOOLEAN, Bitfield, Bits, Boolean, Enum, Struct, Ty
 
 
 class Expressions:
-    """Lowers the expressions of one scope. Each method of `_FORMS` takes a tree and gives a Value; all raise Refusal."""
+    """Lowers the expressions of one scope.
+
+    Each method of `_FORMS` takes a tree and gives a Value; all raise Refusal.
+    """
 
     def __init__(self, program: Program, scope: Scope) -> None:
         self.program, self.scope = program, scope
@@ -77,7 +80,9 @@ class Expressions:
             source = width_of(value.type)
             is_signed = isinstance(value.type, Bits) and value.type.signed
             if term.is_constant and source > width:
-                fits = term.value >> width == 0 or (is_signed and term.value >> (width - 1) == (1 << (source - width + 1)) - 1)
+                fits = term.value >> width == 0 or (
+                    is_signed and term.value >> (width - 1) == (1 << (source - width + 1)) - 1
+                )
                 if not fits:
                     raise Refusal(item, f"{term.value} does not fit {type_}{target}")
             return Value((resize(term, width, is_signed),), type_)
@@ -165,7 +170,11 @@ class Expressions:
 
     def member(self, tree: Tree) -> Value:
         base_tree, name = tree.children[0], str(tree.children[1])
-        if not isinstance(base_tree, str) and base_tree.data == "name" and str(base_tree.children[0]) not in self.scope.locals:
+        if (
+            not isinstance(base_tree, str)
+            and base_tree.data == "name"
+            and str(base_tree.children[0]) not in self.scope.locals
+        ):
             entry = self.program.entries.get(str(base_tree.children[0]))
             if entry is not None and not entry.size:
                 return self.entry_member(entry, None, name, tree)
@@ -270,6 +279,8 @@ def expression_in(
         program.problems.add(refusal.problem(text))
     except Elsewhere as elsewhere:
         program.problems.add(elsewhere.problem)
+    except RecursionError:
+        program.problems.report(text.position, "this is nested too deep")
     return None
 
 

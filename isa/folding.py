@@ -1,4 +1,7 @@
-"""Simplified terms: `mk` and the rules by which it folds. Every rule keeps the meaning that `operators.OPERATORS` and SMT-LIB give."""
+"""Simplified terms: `mk` and the rules by which it folds.
+
+Every rule keeps the meaning that `operators.OPERATORS` and SMT-LIB give.
+"""
 
 from __future__ import annotations
 
@@ -193,9 +196,7 @@ def _fold_eq(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
                 return ite(x.args[0], eq(left, y), eq(right, y))
         if x.op == "concat" and x.height <= _HIGHEST:
             low = x.args[1].width
-            return land(
-                eq(x.args[0], constant(x.args[0].width, y.value >> low)), eq(x.args[1], constant(low, y.value))
-            )
+            return land(eq(x.args[0], constant(x.args[0].width, y.value >> low)), eq(x.args[1], constant(low, y.value)))
         if x.op == "zext":
             inner = x.args[0]
             return FALSE if y.value >> inner.width else eq(inner, constant(inner.width, y.value))
@@ -405,5 +406,3 @@ _RULES: Final[Mapping[str, Rule]] = {
     "shl": _fold_shl, "lshr": _fold_lshr, "ashr": _fold_shift, "ult": _fold_less(True), "ule": _fold_less(False),
     "select": _fold_select,
 }  # fmt: skip
-
-

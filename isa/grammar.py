@@ -1,6 +1,7 @@
 """The grammar of IDL: recursive descent from tokens to trees.
 
-It takes IDL-core and what else the bodies of the RISC-V Unified Database use, so that a construct which IDL-core lacks is refused by name.
+It takes IDL-core and what else the bodies of the RISC-V Unified Database use, so that a construct which IDL-core lacks
+is refused by name.
 """
 
 from __future__ import annotations
@@ -153,7 +154,9 @@ class _Parser:
         following = self.values[self.at + 1] if self.kind != END else ""
         match word, following:
             case ("external", "function") | ("function", _):
-                return self.function(start, [Token("external", "EXTERNAL", start)] if self.skip_word("external") else [])
+                return self.function(
+                    start, [Token("external", "EXTERNAL", start)] if self.skip_word("external") else []
+                )
             case "enum", _:
                 return self.enum(start)
             case "bitfield", _:
@@ -166,7 +169,9 @@ class _Parser:
             case "generated", "enum":
                 self.advance()
                 self.advance()
-                tree = Tree("generated_enum", start, [Token("generated enum", "GENERATED_ENUM", start), self.token("NAME")])
+                tree = Tree(
+                    "generated_enum", start, [Token("generated enum", "GENERATED_ENUM", start), self.token("NAME")]
+                )
                 self.need(";")
                 return tree
             case "include", _:

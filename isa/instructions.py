@@ -62,9 +62,7 @@ def check_fetch(program: Program, name: Text, decode: Decode) -> None:
 class Instructions:
     """Compiles the instructions of one specification; what they share is made once."""
 
-    def __init__(
-        self, program: Program, decode: Decode, syntax: Syntax, csr_names: Mapping[int, str]
-    ) -> None:
+    def __init__(self, program: Program, decode: Decode, syntax: Syntax, csr_names: Mapping[int, str]) -> None:
         self.program, self.decode, self.syntax, self.csr_names = program, decode, syntax, csr_names
         self.conditions: dict[tuple[object, ...], Term] = {}
         self.bare: dict[Term, Term] = {}

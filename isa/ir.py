@@ -1,8 +1,9 @@
 """The intermediate form: statements over terms, once per instruction and function.
 
-Expressions are `terms.Term` whose variables are `s.LEAF` (state), `o.NAME` (operands) and `l.NAME` (locals), arrays are `s.LEAF`, and
-which besides the operators use: `call` (data: name of a lowered function), `load` (physical memory, width bits), `undefined` and
-`choice` (data: site), `volatile` (a fresh read, data: leaf), `encoding`. A binding gives each of these its meaning.
+Expressions are `terms.Term` whose variables are `s.LEAF` (state), `o.NAME` (operands) and `l.NAME` (locals), arrays
+are `s.LEAF`, and which besides the operators use: `call` (data: name of a lowered function), `load` (physical memory,
+width bits), `undefined` and `choice` (data: site), `volatile` (a fresh read, data: leaf), `encoding`. A binding gives
+each of these its meaning.
 """
 
 from __future__ import annotations

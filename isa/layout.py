@@ -20,7 +20,10 @@ MAX_VALUE: Final = mask_of(MAX_WIDTH)
 
 
 def number(program: Program, given: int | Text, what: str, at: Position, *, limit: int = MAX_SIZE) -> int:
-    """An integer that may be written as a constant expression; 0 after a reported problem. `at` is the place of a literal."""
+    """An integer that may be written as a constant expression; 0 after a reported problem.
+
+    `at` is the place of a literal.
+    """
     value = given
     if isinstance(value, Text):
         found, at = expression_in(program, value, sized=False), value.position
@@ -43,11 +46,15 @@ def parse_type(program: Program, text: Text) -> Type | None:
         tree = parse(source, "body")
         declared = tree.children[0]
         if isinstance(declared, str) or declared.data != "declare" or isinstance(declared.children[0], str):
-            program.problems.report(text.position, "this is no type", found=text, expected="Bits<N>, Boolean or a named type")
+            program.problems.report(
+                text.position, "this is no type", found=text, expected="Bits<N>, Boolean or a named type"
+            )
             return None
         return program.type_of(declared.children[0], Scope(source).constants)
     except IdlSyntaxError:
-        program.problems.report(text.position, "this is no type", found=text, expected="Bits<N>, Boolean or a named type")
+        program.problems.report(
+            text.position, "this is no type", found=text, expected="Bits<N>, Boolean or a named type"
+        )
     except Refusal as refusal:
         program.problems.add(refusal.problem(source))
     return None
@@ -112,9 +119,7 @@ def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> No
     program.entries[str(name)] = Entry(str(name), type_, tuple(parts), size, index_width, given.pc)
 
 
-def _hardwired(
-    program: Program, name: Text, given: StateEntry, size: int, width: int
-) -> tuple[tuple[int, int], ...]:
+def _hardwired(program: Program, name: Text, given: StateEntry, size: int, width: int) -> tuple[tuple[int, int], ...]:
     for k in given.hardwired:
         if not size or k >= size:
             program.problems.report(name.position, f"{name} has no element {k} to be hardwired")
@@ -135,7 +140,10 @@ def _field_names(type_: Type) -> list[str]:
 
 
 def _pieces(type_: Type) -> list[tuple[str | None, int, int]]:
-    """(field or "" for the whole or None for reserved bits, high, low), most significant first; members of a struct in order."""
+    """(field or "" for the whole or None for reserved bits, high, low), most significant first.
+
+    Members of a struct in order.
+    """
     match type_:
         case Struct(members=members):
             return [(name, max(width_of(t), 1) - 1, 0) for name, t in members.items()]

@@ -12,7 +12,9 @@ from pgcheck.isa.syntax import Item
 from pgcheck.isa.terms import constant
 from pgcheck.isa.types import MAX_WIDTH, Bits
 
-_LITERAL: Final = re.compile(r"(?:(\d+|MXLEN)?'(s?)([bodh]?)([0-9a-fA-F_]+)|0([bx])([0-9a-fA-F_]+)(s?)|([0-9_]+)(s?))\Z")
+_LITERAL: Final = re.compile(
+    r"(?:(\d+|MXLEN)?'(s?)([bodh]?)([0-9a-fA-F_]+)|0([bx])([0-9a-fA-F_]+)(s?)|([0-9_]+)(s?))\Z"
+)
 MAX_DIGITS: Final = 2048
 _BASES: Final = {"b": 2, "o": 8, "d": 10, "h": 16, "": 10, "x": 16}
 
@@ -25,7 +27,9 @@ def _value(text: str, longest: int | None) -> Value:
     sized, sign, base, digits, prefix, prefixed, sign2, plain, sign3 = match.groups()
     is_signed = bool(sign or sign2 or sign3)
     if len(text) > MAX_DIGITS:
-        raise Refusal(None, "this number is too long", found=f"{len(text)} characters", expected=f"at most {MAX_DIGITS}")
+        raise Refusal(
+            None, "this number is too long", found=f"{len(text)} characters", expected=f"at most {MAX_DIGITS}"
+        )
     try:
         value = int((digits or prefixed or plain).replace("_", ""), _BASES[(base if digits else prefix) or ""])
     except ValueError:

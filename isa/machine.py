@@ -21,7 +21,10 @@ Fields = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class ExitRule:
-    """A terminator: its kind, refined by the value of one enum argument, and what an exit within its delivery becomes."""
+    """A terminator.
+
+    Its kind, refined by the value of one enum argument, and what an exit within its delivery becomes.
+    """
 
     function: str
     kind: str
@@ -166,8 +169,8 @@ class Instruction:
 class Machine:
     """A specification, checked and lowered.
 
-    `legal` are the conjuncts of legality; `undefined` is what bits that no encoding accepts do; `undecided` are pairs of encodings
-    that overlap if the solver finds units that both accept.
+    `legal` are the conjuncts of legality; `undefined` is what bits that no encoding accepts do; `undecided` are pairs
+    of encodings that overlap if the solver finds units that both accept.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Hash-consed nodes of terms.
 
-A node is `(op, width, args, data)`. Width 0 is Boolean, width n > 0 is a bit vector of n bits and `ARRAY` is an array with a `shape` of
-(index width, element width). Two equal nodes are the same object.
+A node is `(op, width, args, data)`. Width 0 is Boolean, width n > 0 is a bit vector of n bits and `ARRAY` is an array
+with a `shape` of (index width, element width). Two equal nodes are the same object.
 """
 
 from __future__ import annotations

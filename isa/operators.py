@@ -85,5 +85,3 @@ def node(op: str, width: int, *args: Term, data: Hashable = None, shape: tuple[i
     if row is not None and all(a.op == "const" for a in args):
         return constant(width, row.python(width, tuple(a.width for a in args), data, *(a.value for a in args)))
     return intern(op, width, args, data, shape)
-
-

@@ -130,7 +130,9 @@ class Program:
     def _enum_width(self, item: Tree, members: Mapping[str, int]) -> int:
         width = max(1, max(members.values()).bit_length())
         if width > MAX_WIDTH:
-            raise Refusal(item, "an enum value is too wide", found=f"{width} bits", expected=f"at most {MAX_WIDTH} bits")
+            raise Refusal(
+                item, "an enum value is too wide", found=f"{width} bits", expected=f"at most {MAX_WIDTH} bits"
+            )
         return width
 
     def _unique(self, taken: Mapping[str, object], item: Item, name: str) -> None:
@@ -170,12 +172,16 @@ class Program:
         returns = tuple(subtrees(parts["returns"])) if "returns" in parts else ()
         self.declarations[name] = Declaration(name, text, item, template, tuple(parameters), returns, parts["block"])
 
-    def declare_body(self, signature: str, body: Text) -> None:
+    def declare_body(self, signature: Text, body: Text) -> None:
         """Take a function whose body stands elsewhere in the file than its (generated) signature."""
-        head, tree = self.parsed(Text(signature), "definitions"), self.parsed(body, "body")
+        head, tree = self.parsed(signature, "definitions"), self.parsed(body, "body")
         if head is None or tree is None:
             return
-        self._declare_function(Text(signature), subtrees(head)[0], False)
+        try:
+            self._declare_function(signature, subtrees(head)[0], False)
+        except Refusal as refusal:
+            self.problems.add(refusal.problem(signature))
+            return
         name = signature.split()[1]
         self.declarations[name] = replace(self.declarations[name], text=body, body=tree)
 
@@ -222,10 +228,12 @@ class Program:
         from pgcheck.isa.statements import lower_function
 
         key = instance_name(name, values)
-        if key not in self.functions and key not in self.active:
-            self.active.append(key)
-            self.functions[key] = lower_function(self, self.declarations[name], values)
-            self.active.pop()
+        if key not in self.functions and name not in self.active:
+            self.active.append(name)
+            try:
+                self.functions[key] = lower_function(self, self.declarations[name], values)
+            finally:
+                self.active.pop()
         return key
 
 
@@ -233,4 +241,3 @@ def instance_name(name: str, values: Iterable[int]) -> str:
     """The name of a function for given template values, `read_memory<32>`."""
     listed = ", ".join(map(str, values))
     return f"{name}<{listed}>" if listed else name
-

@@ -100,9 +100,7 @@ def read_entry(entry: Entry, leaves: Mapping[str, Leaf], index: Term | None) -> 
     """A scalar entry read whole: its parts, most significant first."""
     result: Term | None = None
     for part in entry.parts:
-        piece = (
-            read_leaf(leaves[part.leaf], index) if part.leaf else constant(part.high - part.low + 1, part.fixed)
-        )
+        piece = read_leaf(leaves[part.leaf], index) if part.leaf else constant(part.high - part.low + 1, part.fixed)
         result = piece if result is None else mk("concat", result.width + piece.width, result, piece)
     assert result is not None and result.width == width_of(entry.type)
     return result

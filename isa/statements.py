@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from pgcheck.isa.calls import address, arguments, memory_width
@@ -18,7 +19,7 @@ from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 from pgcheck.isa.types import Bits, Tuple, Type, Void, is_scalar, scalars, width_of
 
 MAX_TRIPS: Final = 4096
-MAX_STATEMENTS: Final = 200_000
+MAX_STATEMENTS: Final = 50_000
 
 
 class Statements:
@@ -36,9 +37,10 @@ class Statements:
         """The statements of a block, in a scope of its own."""
         outer = self.scope
         self.scope = outer.child()
-        lowered = tuple(s for item in items for s in self.statement(item))
-        self.scope = outer
-        return lowered
+        try:
+            return tuple(s for item in items for s in self.statement(item))
+        finally:
+            self.scope = outer
 
     def statement(self, item: Item) -> Block:
         try:
@@ -47,17 +49,24 @@ class Statements:
             self.program.problems.add(refusal.problem(self.scope.text))
         except Elsewhere as elsewhere:
             self.program.problems.add(elsewhere.problem)
+        except RecursionError:
+            deep = Refusal(item, "this is nested too deep", hint="give parts of it names: variables, functions")
+            self.program.problems.add(deep.problem(self.scope.text))
         return ()
 
     def lowered(self, item: Item) -> Block:
         assert not isinstance(item, str)
-        self.budget -= 1
-        if self.budget < 0:
-            raise Refusal(item, "this body unrolls to too many statements", expected=f"at most {MAX_STATEMENTS}")
+        self.spend(item)
         form = _FORMS.get(item.data)
         if form is None:
             raise Refusal(item, f"{item.data.replace('_', ' ')} is not a statement of IDL-core")
         return form(self, item)
+
+    def spend(self, item: Item) -> None:
+        """Count a statement or a trip of a loop."""
+        self.budget -= 1
+        if self.budget < 0:
+            raise Refusal(item, "this body unrolls to too many statements", expected=f"at most {MAX_STATEMENTS}")
 
     # ---- declarations and control
 
@@ -133,27 +142,40 @@ class Statements:
         return conditional(condition, self.lowered(tree.children[0]), ())
 
     def loop(self, tree: Tree) -> Block:
-        start, test, step, body = tree.children
-        if isinstance(start, str) or start.data != "declare" or isinstance(body, str):
+        start, body = tree.children[0], tree.children[3]
+        if not isinstance(start, Tree) or start.data != "declare" or not isinstance(body, Tree):
             raise Refusal(tree, "a loop declares its counter", expected="for (U32 i = 0; i < 4; i++) {..}")
-        name = str(start.children[1])
-        if len(start.children) < 3:
+        if len(start.children) != 3:
             raise Refusal(start, "the counter needs a first value")
-        value, outer, result = self.expressions.constant(start.children[2]), self.scope, list[Statement]()
+        type_tree, name, first = start.children
+        assert isinstance(type_tree, Tree)
+        if not isinstance(self.program.type_of(type_tree, self.scope.constants), Bits):
+            raise Refusal(type_tree, "a loop counts in bits", expected="U32")
+        outer = self.scope
         self.scope = outer.child()
-        self.scope.locals.pop(name, None)
+        self.scope.locals.pop(str(name), None)
+        try:
+            return tuple(self.unrolled(tree, str(name), self.expressions.constant(first), body))
+        finally:
+            self.scope = outer
+
+    def unrolled(self, tree: Tree, name: str, value: int, body: Tree) -> list[Statement]:
+        """The trips of a loop, up to the first that has a problem."""
+        _, test, step, _ = tree.children
+        result: list[Statement] = []
         for _ in range(MAX_TRIPS + 1):
+            self.spend(tree)
             self.scope.constants[name] = value
             condition = self.expressions.truth(test)
             if not condition.is_constant:
                 raise Refusal(test, "a loop needs a constant number of trips", hint="bound it, and test inside")
+            problems = len(self.program.problems)
             if condition is FALSE:
-                self.scope = outer
-                return tuple(result)
+                return result
             result += self.block(body.children)
-            if self.budget < 0:
-                raise Refusal(tree, "this body unrolls to too many statements", expected=f"at most {MAX_STATEMENTS}")
             value = self.stepped(step, name, value)
+            if len(self.program.problems) > problems:
+                return result
         raise Refusal(tree, f"this loop has more than {MAX_TRIPS} trips")
 
     def stepped(self, step: Item, name: str, value: int) -> int:
@@ -167,7 +189,7 @@ class Statements:
             case "decrement":
                 return (value - 1) & 0xFFFFFFFF
             case _:
-                return self.expressions.constant(step.children[1])
+                return Expressions(self.program, replace(self.scope, sized=False)).constant(step.children[1])
 
     def ret(self, tree: Tree) -> Block:
         items = tree.children
@@ -177,7 +199,10 @@ class Statements:
                 raise Refusal(tree, "there is no value to return here")
             return (Return(()),)
         if isinstance(expected, Tuple) and len(items) == len(expected.members):
-            values = [self.expressions.convert(self.expressions.value(i), t, i) for i, t in zip(items, expected.members, strict=True)]
+            values = [
+                self.expressions.convert(self.expressions.value(i), t, i)
+                for i, t in zip(items, expected.members, strict=True)
+            ]
             return (Return(tuple(v.term for v in values)),)
         if len(items) != 1:
             raise Refusal(tree, "this returns another number of values", found=str(len(items)), expected=str(expected))
@@ -241,7 +266,9 @@ class Statements:
             raise Refusal(tree, "several variables are set by a call")
         before, value = self.bound_call(item, None)
         if not isinstance(value.type, Tuple) or len(value.type.members) != len(targets):
-            raise Refusal(item, "this call gives another number of values", found=str(value.type), expected=str(len(targets)))
+            raise Refusal(
+                item, "this call gives another number of values", found=str(value.type), expected=str(len(targets))
+            )
         result = list(before)
         for target, term, type_ in zip(targets, value.terms, value.type.members, strict=True):
             if not isinstance(target, str) and target.data == "nothing":
@@ -258,7 +285,13 @@ class Statements:
     def adjust(self, tree: Tree, operator: str) -> Block:
         value = self.expressions.bits(tree.children[0])
         width = width_of(value.type)
-        return store(self.expressions, tree.children[0], Value((node(operator, width, value.term, constant(width, 1)),), value.type), tree)
+        return store(
+            self.expressions,
+            tree.children[0],
+            Value((node(operator, width, value.term, constant(width, 1)),), value.type),
+            tree,
+        )
+
 
 def conditional(condition: Term, then: Block, orelse: Block) -> Block:
     """Both branches are checked; one whose condition is constant is all that stays."""
@@ -279,9 +312,7 @@ def lower_function(program: Program, declaration: Declaration, values: tuple[int
     return Function(instance_name(declaration.name, values), tuple(names), widths, body)
 
 
-def lower_body(
-    program: Program, text: Text, operands: Mapping[str, Bits], encoding_width: int, result: Type
-) -> Block:
+def lower_body(program: Program, text: Text, operands: Mapping[str, Bits], encoding_width: int, result: Type) -> Block:
     """The body of an instruction over its operands."""
     tree = program.parsed(text, "body")
     if tree is None:

@@ -39,6 +39,8 @@ def parse(text: Text, start: str) -> Tree:
     except Misfit as misfit:
         problem = Problem(text.locate(misfit.offset), misfit.message, found=misfit.found, expected=misfit.expected)
         raise IdlSyntaxError(problem) from misfit
+    except RecursionError as error:
+        raise IdlSyntaxError(Problem(text.position, "this text is nested too deep")) from error
 
 
 def place(text: Text, item: Tree | Token) -> Position:

@@ -1,6 +1,7 @@
 """Terms: the expressions of the intermediate form and of every formula.
 
-`nodes` says what a term is, `operators` what it means, `folding` makes simplified ones and `walks` reads and rebuilds them.
+`nodes` says what a term is, `operators` what it means, `folding` makes simplified ones and `walks` reads and rebuilds
+them.
 """
 
 from pgcheck.isa.folding import (

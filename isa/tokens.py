@@ -11,10 +11,10 @@ _NAME: Final = "[a-zA-Z][a-zA-Z0-9_]*"
 _SIGNS: Final = "`<<|>>>|<<|>>|<=|>=|==|!=|&&|[|][|]|->|::|[+][+]|--|`[+*-]|[-+*/%&|^~!<>=?:;,.(){}\\[\\]]"
 _PATTERN: Final = re.compile(
     rf"""\s+|\#[^\n]*
-    |(?P<DESCRIPTION>description\s*\{{[^}}]*\}})
+    |(?P<DESCRIPTION>description\s*\{{[^}}]{{0,9999}}\}})
     |(?P<CSR>CSR\s*\[\s*[a-z][a-z0-9_.]*\s*\])
     |(?P<BITS>Bits\s*<)
-    |(?P<TEMPLATED>{_NAME}\??<(?=[^;{{}}&|]*>\s*\())
+    |(?P<TEMPLATED>{_NAME}\??<(?=[^;{{}}&|]{{0,199}}>\s*\())
     |(?P<PREDICATE>{_NAME}\?(?=\s*[({{]))
     |(?P<INT>(?:[0-9]+|MXLEN)?'s?[bodh]?[0-9a-fA-FxX][0-9a-fA-FxX_]*|0b[01_]+s?|0x[0-9a-fA-F_]+s?|[0-9][0-9_]*s?)
     |(?P<NAME>{_NAME})

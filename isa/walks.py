@@ -89,7 +89,8 @@ def evaluate(
 ) -> list[int]:
     """The values of `roots` (no array among them) without a solver.
 
-    `leaf` gives variables, `element(array, index)` the elements of free arrays, `function(name, arguments, width)` uninterpreted functions.
+    `leaf` gives variables, `element(array, index)` the elements of free arrays, `function(name, arguments, width)`
+    uninterpreted functions.
     """
     roots = list(roots)
     value: dict[Term, int] = {}
@@ -121,5 +122,3 @@ def evaluate(
                 widths = tuple(a.width for a in term.args)
                 value[term] = row.python(term.width, widths, term.data, *(value[a] for a in term.args))
     return [value[r] for r in roots]
-
-

@@ -131,12 +131,14 @@ def replay(file: str, spec: str | None) -> int:
     from pgcheck import output, run
     from pgcheck.checker.replay import BadWitness
     from pgcheck.checker.replay import replay as replayed
-    from pgcheck.checker.witness_file import load
+    from pgcheck.checker.witness_file import BadWitnessFile, load
 
     try:
-        witness = load(output.read(file))
+        witness = load(output.read(file), file)
         machine = run.loaded(spec or witness.specification)
         found = replayed(machine, witness)
+    except BadWitnessFile as error:
+        raise output.Failure(str(error)) from None
     except BadWitness as error:
         raise output.Failure(f"{file}: {error}") from None
     output.say(explanation.replayed(machine, witness, found))
@@ -246,7 +248,7 @@ def _obeyed(arguments: list[str]) -> int:
     from pgcheck import output
 
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an ASCII terminal shows ? for what it lacks
+        sys.stdout.reconfigure(errors="replace")  # a terminal shows ? for what it lacks
     try:
         try:
             with command.make_context("pgcheck", list(arguments)) as context:
@@ -256,14 +258,13 @@ def _obeyed(arguments: list[str]) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except output.ReaderGone:
-        output.abandon()
         return READER_GONE
     except click.ClickException as error:
-        output.abandon()
         error.show()
         return output.FAILED
     except Exception:
         from pgcheck.run import troubles
+
         codes: list[Any] = []
         with troubles(codes):
             raise

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -25,31 +27,29 @@ def say(text: str) -> None:
     """Print a text and a newline, in colour only on a terminal that wants it. Raises ReaderGone or Failure."""
     if sys.stdout is None:
         raise Failure("standard output is closed")
-    try:
+    with _standard_output():
         click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
-    except BrokenPipeError:
-        raise ReaderGone from None
-    except OSError as error:
-        raise Failure(f"cannot write to standard output: {error.strerror}") from None
 
 
 def flush() -> None:
     """Write out what is still held back. Raises ReaderGone or Failure."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise ReaderGone from None
-    except OSError as error:
-        raise Failure(f"cannot write to standard output: {error.strerror}") from None
-
-
-def abandon() -> None:
-    """Send what is still held back nowhere, so that the interpreter's own last flush is silent."""
     if sys.stdout is not None:
+        with _standard_output():
+            sys.stdout.flush()
+
+
+@contextmanager
+def _standard_output() -> Iterator[None]:
+    """Turns what goes wrong inside into ReaderGone or Failure; what could not be written is then gone for good."""
+    try:
+        yield
+    except OSError as error:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone from None
+        raise Failure(f"cannot write to standard output: {error.strerror}") from None
 
 
 def folder(path: Path) -> Path:

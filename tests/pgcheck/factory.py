@@ -1,0 +1,71 @@
+"""Results made by hand, so that the face is tested without a solver: a machine `toy` with one row of every verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pgcheck.checker.result import (
+    THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, Status, TheoremResult, Witness,
+)  # fmt: skip
+from pgcheck.isa.encoding import Decode
+from pgcheck.isa.errors import Position
+
+DECODE = Decode(8, "little", 8, 4)
+WITNESS = Witness(
+    specification="toy", digest="00", deployment="default", instruction="popf", row="", virtual_mode=0, configuration={},
+    units=(0x9D, 0x01), assembly="popf 1", operands={"imm": 1, "length": 2}, virtual={"GPR": {4: 8}, "IF": 1},
+    real={"GPR": {4: 8}, "IF": 1, "CPL": 3}, virtual_after={"GPR": {4: 12}, "IF": 0, "MEM": {-1: 5, 0x100: 7}},
+    real_after={"GPR": {4: 12}, "IF": 1, "CPL": 3, "MEM": {-1: 5, 0x100: 6}}, virtual_exit="next", real_exit="next",
+    choices={}, translations=(), misses=(), probes=(), tables=(), differs=("virtual:IF", "general:MEM"),
+)  # fmt: skip
+
+
+def instruction(identifier: str, verdict: str = "innocuous", **more: Any) -> InstructionResult:
+    """A row; its name, variant and row are read from `NAME.VARIANT:ROW`."""
+    head, colon, row = identifier.partition(":")
+    name, _, variant = head.partition(".")
+    given: dict[str, Any] = {
+        "id": identifier, "name": name, "variant": variant, "row": colon + row, "position": Position("toy.yaml", 3, 5),
+        "sensitive": False, "sensitivities": (), "user_sensitive": False, "timing": False, "privileged": False,
+        "privileged_under_configuration": False, "sensitive_under_configuration": False,
+        "user_sensitive_under_configuration": False, "holed_user": False, "verdict": verdict, "configuration": None,
+        "evidence": "taint", "reason": "", "witness": None,
+    }  # fmt: skip
+    return InstructionResult(**{**given, **more})
+
+
+HOLE = instruction(
+    "popf", "hole", sensitive=True, sensitivities=("ctl[interrupt@S]", "ctl[interrupt@U]", "beh[mode@SU]"),
+    user_sensitive=True, evidence="two-solvers", reason="changes the virtual machine's IF without a trap",
+    witness=WITNESS,
+)  # fmt: skip
+LGDT = instruction("lgdt", "privileged", sensitive=True, sensitivities=("ctl[relocation@S]",), privileged=True)
+CLI = instruction(
+    "cli", "conditional", sensitive=True, sensitivities=("ctl[interrupt@S]",), configuration={"IOPL": 0},
+    privileged_under_configuration=True, evidence="solver", reason="closed by IOPL = 0",
+)  # fmt: skip
+ODD = instruction("odd", "unknown", evidence="solver", reason="odd:hole@user: out of budget")
+PLAIN = (instruction("add.r8"), instruction("add.r32"), instruction("nop"))
+
+
+def theorems(**statuses: Status) -> Mapping[str, TheoremResult]:
+    """The four answers; `holds` unless given, `popf` failing and IOPL = 0 configured where that fits."""
+    return {name: _theorem(name, statuses.get(name, "holds")) for name in THEOREMS}
+
+
+def _theorem(name: str, status: Status) -> TheoremResult:
+    failing = () if status == "holds" else ("popf",)
+    return TheoremResult(name, status, failing, {"IOPL": 0} if status == "conditional" else None)
+
+
+def result(
+    *rows: InstructionResult, findings: tuple[Finding, ...] = (), others: tuple[DeploymentResult, ...] = (),
+    unmodelled: tuple[str, ...] = (), **statuses: Status,
+) -> MachineResult:  # fmt: skip
+    """A whole result with these rows."""
+    main = DeploymentResult("default", theorems(**statuses), rows or PLAIN, {})
+    return MachineResult(
+        "toy", "A toy machine", "toy.yaml", "00ff", unmodelled, (main, *others), findings, {"z3-solver": "1"},
+        Effort(10, 4, 3, 3, 1, 1, 1.25, ("popf:hole", 0.5)),
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""The rules of the house, read off the source: imports run one way, only `checker/solver*` knows a solver, no room names an ISA."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("isa", "models", "vmm", "checker", "pgcheck")
+SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt", "llvmlite"}
+# Families that specifications may be of, whether or not one of them is shipped.
+FAMILIES = r"i[3-6]86|x86|ia32|amd64|intel|risc.?v|rv(32|64)|m68\w*|mc68\w*|68000|pdp.?1\d|s370|arm(v\d|64)?|aarch\w*|mips\d*|sparc|vax"
+
+
+def sources(room: str) -> list[Path]:
+    return sorted(p for p in (ROOT / room).glob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported anywhere in the code, also for types or in a function, or by its name in a call."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in names)
+            case ast.Call(func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"), args=args):
+                yield from (a.value for a in args if isinstance(a, ast.Constant) and isinstance(a.value, str))
+
+
+def rooms(tree: ast.AST) -> set[str]:
+    """The rooms that code imports from; `pgcheck` stands for the face."""
+    parts = [name.split(".") for name in imported(tree)]
+    inside = [p for p in parts if p[0] == "pgcheck"]
+    found = {p[1] if p[1] in ROOMS else "pgcheck" for p in inside if len(p) > 1}
+    return found | {p[0] for p in parts if p[0] in ROOMS[:-1]}
+
+
+def above(room: str, tree: ast.AST) -> set[str]:
+    """Rooms that code of `room` imports from although they stand above it."""
+    return {r for r in rooms(tree) if ROOMS.index(r) > ROOMS.index(room)}
+
+
+def words(tree: ast.AST) -> Iterator[str]:
+    """Names and texts of the code, without docstrings."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body and isinstance(node.body[0], ast.Expr)
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.keyword(arg=str(word)):
+                yield word
+            case ast.FunctionDef(name=word) | ast.ClassDef(name=word) | ast.alias(name=word):
+                yield word
+            case ast.Constant(value=str(word)) if id(node) not in docstrings:
+                yield word
+
+
+def named(tree: ast.AST) -> set[str]:
+    """The instruction sets that code names, by family or as shipped."""
+    shipped = "|".join(re.escape(p.stem) for p in (ROOT / "specs").glob("*.yaml"))
+    pattern = re.compile(rf"(?<![a-z0-9])({FAMILIES}|{shipped})(?![a-z0-9])", re.IGNORECASE)
+    return {found[0] for word in words(tree) for found in pattern.finditer(word.replace("_", " "))}
+
+
+FILES = [(room, path) for room in ROOMS for path in sources(room)]
+
+
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else x.name)
+def test_imports_run_one_way(room: str, path: Path) -> None:
+    assert above(room, ast.parse(path.read_text(encoding="utf-8"))) == set()
+
+
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else x.name)
+def test_only_the_solver_modules_know_a_solver(room: str, path: Path) -> None:
+    found = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))} & SOLVERS
+    assert not found or (room == "checker" and path.name.startswith("solver"))
+
+
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else x.name)
+def test_no_code_names_an_instruction_set(room: str, path: Path) -> None:
+    assert named(ast.parse(path.read_text(encoding="utf-8"))) == set()
+
+
+def test_every_room_has_code() -> None:
+    assert {room for room, _ in FILES} == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    "code, found",
+    [
+        ("from pgcheck.checker import hole", {"checker"}),
+        ("def f():\n    import pgcheck.vmm.policy", {"vmm"}),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pgcheck.models.symbolic import step", {"models"}),
+        ("from pgcheck import shipped", {"pgcheck"}),
+        ("from pgcheck import models", {"models"}),
+        ("import checker.hole", {"checker"}),
+        ("import importlib\nimportlib.import_module('pgcheck.vmm')", {"vmm"}),
+        ("from pgcheck.isa import terms\nimport json", set()),
+    ],
+)
+def test_an_import_upwards_is_seen(code: str, found: set[str]) -> None:
+    assert above("isa", ast.parse(code)) == found
+
+
+@pytest.mark.parametrize("code", ["import z3", "def f():\n    from z3 import Solver", "from importlib import import_module\nimport_module('z3')"])
+def test_a_solver_is_seen(code: str) -> None:
+    assert set(imported(ast.parse(code))) & SOLVERS
+
+
+@pytest.mark.parametrize("code", ["if name == 'i386': pass", "riscv_mode = 1", "f(x86=1)", "path = 'specs/pdp10-ka10.yaml'", "MC68000 = 1"])
+def test_the_name_of_an_instruction_set_is_seen(code: str) -> None:
+    assert named(ast.parse(code))
+
+
+@pytest.mark.parametrize("code", ["'''For example i386.'''", "alarm = armed = 1", "# x86\nharm = 'farm'", "def f():\n    'as on x86'"])
+def test_other_words_and_docstrings_are_not(code: str) -> None:
+    assert named(ast.parse(code)) == set()

@@ -1,0 +1,119 @@
+"""What is installed is what lies in the checkout: mapping, links and folders agree, and a wheel works by itself."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgcheck import __version__
+
+ROOT = Path(__file__).parents[1]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
+MAPPING: dict[str, str] = SETUPTOOLS["package-dir"]
+
+
+def test_every_mapped_folder_has_its_link() -> None:
+    links = {p.name: os.readlink(p) for p in (ROOT / "pgcheck").iterdir() if p.is_symlink()}
+    assert links == {package.removeprefix("pgcheck."): f"../{folder}" for package, folder in MAPPING.items()}
+
+
+def test_every_mapped_folder_is_a_package_of_its_own_name() -> None:
+    assert {package.removeprefix("pgcheck.") for package in MAPPING} == set(MAPPING.values())
+    assert set(SETUPTOOLS["packages"]) == {"pgcheck", *MAPPING}
+
+
+def test_no_folder_of_code_is_forgotten() -> None:
+    inside = {p.parent.relative_to(ROOT) for folder in MAPPING.values() for p in (ROOT / folder).rglob("*.py")}
+    found = {"pgcheck." + str(folder).replace(os.sep, ".") for folder in inside}
+    assert found | {"pgcheck.specs"} == set(MAPPING)
+
+
+def test_every_file_of_data_is_packaged() -> None:
+    patterns = {package: patterns for package, patterns in SETUPTOOLS["package-data"].items()}
+    for package in SETUPTOOLS["packages"]:
+        folder = ROOT / MAPPING.get(str(package), str(package))
+        data = {p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc") and not p.is_symlink()}
+        if package == "pgcheck":
+            data = {p for p in data if p.parent == folder}
+        packaged = {p for pattern in patterns.get(package, []) for p in folder.glob(pattern)}
+        assert data <= packaged, package
+
+
+def test_heavy_libraries_are_declared_and_the_solver_is_pinned() -> None:
+    needed = PROJECT["project"]["dependencies"]
+    assert "z3-solver==4.15.4.0" in needed
+    names = {name.split(">")[0].split("=")[0] for name in needed}
+    assert names == {
+        "z3-solver", "bitwuzla", "click", "hypothesis", "lark", "networkx", "pydantic", "pytest", "PyYAML", "rich",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which a wheel was installed that was built from a source distribution of this checkout."""
+    pytest.importorskip("setuptools", minversion="77")
+    folder = tmp_path_factory.mktemp("built")
+    source, sdist, target = folder / "source", folder / "sdist", folder / "target"
+    files = [n for n in (*MAPPING.values(), "pgcheck", "pyproject.toml", "README.md", "LICENSE") if (ROOT / n).exists()]
+    source.mkdir()
+    subprocess.run(["cp", "-a", *(str(ROOT / n) for n in files), str(source)], check=True)
+    build = f"from setuptools import build_meta; print(build_meta.build_sdist({str(sdist)!r}))"
+    sdist.mkdir()
+    run([sys.executable, "-c", build], source)
+    with tarfile.open(next(sdist.glob("*.tar.gz"))) as archive:
+        archive.extractall(sdist, filter="data")
+    unpacked = next(p for p in sdist.iterdir() if p.is_dir())
+    wheel = f"from setuptools import build_meta; print(build_meta.build_wheel({str(folder)!r}))"
+    run([sys.executable, "-c", wheel], unpacked)
+    run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(target),
+         str(next(folder.glob("*.whl")))], folder)  # fmt: skip
+    return target
+
+
+def run(command: list[str], folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def away(installed: Path, *arguments: str) -> str:
+    """What the installed program prints when it runs far from the checkout."""
+    code = f"import sys; sys.path.insert(0, {str(installed)!r}); from pgcheck.cli import main; main()"
+    return run([sys.executable, "-P", "-c", code, *arguments], installed.parent, PYTHONPATH="")
+
+
+def test_the_installed_program_finds_the_shipped_specifications(installed: Path) -> None:
+    names = {line.split()[0] for line in away(installed, "list").splitlines()}
+    assert names == {p.stem for p in (ROOT / "specs").glob("*.yaml")}
+    out = away(installed, "validate", *sorted(names))
+    assert out.count(": valid") == len(names)
+    assert all(line.startswith("target/pgcheck/specs/") for line in out.splitlines())
+
+
+def test_the_installed_program_has_its_schemas_and_its_version(installed: Path) -> None:
+    assert json.loads(away(installed, "schema")) and json.loads(away(installed, "schema", "result"))
+    assert away(installed, "--version").strip().endswith(__version__)
+    assert (installed / "pgcheck" / "py.typed").exists()
+
+
+def test_nothing_else_is_installed(installed: Path) -> None:
+    top = {p.name for p in installed.iterdir()}
+    assert top - {"bin"} == {"pgcheck", f"pgcheck-{__version__}.dist-info"}
+    assert not list(installed.rglob("tests"))
+
+
+def test_the_wheel_is_no_zip_of_links(installed: Path) -> None:
+    with zipfile.ZipFile(next(installed.parent.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+    assert "pgcheck/isa/schema.json" in names and "pgcheck/checker/check.py" in names
+    assert len(names) == len(set(names))
