@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgcheck.checker.classical import Classical, classify
 from pgcheck.checker.copies import Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ
@@ -11,8 +11,7 @@ from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.hole import question, virtual_modes
 from pgcheck.checker.lint import examine
 from pgcheck.checker.mutate import PASSING, Mutant, Original, mutated
-from pgcheck.checker.subject import Subject
-from pgcheck.checker.taint import footprint, start_modes
+from pgcheck.checker.taint import start_modes
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, disjunction, eq, ite, land, lnot
 
@@ -52,15 +51,14 @@ def fate(views: Sequence[Original], mutant: Mutant, evidence: Evidence) -> Fate:
         return ends("survived", f"error: {contradiction}")
 
 
-def _change(original: Original, changed: Subject, evidence: Evidence) -> str:
+def _change(original: Original, changed: Original, evidence: Evidence) -> str:
     """How the report's row changes, the cheapest question first."""
-    setting = original.setting
-    found = footprint(setting, changed)
+    found = changed.footprint
     if found.innocuous:
         verdict = "intentional" if found.never else "innocuous"
         return "" if verdict == original.verdict else f"verdict {original.verdict} -> {verdict}"
-    classical = classify(setting, changed, found, evidence)
-    return _classical_change(original, classical) or next(_holes(original, changed, evidence), "")
+    classical = classify(changed.setting, changed.subject, found, evidence)
+    return _classical_change(original, classical) or next(_holes(changed, evidence), "")
 
 
 def _classical_change(original: Original, classical: Classical) -> str:
@@ -71,32 +69,30 @@ def _classical_change(original: Original, classical: Classical) -> str:
     return "sensitivities " + ", ".join([f"-{s}" for s in lost] + [f"+{s}" for s in gained]) if lost or gained else ""
 
 
-def _holes(original: Original, changed: Subject, evidence: Evidence) -> Iterator[str]:
+def _holes(changed: Original, evidence: Evidence) -> Iterator[str]:
     """Holes where the original has none."""
-    setting, modes = original.setting, original.setting.deployment.modes
-    if original.verdict not in PASSING:
+    setting, modes = changed.setting, changed.setting.deployment.modes
+    if changed.verdict not in PASSING:
         return
     for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
         for mode in virtual_modes(setting, mode_class):
-            asked = question(setting, changed, mode_class, mode, original.configuration)
-            if evidence.possible(asked.hole, f"{changed.id}:hole@{name}{mode}"):
+            asked = question(setting, changed.subject, mode_class, mode, changed.configuration)
+            if evidence.possible(asked.hole, f"{changed.subject.id}:hole@{name}{mode}"):
                 yield f"a hole in virtual {name}"
 
 
 def _found(original: Original, mutant: Mutant, evidence: Evidence) -> str:
     """A finding of P0 that is new or gone."""
-    machine = original.setting.machine
-    old = {(f.law, f.message) for f in examine(machine, original.subject.instruction, evidence)}
-    shown = replace(machine, functions=mutant.functions)
-    new = {(f.law, f.message) for f in examine(shown, mutant.instruction, evidence)}
+    old = {(f.law, f.message) for f in examine(original.setting.machine, original.subject.instruction, evidence)}
+    new = {(f.law, f.message) for f in examine(mutated(original, mutant).setting.machine, mutant.instruction, evidence)}
     return ": ".join(min(new ^ old)) if new != old else ""
 
 
-def told_apart(original: Original, changed: Subject) -> list[Term]:
+def told_apart(original: Original, changed: Original) -> list[Term]:
     """A legal state in which the two transitions end differently: in completion, exit, payload or any leaf."""
     setting, machine = original.setting, original.setting.machine
     pre = fresh(machine, "a")
-    copies = [instantiate(machine, s.transition, pre, as_it_is, "a", frozenset()) for s in (original.subject, changed)]
+    copies = [instantiate(machine, s.transition, pre, as_it_is, "a", frozenset()) for s in (original.subject, changed.subject)]
     legal = over(setting.legal, pre, machine)
     modes = disjunction(eq(pre[machine.modes.leaf], setting.mode(m)) for m in start_modes(setting))
     return [legal, modes, original.subject.canonical, disjunction(_differences(machine, *copies))]

@@ -10,6 +10,7 @@ from itertools import product
 from pgcheck.checker.classical import Classical, classify, completes_in_user_mode
 from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
+from pgcheck.checker.response import against
 from pgcheck.checker.result import Witness
 from pgcheck.checker.solver import Model, Solver
 from pgcheck.checker.subject import Setting, Subject, subject
@@ -125,7 +126,21 @@ def _examine(
     if holes:
         state.timing = not any(_holes(setting, one, evidence, chosen, logical_time=True))
         if not state.timing:
+            if found.tables:
+                _no_response(setting, one, holes, evidence)
+                guests = Configuration({}, {t: None for t in found.tables if t not in chosen.tables})
+                holes = list(_holes(setting, one, evidence, chosen | guests)) or holes
             state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
+
+
+def _no_response(setting: Setting, one: Subject, holes: list[Hole], evidence: Evidence) -> None:
+    """Some hole is there against every entry that the monitor could put into the table. Raises Undecided."""
+    answers = [against(setting.machine, h.question, evidence, f"{one.id}:{h.mode_class}") for h in holes]
+    if "every" in answers or all(h.question.configuration.tables for h in holes):
+        return
+    if "undecided" in answers:
+        raise Undecided(one.id, "no declared response closes the hole, and whether another would is open")
+    raise Undecided(one.id, "no declared response closes the hole, but another would: add it to `respond`")
 
 
 def _not_vacuous(setting: Setting, one: Subject, evidence: Evidence) -> None:

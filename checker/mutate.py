@@ -13,25 +13,26 @@ from functools import cached_property
 
 from pgcheck.checker.hole import NOTHING, Configuration
 from pgcheck.checker.result import InstructionResult
-from pgcheck.checker.subject import Setting, Subject, continued, subject
+from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import Footprint, footprint
 from pgcheck.isa.ir import Bind, Block, Do, Function, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Statement, Store
 from pgcheck.isa.machine import Instruction, Machine, Row
 from pgcheck.isa.state import Leaf, read_leaf
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, constant, extract, ite, lnot, mk, rewrite, substitute, variable, walk,
+    FALSE, TRUE, Term, constant, extract, ite, lnot, mk, node, rewrite, substitute, variable, walk,
 )  # fmt: skip
-from pgcheck.models.symbolic import NEXT, Execution, Transition, exit_kinds, initial, resized, transition
+from pgcheck.models.symbolic import NEXT, Execution, Transition, exit_kinds, initial, resized
 
 Edit = tuple[str, tuple[Statement, ...]]
 Editor = Callable[[Statement], Iterator[Edit]]
+OWN = "~"
 COMPARISONS = frozenset({"eq", "ult", "ule", "slt", "sle"})
 PASSING = frozenset({"innocuous", "intentional", "privileged", "trap-mediated", "conditional"})
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One changed instruction: `operator` is the kind of bug, `place` says what was changed, `functions` are the machine's with the changed copy."""
+    """One changed instruction: `operator` is the kind of bug, `place` says what was changed, `functions` are the machine's and the instruction's own copies."""
 
     instruction: Instruction
     row: Row
@@ -72,27 +73,27 @@ def mutants(original: Original) -> Iterator[Mutant]:
     """Every mutant of a row that changes its transition where control state is involved, in a fixed order."""
     setting, subject_ = original.setting, original.subject
     machine, instruction = setting.machine, subject_.instruction
-    body = expanded(machine, instruction.body)
-    here = replace(instruction, body=body)
-    guards = guards_of(machine, here, dict(subject_.fixed))
-    roles_written = _written_roles(machine, [body, *(machine.functions[f].body for f in _called(machine, body))])
+    body, functions = owned(machine, expanded(machine, instruction.body))
+    here, owner = replace(instruction, body=body), replace(machine, functions=functions)
+    own = called(owner, body)
+    guards = guards_of(owner, here, dict(subject_.fixed))
+    roles_written = _written_roles(machine, [body, *(functions[f].body for f in own)])
     seen = {subject_.transition.roots}
     for operator, editor in _operators(original, guards, roles_written).items():
         for place, changed in one_edit(body, editor):
-            yield from _made(original, seen, Mutant(replace(here, body=changed), subject_.row, operator, place, machine.functions))
+            yield from _made(original, seen, Mutant(replace(here, body=changed), subject_.row, operator, place, functions))
         if operator in ("leak control", "silent trap"):
             continue
-        for name in _called(machine, body):
-            function = machine.functions[name]
-            for place, changed in one_edit(function.body, editor):
-                private = {**machine.functions, name: replace(function, body=changed)}
-                yield from _made(original, seen, Mutant(here, subject_.row, operator, f"{name}: {place}", private))
+        for name in own:
+            for place, changed in one_edit(functions[name].body, editor):
+                edited = {**functions, name: replace(functions[name], body=changed)}
+                yield from _made(original, seen, Mutant(here, subject_.row, operator, f"{name[:-1]}: {place}", edited))
 
 
 def _made(original: Original, seen: set[tuple[Term, ...]], mutant: Mutant) -> Iterator[Mutant]:
     """The mutant, unless its transition is one that was there before, or differs only in what general state computes."""
     changed = mutated(original, mutant)
-    roots = changed.transition.roots
+    roots = changed.subject.transition.roots
     if roots in seen:
         return
     seen.add(roots)
@@ -100,13 +101,13 @@ def _made(original: Original, seen: set[tuple[Term, ...]], mutant: Mutant) -> It
         yield mutant
 
 
-def _concerns_control(original: Original, changed: Subject) -> bool:
+def _concerns_control(original: Original, changed: Original) -> bool:
     """Whether control state is involved in the original or the mutant, and more than general results have changed."""
-    before, after = original.footprint, footprint(original.setting, changed)
+    before, after = original.footprint, changed.footprint
     if before.innocuous and after.innocuous and before.never == after.never:
         return False
     control = {leaf.name for leaf in original.setting.machine.control}
-    return before != after or _control_part(original.subject.transition, control) != _control_part(changed.transition, control)
+    return before != after or _control_part(original.subject.transition, control) != _control_part(changed.subject.transition, control)
 
 
 def _control_part(step: Transition, control: set[str]) -> list[object]:
@@ -114,11 +115,39 @@ def _control_part(step: Transition, control: set[str]) -> list[object]:
     return [step.completes, *exits, *(t for n, t in step.post.items() if n in control)]
 
 
-def mutated(original: Original, mutant: Mutant) -> Subject:
-    """The original's subject with the mutant's transition: everything else is the specification's."""
+def mutated(original: Original, mutant: Mutant) -> Original:
+    """The row with the mutant in place of the original's instruction; everything else is the specification's."""
     machine = original.setting.machine
-    step = transition(replace(machine, functions=mutant.functions), mutant.instruction, dict(original.subject.fixed))
-    return replace(original.subject, transition=continued(machine, step, original.setting.entering))
+    instructions = tuple(mutant.instruction if i.id == mutant.instruction.id else i for i in machine.instructions)
+    setting = replace(original.setting, machine=replace(machine, functions=mutant.functions, instructions=instructions))
+    return replace(original, setting=setting, subject=subject(setting, mutant.instruction, mutant.row))
+
+
+def owned(machine: Machine, body: Block) -> tuple[Block, dict[str, Function]]:
+    """A body that calls its own copies of all functions, named with a mark, and the machine's functions with these copies."""
+    names = called(machine, body)
+
+    def mine(block: Block) -> Block:
+        return tuple(map(one, block))
+
+    def one(statement: Statement) -> Statement:
+        match statement:
+            case If(condition, then, orelse):
+                return If(renamed((condition,))[0], mine(then), mine(orelse))
+            case Bind(targets, function, args):
+                return Bind(targets, function + OWN if function in names else function, renamed(args))
+            case _:
+                return with_terms(statement, renamed(terms_of(statement)))
+
+    def renamed(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        def replace_(term: Term, args: tuple[Term, ...]) -> Term | None:
+            own = term.op == "call" and term.data in names
+            return node("call", term.width, *args, data=f"{term.data}{OWN}") if own else None
+
+        return tuple(rewrite(terms, replace_))
+
+    copies = {n + OWN: replace(machine.functions[n], name=n + OWN, body=mine(machine.functions[n].body)) for n in names}
+    return mine(body), {**machine.functions, **copies}
 
 
 def expanded(machine: Machine, body: Block, prefix: str = "") -> Block:
@@ -224,7 +253,7 @@ def one_edit(block: Block, editor: Editor, prefix: str = "") -> Iterator[tuple[s
                 yield place, (*before, replace(statement, orelse=orelse), *after)
 
 
-def _called(machine: Machine, body: Block) -> list[str]:
+def called(machine: Machine, body: Block) -> list[str]:
     """The functions that a body calls, directly or not, cuts and deliveries apart; in order of first call."""
     translation = machine.translation
     cuts = {*machine.tables, *(() if translation is None else (translation.function, *translation.probes))}
@@ -351,9 +380,9 @@ def _operators(original: Original, guards: Mapping[int, set[Term]], roles: Mappi
 def _in_terms(statement: Statement, offered: Callable[[Term], Iterator[tuple[str, Term]]]) -> Iterator[Edit]:
     """The statement with one node of its expressions replaced."""
     terms = terms_of(statement)
-    for node in walk(terms):
-        for what, new in offered(node):
-            changed = rewrite(terms, lambda t, _, node=node, new=new: new if t is node else None)  # type: ignore[misc]  # the defaults bind the loop variables
+    for part in walk(terms):
+        for what, new in offered(part):
+            changed = rewrite(terms, lambda t, _, part=part, new=new: new if t is part else None)  # type: ignore[misc]  # the defaults bind the loop variables
             yield what, (with_terms(statement, tuple(changed)),)
 
 

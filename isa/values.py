@@ -1,4 +1,4 @@
-"""The kinds of values that the keys of a specification take: how each is read from a node and described in JSON Schema."""
+"""The kinds of values of a specification's keys: how each is read from a node and described in JSON Schema."""
 
 import re
 from collections.abc import Callable
@@ -107,6 +107,13 @@ def read_number(node: Node) -> int | Text:
         value = literal(node)
         return node if value is None else value
     raise wrong(node, "a number is needed here", "an integer or a constant expression", _zero_hint(node))
+
+
+def natural(node: Node) -> int:
+    """The integer that a node is."""
+    if isinstance(node, Text) and (value := literal(node)) is not None:
+        return value
+    raise wrong(node, "an integer is needed here", "an integer")
 
 
 def _boolean(node: Node) -> bool:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Protocol
 
 from pgcheck.isa.ir import (
+    BUILTIN_EXITS,
     UNPREDICTABLE,
     Bind,
     Block,
@@ -77,7 +78,7 @@ class Surroundings:
     oracle: Oracle | None = None
 
 
-class _Ended(Exception):
+class Ended(Exception):
     """Unwinds the body that ended in an exit."""
 
     def __init__(self, exit_: Exit) -> None:
@@ -156,7 +157,7 @@ class Step:
 
     def in_range(self, leaf: Leaf, index: int) -> None:
         if index >= leaf.size:
-            raise _Ended(Exit(UNPREDICTABLE, (), f"index beyond {leaf.name}"))
+            raise Ended(Exit(UNPREDICTABLE, (), f"index beyond {leaf.name}"))
 
     def element(self, name: str, index: int) -> int:
         leaf = self.machine.leaves[name]
@@ -213,7 +214,7 @@ class Step:
                 return None
             fault, address = translated
             if fault:
-                raise _Ended(Exit(TRANSLATE, args))
+                raise Ended(Exit(TRANSLATE, args))
             return (address,)
         if translation is not None and name in translation.probes:
             value = oracle.probe(name, args)
@@ -231,7 +232,7 @@ class Step:
         self.next = self.scalar(pc.name) + length & mask(pc.width)
         try:
             self.block(block)
-        except _Ended as ended:
+        except Ended as ended:
             return ended.exit
         self.state[pc.name] = self.next
         return None
@@ -365,7 +366,7 @@ def _bind(targets: tuple[str | None, ...], function: str, args: tuple[Expression
 
 def _raise(function: str, args: tuple[Expression, ...], note: str) -> Action:
     def run(s: Step) -> None:
-        raise _Ended(Exit(function, tuple([a(s) for a in args]), note))
+        raise Ended(Exit(function, tuple([a(s) for a in args]), note))
 
     return run
 
@@ -393,7 +394,7 @@ def deliver(machine: Machine, exit_: Exit, state: State, surroundings: Surroundi
     run.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
     try:
         run.block(function.body)
-    except _Ended as ended:
+    except Ended as ended:
         return ended.exit
     state[machine.pc] = run.next
     return None
@@ -403,7 +404,7 @@ def call(machine: Machine, name: str, args: tuple[int, ...], state: State, surro
     """The results of a function of the specification on `state`, or the exit it took."""
     try:
         return Step(machine, state, {}, surroundings).call(name, args)
-    except _Ended as ended:
+    except Ended as ended:
         return ended.exit
 
 
@@ -425,12 +426,12 @@ def fetch(machine: Machine, state: State, surroundings: Surroundings | None = No
     def unit(k: int) -> int:
         result = call(machine, machine.fetch, (here + k * stride & mask(pc.width),), state, surroundings)
         if isinstance(result, Exit):
-            raise _Ended(result)
+            raise Ended(result)
         return result[0]
 
     try:
         decoded = machine.decoder.decode(unit)
-    except _Ended as ended:
+    except Ended as ended:
         return ended.exit
     if decoded is None:
         return None
@@ -438,7 +439,10 @@ def fetch(machine: Machine, state: State, surroundings: Surroundings | None = No
 
 
 def advance(machine: Machine, state: State, surroundings: Surroundings | None = None) -> Exit | None:
-    """Fetch, execute and, at an exit, deliver: one step of the bare machine; the exit is returned for whoever watches."""
+    """Fetch, execute and, at an exit, deliver: one step of the bare machine.
+
+    The exit is returned for whoever watches: the one that was delivered, or the one that could not be.
+    """
     fetched = fetch(machine, state, surroundings)
     if fetched is None:
         exit_ = Step(machine, state, {}, surroundings).body(machine.undefined, 0)
@@ -446,12 +450,12 @@ def advance(machine: Machine, state: State, surroundings: Surroundings | None = 
         exit_ = fetched
     else:
         exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
-    current, rule = exit_, machine.exits.get(exit_.function) if exit_ is not None else None
+    rule = machine.exits.get(exit_.function) if exit_ is not None else None
+    current = exit_
     while current is not None and rule is not None and rule.kind != "execute":
         nested = deliver(machine, current, state, surroundings)
         if nested is None:
-            break
-        following = machine.exits.get(rule.nested)
-        current = Exit(rule.nested, ()) if following is not None else None
-        rule = following
-    return exit_
+            return exit_
+        rule = machine.exits.get(rule.nested)
+        current = nested if rule is None or nested.function in BUILTIN_EXITS else Exit(rule.function, ())
+    return current

@@ -187,6 +187,8 @@ class Execution:
             case "undefined" | "choice":
                 return variable(term.width, "n." + self.instance(str(term.data)))
             case "volatile":
+                for index in term.args:
+                    self.value(index)
                 return self.volatile(self.machine.leaves[str(term.data)])
             case "encoding":
                 assert self.encoding is not None

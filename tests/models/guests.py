@@ -116,8 +116,7 @@ class Emulator:
         held = dict(self.guest.fixed)
         for place, value in zip(self.guest.places, values, strict=True):
             held[place.register] = held.get(place.register, 0) | value << place.low
-        for register, value in held.items():
-            self.engine.reg_write(register, value)
+        self.engine.reg_write_batch(list(held.items()))
         self.vector = None
         self.written = set()
         together = bool(self.spill) and straight

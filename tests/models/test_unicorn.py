@@ -175,11 +175,16 @@ def trial(
                 raise Clash
     if not is_canonical(instruction.encoding, given):
         raise Clash
-    values = tuple(biased(rng, min(p.width, 32) if rng.randrange(2) else p.width) for p in guest.places)
+    values = tuple(held(rng, p.width) for p in guest.places)
     digits = any(row.decimal for row in rows)
     if digits:
         values = tuple(decimal(v) for v in values)
     return Trial(described, guest, instruction, given, rng.choice(CODE) & -guest.align, values, rows, digits)
+
+
+def held(rng: random.Random, width: int) -> int:
+    """The value of a register, half of the time an aligned address that the emulator has."""
+    return biased(rng, width) if rng.getrandbits(1) or width == 1 else biased(rng, 32) & ~7
 
 
 def named(operand: str, suffix: str) -> bool:

@@ -32,19 +32,18 @@ def machine(name: str) -> Machine:
 def biased(rng: random.Random, width: int) -> int:
     """`width` bits (a Boolean for 0) among which 0, all ones, small numbers, single bits and sign limits are frequent."""
     width = width or 1
-    match rng.randrange(10):
+    kind = rng.getrandbits(3)
+    if kind > 3:
+        return rng.getrandbits(width)
+    match kind:
         case 0:
-            value = rng.randrange(4)
+            value = rng.getrandbits(2)
         case 1:
-            value = -rng.randrange(1, 4)
+            value = ~rng.getrandbits(2)
         case 2:
-            value = (1 << width - 1) - rng.randrange(2)
-        case 3:
-            value = 1 << rng.randrange(width)
-        case 4:
-            value = rng.choice((1, -1)) * rng.getrandbits(rng.randrange(1, width + 1))
+            value = (1 << rng.randrange(width)) - rng.getrandbits(1)
         case _:
-            return rng.getrandbits(width)
+            value = rng.getrandbits(rng.randrange(1, width + 1)) ^ -rng.getrandbits(1)
     return value & mask(width)
 
 

@@ -248,12 +248,16 @@ def test_an_interrupt_is_a_line_and_exit_130(pgcheck: Pgcheck, answer: Answer) -
     assert (ran.code, ran.out, ran.err) == (130, "", "Interrupted.\n")
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 def test_ctrl_c_ends_a_run_with_its_workers(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "pgcheck", "specs/i386.yaml", "--no-cache", "--witnesses", str(tmp_path / "w")],
+        [sys.executable, "-m", "pgcheck", "specs/i386.yaml", "--no-cache", "-j2", "--witnesses", str(tmp_path / "w")],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    time.sleep(6)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while len(children.read_text().split()) < 2:
+        assert process.poll() is None
+        time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "Interrupted.\n")

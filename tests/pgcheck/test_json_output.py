@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, MachineResult

@@ -1,0 +1,174 @@
+"""The reference binding: its closures mean what the trees say, and it runs programs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from pgcheck import shipped
+from pgcheck.isa.assembly import Assembler
+from pgcheck.isa.ir import HALT
+from pgcheck.isa.machine import Instruction, Machine
+from pgcheck.models import reference
+from pgcheck.models.reference import Cells, Exit, State, Step, Surroundings, advance, deliver, reset
+from tests.models.plain import PlainStep
+from tests.models.worlds import World, biased, machine, operands
+
+STATES = 3
+
+
+def closures_and_trees(
+    described: Machine, instruction: Instruction, rng: random.Random, plain: type[Step]
+) -> list[tuple[Exit | None, Mapping[str, object]]]:
+    """What both evaluators make of one instruction in one world."""
+    given = operands(instruction, rng)
+    world = World(described, lambda key, width: biased(rng, width))
+    ends: list[tuple[Exit | None, Mapping[str, object]]] = []
+    for evaluator in (Step, plain):
+        state = world.state()
+        around = Surroundings(world.undefined, world.volatile, world.volatile_write, world)
+        run = evaluator(described, state, given, around)
+        run.encoding = instruction.encoding_term
+        ends.append((run.body(instruction.body, run.value(instruction.length)), written(state)))
+    return ends
+
+
+def written(state: State) -> dict[str, object]:
+    """The state that was touched: scalars, and elements that were written."""
+    return {name: dict(value) if isinstance(value, Cells) else value for name, value in sorted(state.items())}
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_closures_mean_what_the_trees_say(name: str) -> None:
+    described = machine(name)
+    rng = random.Random(name)
+    for instruction in described.instructions:
+        for _ in range(STATES):
+            ours, theirs = closures_and_trees(described, instruction, rng, PlainStep)
+            assert ours == theirs, instruction.id
+
+
+class WrongStep(PlainStep):
+    """Loads with the lowest bit inverted."""
+
+    def load(self, address: int, width: int) -> int:
+        return super().load(address, width) ^ 1
+
+
+def test_a_wrong_evaluator_is_noticed() -> None:
+    described = machine("pg74")
+    rng = random.Random(0)
+    ends = [closures_and_trees(described, described.instruction("load"), rng, WrongStep) for _ in range(20)]
+    assert any(ours != theirs for ours, theirs in ends)
+
+
+# ---- programs
+
+
+def loaded(name: str, text: str, origin: int) -> tuple[Machine, State, Mapping[str, int]]:
+    """A machine after reset with a program in memory, about to run it; its labels."""
+    described = machine(name)
+    lines = {i.id: i.line for i in described.instructions if i.line is not None}
+    syntax = described.syntax
+    assembler = Assembler(lines, described.decode, comment=syntax.comment, csr_names=described.csr_names)
+    image = assembler.program(text, origin)
+    state = reset(described)
+    memory = state[described.memory]
+    assert isinstance(memory, Cells)
+    for chunk in image.chunks:
+        memory.update(enumerate(chunk.cells, chunk.address))
+    state[described.pc] = origin
+    return described, state, image.symbols
+
+
+def run(described: Machine, state: State, until: Callable[[Exit | None], bool], steps: int = 100) -> int:
+    """Advance until an exit; the number of steps it took."""
+    for count in range(1, steps + 1):
+        if until(advance(described, state)):
+            return count
+    raise AssertionError(f"still running after {steps} steps")
+
+
+def cell(state: State, leaf: str, index: int) -> int:
+    cells = state[leaf]
+    assert isinstance(cells, Cells)
+    return cells[index]
+
+
+def test_a_loop_on_the_third_generation_machine() -> None:
+    described, state, labels = loaded(
+        "pg74",
+        """
+              li a1, 0
+              li a2, 10
+              li a3, 1
+        loop: add a1, a2
+              sub a2, a3
+              jz a2, done
+              jump loop
+        done: store a1, 100
+        call: svc 7
+              .org 40
+        trap: halt
+        """,
+        2,
+    )
+    memory = state["E"]
+    assert isinstance(memory, Cells)
+    memory[1] = labels["trap"] << 21 | 1024
+    steps = run(described, state, lambda e: e is not None and e.function == "trap")
+    assert steps == 3 + 4 * 10 - 1 + 2
+    assert cell(state, "E", 100) == 55
+    assert cell(state, "E", 0) == labels["call"] << 21 | 1024
+    assert state["P"] == labels["trap"]
+    assert advance(described, state) == Exit(HALT, ())
+
+
+def test_a_loop_on_riscv() -> None:
+    described, state, labels = loaded(
+        "riscv64",
+        """
+              addi a0, zero, 0
+              addi a1, zero, 10
+        loop: add a0, a0, a1
+              addi a1, a1, -1
+              bne a1, zero, loop
+              sd a0, 0x100(zero)
+        call: ecall
+        """,
+        0x1000,
+    )
+    taken: list[Exit] = []
+    steps = run(described, state, lambda e: e is not None and not taken.append(e))
+    assert steps == 2 + 3 * 10 + 2
+    assert [cell(state, "MEM", 0x100 + i) for i in range(8)] == [55, 0, 0, 0, 0, 0, 0, 0]
+    assert taken[0].function == "raise" and state["mcause"] == taken[0].args[0] == 9
+    assert state["mepc.ADDRESS"] == labels["call"] >> 2
+
+
+def test_an_exit_that_cannot_be_delivered_is_returned() -> None:
+    """With no mapped interrupt table the processor shuts down."""
+    described = machine("i386")
+    state = reset(described)
+    state["IDTR.limit"] = 0
+    state[described.pc] = 0x1000
+    memory = state[described.memory]
+    assert isinstance(memory, Cells)
+    memory.update({0x1000: 0x0F, 0x1001: 0x0B})
+    undefined = reference.fetch(described, state)
+    assert isinstance(undefined, reference.Fetched) and undefined.instruction.id == "ud2"
+    assert advance(described, state) == Exit(HALT, ())
+
+
+def test_delivery_keeps_the_address_when_it_sets_none() -> None:
+    described = machine("pg74")
+    state = reset(described)
+    memory = state["E"]
+    assert isinstance(memory, Cells)
+    memory[1] = 1 << 31 | 17 << 21 | 3 << 11 | 5
+    state["P"] = 9
+    assert deliver(described, Exit("trap", (0,)), state) is None
+    assert (state["P"], state["M"], state["R.l"], state["R.b"]) == (17, 1, 3, 5)
+    assert cell(state, "E", 0) == 9 << 21 | 1024
