@@ -13,10 +13,9 @@ from pgcheck.isa.schema import Field, StateEntry
 from pgcheck.isa.scopes import Scope
 from pgcheck.isa.state import Entry, Leaf, Part
 from pgcheck.isa.syntax import IdlSyntaxError, parse
-from pgcheck.isa.types import MAX_WIDTH, Bitfield, Bits, Boolean, Struct, Type, Void, is_scalar, mask_of, width_of
+from pgcheck.isa.types import Bitfield, Bits, Boolean, Struct, Type, Void, is_scalar, mask_of, width_of
 
 MAX_SIZE: Final = 1 << 64
-MAX_VALUE: Final = mask_of(MAX_WIDTH)
 
 
 def number(program: Program, given: int | Text, what: str, at: Position, *, limit: int = MAX_SIZE) -> int:
@@ -79,7 +78,10 @@ def declare_state(program: Program, state: Mapping[Text, StateEntry]) -> None:
 
 def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> None:
     problems = program.problems
+    before = len(problems)
     size = 0 if given.size is None else number(program, given.size, "the size", name.position)
+    if len(problems) > before:
+        return
     if given.size is not None and size < 2:
         problems.report(name.position, f"the array {name} needs at least two elements", found=str(size))
         return
@@ -94,6 +96,10 @@ def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> No
     for label in (*given.fields, *(given.reset if isinstance(given.reset, dict) else ())):
         if label not in known:
             problems.report(label.position, f"{given.type} has no field '{label}'", hint=did_you_mean(label, known))
+    whole = 0
+    if given.reset is not None and not isinstance(given.reset, dict):
+        limit = mask_of(width_of(type_) or 1) if is_scalar(type_) else 0
+        whole = number(program, given.reset, "a reset value", name.position, limit=limit)
     parts: list[Part] = []
     for suffix, high, low in _pieces(type_):
         width = high - low + 1
@@ -111,7 +117,7 @@ def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> No
         if role is None:
             problems.report(name.position, f"{leaf} has no role", hint="give the field or the entry a role")
             role = Text("general")
-        reset = _reset(program, name, given, field, suffix, high, low)
+        reset = _reset(program, name, given, field, suffix, whole >> low & mask_of(width), width)
         fixed = _hardwired(program, name, given, size, width)
         of_leaf = _width(type_, suffix, high, low)
         program.leaves[leaf] = Leaf(leaf, of_leaf, str(role), size, index_width, reset, given.volatile, fixed)
@@ -169,15 +175,12 @@ def _width(type_: Type, suffix: str, high: int, low: int) -> int:
 
 
 def _reset(
-    program: Program, name: Text, given: StateEntry, field: Field | None, suffix: str, high: int, low: int
+    program: Program, name: Text, given: StateEntry, field: Field | None, suffix: str, part: int, width: int
 ) -> int:
-    """The reset value of one leaf: the field's own, its entry in a mapping, or its bits of the whole."""
-    limit = mask_of(high - low + 1)
+    """The reset value of one leaf: the field's own, its entry in a mapping, or its `part` of the whole."""
     if field is not None and field.reset is not None:
-        return number(program, field.reset, "a reset value", field.position, limit=limit)
+        return number(program, field.reset, "a reset value", field.position, limit=mask_of(width))
     if isinstance(given.reset, dict):
         value = given.reset.get(Text(suffix), 0)
-        return number(program, value, "a reset value", name.position, limit=limit)
-    if given.reset is None:
-        return 0
-    return number(program, given.reset, "a reset value", name.position, limit=MAX_VALUE) >> low & limit
+        return number(program, value, "a reset value", name.position, limit=mask_of(width))
+    return part

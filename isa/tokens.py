@@ -18,10 +18,10 @@ _PATTERN: Final = re.compile(
     |(?P<PREDICATE>{_NAME}\?(?=\s*[({{]))
     |(?P<INT>(?:[0-9]+|MXLEN)?'s?[bodh]?[0-9a-fA-FxX][0-9a-fA-FxX_]*|0b[01_]+s?|0x[0-9a-fA-F_]+s?|[0-9][0-9_]*s?)
     |(?P<NAME>{_NAME})
+    |(?P<VERSION>%version:\s*[0-9]+\.[0-9]+)
     |(?P<SIGN>{_SIGNS})
     |(?P<DOLLAR>\$[a-z_]+\??)
     |(?P<STRING>"[^"]*")
-    |(?P<VERSION>%version:\s*[0-9]+\.[0-9]+)
     |(?P<STRAY>.)""",
     re.VERBOSE,
 )

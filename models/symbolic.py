@@ -378,7 +378,7 @@ def merge(guard: Term, a: _Frame, b: _Frame) -> _Frame:
     results = a.results
     if a.results is None or a.running is TRUE:
         results = b.results if b.results is not None else a.results
-    elif b.results is not None and not (b.running is TRUE):
+    elif b.results is not None and b.running is not TRUE:
         results = tuple(ite(guard, x, y) for x, y in zip(a.results, b.results, strict=True))
     return _Frame(_merged(guard, a.state, b.state), _merged(guard, a.locals, b.locals), alive, running, results)
 

@@ -151,10 +151,11 @@ def validate(specifications: tuple[str, ...]) -> int:
     """Read specifications and show every error at once."""
     from pgcheck import output, run
     from pgcheck.checker.result import ExitCode
+    from pgcheck.trouble import troubles
 
     codes: list[ExitCode] = []
     for word in specifications:
-        with run.troubles(codes):
+        with troubles(codes):
             machine = run.loaded(word)
             size = f"{len(machine.instructions)} instructions, {len(machine.leaves)} leaves"
             output.say(f"{machine.path}: {size}: valid")
@@ -263,7 +264,7 @@ def _obeyed(arguments: list[str]) -> int:
         error.show()
         return output.FAILED
     except Exception:
-        from pgcheck.run import troubles
+        from pgcheck.trouble import troubles
 
         codes: list[Any] = []
         with troubles(codes):

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-
-import click
 
 from pgcheck import output, progress
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.isa.build import load
-from pgcheck.isa.errors import SpecificationError, did_you_mean
+from pgcheck.isa.errors import did_you_mean
 from pgcheck.isa.machine import Machine
 from pgcheck.shipped import names, shipped
-
-REPORT = "please report it with the command and the specification; PGCHECK_DEBUG=1 shows where"
+from pgcheck.trouble import troubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,28 +129,3 @@ def write_witnesses(result: MachineResult, folder: Path) -> None:
                 name = f"{result.name}-{deployment.name}-{row.id}"
                 safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
                 output.write(folder / f"{safe}.yaml", dump(row.witness))
-
-
-@contextmanager
-def troubles(codes: list[ExitCode]) -> Iterator[None]:
-    """Notes what went wrong inside as an exit code, after one message on standard error."""
-    try:
-        yield
-    except SpecificationError as error:
-        click.echo(str(error), err=True)
-        codes.append(ExitCode.USAGE)
-    except click.ClickException as error:
-        error.show()
-        codes.append(ExitCode.USAGE)
-    except OSError as error:
-        where = f" {error.filename}:" if error.filename else ""
-        click.echo(f"Error:{where} {error.strerror or error}", err=True)
-        codes.append(ExitCode.USAGE)
-    except (output.ReaderGone, click.exceptions.Exit):
-        raise
-    except Exception as error:  # a bug of ours must not look like an answer
-        if os.environ.get("PGCHECK_DEBUG"):
-            traceback.print_exc()
-        line = " ".join(str(error).split())[:200]
-        print(f"Internal error: {type(error).__name__}: {line}; {REPORT}", file=sys.stderr)
-        codes.append(ExitCode.INTERNAL)

@@ -262,8 +262,8 @@ def _effort(effort: Effort) -> str:
     name, seconds = effort.slowest
     slowest = f"; slowest {name} {seconds:.2f} s" if name else ""
     return (
-        f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding, "
-        f"{effort.confirmed} of {effort.unsat} others confirmed by the second solver, "
+        f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding; "
+        f"{effort.confirmed} of {counted(effort.unsat, 'proof')} confirmed by the second solver; "
         f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed; "
         f"{effort.seconds:.1f} s{slowest}"
     )

@@ -43,7 +43,7 @@ def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
 FILES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "empty"),
     "blank": (b"\n\n  \n", "empty"),
-    "binary": (bytes(range(256)) * 8, "bad.yaml:1:"),
+    "binary": (bytes(range(256)) * 8, "UTF-8"),
     "utf16": (PG74.encode("utf-16"), "UTF-8"),
     "brackets": (b"a: " + b"[" * 100_000, "bad.yaml:1:"),
     "brackets in lines": (b"a:\n" + b"[\n" * 100_000, "bad.yaml:"),
@@ -62,10 +62,7 @@ FILES: dict[str, tuple[bytes, str]] = {
 def test_files_that_are_no_specification(name: str, tmp_path: Path) -> None:
     content, word = FILES[name]
     (tmp_path / "bad.yaml").write_bytes(content)
-    started = time.monotonic()
-    refused(pgcheck("validate", "bad.yaml", folder=tmp_path), "bad.yaml", word)
-    refused(pgcheck("bad.yaml", folder=tmp_path), "bad.yaml", word)
-    assert time.monotonic() - started < 60
+    refused(pgcheck("bad.yaml", folder=tmp_path, seconds=60), "bad.yaml", word)
 
 
 EDITS: dict[str, tuple[str, str, str]] = {

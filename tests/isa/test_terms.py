@@ -66,7 +66,17 @@ FAMILIES = (
     ("ite", "eq", "concat"),
     ("extract", "concat", "zext"),
 )
-FAMILIES += (("land", "lnot"), ("lor", "lnot", "land"), ("select", "store", "add", "ite"), ("ult", "ule", "ite", "add"), ("and", "or", "shl", "lshr", "extract"))
+FAMILIES += (
+    ("extract", "concat"),
+    ("eq", "add"),
+    ("ite", "ule"),
+    ("and", "not"),
+    ("land", "lnot"),
+    ("lor", "lnot", "land"),
+    ("select", "store", "add", "ite"),
+    ("ult", "ule", "ite", "add"),
+    ("and", "or", "shl", "lshr", "extract"),
+)
 
 
 def raw(op: str, width: int, *args: Term, data: tuple[int, int] | None = None) -> Term:
@@ -80,13 +90,13 @@ class Pool:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        width = self.random.choice((1, 2, 3))
+        width = self.random.choice((1, 2, 3, 4))
         leaves = [
             variable(width, "v"),
             variable(width, "w"),
             P,
             Q,
-            *{constant(width, k) for k in (0, 1, 2, mask(width))},
+            *{constant(width, k) for k in (0, 1, 2, 5, 10, mask(width))},
         ]
         leaves += [variable(2, "i"), variable(2, "j"), array(2, width, "m"), constant_array(2, width, 2)]
         leaves += [TRUE, apply(width, "f", leaves[0])]

@@ -162,7 +162,7 @@ def test_an_exit_that_cannot_be_delivered_is_returned() -> None:
     assert advance(described, state) == Exit(HALT, ())
 
 
-def test_delivery_keeps_the_address_when_it_sets_none() -> None:
+def test_a_trap_stores_one_status_word_and_loads_another() -> None:
     described = machine("pg74")
     state = reset(described)
     memory = state["E"]
