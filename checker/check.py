@@ -13,6 +13,7 @@ from pgcheck.checker.judge import Judgement, Work
 from pgcheck.checker.lint import lint
 from pgcheck.checker.options import Options
 from pgcheck.checker.pool import Pool
+from pgcheck.checker.recall import recall, remember
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finished, MachineResult, Started
 from pgcheck.checker.smtlib import Script
 from pgcheck.checker.solver import Limits, Solver, versions
@@ -39,11 +40,20 @@ def _dumper(folder: Path) -> Callable[[str, Script], None]:
 
 
 def check(machine: Machine, options: Options, on_event: Callable[[Event], None] = lambda event: None) -> MachineResult:
-    """The answer for a machine. KeyboardInterrupt passes through after the workers have ended."""
+    """The answer for a machine, from the cache if nothing that it depends on has changed.
+
+    KeyboardInterrupt passes through after the workers have ended.
+    """
     started = time.perf_counter()
     instructions = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
     work = [Work(i, row) for i in instructions for row in i.rows]
     on_event(Started(machine.name, len(work) * len(machine.deployments)))
+    kept = Cache(cache_folder()) if options.cache and options.dump is None else None
+    known = recall(kept, machine, options) if kept is not None else None
+    if known is not None:
+        known = replace(known, effort=replace(known.effort, seconds=time.perf_counter() - started, cached=True))
+        on_event(Finished(known))
+        return known
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         surveys = [survey(machine, d, work, pool, options, on_event) for d in machine.deployments]
         findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions)
@@ -53,6 +63,8 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
         machine.name, machine.title, machine.path, machine.digest, machine.unmodelled, results, tuple(findings), versions(),
         effort,
     )  # fmt: skip
+    if kept is not None:
+        remember(kept, machine, options, result)
     on_event(Finished(result))
     return result
 

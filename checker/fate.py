@@ -62,6 +62,8 @@ def _change(original: Original, changed: Original, evidence: Evidence) -> str:
 
 
 def _classical_change(original: Original, classical: Classical) -> str:
+    if original.verdict == "intentional" and (classical.completes_supervisor or classical.completes_user):
+        return "verdict intentional -> another"
     if classical.privileged != original.privileged:
         return f"privileged {original.privileged} -> {classical.privileged}"
     now = frozenset(map(str, classical.sensitivities))

@@ -19,12 +19,13 @@ from pgcheck.isa.ir import Bind, Block, Do, Function, If, Raise, Return, SetElem
 from pgcheck.isa.machine import Instruction, Machine, Row
 from pgcheck.isa.state import Leaf, read_leaf
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, constant, extract, ite, lnot, mk, node, rewrite, substitute, variable, walk,
+    FALSE, TRUE, Term, conjunction, constant, extract, ite, lnot, mk, node, rewrite, substitute, variable, walk,
 )  # fmt: skip
 from pgcheck.models.symbolic import NEXT, Execution, Transition, exit_kinds, initial, resized
 
 Edit = tuple[str, tuple[Statement, ...]]
 Editor = Callable[[Statement], Iterator[Edit]]
+Guards = dict[int, set[tuple[Term, Term]]]
 OWN = "~"
 COMPARISONS = frozenset({"eq", "ult", "ule", "slt", "sle"})
 PASSING = frozenset({"innocuous", "intentional", "privileged", "trap-mediated", "conditional"})
@@ -97,8 +98,19 @@ def _made(original: Original, seen: set[tuple[Term, ...]], mutant: Mutant) -> It
     if roots in seen:
         return
     seen.add(roots)
+    if mutant.operator == "widen mask" and original.footprint == changed.footprint:
+        return
+    if mutant.operator == "skip mode" and _in_user_mode(original, roots) == _in_user_mode(original, original.subject.transition.roots):
+        return
     if _concerns_control(original, changed):
         yield mutant
+
+
+def _in_user_mode(original: Original, roots: tuple[Term, ...]) -> list[list[Term]]:
+    """Terms of a transition that starts in user mode."""
+    setting = original.setting
+    mode = setting.machine.leaves[setting.machine.modes.leaf].term
+    return [substitute(roots, {mode: setting.mode(m)}) for m in setting.deployment.modes.user.values]
 
 
 def _concerns_control(original: Original, changed: Original) -> bool:
@@ -272,19 +284,19 @@ def called(machine: Machine, body: Block) -> list[str]:
 
 @dataclass
 class _Tracing(Execution):
-    """Runs code on terms and keeps the value of every condition by the block that it guards."""
+    """Runs code on terms and keeps, by the block it guards, the value of every condition, and that on which it is reached and holds."""
 
     def __init__(self, machine: Machine, operands: Mapping[str, Term]) -> None:
         super().__init__(machine, initial(machine), operands)
-        self.seen: dict[int, set[Term]] = {}
+        self.seen: Guards = {}
 
     def branch(self, frame, guard, block):  # type: ignore[no-untyped-def]  # as its base, whose frame type is private
-        self.seen.setdefault(id(block), set()).add(guard)
+        self.seen.setdefault(id(block), set()).add((guard, conjunction([*self.path, frame.alive, guard])))
         return super().branch(frame, guard, block)
 
 
-def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, int]) -> dict[int, set[Term]]:
-    """The values of the conditions that guard each block, by the block's identity."""
+def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, int]) -> Guards:
+    """The conditions that guard each block, by the block's identity."""
     operands = {
         n: constant(b.width, fixed[n]) if n in fixed else variable(b.width, "o." + n) for n, b in instruction.operands.items()
     }
@@ -297,17 +309,20 @@ def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, in
     return execution.seen
 
 
-def _operators(original: Original, guards: Mapping[int, set[Term]], roles: Mapping[str, int]) -> dict[str, Editor]:
+def _operators(original: Original, guards: Guards, roles: Mapping[str, int]) -> dict[str, Editor]:
     machine = original.setting.machine
     control = {leaf.name for leaf in machine.control}
     mode = machine.leaves[machine.modes.leaf].term
 
+    users = [original.setting.mode(m) for m in original.setting.deployment.modes.user.values]
+
     def on_control(block: Block) -> bool:
-        """Whether a condition on control state guards the block."""
+        """Whether a condition on control state guards the block, and user mode may run into it."""
+        found = guards.get(id(block), set())
         return any(
             t.op in ("var", "array") and t.name[:2] in ("s.", "f.") and t.name[2:].partition("#")[0] in control
-            for t in walk(guards.get(id(block), ()))
-        )
+            for t in walk(guard for guard, _ in found)
+        ) and any(substitute([reached], {mode: user})[0] is not FALSE for _, reached in found for user in users)
 
     def refuses(block: Block) -> bool:
         """The block is nothing but a trap that control state decides."""
@@ -371,10 +386,10 @@ def _operators(original: Original, guards: Mapping[int, set[Term]], roles: Mappi
                 for leaf in leaks:
                     yield f"{leaf.name} shows in {name}", (replace(statement, value=_mixed(value, leaf)),)
 
-    return {
-        "drop check": drop_check, "silent trap": silent_trap, "skip mode": skip_mode, "widen mask": widen_mask,
-        "drop write": drop_write, "leak control": leak,
-    }  # fmt: skip
+    found: dict[str, Editor] = {"widen mask": widen_mask, "drop write": drop_write, "leak control": leak}
+    if original.verdict == "conditional" and original.footprint.tables:
+        return found  # of the many checks of a descriptor any one closes the hole
+    return {"drop check": drop_check, "silent trap": silent_trap, "skip mode": skip_mode, **found}
 
 
 def _in_terms(statement: Statement, offered: Callable[[Term], Iterator[tuple[str, Term]]]) -> Iterator[Edit]:

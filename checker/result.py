@@ -116,7 +116,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What it took: obligations, how many folding settled, second-solver confirmations of the other unsats, seconds."""
+    """What it took: obligations, how many folding settled, second-solver confirmations of the other unsats, seconds.
+
+    `cached`: all but the seconds is that of the run whose result was kept.
+    """
 
     queries: int = 0
     folded: int = 0
@@ -126,6 +129,7 @@ class Effort:
     replayed: int = 0
     seconds: float = 0.0
     slowest: tuple[str, float] = ("", 0.0)
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

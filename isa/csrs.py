@@ -30,7 +30,7 @@ def _function(name: str, returns: str, arguments: str, body: str) -> str:
 
 
 def access_functions(csrs: Iterable[Csr], address: str, value: str) -> tuple[str, list[tuple[str, Text]]]:
-    """The IDL text of the lookups, and the (signature, body) of each register's own read and write, to be declared besides.
+    """The IDL text of the lookups, and the (signature, body) of each register's own read and write to declare besides.
 
     `address` and `value` are IDL types.
     """

@@ -82,7 +82,7 @@ def realise(program: Program, given: schema.Realise, parameters: Parameters) -> 
         return None
     if given.frame.shift >= names[str(given.frame.address)].width:
         program.problems.report(
-            given.frame.position, "more bits of the address are kept than it has", found=str(given.frame.shift)
+            given.frame.position, "the address has fewer bits than are kept", found=str(given.frame.shift)
         )
     addresses = TRUE if given.addresses is None else truth(program, given.addresses, names)
     return Realise(

@@ -288,6 +288,7 @@ Form = Callable[[Expressions, Tree], Value | Array]
 _FORMS: Final[Mapping[str, Form]] = {
     "name": Expressions.name, "csr": Expressions.csr, "csr_member": Expressions.csr_member, "pc": Expressions.pc,
     "encoding": Expressions.encoding, "enum_value": Expressions.enum_value, "member": Expressions.member,
-    "index": Expressions.index, "range": Expressions.range, "literal": Expressions.literal, "string": Expressions.string,
+    "index": Expressions.index, "range": Expressions.range, "literal": Expressions.literal,
+    "string": Expressions.string,
     **arithmetic.FORMS, **calls.FORMS,
 }  # fmt: skip

@@ -13,7 +13,7 @@ from pgcheck.isa.operators import OPERATORS
 
 Rule = Callable[[int, tuple[Term, ...], Hashable], Term | None]
 
-# Rules that push an operator into both arms of an `ite` visit a shared part once (`_pushed`) and stop above this height.
+# Rules that push an operator into both arms of an `ite` visit a shared part once (`_pushed`), up to this height.
 _HIGHEST: Final = 150
 _pushed: Final[dict[tuple[str, int, tuple[Term, ...], Hashable], Term]] = {}
 
@@ -254,9 +254,9 @@ def _fold_concat(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
     x, y = a
     if x.is_constant and x.value == 0:
         return zext(y, w)
-    if x.op == "extract" and y.op == "extract" and x.args[0] is y.args[0]:
-        if x.bounds[1] == y.bounds[0] + 1:
-            return extract(x.args[0], x.bounds[0], y.bounds[1])
+    extracts = x.op == "extract" and y.op == "extract" and x.args[0] is y.args[0]
+    if extracts and x.bounds[1] == y.bounds[0] + 1:
+        return extract(x.args[0], x.bounds[0], y.bounds[1])
     return None
 
 

@@ -110,7 +110,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Which virtual machine runs on which real states with which mode classes, and when a trap has entered the monitor."""
+    """Which virtual machine runs on which real states, its mode classes, and when a trap has entered the monitor."""
 
     name: str
     guest: Term

@@ -56,7 +56,7 @@ class Program:
     active: list[str] = field(default_factory=list)
 
     def declare_types(self, texts: Iterable[Text], overrides: Iterable[Text]) -> None:
-        """Take the enums, bitfields and structs of `texts`, each in the place of the one that `overrides` has for it."""
+        """Take the enums, bitfields and structs of `texts`; one in `overrides` takes the place of that of its name."""
         replaced = {_type_name(item): (text, item) for text in overrides for item in self._definitions(text)}
         unused = dict(replaced)
         for text in texts:

@@ -244,6 +244,6 @@ def test_a_worker_that_dies_is_an_error_and_no_answer(monkeypatch: pytest.Monkey
         assert os.getpid() != parent
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr("pgcheck.checker.check.judge", dying)
+    monkeypatch.setattr("pgcheck.checker.survey.judge", dying)
     with pytest.raises(WorkerDied):
         check(machine_of("pg74"), Options(jobs=2, cache=False, only=("lrr", "srr")))

@@ -71,12 +71,17 @@ def test_conditions_and_lengths_of_instructions_are_over_operands(tmp_path: Path
 
 
 # what stands there, what is put there (@: where the problem is), what the problem says
+ENTRIES = "bounds: {base: BASE, limit: LIMIT, address: a}}"
+PTE = "entry: Pte, table: {P: 1}, deny: {P: 0}, map: {P: 1}, frame: {field: F, shift: 4, address: a}}"
+X = "X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 0}}"
+LIMIT = "LIMIT: {type: Bits<8>, role: relocation, reset: TOP}"
+
 WRONG = [
     ("{SIZE: 1 << 8", "{SIZE: 1 <<@", "this is not IDL"),
     ("{SIZE: 1 << 8", "{SIZE: @X", "no 'X' here"),
     ("TOP: 255", "@TOP: 99999999999999999999", "a parameter is too large"),
     ("reset: TOP}", "reset: @1 << 1000}", "a reset value is too large"),
-    ("LIMIT: {type: Bits<8>, role: relocation, reset: TOP}", "@LIMIT: {type: Bits<8>, role: relocation, reset: 256}", "a reset value is too large"),
+    (LIMIT, "@" + LIMIT.replace("TOP", "256"), "a reset value is too large"),
     ("BASE: {type: Bits<8>", "@BASE: {reset: 256, type: Bits<8>", "a reset value is too large"),
     ("pc: true, reset", "reset", "exactly one entry of state is the program counter"),
     ("BASE: {type: Bits<8>", "@BASE: {pc: true, type: Status", "the program counter is one register of bits"),
@@ -84,8 +89,8 @@ WRONG = [
     ("X: {type: Bits<8>, size: 4", "X: {type: Bits<8>, size: @1 << 1000", "the size is too large"),
     ("size: SIZE, role", "size: @BASE, role", "the size must be a constant"),
     ("hardwired: {0: 0}", "hardwired: {0: @TOP + 8'd1}", ""),
-    ("X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 0}}", "@X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 256}}", "a hardwired value is too large"),
-    ("X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 0}}", "@X: {type: Bits<8>, size: 4, role: general, hardwired: {4: 0}}", "X has no element 4 to be hardwired"),
+    (X, "@" + X.replace("0: 0", "0: 256"), "a hardwired value is too large"),
+    (X, "@" + X.replace("0: 0", "4: 0"), "X has no element 4 to be hardwired"),
     ("TIME: {type: Bits<8>, role", "TIME: {type: @Byte, role", "no type 'Byte'"),
     ("TIME: {type: Bits<8>, role: timing", "@TIME: {type: Bits<8>", "TIME has no role"),
     ("TIME: {type: Bits<8>", "TIME: {type: @Bits<0>", "this width cannot be"),
@@ -112,7 +117,10 @@ WRONG = [
     ("Page: memory}}, nested: double", "Page: memory}}, nested: @doubt", "no exit 'doubt'"),
     ("Page: memory}}, nested: double", "Page: memory}}, nested: @trap", "the nested exit trap has arguments"),
     ("double: {kind: other}", "double: {kind: other, nested: @double}", "the nested exits of double never end"),
-    ("  double: {kind: other}", "  @double: {kind: execute}", "an exit of kind execute has one argument, the word to execute"),
+    (
+        "  double: {kind: other}", "  @double: {kind: execute}",
+        "an exit of kind execute has one argument, the word to execute",
+    ),
     ("  double: {kind: other}", "  @waiting: {kind: other}\n  double: {kind: other}", "the exit waiting has a result"),
     ("interrupt: {pending: waiting", "interrupt: {pending: @take", "take cannot be used here"),
     ("interrupt: {pending: waiting", "interrupt: {pending: @weight", "no function 'weight'"),
@@ -128,11 +136,11 @@ WRONG = [
     ("replay: {BASE: 0}", "replay: {@BASE: 256}", "256 does not fit BASE"),
     ("bounds: {base: BASE", "bounds: {base: @X", "a register is one leaf"),
     ("address: a}}", "address: @b}}", "no parameter 'b'"),
-    ("bounds: {base: BASE, limit: LIMIT, address: a}}", "entry: @Status2, table: {P: 1}, deny: {P: 0}, map: {P: 1}, frame: {field: F, shift: 4, address: a}}", "no type 'Status2'"),
-    ("bounds: {base: BASE, limit: LIMIT, address: a}}", "entry: Pte, table: {@Q: 1}, deny: {P: 0}, map: {P: 1}, frame: {field: F, shift: 4, address: a}}", "Pte has no field 'Q'"),
-    ("bounds: {base: BASE, limit: LIMIT, address: a}}", "entry: Pte, table: {P: 1}, deny: {@P: 2}, map: {P: 1}, frame: {field: F, shift: 4, address: a}}", "2 does not fit field 'P'"),
-    ("bounds: {base: BASE, limit: LIMIT, address: a}}", "entry: Pte, table: {P: 1}, deny: {P: 0}, map: {P: 1}, frame: {field: @G, shift: 4, address: a}}", "no field 'G'"),
-    ("bounds: {base: BASE, limit: LIMIT, address: a}}", "entry: Pte, table: {P: 1}, deny: {P: 0}, map: {P: 1}, frame: @{field: F, shift: 8, address: a}}", "more bits of the address are kept than it has"),
+    (ENTRIES, PTE.replace("Pte", "@Status2"), "no type 'Status2'"),
+    (ENTRIES, PTE.replace("table: {P", "table: {@Q"), "Pte has no field 'Q'"),
+    (ENTRIES, PTE.replace("deny: {P: 0", "deny: {@P: 2"), "2 does not fit field 'P'"),
+    (ENTRIES, PTE.replace("field: F", "field: @G"), "no field 'G'"),
+    (ENTRIES, PTE.replace("{field: F, shift: 4", "@{field: F, shift: 8"), "the address has fewer bits than are kept"),
     ("  entry: {role", "  @entrance: {role", "no function 'entrance'"),
     ("  entry: {role", "  @take: {role", "the table take gives no entry"),
     ("{any: Bits<8>", "{any: @Pte", "a site is Bits<N> or Boolean"),
@@ -185,10 +193,14 @@ def test_two_instructions_with_an_encoding_in_common_are_both_named(tmp_path: Pa
 
 
 def test_pairs_that_are_too_hard_are_left_to_the_solver(tmp_path: Path) -> None:
-    hard = '  - name: hard\n    encoding: {match: "01------", variables: ["a 5-0"], when: "{6\'d0, a} * {6\'d0, a} % 12\'d61 == 13"}\n    operation(): ""\n'
-    other = hard.replace("hard", "other").replace("== 13", "== 14")
-    made = machine(tmp_path, COMPLETE + hard + other)
-    assert [(u.a, u.b) for u in made.undecided] in ([], [("hard", "other")])
+    wide = '{match: "01000000", tails: [four], when: "value * value * value == 32\'dNUMBER"}'
+    text = COMPLETE.replace("tails: {byte", "tails: {four: [[value, 32]], byte").replace(
+        "max_length: 2", "max_length: 5"
+    )
+    for name, number in (("hard", "77"), ("other", "78")):
+        encoding = wide.replace("NUMBER", number)
+        text += f'  - name: {name}\n    encoding: {encoding}\n    operation(): ""\n'
+    assert [(u.a, u.b) for u in machine(tmp_path, text).undecided] == [("hard", "other")]
 
 
 def test_a_type_is_overridden_in_its_place(tmp_path: Path) -> None:
@@ -202,7 +214,8 @@ def test_a_type_is_overridden_in_its_place(tmp_path: Path) -> None:
 
 def test_an_overridden_function_must_exist(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(COMPLETE, "utf-8")
-    variant = "include: [base.yaml]\nname: variant\noverride:\n  functions: |\n    function take { description { . } body { S.M = 1; } }\n"
+    variant = "include: [base.yaml]\nname: variant\noverride:\n  functions: |\n"
+    variant += "    function take { description { . } body { S.M = 1; } }\n"
     assert machine(tmp_path, variant).functions["take"] != machine(tmp_path).functions["take"]
     (found,) = problems(tmp_path, variant.replace("take", "teak"))
     assert found.message == "no function 'teak' to override"

@@ -172,6 +172,7 @@ def test_errors(start: str, text: str, line: int, column: int, found: str, expec
 def test_places_of_parts() -> None:
     text = Text("x = (a + b) * c;", Position("f", 3, 5))
     (assign,) = parse(text, "body").children
+    assert isinstance(assign, Tree)
     product = assign.children[1]
     assert isinstance(product, Tree) and isinstance(product.children[2], Tree)
     assert place(text, product) == Position("f", 3, 9)

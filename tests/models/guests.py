@@ -116,6 +116,7 @@ class Emulator:
         held = dict(self.guest.fixed)
         for place, value in zip(self.guest.places, values, strict=True):
             held[place.register] = held.get(place.register, 0) | value << place.low
+        self.engine.context_restore(self.clean)
         self.engine.reg_write_batch(list(held.items()))
         self.vector = None
         self.written = set()
@@ -124,17 +125,16 @@ class Emulator:
         try:
             self.engine.emu_start(pc, until, count=count)
         except uc.UcError as error:
-            if error.errno not in (uc.UC_ERR_INSN_INVALID, uc.UC_ERR_EXCEPTION):
+            if error.errno in (uc.UC_ERR_INSN_INVALID, uc.UC_ERR_EXCEPTION):
+                self.vector = self.guest.invalid
+            elif error.errno != uc.UC_ERR_FETCH_UNMAPPED:  # of the next instruction
                 raise
-            self.vector = self.guest.invalid
         after = dict(zip(self.registers, self.engine.reg_read_batch(self.registers), strict=True))
         end = self.engine.reg_read(self.guest.pc) - (len(self.spill) if together and self.vector is None else 0)
         if self.guest.spill is not None:
             if not together or self.vector is not None:
                 self.engine.emu_start(RESERVED.start, _NOWHERE, count=1)
             after[self.guest.spill[0]] = int.from_bytes(self.host[SPILLED : SPILLED + 2], "big")
-        if self.vector is not None:
-            self.engine.context_restore(self.clean)
         seen = tuple(after[p.register] >> p.low & (1 << p.width) - 1 for p in self.guest.places)
         return Observed(seen, end, self.vector, frozenset(a for a in self.written if a not in RESERVED))
 
@@ -171,7 +171,7 @@ GUESTS = {
             _flags("SR", m68k_const.UC_M68K_REG_SR, {"C": 0, "V": 1, "Z": 2, "N": 3, "X": 4})
             + _bank("D", 32, _constants(m68k_const, "UC_M68K_REG_D{}", range(8)))
             + _bank("A", 32, _constants(m68k_const, "UC_M68K_REG_A{}", range(8))),
-            {}, {"fault": (0, 0), "trap": (0, 32)}, -1, 2,
+            {}, {"fault": (0, 0), "trap": (0, 32), "access_error": (0, 0)}, -1, 2,
             (m68k_const.UC_M68K_REG_SR, bytes.fromhex(f"40f9{SPILLED:08x}")),
         ),
         Guest(

@@ -46,7 +46,7 @@ def prove(examples: int, claim: Callable[[random.Random, Draw], None]) -> None:
 
     @settings(
         max_examples=examples, derandomize=True, deadline=None, database=None, phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
     )  # fmt: skip
     @given(st.integers(0, mask(32)), st.data())
     def run(seed: int, data: st.DataObject) -> None:

@@ -15,8 +15,8 @@ from pgcheck.isa.terms import Term, mask, signed
 from pgcheck.models.reference import Cells, State
 from pgcheck.shipped import shipped
 
-Draw = Callable[[int], int]
 Key = tuple[str | int, ...]
+Draw = Callable[[Key, int], int]
 
 _ATTEMPTS = 2000
 
@@ -86,7 +86,7 @@ class World:
     paths), so all instances of a site have one value.
     """
 
-    def __init__(self, machine: Machine, draw: Callable[[Key, int], int]) -> None:
+    def __init__(self, machine: Machine, draw: Draw) -> None:
         self.machine, self.draw = machine, draw
         self.drawn: dict[Key, int] = {}
 

@@ -176,6 +176,13 @@ def test_no_timing_leaves_timing_out_of_both_formats(pgcheck: Pgcheck, answer: A
         assert "1.2" not in pgcheck("pg74", "--no-timing", *options).out
 
 
+def test_workers_and_cache_change_no_byte(spawn: Pgcheck) -> None:
+    asked = (POPF, "--format", "json", "--no-timing")
+    first = spawn(*asked, "-j1", "--no-cache")
+    assert json.loads(first.out)["monitor"]["status"] == "fails"
+    assert [spawn(*asked, "-j2").out for _ in range(2)] == [first.out, first.out]
+
+
 def test_a_witness_is_written_and_replayed(spawn: Pgcheck, tmp_path: Path) -> None:
     ran = spawn(POPF, "--witnesses", tmp_path, "--only", "popf", "--exit-zero", "--no-timing")
     (file,) = tmp_path.glob("*.yaml")
@@ -247,6 +254,12 @@ def test_an_internal_error_is_a_line_and_exit_4(
     assert ran.err.startswith("Internal error: ZeroDivisionError: by zero; please report") and ran.err.count("\n") == 1
     monkeypatch.setenv("PGCHECK_DEBUG", "1")
     assert "Traceback" in pgcheck("pg74").err
+
+
+def test_a_library_that_is_missing_is_no_answer() -> None:
+    code = "import sys; sys.modules['pydantic'] = None; from pgcheck.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, "pg74"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 4 and done.stderr.startswith("Internal error: ") and done.stderr.count("\n") == 1
 
 
 def test_an_interrupt_is_a_line_and_exit_130(pgcheck: Pgcheck, answer: Answer) -> None:

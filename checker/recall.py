@@ -1,0 +1,66 @@
+"""Whole results kept between runs: an unchanged specification is not checked again by an unchanged tool."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import pickle
+from functools import cache
+from importlib.resources import files
+
+from pgcheck.checker.cache import Cache
+from pgcheck.checker.options import Options
+from pgcheck.checker.result import MachineResult
+from pgcheck.checker.solver import versions
+from pgcheck.isa.machine import Machine
+
+_ROOMS = ("isa", "models", "vmm", "checker")
+_ALLOWED = {"pgcheck.checker.result", "pgcheck.isa.errors"}
+
+
+@cache
+def tool_digest() -> str:
+    """blake2b over the sources that can change an answer."""
+    whole = hashlib.blake2b(digest_size=16)
+    for room in _ROOMS:
+        for item in sorted(files(f"pgcheck.{room}").iterdir(), key=lambda f: f.name):
+            if item.name.endswith((".py", ".lark")):
+                whole.update(item.name.encode() + item.read_bytes())
+    return whole.hexdigest()
+
+
+def key(machine: Machine, options: Options) -> str:
+    """What a result depends on: the files (and where they lie, for positions), the tool, the solvers, the budget."""
+    parts = (machine.digest, machine.path, tool_digest(), sorted(versions().items()), options.rlimit, options.second,
+             options.trust_taint, options.only)  # fmt: skip
+    return "result " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+class _Reader(pickle.Unpickler):
+    """Only values of a result; a foreign cache entry cannot make it run anything."""
+
+    def find_class(self, module: str, name: str) -> object:
+        if module in _ALLOWED:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a result")
+
+
+def recall(kept: Cache, machine: Machine, options: Options) -> MachineResult | None:
+    """The result of an earlier run, or None; what cannot be read is as good as absent."""
+    text = kept.get(key(machine, options))
+    if text is None:
+        return None
+    try:
+        result = _Reader(io.BytesIO(base64.b64decode(text))).load()
+    except Exception:  # whatever a damaged entry does, it is no answer
+        return None
+    return result if isinstance(result, MachineResult) else None
+
+
+def remember(kept: Cache, machine: Machine, options: Options, result: MachineResult) -> None:
+    """Keep a result in which nothing is unknown."""
+    rows = (r for d in result.deployments for r in d.instructions)
+    if any(r.verdict == "unknown" for r in rows) or any(f.status == "unknown" for f in result.findings):
+        return
+    kept.put(key(machine, options), base64.b64encode(pickle.dumps(result)).decode())
