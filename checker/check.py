@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pgcheck.checker.cache import Cache
 from pgcheck.checker.judge import Judgement, Work
 from pgcheck.checker.lint import lint
 from pgcheck.checker.options import Options
@@ -18,15 +17,15 @@ from pgcheck.checker.result import DeploymentResult, Effort, Event, Finished, Ma
 from pgcheck.checker.smtlib import Script
 from pgcheck.checker.solver import Limits, Solver, versions
 from pgcheck.checker.survey import survey
+from pgcheck.isa.cache import Cache
 from pgcheck.isa.machine import Machine
-from pgcheck.isa.syntax import cache_folder
 
 __all__ = ["Options", "check", "default_jobs", "solver_for"]
 
 
 def solver_for(options: Options) -> Solver:
     """A solver as the options ask for."""
-    cache = Cache(cache_folder()) if options.cache else None
+    cache = Cache() if options.cache else None
     dump = _dumper(options.dump) if options.dump is not None else None
     return Solver(replace(Limits(), rlimit=options.rlimit), cache, options.second, dump=dump)
 
@@ -48,7 +47,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     instructions = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
     work = [Work(i, row) for i in instructions for row in i.rows]
     on_event(Started(machine.name, len(work) * len(machine.deployments)))
-    kept = Cache(cache_folder()) if options.cache and options.dump is None else None
+    kept = Cache() if options.cache and options.dump is None else None
     known = recall(kept, machine, options) if kept is not None else None
     if known is not None:
         known = replace(known, effort=replace(known.effort, seconds=time.perf_counter() - started, cached=True))

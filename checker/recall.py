@@ -9,7 +9,7 @@ import pickle
 from functools import cache
 from importlib.resources import files
 
-from pgcheck.checker.cache import Cache
+from pgcheck.isa.cache import Cache
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solver import versions

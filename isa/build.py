@@ -24,9 +24,9 @@ from pgcheck.isa.types import VOID, Bits, Boolean
 
 def load(path: Path, *, shipped: Callable[[str], Path | None] = lambda name: None) -> Machine:
     """The machine that the specification at `path` describes. Raises SpecificationError with every problem found."""
-    specification = schema.load(path, shipped)
     problems = Problems()
     with without_collector():
+        specification = schema.load(path, shipped)
         machine = _machine(specification, Program(problems, Position(str(path), 1, 1)), path)
     problems.raise_if_any()
     assert machine is not None

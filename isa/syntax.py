@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
-from pathlib import Path
 
 from pgcheck.isa.errors import Position, Problem, Text
 from pgcheck.isa.grammar import Item, Misfit, Tree, tree_of
 from pgcheck.isa.tokens import Token
 
-__all__ = ["IdlSyntaxError", "Item", "Token", "Tree", "cache_folder", "parse", "place"]
+__all__ = ["IdlSyntaxError", "Item", "Token", "Tree", "parse", "place"]
 
 
 class IdlSyntaxError(Exception):
@@ -19,14 +17,6 @@ class IdlSyntaxError(Exception):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         super().__init__(problem)
-
-
-def cache_folder() -> Path:
-    """Where results that can be made again are kept: PGCHECK_CACHE, else the user's cache folder."""
-    chosen = os.environ.get("PGCHECK_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pgcheck"
 
 
 _tree = lru_cache(maxsize=4096)(tree_of)  # equal texts share a tree, for its places are offsets

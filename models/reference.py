@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from pgcheck.isa.ir import (
-    BUILTIN_EXITS,
-    UNPREDICTABLE,
-    Bind,
-    Block,
-    Do,
-    If,
-    Raise,
-    Return,
-    SetElement,
-    SetLeaf,
-    SetLocal,
-    SetNext,
-    Statement,
-    Store,
-)  # fmt: skip
+from pgcheck.isa.ir import BUILTIN_EXITS, UNPREDICTABLE, Block
 from pgcheck.isa.machine import Instruction, Machine
 from pgcheck.isa.state import Leaf
-from pgcheck.isa.terms import OPERATORS, Term, evaluate, mask
+from pgcheck.isa.terms import Term, evaluate, mask
+from pgcheck.models.closures import compiled, expression
 
 TRANSLATE = "translation fault"
 
@@ -117,7 +102,7 @@ class Step:
 
     def block(self, block: Block) -> tuple[int, ...] | None:
         """Run statements; the results when they returned. Raises at an exit."""
-        return _compiled(block)(self)
+        return compiled(block)(self)
 
     # ---- what expressions and statements ask for
 
@@ -155,9 +140,13 @@ class Step:
                     self.state[name] = changed
         return value
 
+    def end(self, function: str, args: tuple[int, ...], note: str = "") -> NoReturn:
+        """End with an exit."""
+        raise Ended(Exit(function, args, note))
+
     def in_range(self, leaf: Leaf, index: int) -> None:
         if index >= leaf.size:
-            raise Ended(Exit(UNPREDICTABLE, (), f"index beyond {leaf.name}"))
+            self.end(UNPREDICTABLE, (), f"index beyond {leaf.name}")
 
     def element(self, name: str, index: int) -> int:
         leaf = self.machine.leaves[name]
@@ -214,7 +203,7 @@ class Step:
                 return None
             fault, address = translated
             if fault:
-                raise Ended(Exit(TRANSLATE, args))
+                self.end(TRANSLATE, args)
             return (address,)
         if translation is not None and name in translation.probes:
             value = oracle.probe(name, args)
@@ -236,139 +225,6 @@ class Step:
             return ended.exit
         self.state[pc.name] = self.next
         return None
-
-
-# ---- lowered code as closures, made once per term and per block
-
-Expression = Callable[[Step], int]
-Action = Callable[[Step], "tuple[int, ...] | None"]
-
-
-@cache
-def expression(term: Term) -> Expression:
-    """The function from a step to the value of an expression of the intermediate form."""
-    op, width, name = term.op, term.width, str(term.data)
-    if op == "var":
-        return _variable(name[0], name[2:])
-    if op == "select":
-        leaf, index = term.args[0].name[2:], expression(term.args[1])
-        return lambda s: s.element(leaf, index(s))
-    args = tuple(expression(a) for a in term.args)
-    match op, args:
-        case "const", _:
-            fixed = term.value
-            return lambda s: fixed
-        case "ite", (guard, first, second):
-            return lambda s: first(s) if guard(s) else second(s)
-        case "land", (first, second):
-            return lambda s: second(s) if first(s) else 0
-        case "lor", (first, second):
-            return lambda s: 1 if first(s) else second(s)
-        case "call", _:
-            return lambda s: (s.call(name, tuple([a(s) for a in args])) or (1,))[0]
-        case "load", (address,):
-            return lambda s: s.load(address(s), width)
-        case ("undefined" | "choice"), _:
-            return lambda s: s.undefined(name, width)
-        case "volatile", _:
-            return lambda s: s.volatile(name, args[0](s) if args else None)
-        case "encoding", _:
-            return lambda s: s.value(s.encoding) if s.encoding is not None else 0
-    python, widths, data = OPERATORS[op].python, tuple(a.width for a in term.args), term.data
-    if len(args) == 1:
-        only = args[0]
-        return lambda s: python(width, widths, data, only(s))
-    left, right = args
-    return lambda s: python(width, widths, data, left(s), right(s))
-
-
-def _variable(kind: str, name: str) -> Expression:
-    match kind:
-        case "l":
-            return lambda s: s.locals[name]
-        case "o":
-            return lambda s: s.operands[name]
-        case _:
-            return lambda s: s.scalar(name)
-
-
-_blocks: dict[int, tuple[Block, Action]] = {}
-
-
-def _compiled(block: Block) -> Action:
-    """The action of a block, found by its identity: hashing statements would cost more than running them."""
-    known = _blocks.get(id(block))
-    if known is None:
-        known = _blocks[id(block)] = block, _sequence(tuple(_action(statement) for statement in block))
-    return known[1]
-
-
-def _sequence(actions: tuple[Action, ...]) -> Action:
-    if len(actions) == 1:
-        return actions[0]
-
-    def run(s: Step) -> tuple[int, ...] | None:
-        for action in actions:
-            results = action(s)
-            if results is not None:
-                return results
-        return None
-
-    return run
-
-
-def _action(statement: Statement) -> Action:
-    """The function that runs a statement and gives the results when it returns from its function."""
-    match statement:
-        case SetLocal(name, value):
-            new = expression(value)
-            return lambda s: s.locals.__setitem__(name, new(s))
-        case SetLeaf(leaf, value):
-            new = expression(value)
-            return lambda s: s.state.__setitem__(leaf, new(s))
-        case SetElement(leaf, index, value):
-            place, new = expression(index), expression(value)
-            return lambda s: s.set_element(leaf, place(s), new(s))
-        case SetNext(value):
-            new = expression(value)
-            return lambda s: setattr(s, "next", new(s))
-        case Store(address, value):
-            place, new, width = expression(address), expression(value), value.width
-            return lambda s: s.write(place(s), new(s), width)
-        case If(condition, then, orelse):
-            guard, first, second = expression(condition), _compiled(then), _compiled(orelse)
-            return lambda s: first(s) if guard(s) else second(s)
-        case Do(call):
-            return _do(expression(call))
-        case Bind(targets, function, args):
-            return _bind(targets, function, tuple(map(expression, args)))
-        case Return(values):
-            results = tuple(map(expression, values))
-            return lambda s: tuple([r(s) for r in results])
-        case Raise(function, args, note):
-            return _raise(function, tuple(map(expression, args)), note)
-
-
-def _do(effect: Expression) -> Action:
-    def run(s: Step) -> None:
-        effect(s)
-
-    return run
-
-
-def _bind(targets: tuple[str | None, ...], function: str, args: tuple[Expression, ...]) -> Action:
-    def run(s: Step) -> None:
-        results = s.call(function, tuple([a(s) for a in args]))
-        s.locals.update({t: r for t, r in zip(targets, results, strict=True) if t is not None})
-
-    return run
-
-
-def _raise(function: str, args: tuple[Expression, ...], note: str) -> Action:
-    def run(s: Step) -> None:
-        raise Ended(Exit(function, tuple([a(s) for a in args]), note))
-
-    return run
 
 
 def step(

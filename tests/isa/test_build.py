@@ -1,5 +1,7 @@
 """Whole specifications: every section takes what it should and refuses the smallest wrong thing at its place."""
 
+import random
+import re
 from pathlib import Path
 
 import pytest
@@ -233,3 +235,65 @@ def test_generated_functions_do_not_hide_declared_ones(tmp_path: Path) -> None:
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     text = COMPLETE.replace('legal: ["LIMIT', 'legal: ["LIMET').replace("X[d] = X[s];", "X[d] = Y[s];")
     assert len(problems(tmp_path, text.replace("mirror: [S]", "mirror: [T]"))) == 3
+
+
+HOSTILE = [
+    ("{SIZE: 1 << 8", "{SIZE: 1 << 8, HUGE: 1 << 1000000"),
+    ("size: SIZE", "size: 1 << 1000"),
+    ("size: SIZE", "size: 99999999999999999999999"),
+    ("size: SIZE", "size: TOP - 255"),
+    ("size: SIZE", "size: TOP / 0"),
+    ("size: SIZE", "size: " + "(" * 3000 + "1" + ")" * 3000),
+    ("LIMIT != 0 ||", "LIMIT != 0 ||" * 2000),
+    ("enum Mode { User", "enum Mode { User 0x1" + "0" * 2000),
+    ("enum Mode { User", "enum Mode { User 8'hgg"),
+    ("bitfield (8) Pte", "bitfield (1000000) Pte"),
+    ("  unit: 8\n  order", "  unit: 0\n  order"),
+    ("max_length: 2", "max_length: 1000000"),
+    ("[[imm, 8]]", "[[imm, 0]]"),
+    ("[[imm, 8]]", "[[imm, 1000000]]"),
+    ("[[imm, 8]]", "[[imm, 7]]"),
+    ('variables: ["c 3-0"]', 'variables: ["c 30-0"]'),
+    ("rows: {c: csrs}", "rows: {c: csrs, d: csrs}"),
+    ("X[1] = csr_sw_read(c);", "for (U32 i = 0; i < 4096; i++) { for (U32 j = 0; j < 4096; j++) { X[1] = c; } }"),
+    ("X[1] = csr_sw_read(c);", "X[1] = " + "c + " * 100000 + "c;"),
+    ("function again { arguments Bits<8> word", "function again { arguments Bits<8> word, Mode m"),
+    ("memory: {state: MEM", "unknown: 1\nmemory: {state: MEM"),
+    ("kind: machine", "kind: machines"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), HOSTILE, ids=[f"{k}-{new[:30]}" for k, (_, new) in enumerate(HOSTILE)])
+def test_hostile_specifications_are_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert COMPLETE.count(old) == 1
+    assert problems(tmp_path, COMPLETE.replace(old, new))
+
+
+def test_a_chain_of_many_calls_is_refused_or_taken(tmp_path: Path) -> None:
+    calls = "".join(
+        f"  function f{k} {{ returns Bits<8> description {{ . }} body {{ return f{k + 1}(); }} }}\n" for k in range(300)
+    )
+    last = "  function f300 { returns Bits<8> description { . } body { return 1; } }\n"
+    found = problems(tmp_path, COMPLETE.replace("functions: |\n", "functions: |\n" + calls + last))
+    assert {p.message for p in found} == {"this is nested too deep"}
+
+
+def damaged(text: str, source: random.Random) -> str:
+    """The text with some words, signs or lines removed, doubled or moved."""
+    for _ in range(source.choice((1, 1, 2, 4))):
+        parts = re.findall(r"\s+|\w+|[^\w\s]", text) if source.random() < 0.7 else text.splitlines(keepends=True)
+        at, other = source.randrange(len(parts)), source.choice(parts)
+        parts[at : at + 1] = source.choice(([], [parts[at], other], [other], [other, parts[at]], ["0"], ["-1"], [""]))
+        text = "".join(parts)
+    return text
+
+
+def test_damaged_specifications_are_taken_or_refused(tmp_path: Path) -> None:
+    taken = 0
+    for seed in range(150):
+        try:
+            machine(tmp_path, damaged(COMPLETE, random.Random(seed)))
+            taken += 1
+        except SpecificationError as error:
+            assert error.problems
+    assert 0 < taken < 150

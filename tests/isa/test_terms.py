@@ -58,24 +58,12 @@ OTHERS = ("not", "neg", "concat", "extract", "zext", "sext", "land", "lor", "lno
 
 Pair = tuple[Term, Term]
 WORLDS = 40
-FAMILIES = (
-    SAME,
-    COMPARE,
-    OTHERS,
-    ("ite", "land", "lor", "lnot"),
-    ("ite", "eq", "concat"),
-    ("extract", "concat", "zext"),
-)
-FAMILIES += (
-    ("extract", "concat"),
-    ("eq", "add"),
-    ("ite", "ule"),
-    ("and", "not"),
-    ("land", "lnot"),
-    ("lor", "lnot", "land"),
+FAMILIES: tuple[tuple[str, ...], ...] = (
+    *(SAME, COMPARE, OTHERS),
+    *(("ite", "land", "lor", "lnot"), ("land", "lnot"), ("lor", "lnot", "land"), ("and", "not")),
+    *(("ite", "eq", "concat"), ("eq", "add"), ("ult", "ule", "ite", "add"), ("ite", "ule")),
+    *(("extract", "concat", "zext"), ("extract", "concat"), ("and", "or", "shl", "lshr", "extract")),
     ("select", "store", "add", "ite"),
-    ("ult", "ule", "ite", "add"),
-    ("and", "or", "shl", "lshr", "extract"),
 )
 
 

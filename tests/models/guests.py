@@ -14,6 +14,7 @@ from typing import Any
 
 import unicorn as uc
 from unicorn import m68k_const, riscv_const, x86_const
+from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 MEMORY = 1 << 24
 FOLD = MEMORY - 1
@@ -77,7 +78,7 @@ class Emulator:
 
     def __init__(self, guest: Guest) -> None:
         self.guest = guest
-        self.engine: Any = uc.Uc(guest.arch, guest.mode)
+        self.engine: Any = Uc(guest.arch, guest.mode)
         if guest.cpu is not None:
             self.engine.ctl_set_cpu_model(guest.cpu)
         self.host = mmap.mmap(-1, MEMORY)
@@ -124,7 +125,7 @@ class Emulator:
         until, count = (pc + len(line), 3 if together else 2) if straight else (_NOWHERE, 1)
         try:
             self.engine.emu_start(pc, until, count=count)
-        except uc.UcError as error:
+        except UcError as error:
             if error.errno in (uc.UC_ERR_INSN_INVALID, uc.UC_ERR_EXCEPTION):
                 self.vector = self.guest.invalid
             elif error.errno != uc.UC_ERR_FETCH_UNMAPPED:  # of the next instruction

@@ -16,7 +16,7 @@ from pgcheck.isa.ir import (
     Store,
 )
 from pgcheck.isa.terms import OPERATORS, Term
-from pgcheck.models.reference import Ended, Exit, Step
+from pgcheck.models.reference import Step
 
 
 class PlainStep(Step):
@@ -81,5 +81,5 @@ class PlainStep(Step):
                 case Return(values):
                     return tuple(self.value(v) for v in values)
                 case Raise(function, args, note):
-                    raise Ended(Exit(function, tuple(self.value(a) for a in args), note))
+                    self.end(function, tuple(self.value(a) for a in args), note)
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.cache import Cache, default_folder
+from pgcheck.isa.cache import Cache, default_folder
 
 
 def test_what_was_put_is_found_by_another_run(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -62,10 +62,22 @@ class Cache:
 
     def put(self, key: str, value: str) -> None:
         """Store `value` under `key`, dropping the oldest quarter of the table if it has grown too large."""
+        self.put_all({key: value})
+
+    def put_all(self, values: Mapping[str, str]) -> None:
+        """Store many values in one transaction."""
+        if not values:
+            return
 
         def store(connection: sqlite3.Connection) -> None:
-            row = (key, value, _checksum(key, value))
-            connection.execute("INSERT OR REPLACE INTO result (key, value, sum) VALUES (?, ?, ?)", row)
+            rows = [(key, value, _checksum(key, value)) for key, value in values.items()]
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany("INSERT OR REPLACE INTO result (key, value, sum) VALUES (?, ?, ?)", rows)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
             if self._used(connection) > self._size:
                 connection.execute(
                     "DELETE FROM result WHERE id <= (SELECT max(id) - (max(id) - min(id)) * 3 / 4 - 1 FROM result)"

@@ -1,0 +1,227 @@
+"""Each rule of honesty, with something that tries to break it: nothing but a clean proof is ever a pass."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker import judge as judging
+from pgcheck.checker.canaries import canaries
+from pgcheck.checker.check import Options, check, solver_for
+from pgcheck.checker.evidence import Evidence
+from pgcheck.checker.judge import Judgement, Work, judge
+from pgcheck.checker.result import Effort, ExitCode, MachineResult
+from pgcheck.checker.solver import Limits, Model, Solver, Status
+from pgcheck.checker.subject import Setting, Subject, subject
+from pgcheck.checker.theorems import theorems
+from pgcheck.checker.verdict import verdict
+from pgcheck.isa.build import load
+from pgcheck.isa.machine import Instruction, Machine, Row
+from pgcheck.isa.terms import TRUE, Term
+from pgcheck.models.symbolic import Transition
+from pgcheck.run import Request, code
+from pgcheck.shipped import shipped
+from tests.checker.specifications import machine_of
+
+PLAIN = Options(cache=False, second=False)
+
+
+def setting_of(machine: Machine) -> Setting:
+    """The first deployment, with every trap entering the monitor."""
+    return Setting(machine, machine.deployments[0], frozenset(machine.exits))
+
+
+@pytest.fixture
+def solver() -> Iterator[Solver]:
+    running = solver_for(PLAIN)
+    yield running
+    running.close()
+
+
+def judged(machine: Machine, identifier: str, solver: Solver, *, second: bool = False) -> Judgement:
+    instruction = machine.instruction(identifier)
+    return judge(setting_of(machine), Work(instruction, instruction.rows[0]), solver, second)
+
+
+# ---- unknown is no pass
+
+
+def test_without_a_budget_nothing_is_proved() -> None:
+    result = check(machine_of("i386"), replace(PLAIN, rlimit=1, only=("iret", "popf.32", "add.r32_rm32")))
+    rows = {i.id: i for i in result.main.instructions}
+    assert {n: r.verdict for n, r in rows.items()} == {"iret": "unknown", "popf.32": "unknown", "add.r32_rm32": "innocuous"}
+    assert {result.main.theorems[n].status for n in ("theorem1", "theorem3", "monitor")} == {"unknown"}
+    assert code(result, Request(Options())) is ExitCode.UNKNOWN
+    assert all("resource limit 1 reached" in rows[n].reason for n in ("iret", "popf.32"))
+
+
+def test_one_unknown_row_leaves_every_theorem_open(checked_pg74: MachineResult) -> None:
+    rows = checked_pg74.main.instructions
+    assert {t.status for t in theorems(rows, {}).values()} == {"holds"}
+    worse = [replace(r, verdict="unknown") if r.id == "add" else r for r in rows]
+    assert "holds" not in {t.status for t in theorems(worse, {}).values()}
+
+
+@pytest.fixture(scope="module")
+def checked_pg74() -> MachineResult:
+    return check(machine_of("pg74"), PLAIN)
+
+
+DYING = """
+import os, signal, sys
+from pgcheck.checker import solver_worker as worker
+left = [{count}]
+honest = worker.REQUESTS["check"]
+def check(request):
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    return honest(request)
+worker.REQUESTS["check"] = check
+worker.main(int(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_solver_killed_in_the_middle_is_unknown_with_the_reason(count: int, tmp_path: Path) -> None:
+    file = tmp_path / "worker.py"
+    file.write_text(DYING.format(count=count))
+    dying = Solver(Limits(), None, False, command=(sys.executable, str(file)))
+    found = judged(machine_of("pg74"), "lpsw", dying)
+    dying.close()
+    assert verdict(found, None) == "unknown"
+    assert "killed by signal 9" in found.trouble
+
+
+# ---- vacuous hypotheses
+
+
+@pytest.mark.parametrize(
+    ("legal", "word"), [("M == 0 && M == 1", "vacuous"), ("R.l == 1", "reset"), ("M == 0", "vacuous")],
+    ids=["no state", "reset is not legal", "no user state"],
+)  # fmt: skip
+def test_hypotheses_that_nothing_satisfies_are_reported(legal: str, word: str, tmp_path: Path) -> None:
+    file = tmp_path / "vacuous.yaml"
+    file.write_text(f'include: [pg74]\nname: vacuous\ntitle: Nothing is legal\nlegal: ["{legal}"]\n')
+    result = check(load(file, shipped=shipped), replace(PLAIN, only=("lrr", "popf")))
+    errors = [f.message for f in result.findings if f.status == "error"]
+    assert any(word in message for message in errors), errors
+    assert code(result, Request(Options())) is ExitCode.USAGE
+    if word == "vacuous":
+        assert not {"holds", "conditional"} & {t.status for n, t in result.main.theorems.items() if n != "theorem2"}
+
+
+# ---- canaries
+
+
+class Lying(Solver):
+    """Says the same of everything that needs a solver."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(Limits(), None, False)
+        self.status = status
+
+    def check(self, assertions: Sequence[Term], *, label: str):  # type: ignore[no-untyped-def]  # as its base
+        honest = super().check(assertions, label=label)
+        if self.status == "unsat":
+            return replace(honest, status="unsat", model=None, reason="")
+        return honest if honest.status == "sat" else replace(honest, status="sat", model=Model({}, {}, {}))
+
+
+def test_canaries_are_silent_with_an_honest_solver(solver: Solver) -> None:
+    for name in ("pg74", "jrst1", "m68010"):
+        assert [f for f in canaries(machine_of(name), Evidence(solver, False)) if f.status == "error"] == []
+
+
+def test_canaries_fire_when_everything_is_refuted() -> None:
+    lying = Lying("sat")
+    found = list(canaries(machine_of("pg74"), Evidence(lying, False)))
+    lying.close()
+    assert [f for f in found if f.status == "error" and "nothing" in f.subject]
+
+
+def test_canaries_fire_when_everything_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgcheck.checker.canaries._free", lambda *_: True)
+    lying = Lying("unsat")
+    found = list(canaries(machine_of("pg74"), Evidence(lying, False)))
+    lying.close()
+    assert {f.subject.partition(": ")[2] for f in found if f.status == "error"} == {"changes control state", "shows control state"}
+
+
+# ---- two solvers
+
+
+class Disagreeing(Solver):
+    def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Status:  # as its base
+        return "sat"
+
+
+def test_a_second_solver_that_disagrees_makes_an_error_and_never_a_verdict() -> None:
+    other = Disagreeing(Limits())
+    found = judged(machine_of("i386"), "cli", other, second=True)
+    other.close()
+    assert found.trouble.startswith("error: ") and "second solver" in found.trouble
+    assert verdict(found, None) == "unknown"
+
+
+def test_a_second_solver_without_an_answer_weakens_the_evidence_only() -> None:
+    class Silent(Solver):
+        def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Status:  # as its base
+            return "unknown"
+
+    machine = machine_of("i386")
+    honest, silent = Solver(Limits()), Silent(Limits())
+    a, b = (judged(machine, "cli", s, second=True) for s in (honest, silent))
+    honest.close()
+    silent.close()
+    assert verdict(a, None) == verdict(b, None) and (a.evidence, b.evidence) == ("two-solvers", "solver")
+
+
+# ---- witnesses
+
+
+def wrong(setting: Setting, instruction: Instruction, row: Row) -> Subject:
+    """A subject that claims to complete everywhere: what a bug in the symbolic binding would look like."""
+    honest = subject(setting, instruction, row)
+    post = honest.transition.post | {"R.l": setting.machine.leaves["R.l"].term}
+    return replace(honest, transition=Transition(TRUE, post, ()))
+
+
+def test_a_completion_that_the_reference_does_not_reproduce_is_an_error(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
+    monkeypatch.setattr(judging, "subject", wrong)
+    found = judged(machine_of("pg74"), "lrr", solver)
+    assert found.trouble.startswith("error: ") and verdict(found, None) == "unknown" and found.witness is None
+
+
+def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
+    monkeypatch.setattr(judging, "subject", wrong)
+    monkeypatch.setattr("pgcheck.checker.classical.reenact", lambda *_: None)
+    machine = machine_of("popf")
+
+    def claims(setting: Setting, instruction: Instruction, row: Row) -> Subject:
+        honest = subject(setting, instruction, row)
+        post = dict(honest.transition.post) | {"A": machine.leaves["A"].term, "IE": honest.transition.post["C"]}
+        return replace(honest, transition=replace(honest.transition, post=post))
+
+    monkeypatch.setattr(judging, "subject", claims)
+    found = judged(machine, "popf", solver)
+    assert found.trouble.startswith("error: ") and "replay" in found.trouble and found.witness is None
+
+
+# ---- the same answer, always
+
+
+@pytest.mark.parametrize("name", ["popf", "conditional", "shrink_mirror", "m68010"])
+def test_runs_agree_whatever_the_cache_and_the_workers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path))
+    machine = machine_of(name)
+    ways = [Options(cache=False), Options(cache=False, jobs=2), Options(cache=True), Options(cache=True, jobs=2)]
+    results = [replace(check(machine, options), effort=Effort()) for options in ways]
+    assert all(r == results[0] for r in results[1:])
+    with sqlite3.connect(tmp_path / "results.sqlite") as cache:
+        assert cache.execute("SELECT count(*) FROM result").fetchone()[0] > 10
