@@ -13,6 +13,7 @@ from pgcheck.isa.errors import Position, Problems, Text, did_you_mean
 from pgcheck.isa.exits import check_nesting, exit_rule, interrupt_rule
 from pgcheck.isa.instructions import Instructions, check_fetch, decode_of, syntax_of
 from pgcheck.isa.layout import declare_state, number, parse_type
+from pgcheck.isa.grammar import keep_trees
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.program import Program
 from pgcheck.isa.refusal import Elsewhere, Refusal
@@ -28,6 +29,7 @@ def load(path: Path, *, shipped: Callable[[str], Path | None] = lambda name: Non
     with without_collector():
         specification = schema.load(path, shipped)
         machine = _machine(specification, Program(problems, Position(str(path), 1, 1)), path)
+    keep_trees()
     problems.raise_if_any()
     assert machine is not None
     return machine

@@ -7,7 +7,7 @@ another overlaps it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -170,7 +170,10 @@ def _example(a: Encoding, b: Encoding, common: Mapping[str, Bits]) -> tuple[int,
     head = tuple(
         next(u for u, v in row.items() if v == chosen[name]) for name, row in decode.prefixes.items() if chosen[name]
     )
-    fetch: Callable[[int], int] = lambda k: head[k] if k < len(head) else common.get(f"unit{k - len(head)}", (0, 0))[1]
+
+    def fetch(k: int) -> int:
+        return head[k] if k < len(head) else common.get(f"unit{k - len(head)}", (0, 0))[1]
+
     read = [Decoder({"": encoding}, decode).decode(fetch) for encoding in (a, b)]
     return max((decoded.units for decoded in read if decoded is not None), key=len, default=head)
 

@@ -14,7 +14,7 @@ from pgcheck.isa.operators import OPERATORS
 Rule = Callable[[int, tuple[Term, ...], Hashable], Term | None]
 
 # Rules that push an operator into both arms of an `ite` visit a shared part once (`_pushed`), up to this height.
-_HIGHEST: Final = 150
+_HIGHEST: Final = 160
 _pushed: Final[dict[tuple[str, int, tuple[Term, ...], Hashable], Term]] = {}
 
 
@@ -23,22 +23,16 @@ def mk(op: str, width: int, *args: Term, data: Hashable = None) -> Term:
     row = OPERATORS.get(op)
     if row is not None and all(a.op == "const" for a in args):
         return constant(width, row.python(width, tuple(a.width for a in args), data, *(a.value for a in args)))
-    if op in _PUSHING:
-        key = (op, width, args, data)
-        known = _pushed.get(key)
-        if known is None:
-            known = _pushed[key] = _simplified(op, width, args, data)
+    key = (op, width, args, data) if op in _PUSHING else None
+    if key is not None and (known := _pushed.get(key)) is not None:
         return known
-    return _simplified(op, width, args, data)
-
-
-def _simplified(op: str, width: int, args: tuple[Term, ...], data: Hashable) -> Term:
     rule = _RULES.get(op)
-    if rule is not None:
-        simpler = rule(width, args, data)
-        if simpler is not None:
-            return simpler
-    return intern(op, width, args, data, args[1].shape if op == "ite" else None)
+    result = rule(width, args, data) if rule is not None else None
+    if result is None:
+        result = intern(op, width, args, data, args[1].shape if op == "ite" else None)
+    if key is not None:
+        _pushed[key] = result
+    return result
 
 
 def select(memory: Term, index: Term) -> Term:

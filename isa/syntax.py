@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from pgcheck.isa.errors import Position, Problem, Text
 from pgcheck.isa.grammar import Item, Misfit, Tree, tree_of
-from pgcheck.isa.tokens import Token
+from pgcheck.isa.trees import Token
 
 __all__ = ["IdlSyntaxError", "Item", "Token", "Tree", "parse", "place"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from pgcheck import __version__
 
 INTERRUPTED: Final = 130
 READER_GONE: Final = 141
+TERMINATED: Final = 143
 IMPLICIT: Final = "pgcheck.implicit"
 REQUIRED: Final = ("theorem1", "theorem3", "monitor")
 REQUIRE: Final = "What exit code 0 asks for: theorem1 (default), theorem3 or monitor."
@@ -233,6 +235,7 @@ def _request(judging_: dict[str, Any], **asked: Any) -> Any:
 
 def main() -> NoReturn:
     """The program: ends the process with its exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that workers end with it
     sys.exit(run(sys.argv[1:]))
 
 

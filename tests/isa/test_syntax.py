@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pgcheck.isa.errors import Position, Text
 from pgcheck.isa.grammar import Misfit, Tree, tree_of
 from pgcheck.isa.syntax import IdlSyntaxError, parse, place
-from pgcheck.isa.tokens import Token
+from pgcheck.isa.trees import Token
 
 lark = pytest.importorskip("lark")
 STARTS = ["definitions", "body", "expression", "constraint"]

@@ -422,6 +422,15 @@ def test_shared_parts_are_simplified_once() -> None:
 
 
 def test_deep_terms_need_no_deep_stack() -> None:
+    for height in (155, 160, 165, 210):
+        deep = variable(32, f"deep{height}")
+        for k in range(height - 1):
+            deep = (
+                mk("xor", 32, mk("add", 32, deep, variable(32, "y")), variable(32, f"x{k}"))
+                if k % 2
+                else mk("not", 32, deep)
+            )
+        assert extract(deep, 3, 0).width == 4
     term, chain, bits = variable(32, "start"), constant(32, 1), variable(1, "bit")
     for k in range(3000):
         term = mk("add", 32, term, variable(32, f"x{k}"))

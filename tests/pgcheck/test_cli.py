@@ -269,19 +269,28 @@ def test_an_interrupt_is_a_line_and_exit_130(pgcheck: Pgcheck, answer: Answer) -
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_ctrl_c_ends_a_run_with_its_workers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "number, code, said", [(signal.SIGINT, 130, "Interrupted.\n"), (signal.SIGTERM, 143, "")], ids=["INT", "TERM"]
+)
+def test_a_signal_ends_a_run_with_its_workers(tmp_path: Path, number: signal.Signals, code: int, said: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "pgcheck", "specs/i386.yaml", "--no-cache", "-j2", "--witnesses", str(tmp_path / "w")],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while len(children.read_text().split()) < 2:
+    workers = children(process.pid)
+    while len(workers) < 2:
         assert process.poll() is None
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
+        workers = children(process.pid)
+    os.kill(process.pid, number)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, "", "Interrupted.\n")
+    assert (process.returncode, out, err) == (code, "", said)
     assert not (tmp_path / "w").exists()
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
