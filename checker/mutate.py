@@ -13,6 +13,7 @@ from functools import cached_property
 
 from pgcheck.checker.hole import NOTHING, Configuration
 from pgcheck.checker.result import InstructionResult
+from pgcheck.checker.smtlib import ABSTRACTED
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import Footprint, footprint
 from pgcheck.isa.ir import Bind, Block, Do, Function, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Statement, Store
@@ -100,17 +101,22 @@ def _made(original: Original, seen: set[tuple[Term, ...]], mutant: Mutant) -> It
     seen.add(roots)
     if mutant.operator == "widen mask" and original.footprint == changed.footprint:
         return
-    if mutant.operator == "skip mode" and _in_user_mode(original, roots) == _in_user_mode(original, original.subject.transition.roots):
+    if mutant.operator == "skip mode" and _in_user_mode(original, changed.subject) == _in_user_mode(original, original.subject):
         return
     if _concerns_control(original, changed):
         yield mutant
 
 
-def _in_user_mode(original: Original, roots: tuple[Term, ...]) -> list[list[Term]]:
-    """Terms of a transition that starts in user mode."""
-    setting = original.setting
+def _in_user_mode(original: Original, one: Subject) -> list[list[object]]:
+    """What a step that starts in user mode does, as terms; what it would have written if it completed is left out when it does not."""
+    setting, step = original.setting, one.transition
     mode = setting.machine.leaves[setting.machine.modes.leaf].term
-    return [substitute(roots, {mode: setting.mode(m)}) for m in setting.deployment.modes.user.values]
+    found: list[list[object]] = []
+    for value in setting.deployment.modes.user.values:
+        completes, *rest = substitute([step.completes, *step.post.values()], {mode: setting.mode(value)})
+        exits = substitute([t for e in step.exits for t in (e.guard, *e.args)], {mode: setting.mode(value)})
+        found.append([completes, *exits, *(() if completes is FALSE else rest)])
+    return found
 
 
 def _concerns_control(original: Original, changed: Original) -> bool:
@@ -419,8 +425,10 @@ def _written_roles(machine: Machine, blocks: Iterable[Block]) -> dict[str, int]:
 
 
 def _leaks(original: Original) -> Iterator[Leaf]:
-    """One control leaf of every role of which the row reads nothing."""
+    """One control leaf of every role of which the row reads nothing; none where a leak would go through a product or a quotient of two unknowns."""
     machine = original.setting.machine
+    if any(t.op in ABSTRACTED and not any(a.is_constant for a in t.args) for t in walk(original.subject.transition.roots)):
+        return
     found = original.footprint
     known = {machine.leaves[n].role for n in found.reads | found.writes if n in machine.leaves}
     known |= {machine.tables[t].role for t in found.tables}

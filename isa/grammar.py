@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["Item", "Misfit", "Tree", "keep_trees", "tree_of"]
 
 STARTS: Final = ("definitions", "body", "expression", "constraint")
-MAX_NESTING: Final = 200
 _WORDS: Final = {
     "SEMICOLON": "';'", "LPAR": "'('", "RPAR": "')'", "LBRACE": "'{'", "RBRACE": "'}'", "LSQB": "'['", "RSQB": "']'",
     "EQUAL": "'='", "COMMA": "','", "DOT": "'.'", "QMARK": "'?'", "COLON": "':'", "NAME": "a name", "INT": "a number",
-    "PREDICATE": "a call", "TEMPLATED": "a call", "IF": "'if'", "DESCRIPTION": "description {...}", "$END": "the end",
+    "PREDICATE": "a call", "TEMPLATED": "a call", "IF": "'if'", "DESCRIPTION": "description {...}", "BODY": "'body'",
+    "$END": "the end",
 }  # fmt: skip
 _new: dict[str, str] = {}
 

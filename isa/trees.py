@@ -61,11 +61,13 @@ def restored(text: str) -> Tree:
     """The tree that `dumped` wrote. Raises ValueError when it is none."""
 
     def item(stored: object) -> Item:
-        match stored:
-            case [str(kind), int(start), str(value)]:
-                return Token(value, kind, start)
-            case [str(data), int(start), list(parts)]:
-                return Tree(data, start, [item(p) for p in parts])
+        if type(stored) is list and len(stored) == 3:
+            kind, start, value = stored
+            if type(kind) is str and type(start) is int:
+                if type(value) is str:
+                    return Token(value, kind, start)
+                if type(value) is list:
+                    return Tree(kind, start, [item(p) for p in value])
         raise ValueError("this is no stored tree")
 
     tree = item(json.loads(text))

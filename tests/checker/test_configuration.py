@@ -1,0 +1,69 @@
+"""One configuration for the whole machine, from what each row would be content with."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgcheck.checker.configuration import Demand, common
+from pgcheck.checker.hole import NOTHING, Configuration
+from pgcheck.isa.machine import MIRROR
+from tests.checker.specifications import Checked, row
+
+
+def fixed(**leaves: int) -> Configuration:
+    return Configuration(leaves)  # type: ignore[arg-type]  # constants are choices
+
+
+A0, A1, B0, B1 = fixed(A=0), fixed(A=1), fixed(B=0), fixed(B=1)
+
+
+@pytest.mark.parametrize(
+    ("demands", "expected"),
+    [
+        ([], {}),
+        ([((A0,), True)], {"A": 0}),
+        ([((A0, A1), True), ((A1,), True)], {"A": 1}),
+        ([((A0,), True), ((B1,), True)], {"A": 0, "B": 1}),
+        ([((A0, B0), True), ((B0,), True)], {"B": 0}),
+        ([((A0 | B0, A1), True)], {"A": 1}),
+        ([((A0,), True), ((A1,), False), ((A1,), False)], {"A": 0}),
+        ([((A0, A1), True), ((A1,), False)], {"A": 1}),
+        ([((A0,), True), ((A1,), True), ((A1,), True)], {"A": 1}),
+        ([((A0, fixed(A=0, B=0)), True)], {"A": 0}),
+    ],
+)  # fmt: skip
+def test_most_exact_then_most_classical_then_least(demands: list[tuple[tuple[Configuration, ...], bool]], expected: object) -> None:
+    found = common([Demand(str(k), good, exact) for k, (good, exact) in enumerate(demands)])
+    assert found.shown() == expected
+    assert found.empty == (not expected)
+
+
+def test_tables_and_mirrors_are_choices_like_any_other() -> None:
+    closed, own = Configuration({}, {"descriptor": {"P": 0}}), Configuration({"TS": MIRROR}, {"descriptor": None})
+    assert common([Demand("pop", (closed,), True)]).shown() == {"@descriptor": {"P": 0}}
+    assert common([Demand("x", (own,), True)]).shown() == {"TS": "mirror", "@descriptor": "mirror"}
+    both = common([Demand("pop", (closed, own), True), Demand("fld", (Configuration({"TS": MIRROR}),), True)])
+    assert both.tables == {"descriptor": {"P": 0}} and both.leaves == {"TS": MIRROR}
+
+
+def test_the_order_of_demands_does_not_matter() -> None:
+    demands = [Demand("a", (A0, B1), True), Demand("b", (B1, A1), True), Demand("c", (A0,), False)]
+    assert common(demands).shown() == common(demands[::-1]).shown()
+    assert common([Demand("a", (), True)]) == NOTHING
+
+
+def test_the_configuration_closes_what_it_is_for(checked: Checked) -> None:
+    result = checked("conditional")
+    assert result.main.configuration == {"TRAPIO": 1}
+    closed = row(result, "uio")
+    assert closed.configuration == {"TRAPIO": 1} and closed.privileged_under_configuration and not closed.privileged
+
+
+def test_nothing_is_fixed_without_need(checked: Checked) -> None:
+    for name in ("pg74", "popf", "m68010"):
+        assert checked(name).main.configuration == {}
+
+
+def test_no_innocuous_row_traps_because_of_it(checked: Checked) -> None:
+    for name in ("conditional", "pdp10-ka10"):
+        assert not [f for f in checked(name).findings if f.law == "efficiency"]
