@@ -45,17 +45,19 @@ class Pool:
 
     def _forked(self, function: Callable[[T, Solver], R], items: Sequence[T], jobs: int) -> Iterator[tuple[T, R]]:
         context = multiprocessing.get_context("fork")
-        pipes: dict[Connection, int] = {}
+        pipes: list[Connection] = []
         workers = []
-        for number in range(jobs):
+        for _ in range(jobs):
             here, there = context.Pipe()
-            worker = context.Process(target=_serve, args=(there, function, items, self.make_solver), daemon=True)
+            pipes.append(here)
+            worker = context.Process(
+                target=_serve, args=(there, tuple(pipes), function, items, self.make_solver), daemon=True
+            )
             worker.start()
             there.close()
             workers.append(worker)
-            pipes[here] = number
         try:
-            yield from self._dispatch(items, list(pipes))
+            yield from self._dispatch(items, pipes)
         finally:
             for pipe in pipes:
                 pipe.close()
@@ -95,9 +97,17 @@ class Pool:
             busy.add(pipe)
 
 
-def _serve(pipe: Connection, function: Callable[[T, Solver], R], items: Sequence[T], make_solver: Callable[[], Solver]) -> None:
-    """A worker: indices come in, (index, result, error) go out; Ctrl-C is the parent's affair."""
+def _serve(
+    pipe: Connection, parents: Sequence[Connection], function: Callable[[T, Solver], R], items: Sequence[T],
+    make_solver: Callable[[], Solver],
+) -> None:  # fmt: skip
+    """A worker: indices come in, (index, result, error) go out; Ctrl-C is the parent's affair.
+
+    The parent's ends that came with the fork are closed, so that its death ends the worker's input.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for end in parents:
+        end.close()
     solver = make_solver()
     try:
         while True:

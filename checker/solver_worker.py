@@ -36,7 +36,8 @@ def check(request: Reply) -> Reply:
 
     total, spent = request["rlimit"], 0
     reply: Reply = {}
-    for engine, share in ((z3.SimpleSolver, total // 10), (z3.Solver, total - total // 10)):
+    plain = max(1, total // 10)  # 0 would be no limit at all
+    for engine, share in ((z3.SimpleSolver, plain), (z3.Solver, max(1, total - plain))):
         solver = _z3_solver(engine, z3.Context(), share)
         solver.from_string(request["text"])
         result = solver.check()

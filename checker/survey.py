@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pgcheck.checker.configuration import Demand, common
 from pgcheck.checker.entry import entering
 from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.formula import idl
 from pgcheck.checker.hole import NOTHING, Configuration
 from pgcheck.checker.judge import Judgement, Work, judge
 from pgcheck.checker.options import Options
@@ -19,7 +20,7 @@ from pgcheck.checker.theorems import theorems
 from pgcheck.checker.verdict import reason, verdict
 from pgcheck.checker.visible import user_visible
 from pgcheck.isa.machine import Deployment, Machine
-from pgcheck.isa.terms import disjunction, eq, show
+from pgcheck.isa.terms import disjunction, eq
 from pgcheck.models.symbolic import predicate
 
 
@@ -45,7 +46,7 @@ class Survey:
     @property
     def direct(self) -> str:
         """The virtual states that a hybrid monitor runs directly when no row is a hole there: those of virtual user mode."""
-        return show(predicate(self.setting.machine, self.setting.deployment.modes.user.when))
+        return idl(predicate(self.setting.machine, self.setting.deployment.modes.user.when))
 
 
 def survey(

@@ -11,9 +11,9 @@ from pgcheck.isa.csrs import Csr, access_functions
 from pgcheck.isa.deployments import candidates, deployments, modes
 from pgcheck.isa.errors import Position, Problems, Text, did_you_mean
 from pgcheck.isa.exits import check_nesting, exit_rule, interrupt_rule
+from pgcheck.isa.grammar import keep_trees
 from pgcheck.isa.instructions import Instructions, check_fetch, decode_of, syntax_of
 from pgcheck.isa.layout import declare_state, number, parse_type
-from pgcheck.isa.grammar import keep_trees
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.program import Program
 from pgcheck.isa.refusal import Elsewhere, Refusal
