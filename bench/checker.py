@@ -190,7 +190,7 @@ def solvers(name: str) -> None:
 
 def show(m: Measured) -> None:
     e = m.result.effort
-    p95 = quantiles(m.rows, n=20)[18] if len(m.rows) > 1 else m.rows[0]
+    p95 = quantiles(m.rows, n=20)[18] if len(m.rows) > 1 else max(m.rows)
     unknown = sum(i.verdict == "unknown" for d in m.result.deployments for i in d.instructions)
     print(f"{m.name}: {len(m.rows)} rows, {e.queries} queries ({e.folded} folded), {m.cold:.1f} s cold, {m.cached:.1f} s cached")
     print(f"  a row: median {1000 * median(m.rows):.0f} ms, p95 {1000 * p95:.0f} ms, max {max(m.rows):.2f} s ({m.slowest}); slowest query {e.slowest[1]:.2f} s ({e.slowest[0]})")

@@ -218,7 +218,7 @@ class Solver:
                 return Answer(
                     "error", "invalid model: an assertion is false under the solver's own model", rlimit=spent
                 )
-            if model is not None and model.satisfies(assertions):
+            if model is not None and (attempt is assertions or model.satisfies(assertions)):
                 return answer
         return answer
 

@@ -56,7 +56,7 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
         case "conditional":
             return "closed by " + ", ".join(f"{n} = {v}" for n, v in configuration.items())
         case "trap-mediated":
-            return "traps into the monitor whenever the difference would show"
+            return "sensitive, but no difference shows: it traps first, or the state is mirrored"
         case "timing":
             return "shows real time only"
         case "innocuous" if alone.classical is None:

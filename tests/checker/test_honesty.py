@@ -188,7 +188,7 @@ def test_a_second_solver_without_an_answer_weakens_the_evidence_only() -> None:
 def wrong(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     """A subject that claims to complete everywhere: what a bug in the symbolic binding would look like."""
     honest = subject(setting, instruction, row)
-    post = honest.transition.post | {"R.l": setting.machine.leaves["R.l"].term}
+    post = dict(honest.transition.post) | {"R.l": setting.machine.leaves["R.l"].term}
     return replace(honest, transition=Transition(TRUE, post, ()))
 
 
