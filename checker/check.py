@@ -33,7 +33,7 @@ def solver_for(options: Options) -> Solver:
 def _dumper(folder: Path) -> Callable[[str, Script], None]:
     def dump(label: str, script: Script) -> None:
         name = "".join(c if c.isalnum() or c in "._-@" else "_" for c in label)
-        (folder / f"{name}.smt2").write_text(f"; {label}\n{script.text}(check-sat)\n", encoding="utf-8")
+        (folder / f"{name}.smt2").write_text(f"; {label}\n{script.text}", encoding="utf-8")
 
     return dump
 

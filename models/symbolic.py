@@ -150,6 +150,7 @@ class Execution:
         self.frame.alive = land(self.frame.alive, lnot(when))
 
     def instance(self, site: str) -> str:
+        """The name of the next instance of a site; two branches of which one is taken count alike."""
         count = self.instances.get(site, 0)
         self.instances[site] = count + 1
         return f"{site}#{count}"
@@ -348,9 +349,11 @@ class Execution:
                 if guard.is_constant:
                     self.block(then if guard is TRUE else orelse)
                 else:
-                    frame = self.frame
+                    frame, counts = self.frame, dict(self.instances)
                     a = self.branch(frame, guard, then)
+                    taken, self.instances = self.instances, counts
                     b = self.branch(frame, lnot(guard), orelse)
+                    self.instances |= {n: max(c, self.instances.get(n, 0)) for n, c in taken.items()}
                     self.frame = merge(guard, a, b)
 
     def branch(self, frame: _Frame, guard: Term, block: Block) -> _Frame:

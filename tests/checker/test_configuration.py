@@ -11,7 +11,7 @@ from tests.checker.specifications import Checked, row
 
 
 def fixed(**leaves: int) -> Configuration:
-    return Configuration(leaves)  # type: ignore[arg-type]  # constants are choices
+    return Configuration(leaves)
 
 
 A0, A1, B0, B1 = fixed(A=0), fixed(A=1), fixed(B=0), fixed(B=1)
