@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -118,7 +118,8 @@ def _examine(
     if configuration is None:
         tried = list(relevant(setting, found))
         if holes:
-            state.good = tuple(c for c in tried if not any(_holes(setting, one, evidence, c)))
+            known = [h.model for h in holes]
+            state.good = tuple(c for c in tried if not any(_holes(setting, one, evidence, c, known=known)))
         if state.classical.sensitive and not state.classical.privileged:
             state.classical_good = tuple(c for c in tried if _refused(setting, one, state.classical, evidence, c))
         if state.good:
@@ -168,13 +169,14 @@ def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evi
 
 
 def _holes(
-    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration, *, logical_time: bool = False
-) -> Iterator[Hole]:
-    """The virtual modes in which the row is a hole under a configuration."""
+    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration, *, logical_time: bool = False,
+    known: Sequence[Model] = (),
+) -> Iterator[Hole]:  # fmt: skip
+    """The virtual modes in which the row is a hole under a configuration; `known` models of other holes may show it at once."""
     modes = setting.deployment.modes
     for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
         for mode in virtual_modes(setting, mode_class):
-            found = _hole(setting, one, evidence, configuration, (name, mode_class, mode), logical_time)
+            found = _hole(setting, one, evidence, configuration, (name, mode_class, mode), logical_time, known)
             if found is not None:
                 yield found
                 break
@@ -182,15 +184,18 @@ def _holes(
 
 def _hole(
     setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration,
-    where: tuple[str, ModeClass, int], logical_time: bool,
+    where: tuple[str, ModeClass, int], logical_time: bool, known: Sequence[Model],
 ) -> Hole | None:  # fmt: skip
     name, mode_class, mode = where
     asked = question(setting, one, mode_class, mode, configuration, logical_time=logical_time)
+    own = private_choices(asked)
+    seen = None if own else next((m for m in known if m.satisfies(asked.hole)), None)
+    if seen is not None:
+        return Hole(name, asked, seen)
     label = f"{one.id}:hole@{name}{mode}"
     model = evidence.model(asked.hole, label)
     if model is None:
         return None
-    own = private_choices(asked)
     if own:
         model = _against_every_choice(asked, own, evidence, label)
     return None if model is None else Hole(name, asked, model)

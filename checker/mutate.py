@@ -20,7 +20,7 @@ from pgcheck.isa.ir import Bind, Block, Do, Function, If, Raise, Return, SetElem
 from pgcheck.isa.machine import Instruction, Machine, Row
 from pgcheck.isa.state import Leaf, read_leaf
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, conjunction, constant, extract, ite, lnot, mk, node, rewrite, substitute, variable, walk,
+    FALSE, TRUE, Term, conjunction, constant, disjunction, extract, ite, land, lnot, mk, node, rewrite, substitute, variable, walk,
 )  # fmt: skip
 from pgcheck.models.symbolic import NEXT, Execution, Transition, exit_kinds, initial, resized
 
@@ -113,10 +113,21 @@ def _in_user_mode(original: Original, one: Subject) -> list[list[object]]:
     mode = setting.machine.leaves[setting.machine.modes.leaf].term
     found: list[list[object]] = []
     for value in setting.deployment.modes.user.values:
-        completes, *rest = substitute([step.completes, *step.post.values()], {mode: setting.mode(value)})
-        exits = substitute([t for e in step.exits for t in (e.guard, *e.args)], {mode: setting.mode(value)})
-        found.append([completes, *exits, *(() if completes is FALSE else rest)])
+        fixed = {mode: setting.mode(value)}
+        completes, *rest = substitute([step.completes, *step.post.values()], fixed)
+        kinds = _ends(setting.machine, step)
+        ends = [(k, g) for (k, _), g in zip(kinds, substitute([g for _, g in kinds], fixed), strict=True) if g is not FALSE]
+        found.append([completes, *ends, *(() if completes is FALSE else rest)])
     return found
+
+
+def _ends(machine: Machine, step: Transition) -> list[tuple[str, Term]]:
+    """Each kind of exit with its condition. What else an exit carries is no matter here: the monitor delivers it from the virtual state."""
+    found: dict[str, Term] = {}
+    for e in step.exits:
+        for kind, guard in exit_kinds(machine, e.function, e.args).items():
+            found[kind] = disjunction([found.get(kind, FALSE), land(e.guard, guard)])
+    return sorted(found.items())
 
 
 def _concerns_control(original: Original, changed: Original) -> bool:
@@ -125,12 +136,12 @@ def _concerns_control(original: Original, changed: Original) -> bool:
     if before.innocuous and after.innocuous and before.never == after.never:
         return False
     control = {leaf.name for leaf in original.setting.machine.control}
-    return before != after or _control_part(original.subject.transition, control) != _control_part(changed.subject.transition, control)
+    machine = original.setting.machine
+    return before != after or _control_part(machine, original.subject.transition, control) != _control_part(machine, changed.subject.transition, control)
 
 
-def _control_part(step: Transition, control: set[str]) -> list[object]:
-    exits = [(e.guard, e.function, e.args) for e in step.exits]
-    return [step.completes, *exits, *(t for n, t in step.post.items() if n in control)]
+def _control_part(machine: Machine, step: Transition, control: set[str]) -> list[object]:
+    return [step.completes, _ends(machine, step), *(t for n, t in step.post.items() if n in control)]
 
 
 def mutated(original: Original, mutant: Mutant) -> Original:
@@ -433,6 +444,8 @@ def _leaks(original: Original) -> Iterator[Leaf]:
     known = {machine.leaves[n].role for n in found.reads | found.writes if n in machine.leaves}
     known |= {machine.tables[t].role for t in found.tables}
     known |= {"relocation"} if any(n.startswith("@probe") for n in found.reads) else set()
+    if original.verdict in ("privileged", "intentional"):
+        known.add("mode")  # the step completes in one mode at most, so that its name is no secret
     for leaf in machine.control:
         if leaf.role not in known:
             known.add(leaf.role)

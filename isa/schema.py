@@ -5,7 +5,7 @@ Attributes are named as the keys. A text keeps its place in the file (`Text`) an
 
 import json
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import Field as Key
 from pydantic import PrivateAttr, ValidationError
@@ -83,6 +83,8 @@ IdlTexts: TypeAlias = Annotated[list[SomeText], Short(as_list, {"type": "string"
 
 class Specification(Entry):
     """A specification of an instruction set as an executable machine."""
+
+    taken_before: ClassVar[tuple[str, ...]] = ("include", "override")
 
     spec_version: Annotated[Text, choice("1")] = Key(description="The version of the language.")
     kind: Annotated[Text, choice("machine")] = Key(description="What the file specifies.")

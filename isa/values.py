@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -182,7 +182,12 @@ def distinct_keys(node: Node) -> Node:
 
 
 class Entry(BaseModel):
-    """A mapping of a specification with known keys; `position` is where it stands."""
+    """A mapping of a specification with known keys; `position` is where it stands.
+
+    `taken_before` are keys that the loader has already taken out.
+    """
+
+    taken_before: ClassVar[tuple[str, ...]] = ()
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     _position: Position = PrivateAttr(default_factory=lambda: NOWHERE)
@@ -202,8 +207,9 @@ class Entry(BaseModel):
         if unknown := [key for key in node if key not in keys]:
             missing = [name for name in keys if name not in node]
             for key in unknown:
-                hint = did_you_mean(key, missing) if len(info.context) < _HINTED_PROBLEMS else ""
-                info.context.report(key.position, f"unknown key '{key}'", expected=_listed(keys), hint=hint)
+                hint = did_you_mean(key, (*missing, *cls.taken_before)) if len(info.context) < _HINTED_PROBLEMS else ""
+                expected = _listed((*keys, *cls.taken_before))
+                info.context.report(key.position, f"unknown key '{key}'", expected=expected, hint=hint)
             node = Mapping(node.position, {key: value for key, value in node.items() if key in keys})
         entry = handler(node)
         entry._position = node.position
