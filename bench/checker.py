@@ -128,8 +128,8 @@ def measured(name: str, jobs: int) -> Measured:
 
 
 def settled(result: MachineResult) -> float:
-    """The share of the unprivileged core that the taint settles: rows that complete in user mode over all legal states or trap alike in every state."""
-    core = [i for i in result.main.instructions if not i.privileged]
+    """The share of the unprivileged core that the taint settles: of the rows that user mode can run, those that always trap left out."""
+    core = [i for i in result.main.instructions if not i.privileged and i.verdict != "intentional"]
     return sum(i.evidence == "taint" for i in core) / len(core) if core else 1.0
 
 

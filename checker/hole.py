@@ -32,6 +32,12 @@ class Configuration:
     def __or__(self, other: Configuration) -> Configuration:
         return Configuration({**self.leaves, **other.leaves}, {**self.tables, **other.tables})
 
+    def includes(self, other: Configuration) -> bool:
+        """Whether everything that `other` fixes is fixed alike here."""
+        return other.leaves.items() <= self.leaves.items() and all(
+            n in self.tables and self.tables[n] == f for n, f in other.tables.items()
+        )
+
     @property
     def empty(self) -> bool:
         return not self.leaves and not self.tables

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -119,9 +119,10 @@ def _examine(
         tried = list(relevant(setting, found))
         if holes:
             known = [h.model for h in holes]
-            state.good = tuple(c for c in tried if not any(_holes(setting, one, evidence, c, known=known)))
+            state.good = _smallest(tried, lambda c: not any(_holes(setting, one, evidence, c, known=known)))
         if state.classical.sensitive and not state.classical.privileged:
-            state.classical_good = tuple(c for c in tried if _refused(setting, one, state.classical, evidence, c))
+            classical = state.classical
+            state.classical_good = _smallest(tried, lambda c: _refused(setting, one, classical, evidence, c))
         if state.good:
             return
     if holes:
@@ -158,6 +159,15 @@ def _not_vacuous(setting: Setting, one: Subject, evidence: Evidence) -> None:
     )  # fmt: skip
     if not any(evidence.possible(a, f"{one.id}:hypotheses") for a in asked):
         raise Undecided(one.id, "vacuous: every state of the row is left out of the specification")
+
+
+def _smallest(tried: Sequence[Configuration], helps: Callable[[Configuration], bool]) -> tuple[Configuration, ...]:
+    """The configurations that help and of which no part that was tried before does; `tried` is in order of size."""
+    good: list[Configuration] = []
+    for c in tried:
+        if not any(c.includes(g) for g in good) and helps(c):
+            good.append(c)
+    return tuple(good)
 
 
 def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evidence, chosen: Configuration) -> bool:

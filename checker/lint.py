@@ -15,7 +15,7 @@ from pgcheck.checker.solver import Solver
 from pgcheck.isa.coverage import overlaps
 from pgcheck.isa.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.terms import (
-    FALSE, Term, conjunction, constant, disjunction, evaluate, land, lnot, substitute, variable, walk,
+    FALSE, Term, conjunction, constant, disjunction, evaluate, land, lnot, lor, substitute, variable, walk,
 )  # fmt: skip
 from pgcheck.models.symbolic import (
     ADDRESS, Transition, delivered, exit_kinds, initial, predicate, run, transition,
@@ -157,19 +157,22 @@ def access_claims_hold(machine: Machine, instruction: Instruction, step: Transit
 
 
 def _access(machine: Machine, instruction: Instruction, step: Transition, mode_class: ModeClass, evidence: Evidence) -> str:
-    completes, refused, other = False, False, False
-    for value in mode_class.values:
-        pre = fresh(machine, "a")
-        pre[machine.modes.leaf] = constant(machine.leaves[machine.modes.leaf].width, value)
-        copy = instantiate(machine, step, pre, as_it_is, "a", frozenset())
-        known = [over(_legal(machine), pre, machine), instruction.canonical, lnot(copy.unmodelled)]
-        label = f"{instruction.id}:access@{value}"
-        completes = completes or evidence.possible([*known, lnot(_trapped(copy))], label)
-        refused = refused or evidence.possible([*known, copy.ends("privileged")], label)
-        other = other or evidence.possible([*known, copy.ends("memory", "intent", "other")], label)
-    if not refused:
+    """What the semantics say: `always` unless it is refused, `never` when all that can happen is to be refused."""
+
+    def possible(wanted: Callable[[Copy], Term]) -> bool:
+        for value in mode_class.values:
+            pre = fresh(machine, "a")
+            pre[machine.modes.leaf] = constant(machine.leaves[machine.modes.leaf].width, value)
+            copy = instantiate(machine, step, pre, as_it_is, "a", frozenset())
+            known = [over(_legal(machine), pre, machine), instruction.canonical, lnot(copy.unmodelled), wanted(copy)]
+            if evidence.possible(known, f"{instruction.id}:access@{value}"):
+                return True
+        return False
+
+    if not possible(lambda copy: copy.ends("privileged")):
         return "always"
-    return "sometimes" if completes or other else "never"
+    others = possible(lambda copy: lor(lnot(_trapped(copy)), copy.ends("memory", "intent", "other")))
+    return "sometimes" if others else "never"
 
 
 def _trapped(copy: Copy) -> Term:

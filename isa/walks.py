@@ -20,8 +20,11 @@ def walk(roots: Iterable[Term]) -> Iterator[Term]:
             yield term
         elif term not in seen:
             seen.add(term)
-            stack.append((term, True))
-            stack.extend((a, False) for a in reversed(term.args))
+            if term.args:
+                stack.append((term, True))
+                stack.extend([(a, False) for a in reversed(term.args) if a not in seen])
+            else:
+                yield term
 
 
 Rewriter = Callable[[Term, tuple[Term, ...]], Term | None]
@@ -70,11 +73,16 @@ def substitute(roots: Iterable[Term], leaves: Mapping[Term, Term], memo: dict[Te
 def digest(roots: Iterable[Term]) -> str:
     """A hexadecimal blake2b digest of a list of terms, the same in every process."""
     roots = list(roots)
-    for term in walk(roots):
-        if term.digest is None:
-            head = repr((term.op, term.width, term.data, term.shape)).encode()
-            parts = b"".join(a.digest or b"" for a in term.args)
-            term.digest = hashlib.blake2b(head + parts, digest_size=16).digest()
+    stack = [r for r in roots if r.digest is None]
+    while stack:
+        term = stack[-1]
+        missing = [a for a in term.args if a.digest is None]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        head = repr((term.op, term.width, term.data, term.shape)).encode()
+        term.digest = hashlib.blake2b(head + b"".join(a.digest or b"" for a in term.args), digest_size=16).digest()
     return hashlib.blake2b(b"".join(r.digest or b"" for r in roots), digest_size=16).hexdigest()
 
 
