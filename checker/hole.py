@@ -71,8 +71,6 @@ def virtual_modes(setting: Setting, mode_class: ModeClass) -> tuple[int, ...]:
     """The values of the mode leaf that virtual states of a class may have."""
     machine = setting.machine
     leaf = machine.leaves[machine.modes.leaf]
-    if leaf.width > 4:
-        return mode_class.values
     when = conjunction([setting.virtual(mode_class), setting.guest, *setting.legal])
     return tuple(
         m for m in range(1 << max(leaf.width, 1)) if substitute([when], {leaf.term: setting.mode(m)})[0] is not FALSE

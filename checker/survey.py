@@ -93,13 +93,19 @@ Run = Callable[[str, Configuration | None, Sequence[Work]], dict[str, Judgement]
 def _under_configuration(found: Survey, run: Run) -> None:
     """All rows once more under exactly the configuration; it must not make innocuous ones trap."""
     fixed = set(found.configuration.shown())
-    again = [w for w in found.work if found.alone[w.id].classical is not None and fixed & touched(found.alone[w.id])]
+    again = [w for w in found.work if _asked_again(found.alone[w.id], fixed)]
     found.under = {i: j for i, j in found.alone.items() if j.classical is not None}
     found.under |= run("configuration", found.configuration, again)
     spoiled = _spoiled(found.alone, found.under)
     if spoiled:
         message = f"the configuration makes {', '.join(spoiled)} trap"
         found.findings.append(Finding("efficiency", "warning", found.setting.deployment.name, message))
+
+
+def _asked_again(alone: Judgement, fixed: set[str]) -> bool:
+    """Whether the configuration touches a row, or left it the hole that another would have closed and that has no witness yet."""
+    forgone = bool(alone.holed) and alone.witness is None and not alone.timing
+    return alone.classical is not None and (forgone or bool(fixed & touched(alone)))
 
 
 def _guarded(law: str, deployment: Deployment, findings: Callable[[], Iterator[Finding]]) -> list[Finding]:

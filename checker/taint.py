@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgcheck.checker.hole import virtual_modes
 from pgcheck.checker.subject import Setting, Subject
 from pgcheck.isa.ir import HALT
 from pgcheck.isa.machine import Machine
@@ -71,9 +72,10 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
 
 
 def start_modes(setting: Setting) -> tuple[int, ...]:
-    """The values of the mode leaf that start states may have: every value the classes name."""
-    modes = setting.deployment.modes
-    return tuple(dict.fromkeys((*modes.supervisor.values, *modes.user.values)))
+    """The values of the mode leaf that a step of either machine may start in: those the classes name, those of virtual states, the real one."""
+    modes, real = setting.deployment.modes, setting.deployment.real_mode
+    named = [v for c in (modes.supervisor, modes.user) for v in (*c.values, *virtual_modes(setting, c))]
+    return tuple(dict.fromkeys([*named, *([] if real is None else [real])]))
 
 
 def _kept(machine: Machine, leaf: str, post: Term, mode: Term) -> bool:

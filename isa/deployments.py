@@ -12,10 +12,18 @@ from pgcheck.isa.resolve import leaf_number, leaves_of, one_leaf, truth_or
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq
 
+MAX_MODE_BITS = 8
+
 
 def modes(program: Program, given: schema.Modes) -> Modes | None:
     """The mode leaf and the classes of its values; None after a reported problem."""
     leaf = one_leaf(program, given.state, "the mode")
+    if leaf is not None and leaf.width > MAX_MODE_BITS:
+        program.problems.report(
+            given.state.position, "the mode is too wide to try all its values", found=f"{leaf.width} bits",
+            expected=f"at most {MAX_MODE_BITS} bits",
+        )  # fmt: skip
+        return None
     return None if leaf is None else _classes(program, leaf, given)
 
 
