@@ -52,7 +52,7 @@ def test_heavy_libraries_are_declared_and_the_solver_is_pinned() -> None:
     assert "z3-solver==4.15.4.0" in needed
     names = {name.split(">")[0].split("=")[0] for name in needed}
     assert names == {
-        "z3-solver", "bitwuzla", "click", "hypothesis", "networkx", "pydantic", "pytest", "PyYAML", "rich",
+        "z3-solver", "bitwuzla", "click", "hypothesis", "lark", "networkx", "pydantic", "pytest", "PyYAML", "rich",
     }  # fmt: skip
 
 
