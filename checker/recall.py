@@ -9,14 +9,21 @@ import pickle
 from functools import cache
 from importlib.resources import files
 
-from pgcheck.isa.cache import Cache
 from pgcheck.checker.options import Options
-from pgcheck.checker.result import MachineResult
+from pgcheck.checker.result import (
+    DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness,
+)  # fmt: skip
 from pgcheck.checker.solver import versions
+from pgcheck.isa.cache import Cache
+from pgcheck.isa.errors import Position, Text
 from pgcheck.isa.machine import Machine
 
 _ROOMS = ("isa", "models", "vmm", "checker")
-_ALLOWED = {"pgcheck.checker.result", "pgcheck.isa.errors"}
+# Exact names: a dotted one would reach through what these modules import.
+_VALUES = {
+    ("pgcheck.checker.result", name.__name__): name
+    for name in (DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness)
+} | {("pgcheck.isa.errors", "Position"): Position, ("pgcheck.isa.errors", "Text"): Text}
 
 
 @cache
@@ -41,9 +48,10 @@ class _Reader(pickle.Unpickler):
     """Only values of a result; a foreign cache entry cannot make it run anything."""
 
     def find_class(self, module: str, name: str) -> object:
-        if module in _ALLOWED:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a result")
+        try:
+            return _VALUES[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of a result") from None
 
 
 def recall(kept: Cache, machine: Machine, options: Options) -> MachineResult | None:
@@ -59,8 +67,8 @@ def recall(kept: Cache, machine: Machine, options: Options) -> MachineResult | N
 
 
 def remember(kept: Cache, machine: Machine, options: Options, result: MachineResult) -> None:
-    """Keep a result in which nothing is unknown."""
+    """Keep a result in which nothing is unknown and no law is broken: a contradiction between solvers is never kept."""
     rows = (r for d in result.deployments for r in d.instructions)
-    if any(r.verdict == "unknown" for r in rows) or any(f.status == "unknown" for f in result.findings):
+    if any(r.verdict == "unknown" for r in rows) or any(f.status in ("unknown", "error") for f in result.findings):
         return
     kept.put(key(machine, options), base64.b64encode(pickle.dumps(result)).decode())
