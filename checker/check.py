@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pgcheck.checker.canaries import LAW as CANARIES
 from pgcheck.checker.judge import Judgement, Work
 from pgcheck.checker.lint import lint
 from pgcheck.checker.options import Options
 from pgcheck.checker.pool import Pool
 from pgcheck.checker.recall import recall, remember
-from pgcheck.checker.result import DeploymentResult, Effort, Event, Finished, MachineResult, Started
+from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
 from pgcheck.checker.smtlib import Script
 from pgcheck.checker.solver import Limits, Solver, versions
 from pgcheck.checker.survey import survey
+from pgcheck.checker.theorems import untested
 from pgcheck.isa.cache import Cache
 from pgcheck.isa.machine import Machine
 
@@ -56,11 +58,12 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         surveys = [survey(machine, d, work, pool, options, on_event) for d in machine.deployments]
         findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions)
-    results = tuple(s.result() for s in surveys)
-    effort = _effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)
+    silent = _silent(machine, findings)
+    results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)
+    spent = effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)
     result = MachineResult(
         machine.name, machine.title, machine.path, machine.digest, machine.unmodelled, results, tuple(findings), versions(),
-        effort,
+        spent,
     )  # fmt: skip
     if kept is not None:
         remember(kept, machine, options, result)
@@ -68,11 +71,23 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     return result
 
 
-def _effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], seconds: float) -> Effort:
-    witnesses = sum(r.witness is not None for d in results for r in d.instructions)
+def _silent(machine: Machine, findings: Sequence[Finding]) -> frozenset[str]:
+    """The deployments whose canaries failed, or could not be made or asked: a finding about the machine is about all of them."""
+    named = {f.subject.partition(":")[0] for f in findings if f.law == CANARIES and f.status != "ok"}
+    every = {d.name for d in machine.deployments}
+    return frozenset(every & named if named <= every else every)
+
+
+def _doubted(result: DeploymentResult) -> DeploymentResult:
+    return replace(result, theorems=untested(result.theorems), direct="")
+
+
+def effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], seconds: float) -> Effort:
+    """What a run took, all deployments together."""
+    holes = [r for d in results for r in d.instructions if r.verdict == "hole"]
     return Effort(
         sum(j.queries for j in judged), sum(j.folded for j in judged), sum(j.unsat for j in judged),
-        sum(j.confirmed for j in judged), witnesses, witnesses, seconds,
+        sum(j.confirmed for j in judged), len(holes), sum(r.witness is not None for r in holes), seconds,
         max((j.slowest for j in judged), key=lambda s: s[1], default=("", 0.0)),
     )  # fmt: skip
 

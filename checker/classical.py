@@ -15,8 +15,7 @@ from pgcheck.checker.reenact import reenact
 from pgcheck.checker.subject import Setting, Subject
 from pgcheck.checker.taint import Footprint
 from pgcheck.isa.ir import UNPREDICTABLE
-from pgcheck.isa.state import Leaf
-from pgcheck.isa.terms import FALSE, Term, conjunction, constant, constant_array, disjunction, land, lnot, lor
+from pgcheck.isa.terms import FALSE, Term, conjunction, disjunction, land, lnot, lor
 
 TIMING = "timing"
 MODE = "mode"
@@ -79,7 +78,7 @@ class _Runs:
         machine = self.setting.machine
         pre = fresh(machine, tag)
         for name, value in self.fixed.items():
-            pre[name] = constant_of(machine.leaves[name], value)
+            pre[name] = machine.leaves[name].holding(value)
         pre[machine.modes.leaf] = self.setting.mode(mode)
         return pre
 
@@ -91,11 +90,6 @@ class _Runs:
             copy = instantiate(machine, self.subject.transition, pre, as_it_is, tag, self.subject.private)
             self.made[tag, mode] = copy, assumed(self.setting, self.subject, copy)
         return self.made[tag, mode]
-
-
-def constant_of(leaf: Leaf, value: int) -> Term:
-    """A leaf fixed to `value`; every element of an array."""
-    return constant_array(leaf.index_width, leaf.element_width, value) if leaf.size else constant(leaf.width, value)
 
 
 def assumed(setting: Setting, subject: Subject, copy: Copy) -> Term:
@@ -142,7 +136,9 @@ def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
             b = instantiate(machine, runs.subject.transition, pre, as_it_is, "b", frozenset())
             kinds = ("privileged", "intent", "other")
             kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in kinds if x != k))) for k in kinds)
-            if evidence.possible([assume_a, assumed(runs.setting, runs.subject, b), kinds_differ], f"{runs.subject.id}:kind"):
+            if evidence.possible(
+                [assume_a, assumed(runs.setting, runs.subject, b), kinds_differ], f"{runs.subject.id}:kind"
+            ):
                 return True
     return False
 
@@ -171,10 +167,14 @@ def _known(runs: _Runs, mode: int) -> list[Term]:
 def _gets_by(copy: Copy, start: str) -> Term:
     """The step need not trap: it goes on, or halts; in user mode also where it may do anything."""
     certain = lor(copy.goes_on, copy.halts)
-    return lor(certain, lor(copy.unpredictable, copy.unmodelled)) if start == "U" else land(certain, lnot(copy.unmodelled))
+    return (
+        lor(certain, lor(copy.unpredictable, copy.unmodelled)) if start == "U" else land(certain, lnot(copy.unmodelled))
+    )
 
 
-def _control(runs: _Runs, values: Sequence[int], start: str, footprint: Footprint, evidence: Evidence) -> list[Sensitivity]:
+def _control(
+    runs: _Runs, values: Sequence[int], start: str, footprint: Footprint, evidence: Evidence
+) -> list[Sensitivity]:
     """Roles of control leaves that a completed step may change."""
     machine, found = runs.setting.machine, dict[Sensitivity, None]()
     if footprint.halts:
@@ -195,9 +195,7 @@ def _control(runs: _Runs, values: Sequence[int], start: str, footprint: Footprin
     return list(found)
 
 
-def _behaviour(
-    runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, evidence: Evidence
-) -> list[Sensitivity]:
+def _behaviour(runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, evidence: Evidence) -> list[Sensitivity]:
     """How two runs that agree on all but the leaves of `role` may differ."""
     setting, subject, machine = runs.setting, runs.subject, runs.setting.machine
     found: dict[Sensitivity, None] = {}
@@ -217,7 +215,9 @@ def _behaviour(
         assume = land(land(assume_a, assumed(setting, subject, a)), assumed(setting, subject, b))
         asked = {Sensitivity(kind, role, start): d for kind, d in differences(a, b).items() if d is not FALSE}
         asked = {s: d for s, d in asked.items() if s not in found}
-        if len(asked) > 1 and not evidence.possible([assume, disjunction(asked.values())], f"{subject.id}:any[{role}@{start}]"):
+        if len(asked) > 1 and not evidence.possible(
+            [assume, disjunction(asked.values())], f"{subject.id}:any[{role}@{start}]"
+        ):
             continue
         for sensitivity, difference in asked.items():
             if evidence.possible([assume, difference], f"{subject.id}:{sensitivity}"):
@@ -232,11 +232,17 @@ def _unshared(runs: _Runs, mode: int, private: frozenset[str]) -> Copy:
 
 
 def differences(a: Copy, b: Copy) -> dict[str, Term]:
-    """Behaviour (general state after two completed steps), trap and trap-kind differences of two runs."""
+    """Behaviour (general state after two completed steps), trap and trap-kind differences of two runs, whichever of them traps."""
     machine = a.machine
     behaviour = FALSE
     for x, y in zip(a.outcomes, b.outcomes, strict=True):
         seen = disjunction(differ(leaf, x.post[leaf.name], y.post[leaf.name]) for leaf in machine.general)
-        behaviour = disjunction([behaviour, conjunction([x.guard, y.guard, disjunction([seen, payloads_differ(x.payload, y.payload)])])])
-    other = b.ends("other", UNPREDICTABLE)
-    return {"beh": behaviour, "trs": land(a.goes_on, other), "tks": land(a.ends("intent"), other)}
+        behaviour = disjunction(
+            [behaviour, conjunction([x.guard, y.guard, disjunction([seen, payloads_differ(x.payload, y.payload)])])]
+        )
+    other_a, other_b = a.ends("other", UNPREDICTABLE), b.ends("other", UNPREDICTABLE)
+    return {
+        "beh": behaviour,
+        "trs": lor(land(a.goes_on, other_b), land(other_a, b.goes_on)),
+        "tks": lor(land(a.ends("intent"), other_b), land(other_a, b.ends("intent"))),
+    }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.isa.ir import HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import (
@@ -18,8 +18,6 @@ from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
 MISS = "xl.miss"
 HOSTMAP = "hostmap"
-NEXT = "next"
-EXECUTE = "execute"
 Leaves = Mapping[str, Term]
 Answer = Callable[[Term, tuple[Term, ...]], Term | None]
 Response = Callable[[str, tuple[Term, ...], int], Term]
@@ -70,8 +68,7 @@ class Copy:
     def outcomes(self) -> tuple[Outcome, ...]:
         """Completion first, then one outcome per terminator of kind execute."""
         result = [Outcome(NEXT, self.completes, self.post)]
-        rules = self.machine.exits
-        for function in sorted({e.function for e in self.exits if e.function in rules and rules[e.function].kind == EXECUTE}):
+        for function in sorted(executing(self.machine) & {e.function for e in self.exits}):
             first, *rest = [e for e in self.exits if e.function == function]
             guard, post, payload = first.guard, dict(first.state), first.args
             for e in rest:
@@ -85,6 +82,11 @@ class Copy:
     def goes_on(self) -> Term:
         """The step completes, or goes on with another instruction: it does not trap."""
         return disjunction(o.guard for o in self.outcomes)
+
+
+def executing(machine: Machine) -> frozenset[str]:
+    """The terminators after which the machine runs another instruction: no trap."""
+    return frozenset(n for n, rule in machine.exits.items() if rule.kind == EXECUTE)
 
 
 def fresh(machine: Machine, tag: str) -> dict[str, Term]:
@@ -113,7 +115,7 @@ def instantiate(
             return None
         return array(*term.shape, f"{tag}.{name}") if term.shape is not None else variable(term.width, f"{tag}.{name}")
 
-    going_on = {n for n, rule in machine.exits.items() if rule.kind == EXECUTE}
+    going_on = executing(machine)
     roots = [transition.completes, *transition.post.values()]
     for e in transition.exits:
         roots += [e.guard, *e.args, *(e.state.values() if e.function in going_on else ())]

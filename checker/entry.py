@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pgcheck.checker.copies import with_fields
 from pgcheck.checker.evidence import Evidence
+from pgcheck.checker.realise import valid
+from pgcheck.checker.result import Finding
 from pgcheck.checker.subject import Setting
+from pgcheck.isa.ir import EXECUTE, UNMODELLED
 from pgcheck.isa.machine import Deployment, Machine
-from pgcheck.isa.terms import FALSE, Term, land, lnot, mk, rewrite, variable
-from pgcheck.models.symbolic import FAULT, delivered, initial, predicate
+from pgcheck.isa.terms import FALSE, Term, disjunction, land, lnot, mk, rewrite, variable
+from pgcheck.models.symbolic import FAULT, Execution, delivered, initial, predicate
+
+FAULTS_ENTER = "translation_faults_enter"
 
 
 def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> frozenset[str]:
@@ -16,14 +23,45 @@ def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> fr
     The monitor keeps its own stack and vectors mapped (no fault in delivery) and fills its own tables as `monitor:` says; all
     other real state is what `legal`, `real` and the real mode allow, and the payload is arbitrary.
     """
-    setting = Setting(machine, deployment, frozenset())
-    modes = deployment.modes
-    values = (deployment.real_mode,) if deployment.real_mode is not None else (*modes.supervisor.values, *modes.user.values)
     return frozenset(
         name
         for name, rule in machine.exits.items()
-        if rule.kind != "execute" and not any(_escapes(setting, name, value, evidence) for value in values)
+        if rule.kind != EXECUTE and _enters(machine, deployment, name, evidence)
     )
+
+
+def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """Every exit of the translation's body enters the monitor, as the oracle that stands for it assumes of its faults."""
+    if machine.translation is None:
+        return
+    name = machine.translation.function
+    parameters = {n: variable(w, f"p.{n}") for n, w in machine.functions[name].parameters}
+    body = Execution(machine, initial(machine), {}, cuts=False)
+    body.call(name, tuple(parameters.values()))
+    known = [*(predicate(machine, t) for t in machine.legal), *valid(machine.translation, parameters)]
+    for function in sorted({e.function for e in body.exits if e.function != UNMODELLED}):
+        raised = disjunction(e.guard for e in body.exits if e.function == function)
+        if not evidence.possible([*known, raised], f"{name}:raises:{function}"):
+            continue
+        if function not in machine.exits:
+            message = f"{name} may end {function}, where the checks know an address or a fault only: raise an exit of kind memory"
+            yield Finding(FAULTS_ENTER, "error", name, message)
+            continue
+        for deployment in machine.deployments:
+            if not _enters(machine, deployment, function, evidence):
+                message = (
+                    f"{name} may raise {function}, whose delivery need not enter the monitor under {deployment.name}, as the checks"
+                    " assume of translation faults: correct the delivery, or the deployment's `real` and `monitor`"
+                )
+                yield Finding(FAULTS_ENTER, "error", name, message)
+
+
+def _enters(machine: Machine, deployment: Deployment, name: str, evidence: Evidence) -> bool:
+    setting, modes = Setting(machine, deployment, frozenset()), deployment.modes
+    values = (
+        (deployment.real_mode,) if deployment.real_mode is not None else (*modes.supervisor.values, *modes.user.values)
+    )
+    return not any(_escapes(setting, name, value, evidence) for value in values)
 
 
 def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool:

@@ -67,6 +67,6 @@ class Evidence:
 
     @property
     def level(self) -> str:
-        """`two-solvers` when every unsat that was not folded is confirmed, else `solver`."""
+        """`two-solvers` when there are unsats that were not folded, and the second solver confirmed each of them; else `solver`."""
         open_ones = [q for q in self.queries if q.status == "unsat" and not q.folded]
-        return "two-solvers" if all(q.confirmed for q in open_ones) else "solver"
+        return "two-solvers" if open_ones and all(q.confirmed for q in open_ones) else "solver"

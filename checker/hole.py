@@ -6,17 +6,18 @@ each control leaf the monitor's own, fixed by the configuration, or mirrored; tr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from pgcheck.checker.copies import (
-    NEXT, Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ, real_oracle, with_fields,
+    Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ, real_oracle, with_fields,
 )  # fmt: skip
 from pgcheck.checker.subject import Setting, Subject
+from pgcheck.isa.ir import NEXT
 from pgcheck.isa.machine import MIRROR, Choice, Fields, ModeClass
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import (
-    FALSE, Term, apply, conjunction, constant, constant_array, disjunction, land, lnot, substitute, walk,
+    FALSE, Term, apply, disjunction, conjunction, land, lnot, substitute, walk,
 )  # fmt: skip
 
 TIMING = "timing"
@@ -31,6 +32,10 @@ class Configuration:
 
     def __or__(self, other: Configuration) -> Configuration:
         return Configuration({**self.leaves, **other.leaves}, {**self.tables, **other.tables})
+
+    def constants(self, names: Container[str]) -> Configuration:
+        """The part that fixes leaves among `names` to constants."""
+        return Configuration({n: v for n, v in self.leaves.items() if n in names and isinstance(v, int)})
 
     def includes(self, other: Configuration) -> bool:
         """Whether everything that `other` fixes is fixed alike here."""
@@ -67,6 +72,17 @@ class Question:
         return [*self.assumptions, disjunction(self.mismatches.values())]
 
 
+@dataclass(frozen=True, slots=True)
+class Related:
+    """The leaves of a virtual and a real state under the relation, how each is related, and what is assumed of either state."""
+
+    virtual: dict[str, Term]
+    real: dict[str, Term]
+    how: Mapping[str, str]
+    of_virtual: Term
+    of_real: Term
+
+
 def virtual_modes(setting: Setting, mode_class: ModeClass) -> tuple[int, ...]:
     """The values of the mode leaf that virtual states of a class may have."""
     machine = setting.machine
@@ -77,23 +93,32 @@ def virtual_modes(setting: Setting, mode_class: ModeClass) -> tuple[int, ...]:
     )
 
 
+def related(
+    setting: Setting, mode_class: ModeClass, virtual_mode: int, configuration: Configuration = NOTHING, *, logical_time: bool = False
+) -> Related:
+    """The two states before a step, in one virtual mode."""
+    machine, deployment = setting.machine, setting.deployment
+    v = fresh(machine, "v")
+    v[machine.modes.leaf] = setting.mode(virtual_mode)
+    how = {leaf.name: _relation(setting, leaf, configuration, logical_time) for leaf in machine.leaves.values()}
+    r = {n: _real_leaf(machine.leaves[n], v[n], h, configuration) for n, h in how.items()}
+    if deployment.real_mode is not None:
+        r[machine.modes.leaf] = setting.mode(deployment.real_mode)
+    of_virtual = over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine)
+    return Related(v, r, how, of_virtual, over((*setting.legal, setting.real), r, machine))
+
+
 def question(
     setting: Setting, subject: Subject, mode_class: ModeClass, virtual_mode: int, configuration: Configuration = NOTHING,
     *, logical_time: bool = False,
 ) -> Question:  # fmt: skip
     """The hole query. With `logical_time` the two machines share their clocks: what is left is no matter of timing."""
-    machine, deployment = setting.machine, setting.deployment
-    mode = setting.mode(virtual_mode)
-    v = fresh(machine, "v")
-    v[machine.modes.leaf] = mode
-    relation = {leaf.name: _relation(setting, leaf, configuration, logical_time) for leaf in machine.leaves.values()}
-    r = {n: _real_leaf(machine.leaves[n], v[n], how, configuration) for n, how in relation.items()}
-    if deployment.real_mode is not None:
-        r[machine.modes.leaf] = setting.mode(deployment.real_mode)
+    machine, mode = setting.machine, setting.mode(virtual_mode)
+    states = related(setting, mode_class, virtual_mode, configuration, logical_time=logical_time)
     private = subject.private
     if logical_time:
         private = frozenset(n for n in private if not _is_timing(setting, n))
-    virtual = instantiate(machine, subject.transition, v, as_it_is, "v", private)
+    virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, "v", private)
 
     def respond(table: str, args: tuple[Term, ...], width: int) -> Term:
         if table not in configuration.tables:
@@ -102,13 +127,10 @@ def question(
         fields = configuration.tables[table]
         return guests if fields is None else with_fields(machine, table, guests, fields)
 
-    real = instantiate(machine, subject.transition, r, real_oracle(machine, mode, respond), "r", private)
-    assumptions = (
-        over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine),
-        over((*setting.legal, setting.real), r, machine),
-        subject.canonical, lnot(virtual.unmodelled), lnot(virtual.unpredictable),
-    )  # fmt: skip
-    return Question(assumptions, _mismatches(setting, virtual, real, relation), virtual, real, virtual_mode, configuration)
+    real = instantiate(machine, subject.transition, states.real, real_oracle(machine, mode, respond), "r", private)
+    outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
+    assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
+    return Question(assumptions, _mismatches(setting, virtual, real, states.how), virtual, real, virtual_mode, configuration)
 
 
 def _relation(setting: Setting, leaf: Leaf, configuration: Configuration, logical_time: bool) -> str:
@@ -130,7 +152,7 @@ def _real_leaf(leaf: Leaf, virtual: Term, how: str, configuration: Configuration
         return leaf.named("r." + leaf.name)
     value = configuration.leaves[leaf.name]
     assert isinstance(value, int)
-    return constant_array(leaf.index_width, leaf.element_width, value) if leaf.size else constant(leaf.width, value)
+    return leaf.holding(value)
 
 
 def _is_timing(setting: Setting, name: str) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import reduce
+from itertools import combinations, islice, product
+from operator import or_
 
 from pgcheck.checker.classical import Classical, classify, completes_in_user_mode
+from pgcheck.checker.configuration import admissible
 from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
 from pgcheck.checker.response import against
@@ -17,13 +20,11 @@ from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import Footprint, footprint
 from pgcheck.checker.witness import minimal
 from pgcheck.isa.ir import UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine import MIRROR, Candidate, Choice, Fields, Instruction, ModeClass, Row
+from pgcheck.isa.machine import Instruction, ModeClass, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
 
 MAX_CANDIDATES = 512
 MAX_CHOICE_BITS = 8
-
-OWN: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one row showed on its own; `good` are the configurations that close its holes, `classical_good` those that make it privileged."""
+    """What one row showed on its own; `good` are the configurations that close its holes, `classical_good` those that make it privileged.
+
+    `partial`: there are more configurations than were tried, so that a hole left over may be one that another would close.
+    """
 
     id: str
     footprint: Footprint
@@ -55,6 +59,7 @@ class Judgement:
     seconds: float
     slowest: tuple[str, float]
     witness: Witness | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class _State:
     classical_good: tuple[Configuration, ...] = ()
     timing: bool = False
     witness: Witness | None = None
+    partial: bool = False
     trouble: str = ""
 
 
@@ -116,13 +122,7 @@ def _examine(
     holes = list(_holes(setting, one, evidence, chosen))
     state.holed = frozenset(h.mode_class for h in holes)
     if configuration is None:
-        tried = list(relevant(setting, found))
-        if holes:
-            known = [h.model for h in holes]
-            state.good = _smallest(tried, lambda c: not any(_holes(setting, one, evidence, c, known=known)))
-        if state.classical.sensitive and not state.classical.privileged:
-            classical = state.classical
-            state.classical_good = _smallest(tried, lambda c: _refused(setting, one, classical, evidence, c))
+        _search(setting, one, found, evidence, holes, state)
         if state.good:
             return
     if holes:
@@ -133,6 +133,29 @@ def _examine(
                 guests = Configuration({}, {t: None for t in found.tables if t not in chosen.tables})
                 holes = list(_holes(setting, one, evidence, chosen | guests)) or holes
             state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
+
+
+def _search(setting: Setting, one: Subject, found: Footprint, evidence: Evidence, holes: Sequence[Hole], state: _State) -> None:
+    """The configurations that would help the row, among those that exclude nothing. Raises Undecided."""
+    classical = state.classical
+    assert classical is not None
+    refusable = classical.sensitive and not classical.privileged
+    if not holes and not refusable:
+        return
+    tried = list(islice(relevant(setting, found), MAX_CANDIDATES + 1))
+    state.partial = len(tried) > MAX_CANDIDATES
+    tried = tried[:MAX_CANDIDATES]
+    if holes:
+        known = [h.model for h in holes]
+        state.good = _smallest(
+            tried, lambda c: not any(_holes(setting, one, evidence, c, known=known)) and admissible(setting, c, evidence)
+        )
+    if refusable:
+        state.classical_good = _smallest(
+            tried, lambda c: _refused(setting, one, classical, evidence, c) and admissible(setting, c, evidence)
+        )
+        if state.partial and not state.classical_good:
+            raise Undecided(one.id, f"none of {MAX_CANDIDATES} configurations makes it privileged, and there are more")
 
 
 def _no_response(setting: Setting, one: Subject, holes: list[Hole], evidence: Evidence) -> None:
@@ -226,28 +249,16 @@ def _against_every_choice(asked: Question, variables: list[Term], evidence: Evid
 def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:
     """Assignments to the candidates that the row's footprint touches, smallest first; leaves of one candidate group vary apart."""
     touched = found.reads | found.writes
-    options: list[tuple[Candidate | str, tuple[object, ...]]] = [
-        (c, (OWN, *c.values)) for c in setting.machine.candidates if c.leaf in touched
-    ]
-    options += [(t, (OWN, *((r,) for r in setting.machine.tables[t].respond))) for t in sorted(found.tables)]
-    made = []
-    for values in product(*(v for _, v in options)):
-        leaves: dict[str, Choice] = {}
-        tables: dict[str, Fields | None] = {}
-        for (what, _), value in zip(options, values, strict=True):
-            if value is OWN:
-                continue
-            if isinstance(what, Candidate):
-                assert isinstance(value, int) or value == MIRROR
-                leaves[what.leaf] = value if isinstance(value, int) else MIRROR
-            else:
-                assert isinstance(value, tuple)
-                tables[what] = value[0]
-        if leaves or tables:
-            made.append(Configuration(leaves, tables))
-        if len(made) > MAX_CANDIDATES:
-            break
-    yield from sorted(made, key=lambda c: len(c.leaves) + len(c.tables))
+    options: dict[str, list[Configuration]] = {}
+    for c in setting.machine.candidates:
+        if c.leaf in touched:
+            options.setdefault(c.leaf, []).extend(Configuration({c.leaf: v}) for v in c.values)
+    for table in sorted(found.tables):
+        options[f"@{table}"] = [Configuration({}, {table: r}) for r in setting.machine.tables[table].respond]
+    for size in range(1, len(options) + 1):
+        for names in combinations(options, size):
+            for chosen in product(*(options[n] for n in names)):
+                yield reduce(or_, chosen)
 
 
 def _finished(
@@ -260,6 +271,6 @@ def _finished(
     return Judgement(
         identifier, found, state.classical, state.holed, state.good, state.classical_good, state.timing, evidence_level,
         state.trouble, len(queries), sum(q.folded for q in queries), len(unsat), sum(bool(q.confirmed) for q in unsat),
-        time.perf_counter() - started, slowest, state.witness,
+        time.perf_counter() - started, slowest, state.witness, state.partial,
     )  # fmt: skip
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pgcheck.checker.solver import Solver
 
@@ -18,6 +19,13 @@ R = TypeVar("R")
 
 class WorkerDied(Exception):
     """A worker process ended without an answer."""
+
+
+class WorkerFailed(Exception):
+    """A function raised in a worker: the message is the exception's class and text, the note its traceback.
+
+    Text crosses processes whole, where an exception would have to be made again from its arguments.
+    """
 
 
 class Pool:
@@ -31,11 +39,13 @@ class Pool:
     def __enter__(self) -> Pool:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.solver.close()
 
     def each(self, function: Callable[[T, Solver], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
-        """Every item with its result, in order. An exception in a worker is raised here."""
+        """Every item with its result, in order. Raises what a worker raises, all but an OSError as WorkerFailed, and WorkerDied."""
         jobs = min(self.jobs, len(items))
         if jobs <= 1:
             for item in items:
@@ -67,9 +77,9 @@ class Pool:
                     worker.kill()
                     worker.join()
 
-    def _dispatch(self, items: Sequence[T], pipes: list[Connection]) -> Iterator[tuple[T, R]]:
+    def _dispatch(self, items: Sequence[T], pipes: list[Connection]) -> Iterator[tuple[T, Any]]:
         todo = iter(range(len(items)))
-        done: dict[int, R] = {}
+        done: dict[int, Any] = {}
         busy: set[Connection] = set()
         shown = 0
         for pipe in pipes:
@@ -78,11 +88,11 @@ class Pool:
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
                 try:
-                    index, result, error = ready.recv()
-                except EOFError as end:
+                    index, result, failure = ready.recv()
+                except (EOFError, OSError) as end:
                     raise WorkerDied("a worker process died") from end
-                if error is not None:
-                    raise error
+                if failure is not None:
+                    raise failure if isinstance(failure, OSError) else _failed(*failure)
                 done[index] = result
                 busy.discard(ready)
                 self._hand_out(ready, todo, busy)
@@ -92,16 +102,26 @@ class Pool:
 
     def _hand_out(self, pipe: Connection, todo: Iterator[int], busy: set[Connection]) -> None:
         index = next(todo, None)
-        if index is not None:
+        if index is None:
+            return
+        try:
             pipe.send(index)
-            busy.add(pipe)
+        except OSError as end:
+            raise WorkerDied("a worker process died") from end
+        busy.add(pipe)
+
+
+def _failed(message: str, trace: str) -> WorkerFailed:
+    failure = WorkerFailed(message)
+    failure.add_note(trace)
+    return failure
 
 
 def _serve(
     pipe: Connection, parents: Sequence[Connection], function: Callable[[T, Solver], R], items: Sequence[T],
     make_solver: Callable[[], Solver],
 ) -> None:  # fmt: skip
-    """A worker: indices come in, (index, result, error) go out; Ctrl-C is the parent's affair.
+    """A worker: indices come in, (index, result, failure or None) go out; Ctrl-C is the parent's affair.
 
     The parent's ends that came with the fork are closed, so that its death ends the worker's input.
     """
@@ -114,8 +134,11 @@ def _serve(
             index = pipe.recv()
             try:
                 pipe.send((index, function(items[index], solver), None))
+            except OSError as error:  # no bug: a disk that is full says so
+                pipe.send((index, None, OSError(error.errno, error.strerror, error.filename)))
             except Exception as error:  # handed to the parent, which raises it
-                pipe.send((index, None, error))
+                message = "".join(traceback.format_exception_only(error)).strip()
+                pipe.send((index, None, (message, traceback.format_exc())))
     except (EOFError, OSError):
         pass
     finally:

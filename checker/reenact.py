@@ -47,8 +47,7 @@ def reenact(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: s
     state = _state(machine, copy.pre, model)
     surroundings = _surroundings(machine, subject, model, tag)
     ended = step(machine, subject.instruction, operands, state, surroundings)
-    continued = set(machine.exits) - setting.entering - {n for n, r in machine.exits.items() if r.kind == "execute"}
-    while ended is not None and ended.function in continued:
+    while ended is not None and ended.function in setting.continued:
         ended = deliver(machine, ended, state, surroundings)
     said, seen = _said(copy, model), _seen(ended)
     if seen not in said:
@@ -96,4 +95,3 @@ def _surroundings(machine: Machine, subject: Subject, model: Model, tag: str) ->
     return Surroundings(
         lambda name, width: model.variables.get(named("n." + name), 0), volatile, changed, _Oracle(machine, model)
     )
-

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.ir import HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.types import Bitfield
 from pgcheck.models.reference import Cells, State, Surroundings, copied, deliver, step
-
-NEXT = "next"
-EXECUTE = "execute"
 
 
 class BadWitness(Exception):
@@ -84,6 +81,8 @@ def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
         numbers = value.items() if isinstance(value, Mapping) else [(0, value)]
         if isinstance(value, Mapping) != bool(leaf.size) or any(not 0 <= v < 1 << leaf.element_width for _, v in numbers):
             raise BadWitness(f"{name} cannot have the value {value}")
+        if isinstance(value, Mapping) and any(not -1 <= i < leaf.size for i in value):
+            raise BadWitness(f"{name} has {leaf.size} elements, and no others")
     state: State = {}
     for name, leaf in machine.leaves.items():
         value = values.get(name, 0)
@@ -121,6 +120,11 @@ def replay(machine: Machine, witness: Witness, *, hard: bool = False) -> Replaye
     missing = set(instruction.operands) - set(witness.operands)
     if missing:
         raise BadWitness(f"no value for operand {', '.join(sorted(missing))} of {instruction.id}")
+    for name, type_ in instruction.operands.items():
+        if witness.operands[name] >> type_.width:
+            raise BadWitness(f"{witness.operands[name]} does not fit operand {name} of {instruction.id}")
+    for name, response in witness.configuration.items():
+        _checked_response(machine, name, response)
     post: dict[str, State] = {}
     outcome: dict[str, tuple[str, tuple[int, ...]]] = {}
     for tag in ("v", "r"):
@@ -131,6 +135,15 @@ def replay(machine: Machine, witness: Witness, *, hard: bool = False) -> Replaye
         bool(witness.differs) and witness.differs[0] in differs, differs, values_of(post["v"]), values_of(post["r"]),
         outcome["v"][0], outcome["r"][0],
     )  # fmt: skip
+
+
+def _checked_response(machine: Machine, name: str, response: object) -> None:
+    """A table's response names a table and its fields; a leaf's value is in the states already. Raises BadWitness."""
+    if not name.startswith("@") or not isinstance(response, Mapping):
+        return
+    type_ = machine.tables[name[1:]].type if name[1:] in machine.tables else None
+    if not isinstance(type_, Bitfield) or not set(response) <= set(type_.ranges):
+        raise BadWitness(f"no table of {machine.name} has the entry {name[1:]}: {', '.join(map(str, response))}")
 
 
 def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]:

@@ -70,7 +70,9 @@ class _Expansion:
     def decide(self) -> Answer:
         entries: list[Term] = []
         for _ in range(ROUNDS):
-            model = self.evidence.model([self.copy(k, e) for k, e in enumerate(entries)] or [self.formula], f"{self.label}:entries")
+            model = self.evidence.model(
+                [self.copy(k, e) for k, e in enumerate(entries)] or [self.formula], f"{self.label}:entries"
+            )
             if model is None:
                 return "some"
             closing = self.closing(self.fixed(model))

@@ -118,6 +118,7 @@ class Finding:
 class Effort:
     """What it took: obligations, how many folding settled, second-solver confirmations of the other unsats, seconds.
 
+    `witnesses` are the holes, which need one each; `replayed` those that have one, which the reference binding reproduced.
     `cached`: all but the seconds is that of the run whose result was kept.
     """
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.isa.ir import BUILTIN_EXITS
+from pgcheck.checker.copies import executing
 from pgcheck.isa.machine import Deployment, Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, ite, land, lnot, lor, substitute, variable, walk
-from pgcheck.models.symbolic import TRANSLATE, Exit, Transition, delivered, exit_kinds, predicate, transition
+from pgcheck.models.symbolic import Exit, Transition, delivered, predicate, transition
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Setting:
     machine: Machine
     deployment: Deployment
     entering: frozenset[str]
+
+    @cached_property
+    def continued(self) -> frozenset[str]:
+        """The terminators that do not enter the monitor: their delivery is part of the step (PDP-10 LUUO, delegated traps)."""
+        return frozenset(self.machine.exits) - self.entering - executing(self.machine)
 
     @cached_property
     def legal(self) -> tuple[Term, ...]:
@@ -69,7 +74,7 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     """The subject for one row under a setting."""
     machine = setting.machine
     fixed = {row.operand: row.value} if row.value is not None else {}
-    found = continued(machine, transition(machine, instruction, fixed), setting.entering)
+    found = continued(setting, transition(machine, instruction, fixed))
     operand = variable(instruction.operands[row.operand].width, "o." + row.operand) if row.operand else TRUE
     canonical = instruction.canonical
     if row.value is not None:
@@ -81,18 +86,17 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     )  # fmt: skip
 
 
-def continued(machine: Machine, step: Transition, entering: frozenset[str]) -> Transition:
-    """The transition in which exits that do not enter the monitor run on through their delivery (PDP-10 LUUO, delegated traps)."""
+def continued(setting: Setting, step: Transition) -> Transition:
+    """The transition in which exits that do not enter the monitor run on through their delivery."""
     exits: list[Exit] = []
     completes, post = step.completes, dict(step.post)
     pending = list(step.exits)
     while pending:
         e = pending.pop(0)
-        kinds = exit_kinds(machine, e.function, e.args)
-        if e.function in entering or e.function == TRANSLATE or e.function in BUILTIN_EXITS or "execute" in kinds:
+        if e.function not in setting.continued:
             exits.append(e)
             continue
-        run = delivered(machine, e.function, e.args, e.state)
+        run = delivered(setting.machine, e.function, e.args, e.state)
         completes = lor(completes, land(e.guard, run.frame.alive))
         post = {k: ite(e.guard, v, post[k]) for k, v in run.frame.state.items()}
         exits += [Exit(land(e.guard, x.guard), x.function, x.args, x.note, x.state) for x in run.exits]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgcheck.checker.configuration import Demand, common
+from pgcheck.checker.configuration import Demand, admissible, common, exhaustive
 from pgcheck.checker.entry import entering
-from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.evidence import Evidence, Undecided
 from pgcheck.checker.formula import idl
 from pgcheck.checker.hole import NOTHING, Configuration
 from pgcheck.checker.judge import Judgement, Work, judge
@@ -20,8 +20,12 @@ from pgcheck.checker.theorems import theorems
 from pgcheck.checker.verdict import reason, verdict
 from pgcheck.checker.visible import user_visible
 from pgcheck.isa.machine import Deployment, Machine
-from pgcheck.isa.terms import disjunction, eq
+from pgcheck.isa.terms import Term, disjunction, eq
 from pgcheck.models.symbolic import predicate
+
+HYPOTHESES = "hypotheses_are_satisfiable"
+OUTSIDE = "leaves_specification"
+MAX_VETOES = 32
 
 
 @dataclass(slots=True)
@@ -55,7 +59,7 @@ def survey(
 ) -> Survey:  # fmt: skip
     """Judge all rows of a deployment.
 
-    A row whose step no part of the configuration touches has the same obligations under it, and is not asked again.
+    A row whose step no part of the configuration touches has the same obligations under it, and is not asked again. Raises Contradiction.
     """
     evidence = Evidence(pool.solver, options.second)
     found = Survey(Setting(machine, deployment, frozenset()), work)
@@ -73,7 +77,7 @@ def survey(
             on_event(Judged(phase, item.id, verdict(answer, None), answer.seconds))
         return answers
 
-    empty = _guarded("hypotheses_are_satisfiable", deployment, lambda: _vacuous(setting, evidence))
+    empty = _guarded(HYPOTHESES, deployment, lambda: _vacuous(setting, evidence))
     found.findings += empty
     found.alone = run("rows", None, work)
     if empty:
@@ -81,25 +85,78 @@ def survey(
         found.alone = {i: replace(j, trouble=said) for i, j in found.alone.items()}
     pairs = [(w, found.alone[w.id]) for w in work]
     found.findings += _guarded("general_or_mirror", deployment, lambda: user_visible(setting, pairs, evidence))
-    found.configuration = common(list(_demands(found.alone.values())))
-    if not found.configuration.empty:
-        _under_configuration(found, run)
+    found.findings += list(_outside(deployment, found.alone.values()))
+    if not empty:
+        _configured(found, run, evidence)
     return found
 
 
 Run = Callable[[str, Configuration | None, Sequence[Work]], dict[str, Judgement]]
 
 
-def _under_configuration(found: Survey, run: Run) -> None:
-    """All rows once more under exactly the configuration; it must not make innocuous ones trap."""
-    fixed = set(found.configuration.shown())
-    again = [w for w in found.work if _asked_again(found.alone[w.id], fixed)]
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A configuration, the rows to be asked again under it, the innocuous ones among them judged; `vacuous` and `spoiled` are its faults."""
+
+    configuration: Configuration
+    again: Sequence[Work]
+    vacuous: str
+    plain: Mapping[str, Judgement]
+
+    @property
+    def spoiled(self) -> list[str]:
+        """Innocuous rows that only trap because of the configuration."""
+        return [i for i, j in self.plain.items() if j.classical is not None and not j.classical.completes_user]
+
+
+def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
+    """One configuration that excludes no state and makes no innocuous row trap, and the rows that it touches again under exactly it."""
+    demands = list(_demands(found.alone.values()))
+    if not demands:
+        return
+    vetoed: list[Configuration] = []
+    trial = _tried(found, common(demands), run, evidence)
+    while (trial.vacuous or trial.spoiled) and len(vetoed) < MAX_VETOES:
+        vetoed += [trial.configuration] if trial.vacuous else []
+        vetoed += [trial.configuration.constants(touched(found.alone[i])) for i in trial.spoiled]
+        trial = _tried(found, common(demands, vetoed), run, evidence)
+    found.configuration = trial.configuration
     found.under = {i: j for i, j in found.alone.items() if j.classical is not None}
-    found.under |= run("configuration", found.configuration, again)
-    spoiled = _spoiled(found.alone, found.under)
-    if spoiled:
-        message = f"the configuration makes {', '.join(spoiled)} trap"
-        found.findings.append(Finding("efficiency", "warning", found.setting.deployment.name, message))
+    if trial.vacuous:
+        found.under |= {w.id: replace(found.alone[w.id], trouble=trial.vacuous) for w in trial.again}
+        found.findings.append(Finding(HYPOTHESES, "error", found.setting.deployment.name, trial.vacuous))
+        return
+    found.under |= trial.plain
+    found.under |= run("configuration", trial.configuration, [w for w in trial.again if w.id not in trial.plain])
+    if trial.spoiled:
+        message = f"the configuration makes {', '.join(trial.spoiled)} trap"
+        found.findings.append(Finding("efficiency", "error", found.setting.deployment.name, message))
+    if not exhaustive(demands):
+        missed = [i for i, j in found.under.items() if j.holed and found.alone[i].good]
+        found.under |= {i: replace(found.under[i], trouble="open: not every common configuration was tried") for i in missed}
+
+
+def _tried(found: Survey, configuration: Configuration, run: Run, evidence: Evidence) -> _Trial:
+    fixed = set(configuration.shown())
+    again = [w for w in found.work if _asked_again(found.alone[w.id], fixed)]
+    vacuous = _excludes(found.setting, configuration, evidence)
+    plain = [] if vacuous else [w for w in again if _plain(found.alone[w.id])]
+    return _Trial(configuration, again, vacuous, run("configuration", configuration, plain))
+
+
+def _excludes(setting: Setting, configuration: Configuration, evidence: Evidence) -> str:
+    """Why a configuration proves nothing; "" for one that excludes no state."""
+    try:
+        shown = ", ".join(f"{n} = {v}" for n, v in configuration.shown().items())
+        return "" if admissible(setting, configuration, evidence) else f"vacuous: `legal` and `real` do not allow {shown} in every state"
+    except Undecided as undecided:
+        return f"vacuous, perhaps: {undecided}"
+
+
+def _plain(alone: Judgement) -> bool:
+    """A row that is innocuous without a configuration and goes on in user mode: it has to run there directly."""
+    classical = alone.classical
+    return classical is not None and not alone.holed and not classical.sensitive and classical.completes_user
 
 
 def _asked_again(alone: Judgement, fixed: set[str]) -> bool:
@@ -113,8 +170,6 @@ def _guarded(law: str, deployment: Deployment, findings: Callable[[], Iterator[F
         return list(findings())
     except Undecided as undecided:
         return [Finding(law, "unknown", deployment.name, str(undecided))]
-    except Contradiction as contradiction:
-        return [Finding(law, "error", deployment.name, str(contradiction))]
 
 
 def _setting(machine: Machine, deployment: Deployment, evidence: Evidence, findings: list[Finding]) -> Setting:
@@ -122,24 +177,47 @@ def _setting(machine: Machine, deployment: Deployment, evidence: Evidence, findi
     inside: frozenset[str] = frozenset()
     try:
         inside = entering(machine, deployment, evidence)
-    except (Undecided, Contradiction) as trouble:
-        findings.append(Finding("traps_enter_monitor", "unknown", deployment.name, str(trouble)))
-    outside = sorted(n for n, rule in machine.exits.items() if n not in inside and rule.kind != "execute")
-    if outside:
-        message = f"not into the monitor: {', '.join(outside)}; compared like completion"
+    except Undecided as undecided:
+        findings.append(Finding("traps_enter_monitor", "unknown", deployment.name, str(undecided)))
+    setting = Setting(machine, deployment, inside)
+    if setting.continued:
+        message = f"not into the monitor: {', '.join(sorted(setting.continued))}; compared like completion"
         findings.append(Finding("traps_enter_monitor", "ok", deployment.name, message))
-    return Setting(machine, deployment, inside)
+    return setting
 
 
 def _vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
-    """An error for each mode class of which no legal state exists: everything said of it would be said of nothing."""
+    """An error for each hypothesis that no state meets: everything said under it would be said of nothing, or of fewer states."""
     machine, deployment = setting.machine, setting.deployment
-    for name, mode_class in (("supervisor", deployment.modes.supervisor), ("user", deployment.modes.user)):
-        starts = [eq(machine.leaves[machine.modes.leaf].term, setting.mode(v)) for v in mode_class.values]
-        if not evidence.possible([*setting.legal, disjunction(starts)], f"{deployment.name}:{name} states"):
-            yield Finding("hypotheses_are_satisfiable", "error", deployment.name, f"vacuous: no legal state in {name} mode")
-    if not evidence.possible([*setting.legal, setting.real], f"{deployment.name}:real states"):
-        yield Finding("hypotheses_are_satisfiable", "error", deployment.name, "vacuous: no legal state satisfies `real`")
+    modes, real_mode = deployment.modes, deployment.real_mode
+
+    def in_modes(values: Iterable[int]) -> Term:
+        return disjunction(eq(machine.leaves[machine.modes.leaf].term, setting.mode(v)) for v in values)
+
+    real = in_modes((*modes.supervisor.values, *modes.user.values) if real_mode is None else (real_mode,))
+    hypotheses = {
+        "no legal state in supervisor mode": [in_modes(modes.supervisor.values)],
+        "no legal state in user mode": [in_modes(modes.user.values)],
+        "no legal state satisfies `guest`": [setting.guest],
+        "no legal state in the real mode satisfies `real`": [setting.real, real],
+    }
+    empty = [m for m, terms in hypotheses.items() if not evidence.possible([*setting.legal, *terms], f"{deployment.name}:{m}")]
+    if not empty and not admissible(setting, NOTHING, evidence):
+        empty.append("`legal` or `real` leaves some virtual state without a real one")
+    for message in empty:
+        yield Finding(HYPOTHESES, "error", deployment.name, f"vacuous: {message}")
+
+
+def _outside(deployment: Deployment, judgements: Iterable[Judgement]) -> Iterator[Finding]:
+    """The rows whose answers are about fewer states than there are."""
+    judged = list(judgements)
+    leaving = [j.id for j in judged if j.footprint.outside]
+    if leaving:
+        message = f"{len(leaving)} of {len(judged)} rows may leave the specification, and are judged where they do not: {', '.join(leaving)}"
+        yield Finding(OUTSIDE, "ok", deployment.name, message)
+    anything = [j.id for j in judged if j.footprint.may_do_anything]
+    if anything:
+        yield Finding(OUTSIDE, "warning", deployment.name, f"may do anything in both modes: {', '.join(anything)}")
 
 
 def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
@@ -148,18 +226,6 @@ def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
             yield Demand(j.id, j.good, True)
         if j.classical_good:
             yield Demand(j.id, j.classical_good, False)
-
-
-def _spoiled(alone: Mapping[str, Judgement], under: Mapping[str, Judgement]) -> list[str]:
-    """Innocuous rows that only trap because of the configuration."""
-    found = []
-    for identifier, after in under.items():
-        before = alone[identifier]
-        if before.classical is None or after.classical is None or before.holed or before.classical.sensitive:
-            continue
-        if before.classical.completes_user and not after.classical.completes_user:
-            found.append(identifier)
-    return found
 
 
 def _row(work: Work, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]) -> InstructionResult:

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pgcheck.checker.copies import executing
 from pgcheck.checker.hole import virtual_modes
 from pgcheck.checker.subject import Setting, Subject
-from pgcheck.isa.ir import HALT
+from pgcheck.isa.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine import Machine
-from pgcheck.isa.terms import FALSE, Term, apply, constant, rewrite, walk
-from pgcheck.models.symbolic import ADDRESS, FAULT, TRANSLATE
+from pgcheck.isa.terms import FALSE, Term, apply, constant, rewrite, substitute, walk
+from pgcheck.models.symbolic import ADDRESS, FAULT
 
 if TYPE_CHECKING:
     import networkx
@@ -23,7 +24,8 @@ EFFECTIVE = "@effective mode"
 class Footprint:
     """Control leaves read and written, tables looked up (by function), and whether the two modes take the same step.
 
-    `never` says that the step completes in no state at all, `halts` that it may stop the processor.
+    `never` says that the step always traps, `halts` that it may stop the processor. `outside` are the ways in which it may leave
+    the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
     """
 
     reads: frozenset[str]
@@ -31,11 +33,18 @@ class Footprint:
     tables: frozenset[str]
     never: bool
     halts: bool
+    outside: frozenset[str] = frozenset()
+    vague: bool = False
 
     @property
     def innocuous(self) -> bool:
         """No control state is involved: both machines take the same step."""
-        return not (self.reads or self.writes or self.tables or self.halts)
+        return not (self.reads or self.writes or self.tables or self.halts or self.vague)
+
+    @property
+    def may_do_anything(self) -> bool:
+        """Its effect may be unpredictable in both modes, so that its verdict is about the other states."""
+        return {f"{UNPREDICTABLE}@S", f"{UNPREDICTABLE}@U"} <= self.outside
 
 
 def footprint(setting: Setting, subject: Subject) -> Footprint:
@@ -63,12 +72,26 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
                 tables.add(term.name[6:])
             elif term.op == "uf" and term.name.startswith("probe."):
                 reads.add("@" + term.name)
-    rules = machine.exits
-    goes_on = any(e.function in rules and rules[e.function].kind == "execute" for e in subject.transition.exits)
-    halts = any(e.function == HALT for e in subject.transition.exits)
+    ends = {e.function for e in subject.transition.exits}
+    traps = never and not ends & executing(machine)
+    outside = _outside(setting, subject)
     if len(shapes) > 1:
         reads.add(mode_leaf)
-    return Footprint(frozenset(reads), frozenset(writes), frozenset(tables), never and not goes_on, halts)
+    return Footprint(
+        frozenset(reads), frozenset(writes), frozenset(tables), traps and not outside, HALT in ends, outside, traps and bool(outside)
+    )
+
+
+def _outside(setting: Setting, subject: Subject) -> frozenset[str]:
+    """The kinds of exit that leave the specification, by the class of the mode in which the step may take them."""
+    exits = [e for e in subject.transition.exits if e.function in (UNPREDICTABLE, UNMODELLED)]
+    mode_term = setting.machine.leaves[setting.machine.modes.leaf].term
+    found = set()
+    for name, mode_class in (("S", setting.deployment.modes.supervisor), ("U", setting.deployment.modes.user)):
+        for value in {*mode_class.values, *virtual_modes(setting, mode_class)} if exits else ():
+            guards = substitute([e.guard for e in exits], {mode_term: setting.mode(value)})
+            found |= {f"{e.function}@{name}" for e, guard in zip(exits, guards, strict=True) if guard is not FALSE}
+    return frozenset(found)
 
 
 def start_modes(setting: Setting) -> tuple[int, ...]:
@@ -107,8 +130,7 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
     names: list[str] = ["", *(n for n in step.post)]
     terms: list[Term] = [step.completes, *step.post.values()]
     for e in step.exits:
-        rule = machine.exits.get(e.function)
-        goes_on = rule is not None and rule.kind == "execute"
+        goes_on = e.function in executing(machine)
         changed = [(n, t) for n, t in e.state.items() if goes_on and t is not machine.leaves[n].term]
         args = () if e.function == TRANSLATE else e.args
         names += ["", *("" for _ in args), *(n for n, _ in changed)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pgcheck.checker.result import InstructionResult, Status, TheoremResult
+from pgcheck.checker.result import InstructionResult, TheoremResult
 
 Rows = Sequence[InstructionResult]
 
@@ -27,7 +27,7 @@ def _premise(
 ) -> TheoremResult:  # fmt: skip
     """Every row that needs to be privileged is: over all legal states, or else under the configuration."""
     always = [r.id for r in rows if needs(r) and not r.privileged]
-    under = [r.id for r in rows if needs_under(r) and not r.privileged_under_configuration]
+    under = [r.id for r in rows if needs_under(r) and not r.privileged_under_configuration and r.verdict != "unknown"]
     unknown = [r.id for r in rows if r.verdict == "unknown"]
     return _decided(name, always, under, unknown, configuration)
 
@@ -35,15 +35,18 @@ def _premise(
 def _decided(
     name: str, always: list[str], under: list[str], unknown: list[str], configuration: Mapping[str, object]
 ) -> TheoremResult:
-    status: Status
     if under:
         return TheoremResult(name, "fails", tuple(under))
     if unknown:
         return TheoremResult(name, "unknown", tuple(unknown))
     if always:
         return TheoremResult(name, "conditional", tuple(always), configuration)
-    status = "holds"
-    return TheoremResult(name, status)
+    return TheoremResult(name, "holds")
+
+
+def untested(answers: Mapping[str, TheoremResult]) -> dict[str, TheoremResult]:
+    """The answers of a check that did not give the known ones to canaries: nothing is proved, and what is refuted stays refuted."""
+    return {n: t if t.status in ("fails", "unknown") else TheoremResult(n, "unknown") for n, t in answers.items()}
 
 
 def _recursive(first: TheoremResult, rows: Rows, configuration: Mapping[str, object]) -> TheoremResult:

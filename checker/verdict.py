@@ -16,13 +16,16 @@ def verdict(alone: Judgement, under: Judgement | None) -> str:
         return "intentional" if alone.footprint.never else "innocuous"
     if not alone.holed:
         if not classical.completes_supervisor and not classical.completes_user:
-            return "trap-mediated" if classical.sensitive or classical.kind_varies else "intentional"
+            varies = classical.sensitive or classical.kind_varies or alone.footprint.outside
+            return "trap-mediated" if varies else "intentional"
         if classical.privileged:
             return "privileged"
         return "trap-mediated" if classical.sensitive else "innocuous"
     if under is not None and not under.holed:
         return "conditional"
-    return "timing" if (under or alone).timing else "hole"
+    if (under or alone).timing:
+        return "timing"
+    return "unknown" if alone.partial else "hole"
 
 
 _SEEN = {
@@ -49,7 +52,7 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
     judged = under if under is not None and under.witness is not None else alone
     match exact:
         case "unknown":
-            return alone.trouble or (under.trouble if under is not None else "")
+            return alone.trouble or (under.trouble if under is not None else "") or "open: there are more configurations than were tried"
         case "hole" if judged.witness is not None:
             where = "/".join(sorted(judged.holed))
             return f"in virtual {where}: {difference(judged.witness.differs[0])}"
@@ -59,6 +62,8 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
             return "sensitive, but no difference shows: it traps first, or the state is mirrored"
         case "timing":
             return "shows real time only"
+        case "innocuous" | "intentional" if alone.footprint.may_do_anything:
+            return "may do anything in both modes; in all other states no difference shows"
         case "innocuous" if alone.classical is None:
             return "touches no control state"
     return ""

@@ -25,8 +25,15 @@ def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator
         readers = [w for w, j in free if leaf.name in j.footprint.reads and _says(j, "beh", leaf)]
         if not writers or not readers:
             continue
-        if any(_changes(setting, w, leaf, evidence) for w in writers) and any(_shows(setting, w, leaf, evidence) for w in readers):
-            yield Finding(LAW, "warning", leaf.name, f"user mode changes and shows it without a trap ({writers[0].id}, {readers[0].id}): general, or mirrored?")
+        if any(_changes(setting, w, leaf, evidence) for w in writers) and any(
+            _shows(setting, w, leaf, evidence) for w in readers
+        ):
+            yield Finding(
+                LAW,
+                "warning",
+                leaf.name,
+                f"user mode changes and shows it without a trap ({writers[0].id}, {readers[0].id}): general, or mirrored?",
+            )
 
 
 def _says(judgement: Judgement, kind: str, leaf: Leaf) -> bool:
@@ -50,7 +57,14 @@ def _shows(setting: Setting, work: Work, leaf: Leaf, evidence: Evidence) -> bool
     for mode in setting.deployment.modes.user.values:
         pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}
         a = instantiate(setting.machine, one.transition, pre, as_it_is, "a", frozenset())
-        b = instantiate(setting.machine, one.transition, {**pre, leaf.name: leaf.named("b." + leaf.name)}, as_it_is, "b", frozenset())
+        b = instantiate(
+            setting.machine,
+            one.transition,
+            {**pre, leaf.name: leaf.named("b." + leaf.name)},
+            as_it_is,
+            "b",
+            frozenset(),
+        )
         known = [assumed(setting, one, a), assumed(setting, one, b)]
         if evidence.possible([*known, differences(a, b)["beh"]], f"{work.id}:shows:{leaf.name}"):
             return True

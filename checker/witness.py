@@ -16,7 +16,7 @@ from pgcheck.isa.codec import encode
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.templates import disassemble
 from pgcheck.isa.terms import (
-    Term, constant, constant_array, eq, extract, lnot, rewrite, variable, walk,
+    Term, constant, eq, extract, lnot, rewrite, variable, walk,
 )  # fmt: skip
 from pgcheck.models.reference import operand_value
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
@@ -38,7 +38,9 @@ def minimal(setting: Setting, subject: Subject, question: Question, model: Model
     witness = extracted(setting, subject, question, model, goal, key)
     replayed = replay(setting.machine, witness)
     if not replayed.reproduced:
-        raise Contradiction(f"{subject.id}: checker bug: the witness for {key} does not replay (saw {replayed.differs})")
+        raise Contradiction(
+            f"{subject.id}: checker bug: the witness for {key} does not replay (saw {replayed.differs})"
+        )
     witness = replace(
         witness, differs=(key, *(d for d in replayed.differs if d != key)), virtual_after=replayed.virtual_after,
         real_after=replayed.real_after, virtual_exit=replayed.virtual_exit, real_exit=replayed.real_exit,
@@ -99,8 +101,7 @@ def _identity(machine: Machine) -> tuple[tuple[Term, ...], Term] | None:
         return None
     state = initial(machine)
     for name, value in translation.replay.items():
-        leaf = machine.leaves[name]
-        state[name] = constant_array(leaf.index_width, leaf.element_width, value) if leaf.size else constant(leaf.width, value)
+        state[name] = machine.leaves[name].holding(value)
     parameters = tuple(variable(w, "p." + n) for n, w in machine.functions[translation.function].parameters)
     run = Execution(machine, state, {}, cuts=False)
     (result,) = run.call(translation.function, parameters)
@@ -142,12 +143,8 @@ def extracted(
         misses=tuple((a, v) for (n, a), v in functions if n == MISS and v),
         probes=tuple((n, a, v) for (n, a), v in functions if n.startswith(("probe.", "hostmap"))),
         tables=tuple((n, a, v) for (n, a), v in functions if n.startswith(("table.", "r.table."))),
-        differs=(key,), continued=tuple(sorted(set(machine.exits) - setting.entering - _executes(machine))),
+        differs=(key,), continued=tuple(sorted(setting.continued)),
     )  # fmt: skip
-
-
-def _executes(machine: Machine) -> set[str]:
-    return {n for n, rule in machine.exits.items() if rule.kind == "execute"}
 
 
 def _length(subject: Subject, operands: Mapping[str, int]) -> int:
@@ -171,5 +168,3 @@ def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> dict[str,
             if value:
                 values[name] = value
     return values
-
-

@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.errors import Problems, SpecificationError, Text
-from pgcheck.isa.tree import Node, compose
+from pgcheck.isa.errors import Problems, SpecificationError, Text, did_you_mean
+from pgcheck.isa.tree import FILE_LIMIT, Node, compose, text_of
 
 KIND: Final = "witness"
 VERSION: Final = "1"
@@ -47,9 +47,12 @@ def _written(value: object) -> str:
 
 def load(text: str, path: str = "<witness>") -> Witness:
     """The witness of a file's text. Raises BadWitnessFile."""
-    problems = Problems()
+    if len(text) > FILE_LIMIT:
+        raise BadWitnessFile(f"{path}: the file is too large for a witness")
+    problems, tree = Problems(), None
     try:
-        tree = compose(text, path, problems)
+        content = text_of(text.encode("utf-8", "surrogateescape"), path, problems)
+        tree = None if content is None else compose(content, path, problems)
         problems.raise_if_any()
     except SpecificationError as error:
         raise BadWitnessFile(str(error)) from error
@@ -57,17 +60,43 @@ def load(text: str, path: str = "<witness>") -> Witness:
         raise BadWitnessFile(f"{path}: this is no witness file (`kind: {KIND}` is missing)")
     if tree.get(Text("witness_version")) != VERSION:
         raise BadWitnessFile(f"{path}: unknown witness_version, expected {VERSION}")
+    known = {*_READERS, "kind", "witness_version"}
+    for key in tree:
+        if key not in known:
+            hint = did_you_mean(key, known)
+            raise BadWitnessFile(f"{key.position}: a witness has no key '{key}'" + (f"; {hint}" if hint else ""))
+    if missing := [name for name in _NEEDED if name not in tree]:
+        raise BadWitnessFile(f"{path}: key '{missing[0]}' is missing")
+    values: dict[str, object] = {}
+    for key, node in tree.items():
+        if read := _READERS.get(key):
+            try:
+                values[str(key)] = read(node)
+            except ValueError as error:
+                raise BadWitnessFile(f"{key.position}: {key}: {error}") from error
+    return Witness(**{**_EMPTY, **values})  # type: ignore[arg-type]  # each reader gives its field's type
+
+
+def _integer(node: Node) -> int:
+    if not isinstance(node, str):
+        raise ValueError("a number was expected")
     try:
-        values = {name: read(tree[Text(name)]) for name, read in _READERS.items() if Text(name) in tree}
-        return Witness(**{**_EMPTY, **values})  # type: ignore[arg-type]  # each reader gives its field's type
-    except (ValueError, TypeError) as error:
-        raise BadWitnessFile(f"{path}: {error}") from error
+        return int(node, 0)
+    except ValueError:
+        raise ValueError(f"a number was expected, found '{node[:40]}'") from None
 
 
 def _number(node: Node) -> int:
-    if not isinstance(node, str):
-        raise ValueError("a number was expected")
-    return int(node, 0)
+    value = _integer(node)
+    if value < 0:
+        raise ValueError(f"a number is not negative, found '{node}'")
+    return value
+
+
+def _truth(node: Node) -> bool:
+    if node not in ("true", "false"):
+        raise ValueError("true or false was expected")
+    return node == "true"
 
 
 def _text(node: Node) -> str:
@@ -88,10 +117,18 @@ def _table(node: Node) -> list[tuple[str, Node]]:
     return [(str(k), v) for k, v in node.items()]
 
 
+def _index(node: Text) -> int:
+    """An index of an array; -1 stands for all that are not named."""
+    return -1 if node == "-1" else _number(node)
+
+
 def _state(node: Node) -> dict[str, StateValue]:
-    return {
-        k: {int(i, 0): _number(x) for i, x in _table(v)} if isinstance(v, dict) else _number(v) for k, v in _table(node)
-    }
+    def value(held: Node) -> StateValue:
+        if isinstance(held, dict):
+            return {_index(i): _number(x) for i, x in held.items()}
+        return _number(held)
+
+    return {k: value(v) for k, v in _table(node)}
 
 
 def _configuration(node: Node) -> dict[str, object]:
@@ -120,12 +157,15 @@ def _rows(*readers: Callable[[Node], object]) -> Callable[[Node], object]:
 
     def read(node: Node) -> object:
         rows = [_list(row) for row in _list(node)]
+        if any(len(row) != len(readers) for row in rows):
+            raise ValueError(f"a list of rows of {len(readers)} was expected")
         return tuple(tuple(r(c) for r, c in zip(readers, row, strict=True)) for row in rows)
 
     return read
 
 
 _TEXT_FIELDS = ("specification", "digest", "deployment", "instruction", "row", "assembly", "virtual_exit", "real_exit")
+_NEEDED = ("specification", "deployment", "instruction")
 _READERS: Final[dict[str, Callable[[Node], object]]] = {
     **dict.fromkeys(_TEXT_FIELDS, _text),
     "virtual_mode": _number, "units": _numbers, "configuration": _configuration,
@@ -133,7 +173,7 @@ _READERS: Final[dict[str, Callable[[Node], object]]] = {
     **dict.fromkeys(("virtual", "real", "virtual_after", "real_after"), _state),
     "translations": _rows(_numbers, _number, _number), "misses": _rows(_numbers, _number),
     "probes": _rows(_text, _numbers, _number), "tables": _rows(_text, _numbers, _number),
-    **dict.fromkeys(("differs", "continued"), _texts), "hard": lambda node: node == "true",
+    **dict.fromkeys(("differs", "continued"), _texts), "hard": _truth,
 }  # fmt: skip
 _EMPTY: Final[dict[str, object]] = {
     **dict.fromkeys(_TEXT_FIELDS, ""), "virtual_mode": 0, "hard": False,

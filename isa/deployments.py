@@ -12,19 +12,28 @@ from pgcheck.isa.resolve import leaf_number, leaves_of, one_leaf, truth_or
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq
 
+MODE = "mode"
 MAX_MODE_BITS = 8
 
 
 def modes(program: Program, given: schema.Modes) -> Modes | None:
     """The mode leaf and the classes of its values; None after a reported problem."""
     leaf = one_leaf(program, given.state, "the mode")
-    if leaf is not None and leaf.width > MAX_MODE_BITS:
+    if leaf is None:
+        return None
+    if leaf.role != MODE:
+        program.problems.report(
+            given.state.position, "the mode is control state of role mode", found=f"role {leaf.role}", expected=f"role {MODE}",
+            hint=f"give {leaf.name} the role {MODE} under `state`, or name the leaf that has it",
+        )  # fmt: skip
+        return None
+    if leaf.width > MAX_MODE_BITS:
         program.problems.report(
             given.state.position, "the mode is too wide to try all its values", found=f"{leaf.width} bits",
             expected=f"at most {MAX_MODE_BITS} bits",
         )  # fmt: skip
         return None
-    return None if leaf is None else _classes(program, leaf, given)
+    return _classes(program, leaf, given)
 
 
 def _classes(program: Program, leaf: Leaf, given: schema.ModeClasses) -> Modes:

@@ -133,38 +133,42 @@ def _fold_ite(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
     return None
 
 
+def _fold_junction(op: str, neutral: Term, absorbing: Term) -> Rule:
+    def fold(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
+        x, y = a
+        if x is absorbing or y is absorbing or _opposite(x, y):
+            return absorbing
+        if x is neutral or x is y:
+            return y
+        if y is neutral:
+            return x
+        if y.op == op and (y.args[0] is x or y.args[1] is x):
+            return y
+        if x.op == op and (x.args[0] is y or x.args[1] is y):
+            return x
+        if x.op == op and (_opposite(x.args[0], y) or _opposite(x.args[1], y)):
+            return absorbing
+        return None
+
+    return fold
+
+
+_plain_land: Final = _fold_junction("land", TRUE, FALSE)
+
+
 def _fold_land(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
     x, y = a
-    if x is FALSE or y is FALSE or _opposite(x, y):
+    folded = _plain_land(w, a, d)
+    if (
+        folded is None
+        and x.op == "eq"
+        and y.op == "eq"
+        and x.args[0] is y.args[0]
+        and x.args[1].is_constant
+        and y.args[1].is_constant
+    ):
         return FALSE
-    if x is TRUE or x is y:
-        return y
-    if y is TRUE:
-        return x
-    if y.op == "land" and (y.args[0] is x or y.args[1] is x):
-        return y
-    if x.op == "land" and (x.args[0] is y or x.args[1] is y):
-        return x
-    if x.op == "land" and (_opposite(x.args[0], y) or _opposite(x.args[1], y)):
-        return FALSE
-    if x.op == "eq" and y.op == "eq" and x.args[0] is y.args[0] and x.args[1].is_constant and y.args[1].is_constant:
-        return FALSE
-    return None
-
-
-def _fold_lor(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
-    x, y = a
-    if x is TRUE or y is TRUE or _opposite(x, y):
-        return TRUE
-    if x is FALSE or x is y:
-        return y
-    if y is FALSE:
-        return x
-    if y.op == "lor" and (y.args[0] is x or y.args[1] is x):
-        return y
-    if x.op == "lor" and (x.args[0] is y or x.args[1] is y):
-        return x
-    return None
+    return folded
 
 
 def _opposite(x: Term, y: Term) -> bool:
@@ -394,7 +398,7 @@ def _fold_select(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
 
 _PUSHING: Final = frozenset(("extract", "eq", "select"))
 _RULES: Final[Mapping[str, Rule]] = {
-    "ite": _fold_ite, "land": _fold_land, "lor": _fold_lor, "lnot": _fold_lnot, "eq": _fold_eq,
+    "ite": _fold_ite, "land": _fold_land, "lor": _fold_junction("lor", FALSE, TRUE), "lnot": _fold_lnot, "eq": _fold_eq,
     "extract": _fold_extract, "concat": _fold_concat, "zext": _fold_zext, "sext": _fold_extend,
     "add": _fold_add, "sub": _fold_sub, "or": _fold_or, "xor": _fold_xor, "and": _fold_and,
     "shl": _fold_shl, "lshr": _fold_lshr, "ashr": _fold_shift, "ult": _fold_less(True), "ule": _fold_less(False),

@@ -94,6 +94,11 @@ UNMODELLED = "unmodelled"
 HALT = "halt"
 BUILTIN_EXITS = (UNPREDICTABLE, UNMODELLED, HALT)
 
+# How a step ends besides by a terminator: the translation oracle's fault, completion; and the kind of exit from which the guest goes on.
+TRANSLATE = "translation fault"
+NEXT = "next"
+EXECUTE = "execute"
+
 
 @dataclass(frozen=True, slots=True)
 class Function:

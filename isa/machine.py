@@ -11,6 +11,7 @@ from pgcheck.isa.coverage import Undecided
 from pgcheck.isa.encoding import Decode, Encoding
 from pgcheck.isa.errors import Position
 from pgcheck.isa.ir import Block, Functions
+from pgcheck.isa.platform import Platform
 from pgcheck.isa.state import Entry, Leaf
 from pgcheck.isa.templates import Line, Syntax
 from pgcheck.isa.terms import TRUE, Term
@@ -39,10 +40,14 @@ class ExitRule:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """How external interrupts come in: the function that says whether one is pending, and the one that delivers it."""
+    """How external interrupts come in.
+
+    The functions that say whether one is pending, and that deliver it; and the one that says whether the processor waits for one.
+    """
 
     pending: str
     deliver: str
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,7 @@ class Machine:
     csr_names: Mapping[int, str]
     instructions: tuple[Instruction, ...]
     undecided: tuple[Undecided, ...]
+    platform: Platform = field(default_factory=Platform)
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id. Raises KeyError."""

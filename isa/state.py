@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.terms import Term, array, constant, mk, node, select, variable
+from pgcheck.isa.terms import Term, array, constant, constant_array, mk, node, select, variable
 from pgcheck.isa.types import Bitfield, Struct, Type, width_of
 
 GENERAL = "general"
@@ -51,6 +51,12 @@ class Leaf:
         if self.size:
             return array(self.index_width, self.element_width, name)
         return variable(self.width, name)
+
+    def holding(self, value: int) -> Term:
+        """The leaf fixed to `value`, an array with it in every element."""
+        if self.size:
+            return constant_array(self.index_width, self.element_width, value)
+        return constant(self.width, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _action(statement: Statement) -> Action:
             return lambda s: s.locals.__setitem__(name, new(s))
         case SetLeaf(leaf, value):
             new = expression(value)
-            return lambda s: s.state.__setitem__(leaf, new(s))
+            return lambda s: s.set_scalar(leaf, new(s))
         case SetElement(leaf, index, value):
             place, new = expression(index), expression(value)
             return lambda s: s.set_element(leaf, place(s), new(s))

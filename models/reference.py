@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
-from pgcheck.isa.ir import BUILTIN_EXITS, UNPREDICTABLE, Block
+from pgcheck.isa.ir import BUILTIN_EXITS, TRANSLATE, UNMODELLED, UNPREDICTABLE, Block
 from pgcheck.isa.machine import Instruction, Machine
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import Term, evaluate, mask
 from pgcheck.models.closures import compiled, expression
-
-TRANSLATE = "translation fault"
+from pgcheck.models.memory import Registers, Storage
 
 
 class Cells(dict[int, int]):
@@ -36,11 +35,15 @@ State = dict[str, "int | Cells"]
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a step ended early: the terminator, its payload and the reason of a built-in exit."""
+    """How a step ended early: the terminator, its payload and the reason of a built-in exit.
+
+    `access` are the arguments of the call of translation that raised it, if one did.
+    """
 
     function: str
     args: tuple[int, ...]
     note: str = ""
+    access: tuple[int, ...] | None = field(default=None, compare=False)
 
 
 class Oracle(Protocol):
@@ -55,12 +58,20 @@ class Oracle(Protocol):
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a step takes from outside: values of nondeterministic sites and of volatile reads, and the oracle of the cuts."""
+    """What a step takes from outside.
+
+    Values of nondeterministic sites and of volatile reads, and the oracle of the cuts; in a computer also physical memory, the
+    devices behind leaves (`ports`), and the clock: the steps taken so far, which an engine advances, up to the deadline.
+    """
 
     undefined: Callable[[str, int], int] = field(default=lambda name, width: 0)
     volatile: Callable[[str, Leaf, int | None], int] | None = None
     volatile_write: Callable[[str, Leaf], Cells | int | None] | None = None
     oracle: Oracle | None = None
+    memory: Storage | None = None
+    ports: Mapping[str, Registers] = field(default_factory=dict)
+    clock: int = 0
+    deadline: int = 0
 
 
 class Ended(Exception):
@@ -83,7 +94,7 @@ def copied(state: Mapping[str, int | Cells]) -> State:
 class Step:
     """Runs lowered code on a state, which it changes in place; writes before an exit persist."""
 
-    __slots__ = ("bound", "encoding", "instances", "locals", "machine", "next", "operands", "state", "surroundings")
+    __slots__ = ("access", "bound", "encoding", "instances", "locals", "machine", "next", "operands", "state", "surroundings")
 
     def __init__(
         self, machine: Machine, state: State, operands: Mapping[str, int], surroundings: Surroundings | None = None
@@ -93,6 +104,7 @@ class Step:
         self.locals: dict[str, int] = {}
         self.next = 0
         self.encoding: Term | None = None
+        self.access: tuple[int, ...] | None = None
         self.instances: dict[str, int] = {}
         self.bound = mask(machine.leaves[machine.memory].index_width)
 
@@ -116,6 +128,13 @@ class Step:
         assert isinstance(value, int)
         return value
 
+    def set_scalar(self, leaf: str, value: int) -> None:
+        port = self.surroundings.ports.get(leaf)
+        if port is None:
+            self.state[leaf] = value
+        else:
+            port.write(0, 1, value)
+
     def cells(self, leaf: str) -> Cells:
         value = self.state[leaf]
         assert isinstance(value, Cells)
@@ -127,6 +146,9 @@ class Step:
     def volatile(self, name: str, index: int | None) -> int:
         """A fresh value, by default the stored one; reading a device may change it."""
         leaf, surroundings = self.machine.leaves[name], self.surroundings
+        port = surroundings.ports.get(name)
+        if port is not None:
+            return port.read(index or 0, 1) & mask(leaf.element_width)
         instance = self.instance(name)
         held = self.state[name]
         value = held[index or 0] if isinstance(held, Cells) else held
@@ -142,7 +164,7 @@ class Step:
 
     def end(self, function: str, args: tuple[int, ...], note: str = "") -> NoReturn:
         """End with an exit."""
-        raise Ended(Exit(function, args, note))
+        raise Ended(Exit(function, args, note, self.access))
 
     def in_range(self, leaf: Leaf, index: int) -> None:
         if index >= leaf.size:
@@ -159,14 +181,20 @@ class Step:
     def set_element(self, name: str, index: int, value: int) -> None:
         leaf = self.machine.leaves[name]
         self.in_range(leaf, index)
-        if all(index != place for place, _ in leaf.hardwired):
+        port = self.surroundings.ports.get(name)
+        if port is not None:
+            port.write(index, 1, value)
+        elif all(index != place for place, _ in leaf.hardwired):
             self.cells(name)[index] = value
 
     def load(self, address: int, width: int) -> int:
         """`width` bits of physical memory from `address` on."""
         machine, bound = self.machine, self.bound
-        memory, unit = self.cells(machine.memory), machine.memory_unit
+        unit = machine.memory_unit
         count = width // unit
+        if self.surroundings.memory is not None:
+            return self.surroundings.memory.load(address & bound, count)
+        memory = self.cells(machine.memory)
         result = 0
         for k in range(count) if machine.big_endian else range(count - 1, -1, -1):
             result = result << unit | memory[address + k & bound]
@@ -175,23 +203,34 @@ class Step:
     def write(self, address: int, value: int, width: int) -> None:
         """Set `width` bits of physical memory from `address` on."""
         machine, bound = self.machine, self.bound
-        memory, unit = self.cells(machine.memory), machine.memory_unit
+        unit = machine.memory_unit
         count, piece = width // unit, mask(unit)
+        if self.surroundings.memory is not None:
+            self.surroundings.memory.store(address & bound, count, value)
+            return
+        memory = self.cells(machine.memory)
         for k in range(count):
             place = count - 1 - k if machine.big_endian else k
             memory[address + k & bound] = value >> unit * place & piece
 
     def call(self, name: str, args: tuple[int, ...]) -> tuple[int, ...]:
         """The results of a function; a cut asks the oracle first."""
+        translation = self.machine.translation
+        translating = translation is not None and name == translation.function
+        if translating:
+            self.access = args
         if self.surroundings.oracle is not None:
             answer = self.answer(self.surroundings.oracle, name, args)
             if answer is not None:
+                self.access = None
                 return answer
         function = self.machine.functions[name]
         outer = self.locals
         self.locals = {n: a for (n, _), a in zip(function.parameters, args, strict=True)}
         results = self.block(function.body)
         self.locals = outer
+        if translating:
+            self.access = None
         return results if results is not None else (0,) * len(function.results)
 
     def answer(self, oracle: Oracle, name: str, args: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -286,12 +325,73 @@ def fetch(machine: Machine, state: State, surroundings: Surroundings | None = No
         return result[0]
 
     try:
-        decoded = machine.decoder.decode(unit)
+        return decoded(machine, unit)
     except Ended as ended:
         return ended.exit
-    if decoded is None:
+
+
+def decoded(machine: Machine, unit: Callable[[int], int]) -> Fetched | None:
+    """The instruction whose k-th unit is `unit(k)`; None when no encoding accepts it."""
+    found = machine.decoder.decode(unit)
+    return None if found is None else Fetched(machine.instruction(found.id), found.operands)
+
+
+LINKS = 64
+
+
+def execute(
+    machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings | None = None
+) -> tuple[Exit | None, Fetched | None]:
+    """Run an instruction (None: bits that no encoding accepts), and the words that it has executed in its place.
+
+    Gives the exit it ended in and the instruction that took it. More than LINKS words in a row are an `unmodelled` exit of the first.
+    """
+    first = fetched
+    for _ in range(LINKS):
+        if fetched is None:
+            exit_ = Step(machine, state, {}, surroundings).body(machine.undefined, 0)
+        else:
+            exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
+        rule = machine.exits.get(exit_.function) if exit_ is not None else None
+        if exit_ is None or rule is None or rule.kind != "execute":
+            return exit_, fetched
+        word = exit_.args[0]
+        fetched = decoded(machine, lambda k: word if k == 0 else 0)
+    return Exit(UNMODELLED, (), f"a chain of more than {LINKS} executed words"), first
+
+
+def enter(machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None) -> Exit | None:
+    """Trap entry with what is nested in it; the exit that could not be delivered, if one could not."""
+    current = exit_
+    while current.function not in BUILTIN_EXITS:
+        nested = deliver(machine, current, state, surroundings)
+        if nested is None:
+            return _firmware(machine, state, surroundings)
+        rule = machine.exits.get(machine.exits[current.function].nested)
+        if rule is None or nested.function in BUILTIN_EXITS:
+            return replace(nested, note=nested.note or f"in the delivery of {current.function}")
+        current = Exit(rule.function, ())
+    return current
+
+
+def _firmware(machine: Machine, state: State, surroundings: Surroundings | None) -> Exit | None:
+    """Serve a trap that firmware has taken; the exit that its function took, if it did."""
+    firmware = machine.platform.firmware
+    if firmware is None or not Step(machine, state, {}, surroundings).value(firmware.when):
         return None
-    return Fetched(machine.instruction(decoded.id), decoded.operands)
+    return serve(machine, firmware.call, state, surroundings)
+
+
+def serve(machine: Machine, name: str, state: State, surroundings: Surroundings | None = None) -> Exit | None:
+    """Run a function without arguments that moves the processor, as an interrupt or a firmware call does; the exit it took."""
+    run = Step(machine, state, {}, surroundings)
+    run.next = run.scalar(machine.pc)
+    try:
+        run.call(name, ())
+    except Ended as ended:
+        return ended.exit
+    state[machine.pc] = run.next
+    return None
 
 
 def advance(machine: Machine, state: State, surroundings: Surroundings | None = None) -> Exit | None:
@@ -300,18 +400,5 @@ def advance(machine: Machine, state: State, surroundings: Surroundings | None = 
     The exit is returned for whoever watches: the one that was delivered, or the one that could not be.
     """
     fetched = fetch(machine, state, surroundings)
-    if fetched is None:
-        exit_ = Step(machine, state, {}, surroundings).body(machine.undefined, 0)
-    elif isinstance(fetched, Exit):
-        exit_ = fetched
-    else:
-        exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
-    rule = machine.exits.get(exit_.function) if exit_ is not None else None
-    current = exit_
-    while current is not None and rule is not None and rule.kind != "execute":
-        nested = deliver(machine, current, state, surroundings)
-        if nested is None:
-            return exit_
-        rule = machine.exits.get(rule.nested)
-        current = nested if rule is None or nested.function in BUILTIN_EXITS else Exit(rule.function, ())
-    return current
+    exit_ = fetched if isinstance(fetched, Exit) else execute(machine, fetched, state, surroundings)[0]
+    return exit_ and (enter(machine, exit_, state, surroundings) or exit_)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pgcheck.isa.ir import (
     HALT,
+    TRANSLATE,
     UNMODELLED,
     UNPREDICTABLE,
     Bind,
@@ -50,9 +51,8 @@ from pgcheck.isa.terms import (
 )  # fmt: skip
 from pgcheck.isa.types import width_of
 
-TRANSLATE = "translation fault"
 FAULT, ADDRESS = "xl.fault", "xl.pa"
-NEXT = "$next"
+NEXT_PC = "$next"
 State = dict[str, Term]
 
 
@@ -145,7 +145,7 @@ class Execution:
         """Record an exit under the current path and `when`; the rest goes on where it is not taken."""
         guard = land(conjunction(self.path), land(self.frame.alive, when))
         if guard is not FALSE:
-            state = {k: v for k, v in self.frame.state.items() if k != NEXT}
+            state = {k: v for k, v in self.frame.state.items() if k != NEXT_PC}
             self.exits.append(Exit(guard, function, args, note, state))
         self.frame.alive = land(self.frame.alive, lnot(when))
 
@@ -331,7 +331,7 @@ class Execution:
                 self.set_element(self.machine.leaves[leaf], self.value(index), self.value(value))
             case SetNext(value):
                 new = self.value(value)
-                self.frame.state[NEXT] = new
+                self.frame.state[NEXT_PC] = new
             case Store(address, value):
                 self.write(self.value(address), self.value(value))
             case Do(call):
@@ -414,10 +414,10 @@ def run(
     pc = machine.leaves[machine.pc]
     here = execution.frame.state[machine.pc]
     step = substitute([length], leaves)[0]
-    execution.frame.state[NEXT] = mk("add", pc.width, here, resized(step, pc.width))
+    execution.frame.state[NEXT_PC] = mk("add", pc.width, here, resized(step, pc.width))
     execution.block(body)
     post = execution.frame.state
-    post[machine.pc] = post.pop(NEXT)
+    post[machine.pc] = post.pop(NEXT_PC)
     return Transition(execution.frame.alive, post, tuple(execution.exits))
 
 
@@ -435,11 +435,11 @@ def predicate(machine: Machine, term: Term) -> Term:
 def delivered(machine: Machine, function: str, args: tuple[Term, ...], state: Mapping[str, Term], *, cuts: bool = True) -> Execution:
     """The execution of a terminator's delivery body on `state`; its frame holds the state afterwards."""
     execution = Execution(machine, dict(state), {}, cuts=cuts)
-    execution.frame.state[NEXT] = execution.frame.state[machine.pc]
+    execution.frame.state[NEXT_PC] = execution.frame.state[machine.pc]
     body = machine.functions[function]
     execution.frame.locals = {n: a for (n, _), a in zip(body.parameters, args, strict=True)}
     execution.block(body.body)
-    execution.frame.state[machine.pc] = execution.frame.state.pop(NEXT)
+    execution.frame.state[machine.pc] = execution.frame.state.pop(NEXT_PC)
     return execution
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pgcheck.isa.terms import Term
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The monitor's side of the relation between virtual and real machine (decisions, roles and relation f).
 
-    `traps` are instructions (by id with row) whose user-mode execution enters the monitor; `fixed` control leaves hold constants,
-    `mirrored` ones equal the guest's; `responses` say what the monitor puts into each table it owns (None: the guest's own entry);
-    `direct` is the predicate of the virtual states that may run on the processor.
+    `traps` are instructions (by id with row) whose user-mode execution enters the monitor; `intercept` the terminators whose
+    delivery does. `fixed` control leaves hold constants, `mirrored` ones equal the guest's; `real` are the values of all other
+    scalar control leaves while a guest runs. `responses` say what the monitor puts into each table it owns (None: the guest's own
+    entry). `direct` is the predicate of the virtual states that may run on the processor.
     """
 
     deployment: str
     traps: frozenset[str]
+    intercept: frozenset[str]
     fixed: Mapping[str, int]
     mirrored: frozenset[str]
+    real: Mapping[str, int]
     responses: Mapping[str, Mapping[str, int] | None]
-    direct: str
+    direct: Term

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+from collections.abc import Iterator
 
 import pytest
 
-from pgcheck.checker.check import Options, check
+from pgcheck.checker.check import Options, check, solver_for
+from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.result import MachineResult
 from tests.checker.specifications import Checked, machine_of
 
@@ -32,3 +34,11 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
         return known[name]
 
     return get
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Iterator[Evidence]:
+    """A solver to ask, without a second one and without a cache."""
+    solver = solver_for(Options(cache=False, second=False))
+    yield Evidence(solver, False)
+    solver.close()

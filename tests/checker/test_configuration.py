@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pgcheck.checker.configuration import Demand, common
+from pgcheck.checker.check import Options, check
+from pgcheck.checker.configuration import Demand, common, exhaustive
 from pgcheck.checker.hole import NOTHING, Configuration
 from pgcheck.isa.machine import MIRROR
-from tests.checker.specifications import Checked, row
+from tests.checker.specifications import Checked, machine_of, row
 
 
 def fixed(**leaves: int) -> Configuration:
@@ -38,6 +39,22 @@ def test_most_exact_then_most_classical_then_least(demands: list[tuple[tuple[Con
     assert found.empty == (not expected)
 
 
+@pytest.mark.parametrize(
+    ("vetoed", "expected"),
+    [([], {"A": 0}), ([A0], {"A": 1, "B": 0}), ([A0, A1], {"B": 0}), ([A0, A1, B0], {}), ([A0 | B0], {"A": 0}), ([fixed(A=2)], {"A": 0})],
+)  # fmt: skip
+@pytest.mark.parametrize("most", [200_000, 0])
+def test_nothing_vetoed_is_chosen(
+    vetoed: list[Configuration], expected: object, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pgcheck.checker.configuration.MAX_ASSIGNMENTS", most)
+    demands = [Demand("x", (A0, A1), True), Demand("y", (A0, B0), True), Demand("z", (A0,), False)]
+    found = common(demands, vetoed)
+    assert not any(found.includes(v) for v in vetoed)
+    assert found.shown() == expected
+    assert exhaustive(demands) == bool(most)
+
+
 def test_tables_and_mirrors_are_choices_like_any_other() -> None:
     closed, own = Configuration({}, {"descriptor": {"P": 0}}), Configuration({"TS": MIRROR}, {"descriptor": None})
     assert common([Demand("pop", (closed,), True)]).shown() == {"@descriptor": {"P": 0}}
@@ -65,5 +82,13 @@ def test_nothing_is_fixed_without_need(checked: Checked) -> None:
 
 
 def test_no_innocuous_row_traps_because_of_it(checked: Checked) -> None:
-    for name in ("conditional", "pdp10-ka10"):
+    for name in ("conditional", "pdp10-ka10", "spoiled", "spared"):
         assert not [f for f in checked(name).findings if f.law == "efficiency"]
+    assert checked("spoiled").main.configuration == {} and row(checked("spoiled"), "uio").witness is not None
+    assert checked("spared").main.configuration == {"TRAPINPUT": 1}
+
+
+def test_a_configuration_that_spoils_all_the_same_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgcheck.checker.survey.MAX_VETOES", 0)
+    (found,) = [f for f in check(machine_of("spoiled"), Options(cache=False, second=False)).findings if f.law == "efficiency"]
+    assert found.status == "error" and "calc" in found.message

@@ -15,9 +15,7 @@ import pytest
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.entry import entering
 from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.fate import Fate, fate
 from pgcheck.checker.hole import Configuration
-from pgcheck.checker.mutate import PASSING, Mutant, Original, mutants, original
 from pgcheck.checker.pool import Pool
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solver import Solver
@@ -25,6 +23,8 @@ from pgcheck.checker.subject import Setting
 from pgcheck.isa.ir import SetElement, Statement
 from pgcheck.isa.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import constant, mk
+from tests.checker.fate import Fate, fate
+from tests.checker.mutate import PASSING, Mutant, Original, mutants, original
 from tests.checker.specifications import Checked, machine_of
 
 OPTIONS = Options(cache=False, second=False)
@@ -175,7 +175,9 @@ def test_general_changes_are_survivors_and_no_change_is_equivalent(change: int, 
     def changed(statement: Statement) -> Statement:
         if not isinstance(statement, SetElement):
             return statement
-        return replace(statement, value=mk("xor", statement.value.width, statement.value, constant(statement.value.width, change)))
+        return replace(
+            statement, value=mk("xor", statement.value.width, statement.value, constant(statement.value.width, change))
+        )
 
     sra = pg74("srr", checked)
     body = tuple(map(changed, sra[0].subject.instruction.body))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pgcheck.checker.result import InstructionResult
-from pgcheck.checker.theorems import theorems
+from pgcheck.checker.theorems import theorems, untested
 from pgcheck.isa.errors import Position
 
 PLAIN = InstructionResult(
@@ -31,6 +31,7 @@ CLOCK = replace(PLAIN, id="rdtsc", timing=True, verdict="timing")
 SHUT_CLOCK = replace(CLOCK, id="rdtime", privileged_under_configuration=True, verdict="conditional")
 MEDIATED = replace(PLAIN, id="int", sensitive=True, sensitive_under_configuration=True, verdict="trap-mediated")
 UNKNOWN = replace(PLAIN, id="mul", verdict="unknown")
+OPEN = replace(HOLE, id="pop", verdict="unknown")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ UNKNOWN = replace(PLAIN, id="mul", verdict="unknown")
         ([SHUT_CLOCK], "holds conditional holds conditional"),
         ([MEDIATED], "fails fails holds holds"),
         ([PLAIN, UNKNOWN], "unknown unknown unknown unknown"),
+        ([PLAIN, OPEN], "unknown unknown unknown unknown"),
         ([HOLE, UNKNOWN], "fails fails unknown fails"),
         ([], "holds holds holds holds"),
     ],
@@ -67,3 +69,10 @@ def test_failing_rows_are_named_in_order_and_the_configuration_is_shown() -> Non
 def test_time_alone_is_no_matter_of_theorems_1_and_3() -> None:
     assert theorems([CLOCK], {})["theorem2"].failing == ("rdtsc",)
     assert {theorems([CLOCK], {})[n].status for n in ("theorem1", "theorem3")} == {"holds"}
+
+
+def test_what_untested_checks_say_is_no_proof() -> None:
+    for rows, expected in (([PLAIN], "unknown unknown unknown unknown"), ([CLOSED, HOLE], "fails fails unknown fails")):
+        found = untested(theorems(rows, {"IOPL": 0}))
+        assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected
+        assert all(t.configuration is None for t in found.values())

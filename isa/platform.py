@@ -1,0 +1,54 @@
+"""What surrounds the processor of a specification: RAM, devices, their interrupt lines, firmware, and how an image starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pgcheck.isa.terms import Term
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A device and how it is connected.
+
+    Its registers are elements of `leaves`, from element `base` on, or physical addresses from `base` on if there are none; of
+    several leaves each holds an equal share. `line` is the leaf that shows its interrupt request, or `DEVICE.NUMBER`, an input
+    of an interrupt controller; empty for none.
+    """
+
+    name: str
+    model: str
+    base: int = 0
+    leaves: tuple[str, ...] = ()
+    line: str = ""
+    options: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What runs above the virtualized machine, served in no time: after a trap entry that satisfies `when`, `call` runs."""
+
+    when: Term
+    call: str
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A computer around the processor.
+
+    `ram_size` (memory units) is what a computer has unless told otherwise, 0: all of the address space, but at most 2**24.
+    `start` is the PC of raw images and of assembly; a raw image is loaded at `ram_base`. `boot` are leaves set besides at the
+    start. `clock` are the volatile leaves that read the logical clock, `choices` the values of nondeterministic sites. ELF images
+    have machine number `elf_machine`.
+    """
+
+    ram_base: int = 0
+    ram_size: int = 0
+    start: int | None = None
+    elf_machine: int = 0
+    boot: Mapping[str, int] = field(default_factory=dict)
+    clock: tuple[str, ...] = ()
+    devices: tuple[Attachment, ...] = ()
+    firmware: Firmware | None = None
+    choices: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,59 @@
+"""What a deployment's report says besides its rows' verdicts: the configuration, what runs directly, the findings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker.check import Options, check
+from pgcheck.checker.result import Event, Judged
+from tests.checker.specifications import Checked, machine_of, row
+from tests.checker.variants import variant
+
+PLAIN = Options(cache=False, second=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "direct"),
+    [
+        ("pg74", "M == 1"),
+        ("popf", "M == 1"),
+        ("read_mode", "M == 1"),
+        ("shrink", ""),
+        ("lra", ""),
+        ("shrink_mirror", "M == 1"),
+    ],
+)
+def test_virtual_user_mode_runs_directly_unless_a_row_is_a_hole_there(name: str, direct: str, checked: Checked) -> None:
+    assert checked(name).main.direct == direct
+
+
+def test_a_row_shows_what_of_the_configuration_closes_it_and_others_nothing(checked: Checked) -> None:
+    main = checked("conditional").main
+    assert main.configuration == {"TRAPIO": 1} and row(checked("conditional"), "uio").configuration == {"TRAPIO": 1}
+    assert all(i.configuration is None for i in main.instructions if i.id != "uio")
+    assert checked("popf").main.configuration == {}
+
+
+def test_only_holes_have_witnesses_and_each_has_one(checked: Checked) -> None:
+    for name in ("popf", "shrink", "conditional", "user_only", "timer_read"):
+        for i in checked(name).main.instructions:
+            assert (i.witness is not None) == (i.verdict == "hole"), f"{name} {i.id}"
+
+
+def test_every_row_is_judged_once_alone_and_once_if_the_configuration_touches_it() -> None:
+    events: list[Event] = []
+    check(machine_of("conditional"), replace(PLAIN, only=("uio", "add", "lrr")), events.append)
+    judged = [(e.phase, e.id) for e in events if isinstance(e, Judged)]
+    assert sorted(judged) == [("configuration", "uio"), ("rows", "add"), ("rows", "lrr"), ("rows", "uio")]
+
+
+@pytest.mark.parametrize(("real", "empty"), [("R.b != 0", False), ("R.b < 11'd5 && R.b > 11'd7", True)])
+def test_a_real_machine_without_a_state_proves_nothing(real: str, empty: bool, tmp_path: Path) -> None:
+    machine = variant(tmp_path, f'deployments:\n  one: {{real_mode: 1, real: "{real}"}}\n')
+    result = check(machine, replace(PLAIN, only=("lrr",)))
+    found = [f.status for f in result.findings if f.law == "hypotheses_are_satisfiable"]
+    assert found == (["error"] if empty else [])
+    assert (row(result, "lrr").verdict == "unknown") == empty
