@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pgcheck.checker.canaries import LAW as CANARIES
 from pgcheck.checker.judge import Judgement, Work
+from pgcheck.checker.kept_rows import KeptRows
 from pgcheck.checker.lint import lint
 from pgcheck.checker.options import Options
 from pgcheck.checker.pool import Pool
@@ -56,8 +57,9 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
         on_event(Finished(known))
         return known
     with Pool(lambda: solver_for(options), options.jobs) as pool:
-        surveys = [survey(machine, d, work, pool, options, on_event) for d in machine.deployments]
-        findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions)
+        rows = KeptRows(kept, machine, options)
+        surveys = [survey(machine, d, work, pool, options, rows, on_event) for d in machine.deployments]
+        findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions, rows)
     silent = _silent(machine, findings)
     results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)
     spent = effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)

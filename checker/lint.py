@@ -8,6 +8,7 @@ from pgcheck.checker.canaries import canaries
 from pgcheck.checker.copies import Copy, as_it_is, differ, fresh, instantiate, over
 from pgcheck.checker.entry import translation_faults_enter
 from pgcheck.checker.evidence import Evidence, Undecided
+from pgcheck.checker.kept_rows import KeptRows
 from pgcheck.checker.pool import Pool
 from pgcheck.checker.realise import realisable
 from pgcheck.checker.result import Finding
@@ -24,7 +25,7 @@ from pgcheck.models.symbolic import (
 Law = Callable[[Machine, Evidence], Iterator[Finding]]
 
 
-def lint(machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction]) -> list[Finding]:
+def lint(machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction], kept: KeptRows) -> list[Finding]:
     """Every finding about a machine and the given instructions of it; an obligation without an answer is a finding too.
 
     Raises Contradiction, or WorkerFailed from a worker: solvers that disagree say nothing about the specification.
@@ -35,9 +36,7 @@ def lint(machine: Machine, pool: Pool, second: bool, instructions: Sequence[Inst
     def one(instruction: Instruction, solver: Solver) -> list[Finding]:
         return examine(machine, instruction, Evidence(solver, second))
 
-    for _, found in pool.each(one, instructions):
-        findings += found
-    return findings
+    return findings + list(kept.examined(pool, one, instructions))
 
 
 def _settled(law: str, subject: str, findings: Iterator[Finding]) -> list[Finding]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import pickle
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -20,7 +21,8 @@ from pgcheck.isa.machine import Machine
 
 _ROOMS = ("isa", "models", "vmm", "checker")
 # Exact names: a dotted one would reach through what these modules import.
-_VALUES = {
+Values = Mapping[tuple[str, str], type]
+_VALUES: Values = {
     ("pgcheck.checker.result", name.__name__): name
     for name in (DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness)
 } | {("pgcheck.isa.errors", "Position"): Position, ("pgcheck.isa.errors", "Text"): Text}
@@ -45,24 +47,31 @@ def key(machine: Machine, options: Options) -> str:
 
 
 class _Reader(pickle.Unpickler):
-    """Only values of a result; a foreign cache entry cannot make it run anything."""
+    """Only values of the given classes; a foreign cache entry cannot make it run anything."""
+
+    def __init__(self, file: io.BytesIO, values: Values) -> None:
+        super().__init__(file)
+        self.values = values
 
     def find_class(self, module: str, name: str) -> object:
         try:
-            return _VALUES[module, name]
+            return self.values[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a result") from None
+
+
+def read(text: str, values: Values) -> object:
+    """What an entry of the cache holds, made of `values` and plain data; None when it cannot be read."""
+    try:
+        return _Reader(io.BytesIO(base64.b64decode(text)), values).load()
+    except Exception:  # whatever a damaged entry does, it is no answer
+        return None
 
 
 def recall(kept: Cache, machine: Machine, options: Options) -> MachineResult | None:
     """The result of an earlier run, or None; what cannot be read is as good as absent."""
     text = kept.get(key(machine, options))
-    if text is None:
-        return None
-    try:
-        result = _Reader(io.BytesIO(base64.b64decode(text))).load()
-    except Exception:  # whatever a damaged entry does, it is no answer
-        return None
+    result = None if text is None else read(text, _VALUES)
     return result if isinstance(result, MachineResult) else None
 
 

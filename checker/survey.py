@@ -10,6 +10,7 @@ from pgcheck.checker.entry import entering
 from pgcheck.checker.evidence import Evidence, Undecided
 from pgcheck.checker.formula import idl
 from pgcheck.checker.hole import NOTHING, Configuration
+from pgcheck.checker.kept_rows import KeptRows
 from pgcheck.checker.judge import Judgement, Work, judge
 from pgcheck.checker.options import Options
 from pgcheck.checker.pool import Pool
@@ -54,7 +55,7 @@ class Survey:
 
 
 def survey(
-    machine: Machine, deployment: Deployment, work: Sequence[Work], pool: Pool, options: Options,
+    machine: Machine, deployment: Deployment, work: Sequence[Work], pool: Pool, options: Options, kept: KeptRows,
     on_event: Callable[[Event], None],
 ) -> Survey:  # fmt: skip
     """Judge all rows of a deployment.
@@ -71,7 +72,7 @@ def survey(
             return judge(setting, item, solver, options.second, configuration, trust_taint=options.trust_taint)
 
         answers: dict[str, Judgement] = {}
-        for item, answer in pool.each(one, rows):
+        for item, answer in kept.judged(pool, one, rows, setting, configuration):
             answers[item.id] = answer
             found.judged.append(answer)
             on_event(Judged(phase, item.id, verdict(answer, None), answer.seconds))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
+from pgcheck.checker.kept_rows import KeptRows
 from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.lint import (
     LAWS, cuts_change_no_general_state, deliveries_keep_legal, encodings_are_disjoint, examine, legal_after_reset, lint,
@@ -274,7 +275,7 @@ def test_findings_before_an_unanswered_obligation_are_kept(monkeypatch: pytest.M
 
     monkeypatch.setattr("pgcheck.checker.lint.LAWS", (halfway,))
     with Pool(lambda: solver_for(Options(cache=False, second=False)), 1) as pool:
-        found = lint(machine_of("pg74"), pool, False, ())
+        found = lint(machine_of("pg74"), pool, False, (), KeptRows(None, machine_of("pg74"), Options()))
     assert [(f.law, f.status, f.message) for f in found] == [
         ("halfway", "error", "wrong"),
         ("halfway", "unknown", "x: too hard"),
@@ -294,7 +295,7 @@ def test_solvers_that_disagree_say_nothing_about_the_specification(
         Pool(lambda: solver_for(Options(cache=False, second=False)), jobs) as pool,
         pytest.raises(Contradiction if jobs == 1 else WorkerFailed, match="second solver says sat"),
     ):
-        lint(machine, pool, False, machine.instructions[:4])
+        lint(machine, pool, False, machine.instructions[:4], KeptRows(None, machine, Options()))
 
 
 @pytest.mark.parametrize("name", every_name())
