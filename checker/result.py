@@ -84,12 +84,16 @@ class InstructionResult:
 
 @dataclass(frozen=True, slots=True)
 class TheoremResult:
-    """A theorem's premise: its status, the instructions it fails on, and the configuration under which it is conditional."""
+    """A theorem's premise: its status, the instructions it fails on, and the configuration under which it is conditional.
+
+    `waived` are those of the failing instructions whose difference somebody has accepted; the status stays `fails`.
+    """
 
     name: str
     status: Status
     failing: tuple[str, ...] = ()
     configuration: Mapping[str, object] | None = None
+    waived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
