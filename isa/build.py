@@ -15,6 +15,7 @@ from pgcheck.isa.grammar import keep_trees
 from pgcheck.isa.instructions import Instructions, check_fetch, decode_of, syntax_of
 from pgcheck.isa.layout import declare_state, number, parse_type
 from pgcheck.isa.machine import Machine
+from pgcheck.isa.platforms import platform
 from pgcheck.isa.program import Program
 from pgcheck.isa.refusal import Elsewhere, Refusal
 from pgcheck.isa.resolve import truth
@@ -50,6 +51,7 @@ def _machine(given: schema.Specification, program: Program, path: Path) -> Machi
     exits = {str(n): exit_rule(program, n, e, map(str, given.exits)) for n, e in given.exits.items()}
     check_nesting(program, given.exits)
     interrupt = None if given.interrupt is None else interrupt_rule(program, given.interrupt)
+    around = platform(program, given.platform)
     mode = modes(program, given.modes)
     legal = [truth(program, text) for text in given.legal]
     mode_width = program.leaves[mode.leaf].width if mode is not None else 0
@@ -78,6 +80,7 @@ def _machine(given: schema.Specification, program: Program, path: Path) -> Machi
         translation=translation, tables=tables, sites=program.sites, candidates=chosen, deployments=deployed,
         decode=decode, decoder=Decoder(encodings, decode), fetch=str(given.decode.fetch), undefined=undefined,
         syntax=syntax, csr_names=csr_names, instructions=instructions, undecided=undecided,
+        platform=around,
     )  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def exit_rule(program: Program, name: Text, given: schema.Exit, exits: Iterable[
 
 def interrupt_rule(program: Program, given: schema.Interrupt) -> Interrupt | None:
     """How interrupts come in; None after a reported problem."""
-    for name, result in ((given.pending, BOOLEAN), (given.deliver, VOID)):
+    wait = () if given.waiting is None else ((given.waiting, BOOLEAN),)
+    for name, result in ((given.pending, BOOLEAN), (given.deliver, VOID), *wait):
         wanted = f"a function without arguments that gives {result}"
         types = signature(program, str(name)) if declared(program, name, wanted) is not None else None
         if types is None:
@@ -66,7 +67,7 @@ def interrupt_rule(program: Program, given: schema.Interrupt) -> Interrupt | Non
         if types != ((), result):
             found = f"{types[1]} {name}({', '.join(map(str, types[0]))})"
             program.problems.report(name.position, f"{name} cannot be used here", found=found, expected=wanted)
-    return Interrupt(str(given.pending), str(given.deliver))
+    return Interrupt(str(given.pending), str(given.deliver), str(given.waiting or ""))
 
 
 def check_nesting(program: Program, exits: Mapping[Text, schema.Exit]) -> None:

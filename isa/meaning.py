@@ -120,9 +120,8 @@ class _Reader:
         leaves = sorted(self._leaves(instruction.body, through))
         rows = repr(instruction.rows)
         claims = sorted(instruction.access.items())
-        encoding = _hash(
-            (repr(instruction.encoding), *sorted((n, t.width, t.signed) for n, t in instruction.operands.items()))
-        )
+        operands = sorted((n, t.width, t.signed) for n, t in instruction.operands.items())
+        encoding = _hash((*_bits(instruction), *operands))
         return Meaning(
             _hash((step, self.term(instruction.length), instruction.partial, rows, claims, *map(self._leaf, leaves))),
             encoding,
@@ -218,6 +217,16 @@ class _Reader:
             body = self.machine.functions[name].body
             self.facts[name] = frozenset(calls(body)), frozenset(touched(body))
         return self.facts[name]
+
+
+def _bits(instruction: Instruction) -> tuple[object, ...]:
+    """How an instruction is encoded, without the tables of fields that it does not use."""
+    encoding = instruction.encoding
+    if encoding is None:
+        return ()
+    decode = encoding.decode
+    prefixes = [(p, sorted(decode.prefixes[p].items())) for p in encoding.prefixes]
+    return encoding.steps, encoding.when, encoding.canonical, encoding.length, decode.unit, decode.order, prefixes
 
 
 def _hash(parts: Iterable[object]) -> str:

@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pgcheck.isa import loader
 from pgcheck.isa.errors import NOWHERE, Problems, Text
 from pgcheck.isa.instruction_keys import Csr, Csrs, Decode, Encoding, FieldSpec, Instruction, Label, Syntax
+from pgcheck.isa.platform_keys import Device, Firmware, Platform, RamRange
 from pgcheck.isa.state_keys import (
     Deployment,
     Exit,
@@ -50,10 +51,12 @@ __all__ = [
     "Csrs",
     "Decode",
     "Deployment",
+    "Device",
     "Encoding",
     "Exit",
     "Field",
     "FieldSpec",
+    "Firmware",
     "Instruction",
     "Interrupt",
     "Label",
@@ -61,6 +64,8 @@ __all__ = [
     "ModeClass",
     "ModeClasses",
     "Modes",
+    "Platform",
+    "RamRange",
     "Realise",
     "Specification",
     "StateEntry",
@@ -102,6 +107,7 @@ class Specification(Entry):
     functions: IdlTexts = Key(default_factory=list, description="IDL functions.")
     exits: dict[Function, Exit] = Key(default_factory=dict, description="FUNCTION: terminators.")
     interrupt: Interrupt | None = Key(None, description="How external interrupts come in.")
+    platform: Platform | None = Key(None, description="The computer around the processor.")
     translate: Translate | None = Key(None, description="The translation of addresses.")
     tables: dict[Function, Table] = Key(default_factory=dict, description="FUNCTION: lookups that the monitor owns.")
     nondeterminism: dict[SomeText, SomeText] = Key(

@@ -133,6 +133,7 @@ class Interrupt(Entry):
 
     pending: Function = Key(description="Says whether an interrupt is to be delivered now.")
     deliver: Function = Key(description="Delivers it.")
+    waiting: Function | None = Key(None, description="Says whether the processor waits for one instead of running.")
 
 
 class Frame(Entry):

@@ -11,7 +11,8 @@ from pgcheck.isa.machine import Instruction, Machine
 from pgcheck.isa.state import Leaf
 from pgcheck.isa.terms import Term, evaluate, mask
 from pgcheck.models.closures import compiled, expression
-from pgcheck.models.memory import Registers, Storage
+from pgcheck.models.journal import Journal
+from pgcheck.models.memory import Bus, Registers, Storage
 
 
 class Cells(dict[int, int]):
@@ -37,13 +38,15 @@ State = dict[str, "int | Cells"]
 class Exit:
     """How a step ended early: the terminator, its payload and the reason of a built-in exit.
 
-    `access` are the arguments of the call of translation that raised it, if one did.
+    `access` are the arguments of the call of translation that raised it, if one did; `undo` takes back what an instruction that
+    may be left halfway has done before.
     """
 
     function: str
     args: tuple[int, ...]
     note: str = ""
     access: tuple[int, ...] | None = field(default=None, compare=False)
+    undo: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
 
 class Oracle(Protocol):
@@ -305,10 +308,11 @@ def call(machine: Machine, name: str, args: tuple[int, ...], state: State, surro
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An instruction as found in memory."""
+    """An instruction as found in memory, or as the word that is executed in place of `link` others before it."""
 
     instruction: Instruction
     operands: Mapping[str, int]
+    link: int = 0
 
 
 def fetch(machine: Machine, state: State, surroundings: Surroundings | None = None) -> Fetched | Exit | None:
@@ -344,23 +348,43 @@ def execute(
 ) -> tuple[Exit | None, Fetched | None]:
     """Run an instruction (None: bits that no encoding accepts), and the words that it has executed in its place.
 
-    Gives the exit it ended in and the instruction that took it. More than LINKS words in a row are an `unmodelled` exit of the first.
+    Gives the exit it ended in and the instruction that took it. More than LINKS words in a row are an `unmodelled` exit; a chain
+    goes on from an instruction that it has reached (`link`).
     """
-    first = fetched
-    for _ in range(LINKS):
+    link = 0 if fetched is None else fetched.link
+    while link < LINKS:
         if fetched is None:
             exit_ = Step(machine, state, {}, surroundings).body(machine.undefined, 0)
+        elif fetched.instruction.partial and surroundings is not None and isinstance(surroundings.memory, Bus):
+            exit_ = _journalled(machine, fetched, state, surroundings, surroundings.memory)
         else:
             exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
         rule = machine.exits.get(exit_.function) if exit_ is not None else None
         if exit_ is None or rule is None or rule.kind != "execute":
             return exit_, fetched
-        word = exit_.args[0]
-        fetched = decoded(machine, lambda k: word if k == 0 else 0)
-    return Exit(UNMODELLED, (), f"a chain of more than {LINKS} executed words"), first
+        word, link = exit_.args[0], link + 1
+        found = decoded(machine, lambda k: word if k == 0 else 0)
+        fetched = found and replace(found, link=link)
+    return Exit(UNMODELLED, (), f"a chain of more than {LINKS} executed words"), fetched
 
 
-def enter(machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None) -> Exit | None:
+def _journalled(machine: Machine, fetched: Fetched, state: State, surroundings: Surroundings, bus: Bus) -> Exit | None:
+    """One instruction whose exit can take back what it did."""
+    journal = Journal(state, machine.memory, bus)
+    surroundings.memory = journal
+    try:
+        exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
+    finally:
+        surroundings.memory = bus
+    return exit_ and replace(exit_, undo=journal.undo)
+
+
+Delivery = Callable[[Machine, Exit, State, "Surroundings | None"], "Exit | None"]
+
+
+def enter(
+    machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None, deliver: Delivery = deliver
+) -> Exit | None:
     """Trap entry with what is nested in it; the exit that could not be delivered, if one could not."""
     current = exit_
     while current.function not in BUILTIN_EXITS:

@@ -158,7 +158,7 @@ def test_an_exit_that_cannot_be_delivered_is_returned() -> None:
     memory.update({0x1000: 0x0F, 0x1001: 0x0B})
     undefined = reference.fetch(described, state)
     assert isinstance(undefined, reference.Fetched) and undefined.instruction.id == "ud2"
-    assert advance(described, state) == Exit(HALT, ())
+    assert advance(described, state) == Exit(HALT, (), "in the delivery of shutdown")
 
 
 def test_a_trap_stores_one_status_word_and_loads_another() -> None:
