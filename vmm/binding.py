@@ -1,0 +1,42 @@
+"""What the dispatcher asks of a binding: decode, run and deliver an instruction, on integers or on the values of a proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms import Term
+from pgcheck.models.engine import pending, waiting
+from pgcheck.models.reference import Exit, Fetched, State, Step, Surroundings, call, enter, execute, fetch
+
+
+def holds(machine: Machine, predicate: Term, state: State, surroundings: Surroundings) -> bool:
+    """Whether a predicate over state is true."""
+    return bool(Step(machine, state, {}, surroundings).value(predicate))
+
+
+def faulted(machine: Machine, access: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
+    """How the virtual machine's own translation of an access ends, if not in an address; `access` has the virtual mode."""
+    assert machine.translation is not None
+    found = call(machine, machine.translation.function, access, state, surroundings)
+    return replace(found, access=access) if isinstance(found, Exit) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The questions; the reference binding's answers by default.
+
+    A proof gives the same dispatcher a binding on terms, so that the code that runs is the code that is proved.
+    """
+
+    pending: Callable[[Machine, State, Surroundings], bool] = pending
+    waiting: Callable[[Machine, State, Surroundings], bool] = waiting
+    holds: Callable[[Machine, Term, State, Surroundings], bool] = holds
+    fetch: Callable[[Machine, State, Surroundings], Fetched | Exit | None] = fetch
+    execute: Callable[[Machine, Fetched | None, State, Surroundings], tuple[Exit | None, Fetched | None]] = execute
+    enter: Callable[[Machine, Exit, State, Surroundings], Exit | None] = enter
+    faulted: Callable[[Machine, tuple[int, ...], State, Surroundings], Exit | None] = faulted
+
+
+REFERENCE = Binding()

@@ -1,0 +1,154 @@
+"""Relocation by a base and a limit: the guest's own relocation composed with the monitor's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from pgcheck.isa.machine import Machine
+from pgcheck.isa.reads import leaves_read
+from pgcheck.isa.terms import mask
+from pgcheck.isa.types import width_of
+from pgcheck.models.compiled_facts import Facts
+from pgcheck.models.memory import Bus
+from pgcheck.models.reference import State, Step, Surroundings
+from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.translate import Args, accesses, walk
+
+MAX_KNOWN = 64
+
+
+class NoBounds(Exception):
+    """A base and a limit cannot confine guests of this machine; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The values of base and limit under which the guest runs, and how many addresses from 0 on the processor then accepts."""
+
+    base: int
+    limit: int
+    size: int
+
+
+class Bounds:
+    """A guest's memory in one run of host frames, reached through the processor's base and limit registers.
+
+    The limit is the largest under which every address the processor accepts is one that the guest's own relocation accepts and that
+    is RAM of the guest's; all others trap, and the monitor finds out whose fault it is. `shared` are the leaves that the guest
+    changes on the processor without a trap. Raises NoBounds, and ValueError for frames that are no run.
+    """
+
+    def __init__(self, machine: Machine, host: Bus, memory: GuestMemory, shared: Collection[str] = ()) -> None:
+        translation = machine.translation
+        assert translation is not None and translation.realise is not None
+        self.machine, self.host, self.memory = machine, host, memory
+        self.translation, self.realise = translation, translation.realise
+        names = [n for n, _ in translation.parameters]
+        self.position = names.index(self.realise.address)
+        self.width = width_of(translation.parameters[self.position][1])
+        effects = Facts(machine).function(translation.function)
+        if {*range(len(names))} != {self.position, translation.mode, translation.access}:
+            raise NoBounds(f"{translation.function} depends on more than an address, an access and a mode")
+        if effects.volatile or effects.free or effects.writes or effects.loads or effects.stores:
+            raise NoBounds(f"{translation.function} does more than read state")
+        depends = leaves_read(machine.functions, translation.function, machine.exits) | {machine.modes.leaf}
+        if depends & set(shared) or any(machine.leaves[n].size for n in depends):
+            raise NoBounds(f"{translation.function} depends on what a guest changes without a trap, or on an array")
+        if any(b != a + 1 for a, b in zip(memory.frames, memory.frames[1:], strict=False)):
+            raise ValueError("the frames of a guest under base and limit are one run")
+        self.depends = tuple(sorted(depends))
+        self.known: dict[tuple[int, ...], Extent | None] = {}
+
+    def enter(self, virtual: State, surroundings: Surroundings, real: State) -> bool:
+        """Set base and limit; False when no pair gives the guest only what is its own."""
+        key: tuple[int, ...] = tuple([virtual[n] for n in self.depends])  # type: ignore[misc]
+        if key not in self.known:
+            if len(self.known) >= MAX_KNOWN:
+                self.known.pop(next(iter(self.known)))
+            self.known[key] = self._extent(virtual, real)
+        extent = self.known[key]
+        if extent is None:
+            return False
+        real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
+        return True
+
+    def miss(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> bool:
+        """Nothing can be added: the limit is as large as it may be."""
+        return False
+
+    def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> None:
+        """The processor relocates by itself."""
+        return
+
+    def forget(self) -> None:
+        """Find all extents anew."""
+        self.known.clear()
+
+    def _extent(self, virtual: State, real: State) -> Extent | None:
+        """The extent of a virtual state, found by trying the walk of both machines and confirmed at its ends; None if there is none."""
+        guest = self.reach(virtual)
+        start = guest(0)
+        if start is None or not self.memory.holds(start):
+            return None
+        end = min(1 << self.width, self.memory.base + self.memory.size - start)
+        size = first(end, lambda a: guest(a) != start + a)
+        base = self.memory.host_address(start)
+        for limit in self._limits(base, size, real):
+            state: State = {**real, self.realise.base: base, self.realise.limit: limit}
+            processor = self.reach(state)
+            accepted = first(min(size + 1, 1 << self.width), lambda a, p=processor: p(a) is None)  # type: ignore[misc]
+            if (
+                0 < accepted <= size
+                and self._legal(state)
+                and processor(0) == base
+                and processor(accepted - 1) == base + accepted - 1
+            ):
+                return Extent(base, limit, accepted)
+        return None
+
+    def _limits(self, base: int, size: int, real: State) -> Iterator[int]:
+        """Limits that admit no address from `size` on, the largest first, then ones that end in ever more zeros or ones."""
+        widest = mask(self.machine.leaves[self.realise.limit].width)
+        if size >= 1 << self.width:
+            yield widest
+            return
+
+        def allows(limit: int) -> bool:
+            return self.reach({**real, self.realise.base: base, self.realise.limit: limit})(size) is not None
+
+        largest = first(widest + 1, allows) - 1
+        rounded = {v for k in range(widest.bit_length()) for v in (largest >> k << k, (largest + 1 >> k << k) - 1)}
+        yield from sorted((v for v in {largest, *rounded} if v >= 0), reverse=True)
+
+    def reach(self, state: State) -> Callable[[int], int | None]:
+        """Where an address leads under a state, whatever the access; None when it faults, or for some access only."""
+        mode = state[self.machine.modes.leaf]
+        assert isinstance(mode, int)
+        inside = Surroundings(memory=self.host)
+
+        def reach(address: int) -> int | None:
+            found = set()
+            for op in accesses(self.translation):
+                given = {self.translation.mode: mode, self.translation.access: op, self.position: address}
+                args: Args = tuple(given[i] for i in range(len(given)))
+                found.add(walk(self.machine, args, state, inside, pretend=True).address)
+            return found.pop() if len(found) == 1 else None
+
+        return reach
+
+    def _legal(self, state: State) -> bool:
+        step = Step(self.machine, state, {}, Surroundings(memory=self.host))
+        return all(step.value(term) for term in self.machine.legal)
+
+
+def first(end: int, holds: Callable[[int], bool]) -> int:
+    """The least number below `end` from which on `holds`, which is monotone; `end` if there is none."""
+    low, high = 0, end
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,225 @@
+"""How the processor's page tables are written, found by asking its own walk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+from pgcheck.isa.machine import Fields, Machine, Realise
+from pgcheck.isa.terms import mask
+from pgcheck.isa.types import Bitfield
+from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.reference import State, Surroundings
+from pgcheck.vmm.pages import NoTables, Pages, pages
+from pgcheck.vmm.translate import Args, Same, accesses, in_place, values, walk
+
+Way = tuple[int, ...]
+Permissions = frozenset[Way]
+MAX_SETTINGS = 64
+MAX_LEVELS = 8
+MAX_FLAGS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The shape of page tables.
+
+    `root` is the leaf that holds the first table's address shifted right by `root_shift`; a walk loads `levels` entries of `units`
+    memory units each, the last of which maps a page of 2**`shift` units.
+    """
+
+    machine: Machine
+    realise: Realise
+    pages: Pages
+    root: str
+    root_shift: int
+    levels: int
+    units: int
+
+    @property
+    def shift(self) -> int:
+        return self.realise.shift
+
+    def entry(self, fields: Fields, frame_address: int = 0) -> int:
+        """A page-table entry that points to the frame at an address."""
+        kind = self.realise.entry
+        assert isinstance(kind, Bitfield)
+        value = 0
+        for name, content in {**fields, self.realise.frame: frame_address >> self.shift}.items():
+            high, low = kind.ranges[name]
+            value |= (content & mask(high - low + 1)) << low
+        return value
+
+    def pointing(self, entry: int, frame_address: int) -> int:
+        """An entry made for no frame, pointing to the one at an address."""
+        kind = self.realise.entry
+        assert isinstance(kind, Bitfield)
+        return entry | frame_address >> self.shift << kind.ranges[self.realise.frame][1]
+
+    def holds(self, frame: int) -> bool:
+        """Whether an entry and the root can point to a frame."""
+        kind = self.realise.entry
+        assert isinstance(kind, Bitfield)
+        high, low = kind.ranges[self.realise.frame]
+        address, root = frame << self.shift, self.machine.leaves[self.root].width
+        return not frame >> high - low + 1 and not address >> self.root_shift >> root
+
+
+def form(machine: Machine, real: State) -> Form:
+    """The shape of the processor's page tables in the monitor's state. Raises NoTables."""
+    translation = machine.translation
+    assert translation is not None and translation.realise is not None
+    inner = _linear(Same(machine)).inner | {machine.modes.leaf}
+    for name, value in translation.realise.given.items():
+        if name in inner and real[name] != value:
+            raise NoTables(f"the monitor runs guests with {name} = {real[name]}, but needs {value} to confine them")
+    return _form(Same(machine), _settled(machine, real, inner))
+
+
+@lru_cache(maxsize=32)
+def _linear(same: Same) -> Pages:
+    return pages(same.machine)
+
+
+Settled = tuple[tuple[str, int], ...]
+
+
+def _settled(machine: Machine, real: State, names: frozenset[str]) -> Settled:
+    """The scalar leaves among some, with their values: a key."""
+    return tuple([(n, v) for n in sorted(names) if isinstance(v := real[n], int)])
+
+
+@lru_cache(maxsize=32)
+def _form(same: Same, settled: Settled) -> Form:
+    machine = same.machine
+    assert machine.translation is not None and machine.translation.realise is not None
+    realise = machine.translation.realise
+    page = 1 << realise.shift
+    relocation = [n for n, leaf in machine.leaves.items() if leaf.role == "relocation" and not leaf.size]
+    for leaf, shift in product(relocation, (0, realise.shift)):
+        if machine.leaves[leaf].width + shift < realise.shift + 2:
+            continue
+        bench = _Bench(Form(machine, realise, _linear(same), leaf, shift, 0, 0), settled)
+        loads = bench.loads()
+        if loads and page <= loads[0][0] < 2 * page:
+            return Form(machine, realise, _linear(same), leaf, shift, bench.depth(loads[0][1]), loads[0][1])
+    raise NoTables(f"no relocation leaf of {machine.name} holds the address of the first page table")
+
+
+def settings(machine: Machine, loose: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    """All values that the leaves `loose` can have together. Raises NoTables for too many."""
+    translation = machine.translation
+    assert translation is not None
+    choices: list[tuple[int, ...]] = []
+    for name in loose:
+        leaf = machine.leaves[name]
+        if leaf.size or leaf.width > 8:
+            raise NoTables(f"the walk depends on {name}, which a guest changes without a trap")
+        mode = name == machine.modes.leaf
+        choices.append(values(translation, translation.mode) if mode else tuple(range(1 << (leaf.width or 1))))
+    found = tuple(product(*choices))
+    if len(found) > MAX_SETTINGS:
+        raise NoTables(f"a guest changes {', '.join(loose)} without a trap: {len(found)} cases for each page")
+    return found
+
+
+def permissions(shape: Form, real: State, loose: tuple[str, ...] = ()) -> Mapping[Permissions, Fields]:
+    """What one entry can permit, each with the fields of an entry that does.
+
+    A way is an access with the values of the leaves `loose`, which the guest changes while it runs: an entry permits some ways.
+    """
+    settled = _settled(shape.machine, real, shape.pages.inner | {shape.machine.modes.leaf})
+    return _permissions(Same(shape.machine), shape.root, settled, loose)
+
+
+@lru_cache(maxsize=32)
+def _permissions(same: Same, root: str, settled: Settled, loose: tuple[str, ...]) -> Mapping[Permissions, Fields]:
+    machine = same.machine
+    shape = _form(same, settled)
+    realise = shape.realise
+    assert machine.translation is not None and isinstance(realise.entry, Bitfield) and shape.root == root
+    bench = _Bench(shape, settled)
+    slot = bench.chain(shape.levels, shape.units)
+    flags = [f for f in realise.map if realise.entry.ranges[f][0] == realise.entry.ranges[f][1]]
+    if len(flags) > MAX_FLAGS:
+        raise NoTables(f"a page-table entry with {len(flags)} flags")
+    ways = [(op, setting) for setting in settings(machine, loose) for op in accesses(machine.translation)]
+    variants = sorted(
+        product((0, 1), repeat=len(flags)),
+        key=lambda bits: sum(b != realise.map[f] for f, b in zip(flags, bits, strict=True)),
+    )
+    found: dict[Permissions, Fields] = {}
+    for fields in [
+        realise.map,
+        realise.readonly or realise.deny,
+        *({**realise.map, **dict(zip(flags, b, strict=True))} for b in variants),
+    ]:
+        bench.ram.store(slot, shape.units, shape.entry(fields, bench.target))
+        permitted = frozenset((op, *s) for op, s in ways if bench.reaches(op, dict(zip(loose, s, strict=True))))
+        found.setdefault(permitted, fields)
+    return found
+
+
+def writes(shape: Form, available: Mapping[Permissions, Fields]) -> frozenset[int]:
+    """The accesses that `readonly` takes away from `map`; all of them when there is no such entry. Raises NoTables for none."""
+    realise = shape.realise
+    fields = realise.readonly or realise.deny
+    everything = next(p for p, f in available.items() if f == realise.map)
+    left = next((p for p, f in available.items() if f == fields), frozenset())
+    found = frozenset(way[0] for way in everything - left)
+    if not found:
+        raise NoTables(
+            "no entry can be protected: `readonly` permits whatever `map` does in the state of the monitor's"
+        )
+    return found
+
+
+class _Bench:
+    """A scratch memory on which the processor's walk is tried: page 0 is never used, tables from page 1 on, one target page."""
+
+    def __init__(self, shape: Form, settled: Settled) -> None:
+        machine, realise = shape.machine, shape.realise
+        self.machine, self.realise, self.shape = machine, realise, shape
+        page = 1 << realise.shift
+        self.page, self.target = page, (MAX_LEVELS + 1) * page
+        self.ram = Ram(0, self.target + page, machine.memory_unit, machine.big_endian, realise.shift)
+        width = machine.leaves[machine.memory].index_width
+        self.surroundings = Surroundings(memory=Bus(self.ram, (), machine.memory_unit, machine.big_endian, width))
+        self.state: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.leaves.items()}
+        self.state.update(settled)
+        self.state.update({n: in_place(machine, n, value) for n, value in realise.given.items()})
+        self.state[shape.root] = page >> shape.root_shift
+
+    def args(self, op: int | None, state: State) -> Args:
+        translation = self.machine.translation
+        assert translation is not None
+        mode = state[self.machine.modes.leaf]
+        assert isinstance(mode, int)
+        given = {translation.mode: mode, translation.access: accesses(translation)[0] if op is None else op}
+        return tuple(given.get(i, 0) for i in range(len(translation.parameters)))
+
+    def loads(self) -> tuple[tuple[int, int], ...]:
+        return walk(self.machine, self.args(None, self.state), self.state, self.surroundings, pretend=True).loads
+
+    def depth(self, units: int) -> int:
+        """How many entries a walk loads, when as many tables as there can be follow each other."""
+        for levels in range(1, MAX_LEVELS):
+            slot = self.loads()[-1][0]
+            self.ram.store(slot, units, self.shape.entry(self.realise.table, (levels + 1) * self.page))
+            if len(self.loads()) == levels:
+                self.ram.store(slot, units, 0)
+                return levels
+        raise NoTables(f"the walk of {self.machine.name} has no end")
+
+    def chain(self, levels: int, units: int) -> int:
+        """Write the tables above the last; the address of the last entry."""
+        for level in range(1, levels):
+            self.ram.store(self.loads()[-1][0], units, self.shape.entry(self.realise.table, (level + 1) * self.page))
+        return self.loads()[-1][0]
+
+    def reaches(self, op: int, setting: Mapping[str, int]) -> bool:
+        state: State = {**self.state, **setting}
+        found = walk(self.machine, self.args(op, state), state, self.surroundings, pretend=True)
+        return found.address is not None and not found.stores and found.address & -self.page == self.target

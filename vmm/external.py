@@ -1,0 +1,44 @@
+"""A memory management unit outside the processor: it asks the monitor for every access."""
+
+from __future__ import annotations
+
+from pgcheck.isa.machine import Machine
+from pgcheck.models.reference import State, Surroundings
+from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.translate import Args, Inside, Outside, walk, with_argument
+
+
+class ExternalMmu:
+    """Maps each address through the guest's own translation to the frames of its RAM, and refuses all others.
+
+    What the guest's translation would store, or find outside RAM, is refused too: the instruction is emulated then and does it itself.
+    """
+
+    def __init__(self, machine: Machine, memory: GuestMemory) -> None:
+        assert machine.translation is not None
+        self.machine, self.memory, self.translation = machine, memory, machine.translation
+        self._inside = Surroundings(memory=Inside(memory))
+
+    def enter(self, virtual: State, surroundings: Surroundings, real: State) -> bool:
+        """Nothing of the processor's needs setting."""
+        return True
+
+    def miss(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> bool:
+        """A refused access is the guest's fault, or no RAM."""
+        return False
+
+    def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> tuple[bool, int]:
+        """(refused, host address) of an access. The rest of its page is RAM of the guest's as well."""
+        mode, real_mode = virtual[self.machine.modes.leaf], real[self.machine.modes.leaf]
+        assert isinstance(mode, int)
+        asked = with_argument(args, self.translation.mode, mode) if args[self.translation.mode] == real_mode else args
+        try:
+            found = walk(self.machine, asked, virtual, self._inside, pretend=True)
+        except Outside:
+            return True, 0
+        if found.address is None or found.stores or not self.memory.holds(found.address):
+            return True, 0
+        return False, self.memory.host_address(found.address)
+
+    def forget(self) -> None:
+        """Nothing is kept."""

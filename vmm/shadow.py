@@ -1,0 +1,384 @@
+"""Shadow page tables: what the processor walks while a guest runs, derived from the guest's own tables in its memory.
+
+Every shadow entry is what the guest's tables say at that moment: the guest's page-table pages are watched, so not writable for it, and
+a store to one of them drops all entries derived from what was overwritten.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from pgcheck.isa.codec import compiled
+from pgcheck.isa.machine import Machine
+from pgcheck.models.memory import Bus
+from pgcheck.models.reference import State, Surroundings
+from pgcheck.vmm.allocator import Allocator, OutOfMemory
+from pgcheck.vmm.entries import Form, Permissions, Way, form, permissions, settings, writes
+from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.pages import NoTables
+from pgcheck.vmm.tlb import Tlb
+from pgcheck.vmm.translate import Args, Outside, Snapshot, Walk, accesses, root_key, walk, with_argument
+
+MAX_CONTEXTS = 16
+MAX_TABLES = 64
+MAX_CHOICES = 1024
+
+
+@dataclass(slots=True, eq=False)
+class Shadow:
+    """A shadow entry: it maps virtual page `page` of a context to guest-physical page `guest_page`, for the ways `permitted`.
+
+    `slot` is its address in the host, `derived` the guest's entries (address, units) that it was derived from.
+    """
+
+    context: Context
+    page: int
+    guest_page: int
+    slot: int
+    permitted: Permissions
+    derived: frozenset[tuple[int, int]]
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """The shadow tables of one virtual root and mode: their frames (the root's first), and the entries by virtual page.
+
+    `virtual` are the leaves that chose it; `slots` is the address of the first last-level entry by page number without its index.
+    """
+
+    virtual: State
+    frames: list[int]
+    entries: dict[int, Shadow] = field(default_factory=dict)
+    slots: dict[int, int] = field(default_factory=dict)
+
+
+class ShadowTables:
+    """The shadow page tables of one guest, one context for each virtual root and mode, the least recently used given up first.
+
+    `allocator` gives the frames of the tables, `real` is the monitor's own control state, and `shared` are the leaves that the guest
+    changes on the processor without a trap. Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
+    """
+
+    def __init__(
+        self, machine: Machine, host: Bus, memory: GuestMemory, allocator: Allocator, owner: str, real: State,
+        shared: Collection[str] = (), tlb: Tlb | None = None,
+    ) -> None:  # fmt: skip
+        assert machine.translation is not None
+        self.machine, self.host, self.memory, self.allocator = machine, host, memory, allocator
+        self.tables = f"{owner}:tables"
+        self.tlb = tlb or Tlb()
+        self.translation = machine.translation
+        self.real = dict(real)
+        self.names = tuple(n for n, _ in self.translation.parameters)
+        self.form: Form = form(machine, real)
+        self.shift, self.mode = self.form.realise.shift, machine.modes.leaf
+        inner = self.form.pages.inner | {self.mode}
+        self._accesses = accesses(self.translation)
+        self.loose = tuple(sorted(inner & set(shared)))
+        self.outer = tuple(sorted(self.form.pages.outer - set(shared)))
+        self.depends = tuple(sorted(inner - set(shared)))
+        self._checked()
+        self.available = permissions(self.form, real, self.loose)
+        self.writes = writes(self.form, self.available)
+        possible = {way[1:] for permitted in self.available for way in permitted}
+        self.settings = tuple(s for s in settings(machine, self.loose) if s in possible)
+        self.contexts: OrderedDict[object, Context] = OrderedDict()
+        self.current: Context | None = None
+        self._key: object = None
+        self._root = 0
+        self._around: object = None
+        self._chosen: Callable[[State], Any] = itemgetter(*self.depends)
+        self._snapshot = Snapshot(memory)
+        self._inside = Surroundings(memory=self._snapshot)
+        self._addresses = compiled(self.form.realise.addresses)
+        self._choices: dict[tuple[Permissions, Way], tuple[Permissions, int] | None] = {}
+        self._derived: dict[int, dict[tuple[int, int], set[Shadow]]] = {}
+        self._onto: dict[int, set[Shadow]] = {}
+        memory.on_watch.append(self._protect)
+        page, deny = 1 << self.shift, self.form.entry(self.form.realise.deny)
+        self._deny = deny
+        width = self.form.units * machine.memory_unit
+        self.empty = sum(deny << width * k for k in range(page // self.form.units)) if deny else 0
+
+    def _checked(self) -> None:
+        shape, memory = self.form, self.memory
+        if memory.page_shift != shape.shift:
+            raise NoTables(f"frames of {1 << memory.page_shift:#x} units, pages of {1 << shape.shift:#x}")
+        if any(self.machine.leaves[n].size for n in self.depends) or shape.root in self.loose:
+            raise NoTables(
+                f"the walk of {self.translation.function} depends on an array, or a guest sets its root without a trap"
+            )
+        if any(n in self.loose for n in shape.realise.given):
+            raise NoTables(f"a guest changes without a trap what confines it: {', '.join(sorted(shape.realise.given))}")
+        if self.mode in self.outer:
+            raise NoTables(f"{self.translation.function} decides by the mode before it walks")
+        for frame in (*memory.frames, *self.allocator.free):
+            if not shape.holds(frame):
+                raise NoTables(f"no page-table entry can point to frame {frame:#x}")
+        if len(self.allocator.free) < shape.levels:
+            raise OutOfMemory(f"{self.tables} needs {shape.levels} frames for one page")
+
+    # ---- what the monitor asks
+
+    def enter(self, virtual: State, surroundings: Surroundings, real: State) -> bool:
+        """Choose the context of the virtual root and mode."""
+        key = self._chosen(virtual)
+        if self.current is None or key != self._key:
+            self.current = self._context(key, virtual)
+            self._key, self._root = key, self.pointer(self.current)
+        self.tlb.use(self.current)
+        real[self.form.root] = self._root
+        if self.outer:
+            self._surround(virtual, real)
+        return True
+
+    def _surround(self, virtual: State, real: State) -> None:
+        """Let what is around the walk (segments) be as the guest has it, so that both machines come to the same linear addresses."""
+        around = root_key(virtual, self.outer)
+        if around != self._around:
+            self._around = around
+            self.tlb.flush()
+        for name in self.outer:
+            real[name] = virtual[name]
+
+    def miss(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> bool:
+        """Fill the entry for an access that faulted; False when the fault is the guest's, or the page no RAM of its.
+
+        False as well when only the instruction itself can tell: its access is to be made as it stands, once.
+        """
+        context = self.current
+        if context is None or args[self.translation.mode] != real[self.mode] or not self._mappable(args):
+            return False
+        mode = virtual[self.mode]
+        assert isinstance(mode, int)
+        asked = with_argument(args, self.translation.mode, mode)
+        self._snapshot.renew()
+        try:
+            found = walk(self.machine, asked, virtual, self._inside, pretend=True)
+            if found.address is None:
+                return False
+            if found.stores:
+                walk(self.machine, asked, virtual, self._inside)
+                self._snapshot.renew()
+            guest_page = found.address & -(1 << self.shift)
+            if not self.memory.holds(guest_page, 1 << self.shift):
+                return False
+            permitted, derived = self._permitted(asked, guest_page, found, virtual)
+        except Outside:
+            return False
+        return self._fill(context, args, guest_page, permitted, derived, real)
+
+    def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> None:
+        """The processor walks by itself."""
+        return
+
+    def forget(self) -> None:
+        """Give up all contexts."""
+        while self.contexts:
+            self._give_up(self.contexts.popitem(last=False)[1])
+        self.current = None
+        self.tlb.flush()
+
+    def context(self, virtual: State) -> Context | None:
+        """The context of a virtual state, if it has one."""
+        return self.contexts.get(self._chosen(virtual))
+
+    # ---- the guest's tables
+
+    def _permitted(
+        self, asked: Args, guest_page: int, found: Walk, virtual: State
+    ) -> tuple[Permissions, frozenset[tuple[int, int]]]:
+        """The ways in which the guest's tables permit the page, and the entries that say so."""
+        permitted: list[Way] = []
+        loads, derived = found.loads, set(found.loads)
+        here = self._way(asked, virtual)
+        for setting in self.settings:
+            state = {**virtual, **dict(zip(self.loose, setting, strict=True))} if setting else virtual
+            mode = state[self.mode]
+            assert isinstance(mode, int)
+            moded = with_argument(asked, self.translation.mode, mode)
+            for op in self._accesses:
+                way = op, *setting
+                other = found
+                if way != here or found.stores:
+                    way_args = with_argument(moded, self.translation.access, op)
+                    other = walk(self.machine, way_args, state, self._inside, pretend=True)
+                if other.loads != loads:
+                    derived.update(other.loads)
+                if other.address is not None and other.address & -(1 << self.shift) == guest_page and not other.stores:
+                    permitted.append(way)
+        return frozenset(permitted), frozenset(derived)
+
+    def _way(self, args: Args, real: State) -> Way:
+        """The way of an access as the processor makes it."""
+        values = [real[n] for n in self.loose]
+        return (args[self.translation.access], *[v for v in values if isinstance(v, int)])
+
+    # ---- entries
+
+    def _fill(
+        self, context: Context, args: Args, guest_page: int, permitted: Permissions, derived: frozenset[tuple[int, int]], real: State
+    ) -> bool:  # fmt: skip
+        way = self._way(args, real)
+        if self.memory.watched(guest_page) or any(guest_page in self.touched(load) for load in derived):
+            permitted = self._protected(permitted)
+        chosen = self._choice(permitted, way)
+        if chosen is None:
+            return False
+        page = self.form.pages.address(args, self.names, real) >> self.shift
+        try:
+            slot = self._slot(context, page, args, real)
+        except OutOfMemory:
+            self.forget()
+            return True
+        old = context.entries.pop(page, None)
+        if old is not None:
+            self._forget(old)
+        entry = Shadow(context, page, guest_page, slot, chosen[0], derived)
+        context.entries[page] = entry
+        touched = [(load, at) for load in derived for at in self.touched(load)]
+        unwatched = [at for _, at in touched if at not in self._derived]
+        for load, at in touched:
+            self._derived.setdefault(at, {}).setdefault(load, set()).add(entry)
+        for at in unwatched:
+            self.memory.watch(at, self._stored)
+        self._onto.setdefault(guest_page, set()).add(entry)
+        self.host.store(slot, self.form.units, self.form.pointing(chosen[1], self.memory.host_address(guest_page)))
+        if old is not None:
+            self.tlb.flush()
+        return True
+
+    def _choice(self, permitted: Permissions, way: Way) -> tuple[Permissions, int] | None:
+        """The most that one entry can permit of a set, with `way` in it, and that entry without its frame; None if there is none."""
+        key = permitted, way
+        if key not in self._choices:
+            sets = [p for p in self.available if p <= permitted and way in p]
+            chosen = max(sets, key=lambda p: (len(p), sorted(p)), default=None)
+            if len(self._choices) >= MAX_CHOICES:
+                self._choices.clear()
+            self._choices[key] = None if chosen is None else (chosen, self.form.entry(self.available[chosen]))
+        return self._choices[key]
+
+    def _stored(self, address: int, count: int) -> None:
+        """Drop what was derived from guest memory that was stored to."""
+        dropped = False
+        for touched in self.touched((address, count)):
+            for load, entries in list(self._derived.get(touched, {}).items()):
+                if load[0] < address + count and address < load[0] + load[1]:
+                    for entry in list(entries):
+                        self._drop(entry)
+                        dropped = True
+        if dropped:
+            self.tlb.flush()
+
+    def _protect(self, address: int) -> None:
+        """A page became watched: entries through which the guest could store to it go."""
+        page = address & -(1 << self.shift)
+        entries = [e for e in self._onto.get(page, ()) if self._protected(e.permitted) != e.permitted]
+        for entry in entries:
+            self._drop(entry)
+        if entries:
+            self.tlb.flush()
+
+    def _drop(self, entry: Shadow) -> None:
+        self.host.store(entry.slot, self.form.units, self._deny)
+        entry.context.entries.pop(entry.page, None)
+        self._forget(entry)
+
+    def _forget(self, entry: Shadow) -> None:
+        """Take an entry out of the books; a page that no entry was derived from is watched no longer."""
+        for load in entry.derived:
+            for touched in self.touched(load):
+                users = self._derived.get(touched, {})
+                if load in users:
+                    users[load].discard(entry)
+                    if not users[load]:
+                        del users[load]
+                if not users and self._derived.pop(touched, None) is not None:
+                    self.memory.unwatch(touched, self._stored)
+        onto = self._onto.get(entry.guest_page, set())
+        onto.discard(entry)
+        if not onto:
+            self._onto.pop(entry.guest_page, None)
+
+    # ---- tables in the host
+
+    def _slot(self, context: Context, page: int, args: Args, real: State) -> int:
+        """The address of the last-level entry of a virtual page, with the tables above it made."""
+        index = self.form.pages.index
+        if index and (first := context.slots.get(page >> index)) is not None:
+            return first + (page & (1 << index) - 1) * self.form.units
+        state: State = {**real, self.form.root: self.pointer(context)}
+        surroundings = Surroundings(memory=self.host)
+        while True:
+            loads = walk(self.machine, args, state, surroundings, pretend=True).loads
+            if len(loads) == self.form.levels:
+                slot = loads[-1][0]
+                if index:
+                    context.slots[page >> index] = slot - (page & (1 << index) - 1) * self.form.units
+                return slot
+            if len(context.frames) >= MAX_TABLES:
+                raise OutOfMemory(f"{self.tables}: more than {MAX_TABLES} for one root")
+            frame = self._table(context)
+            context.frames.append(frame)
+            table = self.form.entry(self.form.realise.table, frame << self.shift)
+            self.host.store(loads[-1][0], self.form.units, table)
+
+    def _context(self, key: object, virtual: State) -> Context:
+        """The context of a virtual root and mode, now the most recently used. Raises OutOfMemory."""
+        context = self.contexts.get(key)
+        if context is None:
+            while len(self.contexts) >= MAX_CONTEXTS:
+                self._give_up(self.contexts.popitem(last=False)[1])
+            context = Context({n: virtual[n] for n in self.depends}, [self._table(None)])
+            self.contexts[key] = context
+        self.contexts.move_to_end(key)
+        return context
+
+    def pointer(self, context: Context) -> int:
+        """The value of the root leaf that selects a context's tables."""
+        return (context.frames[0] << self.shift) >> self.form.root_shift
+
+    def _table(self, keep: Context | None) -> int:
+        """A frame that denies everything, taken if necessary from any context but `keep`. Raises OutOfMemory."""
+        while not self.allocator.free:
+            key = next((k for k, c in self.contexts.items() if c is not keep), None)
+            if key is None:
+                raise OutOfMemory(f"no frame left for {self.tables}")
+            self._give_up(self.contexts.pop(key))
+        frame = self.allocator.take(self.tables)
+        self.host.store(frame << self.shift, 1 << self.shift, self.empty)
+        return frame
+
+    def _give_up(self, context: Context) -> None:
+        """Release the tables of a context that the processor will not walk again; what it remembers of them is forgotten."""
+        for entry in context.entries.values():
+            self._forget(entry)
+        context.entries.clear()
+        context.slots.clear()
+        self.tlb.flush()
+        for frame in context.frames:
+            self.host.store(frame << self.shift, 1 << self.shift, 0)
+            self.allocator.release(frame, self.tables)
+        context.frames.clear()
+        if context is self.current:
+            self.current = None
+
+    # ---- facts
+
+    def _protected(self, permitted: Permissions) -> Permissions:
+        """What is left of a set when nothing may be stored."""
+        return frozenset(way for way in permitted if way[0] not in self.writes)
+
+    def touched(self, load: tuple[int, int]) -> tuple[int, ...]:
+        """The addresses of the guest's pages in which a load lies."""
+        page = 1 << self.shift
+        first, last = load[0] & -page, load[0] + load[1] - 1 & -page
+        return (first,) if first == last else (first, last)
+
+    def _mappable(self, args: Args) -> bool:
+        return bool(self._addresses({f"o.{n}": a for n, a in zip(self.names, args, strict=True)}))

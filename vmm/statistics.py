@@ -1,0 +1,52 @@
+"""What a monitor did: which instructions made it step in, how often, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pgcheck.isa.machine import Instruction
+from pgcheck.models.reference import Fetched
+
+Reason = Literal["emulated", "memory", "reflected", "ended", "interpreted"]
+REASONS: dict[Reason, str] = {
+    "emulated": "trapped, and the interpreter routine completed it on the virtual state",
+    "memory": "accessed memory that the monitor keeps to itself: devices, nothing, or a watched page",
+    "reflected": "trapped, and traps on the virtual machine too",
+    "ended": "ended the virtual machine",
+    "interpreted": "taken in a virtual state that does not run on the processor",
+}
+NONE = ""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Interventions by (instruction with row, reason), and what happened besides.
+
+    An intervention whose instruction is unknown, as the fetch failed or no encoding accepts the bits, counts under the empty
+    name. `direct` are the steps that the guest took on the processor, `misses` the traps of the monitor's own translation.
+    """
+
+    interventions: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+    direct: int = 0
+    misses: int = 0
+
+    def note(self, fetched: Fetched | None, reason: Reason) -> None:
+        """One intervention."""
+        self.interventions[row(fetched) if fetched is not None else NONE, reason] += 1
+
+    def count(self, reason: Reason) -> int:
+        """All interventions for a reason."""
+        return sum(n for (_, why), n in self.interventions.items() if why == reason)
+
+
+def row(fetched: Fetched) -> str:
+    """The identifier of an instruction, with the row of the report that its operands are in."""
+    instruction: Instruction = fetched.instruction
+    for given in instruction.rows:
+        if given.label:
+            value = fetched.operands[given.operand]
+            if value not in given.others if given.value is None else value == given.value:
+                return instruction.id + given.label
+    return instruction.id

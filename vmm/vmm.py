@@ -1,0 +1,158 @@
+"""A virtual machine monitor: guests on one host, their memory, and the schedule by which they share the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pgcheck.isa.machine import Machine
+from pgcheck.models.computer import Computer
+from pgcheck.models.devices.device import Maker
+from pgcheck.models.engine import Stop
+from pgcheck.models.reference import Cells, State, reset
+from pgcheck.vmm.allocator import Allocator
+from pgcheck.vmm.bounds import Bounds
+from pgcheck.vmm.external import ExternalMmu
+from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import Mmu
+from pgcheck.vmm.monitor import ResourceControlLost, TrapAndEmulate
+from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.routines import Routines
+from pgcheck.vmm.shadow import ShadowTables
+from pgcheck.vmm.tlb import Tlb
+from pgcheck.vmm.world import World, world
+
+TABLE_FRAMES = 96
+QUANTUM = 10_000
+
+
+@dataclass(slots=True)
+class Guest:
+    """A guest and its account: at most `quota` steps, of which it has `used` some.
+
+    `stopped` says how it ended: by an exit; without one its quota is used up, or `lost` names the real state that it changed
+    (which only a policy that was forced lets happen).
+    """
+
+    name: str
+    computer: Computer
+    monitor: TrapAndEmulate
+    quota: int | None = None
+    used: int = 0
+    stopped: Stop | None = None
+    lost: str = ""
+
+
+class Vmm:
+    """A monitor on `host`, under a policy.
+
+    A guest is a computer, so a monitor can run on it.
+    """
+
+    def __init__(self, host: Computer, policy: Policy) -> None:
+        self.host, self.policy = host, policy
+        self.machine: Machine = host.machine
+        self.division: World = world(self.machine, policy)
+        self.page_shift = page_shift(self.machine)
+        ram = host.bus.ram
+        first, last = -(-ram.base >> self.page_shift), ram.base + ram.size >> self.page_shift
+        # An address of 0 in a table or a base register is where a mistake leads: the first frame is nobody's.
+        self.allocator = Allocator(range(max(first, 1), last))
+        self.tlb = Tlb()
+        self.guests: list[Guest] = []
+
+    def guest(
+        self, name: str, ram_size: int, makers: Mapping[str, Maker] | None = None, quota: int | None = None,
+        tables: int = TABLE_FRAMES,
+    ) -> Guest:  # fmt: skip
+        """A new guest with RAM of `ram_size` units, at most `quota` steps, and `tables` frames for its shadow tables if it needs any.
+
+        Raises OutOfMemory, NoTables, ValueError for a name that is taken or a size that is no whole number of frames.
+        """
+        if any(g.name == name for g in self.guests):
+            raise ValueError(f"there is a guest {name} already")
+        if ram_size <= 0 or ram_size & (1 << self.page_shift) - 1:
+            raise ValueError(f"a guest's RAM is a whole number of frames of {1 << self.page_shift:#x} units, not {ram_size:#x}")
+        frames = self.allocator.take_run(name, ram_size >> self.page_shift)
+        for frame in frames:
+            self._zero(frame)
+        try:
+            memory = GuestMemory(self.machine.platform.ram_base, frames, self.host.bus, self.page_shift)
+            engine = TrapAndEmulate(self.host, self.division, self.policy, self._mmu(name, memory, tables))
+            guest = Guest(name, Computer(self.machine, engine, memory, makers), engine, quota)
+            engine.binding = Routines(self.machine, frozenset(guest.computer.surroundings.ports)).binding()
+        except Exception:
+            self._release(name)
+            raise
+        self.guests.append(guest)
+        return guest
+
+    def remove(self, guest: Guest) -> None:
+        """Forget a guest: its frames are zeroed and free again."""
+        self.guests.remove(guest)
+        guest.monitor.mmu.forget()
+        self._release(guest.name)
+
+    def run(self, budget: int, quantum: int = QUANTUM) -> Iterator[Guest]:
+        """Let the guests take turns of `quantum` steps until each has stopped or taken `budget` steps; gives each that stops."""
+        left = {g.name: budget for g in self.guests if g.stopped is None}
+        while turns := [g for g in self.guests if left.get(g.name)]:
+            for guest in turns:
+                turn = min(quantum, left[guest.name])
+                left[guest.name] -= self._turn(guest, turn)
+                if guest.stopped is not None:
+                    left[guest.name] = 0
+                    yield guest
+
+    def _turn(self, guest: Guest, steps: int) -> int:
+        """Let a guest take steps within its quota; how many it took."""
+        if guest.quota is not None:
+            steps = min(steps, guest.quota - guest.used)
+        began = guest.computer.clock
+        try:
+            stop = guest.computer.run(steps)
+        except ResourceControlLost as failure:
+            guest.lost, stop = str(failure), Stop(0)
+        taken = guest.computer.clock - began
+        guest.used += taken
+        if stop.exit is not None or guest.lost or guest.used == guest.quota:
+            guest.stopped = Stop(guest.used, stop.exit, stop.fetched, stop.fetching)
+        return taken
+
+    def _release(self, name: str) -> None:
+        for owner in (name, _tables(name)):
+            for frame in sorted(self.allocator.owned(owner)):
+                self._zero(frame)
+                self.allocator.release(frame, owner)
+
+    def _zero(self, frame: int) -> None:
+        self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
+
+    def _mmu(self, owner: str, memory: GuestMemory, tables: int) -> Mmu:
+        translation = self.machine.translation
+        kind = translation.realise.kind if translation is not None and translation.realise is not None else "external"
+        if kind == "entries":
+            own = Allocator(self.allocator.take_run(_tables(owner), tables))
+            return ShadowTables(self.machine, self.host.bus, memory, own, owner, self._real(), self.division.shared, self.tlb)
+        if kind == "bounds":
+            return Bounds(self.machine, self.host.bus, memory, self.division.shared)
+        return ExternalMmu(self.machine, memory)
+
+    def _real(self) -> State:
+        """The monitor's control state, and the rest as after reset."""
+        state = reset(self.machine)
+        for name, value in self.division.own.items():
+            state[name] = Cells(value) if name in self.division.arrays else value
+        return state
+
+
+def _tables(owner: str) -> str:
+    return f"{owner}:tables"
+
+
+def page_shift(machine: Machine) -> int:
+    """Binary logarithm of the units of a page frame: the processor's, or 2**8 words where it has none."""
+    translation = machine.translation
+    if translation is not None and translation.realise is not None and translation.realise.kind == "entries":
+        return translation.realise.shift
+    return 10 if machine.leaves[machine.memory].index_width > 14 else 5
