@@ -151,7 +151,8 @@ def flow(subject: Subject, machine: Machine) -> networkx.DiGraph[str]:
     graph: networkx.DiGraph[str] = nx.DiGraph()
 
     def sources(terms: Iterable[Term]) -> set[str]:
-        return {t.name[2:] for t in walk(terms) if t.op in ("var", "array") and t.name.startswith("s.")}
+        names = [t.name for t in walk(terms) if t.op in ("var", "array") and t.name.startswith(("s.", "f."))]
+        return {name[2:].partition("#")[0] for name in names}
 
     def edges(targets: str, terms: Iterable[Term]) -> None:
         graph.add_node(targets, role=machine.leaves[targets].role if targets in machine.leaves else "exit")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pgcheck import __version__
 from pgcheck.checker.result import (
     THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, StateValue, TheoremResult, Witness,
 )  # fmt: skip
+from pgcheck.events import Failed, Story
 from pgcheck.isa.encoding import Decode
 from pgcheck.isa.errors import Position
 from pgcheck.words import units
 
-SCHEMA_VERSION = "1.0"
+if TYPE_CHECKING:
+    from pgcheck.outputs import Manner
+
+SCHEMA_VERSION = "1.1"
 
 Json = dict[str, Any]
 
@@ -24,6 +28,33 @@ def document(results: Sequence[tuple[MachineResult, Decode]], *, timing: bool, s
     shown = [_machine(result, decode, timing) for result, decode in results]
     whole = shown[0] if not several else {"schema_version": SCHEMA_VERSION, "results": shown}
     return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def written(story: Story, manner: Manner) -> str:
+    """The document of a run: also what has no answer and why, and whether the run was broken off."""
+    results = [(checked.result, checked.machine.decode) for checked in story.checked]
+    if not story.failed and story.ended.complete:
+        return document(results, timing=manner.timing, several=len(story.began.specifications) > 1)
+    shown = [_machine(result, decode, manner.timing) for result, decode in results]
+    whole: Json = {"schema_version": SCHEMA_VERSION, "results": shown, "errors": [_failed(f) for f in story.failed]}
+    if not story.ended.complete:
+        whole |= {"incomplete": True, "unfinished": list(story.unfinished)}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _failed(failed: Failed) -> Json:
+    return {
+        "specification": failed.specification,
+        "message": failed.message,
+        "exit_code": int(failed.code),
+        "problems": [
+            {
+                "message": p.message, "location": _location(p.position), "found": p.found, "expected": p.expected,
+                "hint": p.hint,
+            }
+            for p in failed.problems
+        ],
+    }  # fmt: skip
 
 
 def _machine(result: MachineResult, decode: Decode, timing: bool) -> Json:

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 FAILED = 2
+INTERRUPTED = 130
+READER_GONE = 141
 
 
 class ReaderGone(Exception):
@@ -29,6 +31,16 @@ def say(text: str) -> None:
         raise Failure("standard output is closed")
     with _standard_output():
         click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def put(data: bytes) -> None:
+    """Write bytes as they are, at once. Raises ReaderGone or Failure."""
+    if sys.stdout is None:
+        raise Failure("standard output is closed")
+    with _standard_output():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def flush() -> None:
@@ -62,16 +74,22 @@ def folder(path: Path) -> Path:
 
 
 def write(path: Path, text: str) -> None:
-    """The file with this text, or no file at all. Raises Failure."""
+    """The file with this text, or no file at all; a device or a pipe is written to. Raises Failure."""
     import tempfile
 
     draft = ""
+    target = Path(os.path.realpath(path))
     try:
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(descriptor, "w", encoding="utf-8") as file:
+        if path.is_relative_to("/dev") or (path.exists() and not path.is_file() and not path.is_dir()):
+            flush()
+            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            return
+        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         os.chmod(draft, 0o644)
-        os.replace(draft, path)
+        os.replace(draft, target)
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror}") from None
     finally:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pgcheck import output, progress
+from pgcheck.checker import result as answers
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode, MachineResult
+from pgcheck.checker.solver import versions
+from pgcheck.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
 from pgcheck.isa.build import load
 from pgcheck.isa.errors import did_you_mean
 from pgcheck.isa.machine import Machine
 from pgcheck.shipped import names, shipped
-from pgcheck.trouble import troubles
+from pgcheck.trouble import Trouble, troubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +53,24 @@ def loaded(word: str) -> Machine:
     return load(find(word), shipped=shipped)
 
 
-def judged(machine: Machine, request: Request) -> MachineResult:
+def judged(
+    machine: Machine, request: Request, tell: Callable[[answers.Event], None] = lambda event: None
+) -> MachineResult:
     """The answer for a machine, with progress on standard error. Raises Failure for names that it does not have."""
-    machine = _under(machine, request.deployment)
-    options = replace(request.options, only=_selected(machine, request.only))
+    machine = under(machine, request.deployment)
+    options = replace(request.options, only=selected(machine, request.only))
     if options.dump is not None:
         options = replace(options, dump=output.folder(options.dump))
-    with progress.shown(enabled=progress.wanted()) as subscriber:
-        return check(machine, options, subscriber)
+    with progress.shown(enabled=progress.wanted()) as show:
+
+        def heard(event: answers.Event) -> None:
+            show(event)
+            tell(event)
+
+        return check(machine, options, heard)
 
 
-def _under(machine: Machine, name: str) -> Machine:
+def under(machine: Machine, name: str) -> Machine:
     if not name:
         return machine
     chosen = tuple(d for d in machine.deployments if d.name == name)
@@ -71,7 +81,7 @@ def _under(machine: Machine, name: str) -> Machine:
     return replace(machine, deployments=chosen)
 
 
-def _selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
+def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
     """The ids that the patterns name; each is an id, a mnemonic, or either with * and ?."""
     chosen: dict[str, None] = {}
     for pattern in patterns:
@@ -99,23 +109,85 @@ def code(result: MachineResult, request: Request) -> ExitCode:
 
 
 def each(
-    words: Sequence[str], request: Request, use: Callable[[Machine, MachineResult], None], alternatives: Sequence[str]
+    words: Sequence[str], request: Request, subscribers: Sequence[Subscriber], alternatives: Sequence[str]
 ) -> ExitCode:
-    """Check every specification and hand its result to `use`; one that cannot be checked does not stop the others.
+    """Check every specification and tell the subscribers; one that cannot be checked does not stop the others.
 
-    Raises Failure if a word means no file, before anything is checked.
+    The end is told too when the run is broken off. Raises Failure if a word means no file, before anything is checked.
     """
-    codes: list[ExitCode] = []
-    paths = [find(word, alternatives if place == 0 else ()) for place, word in enumerate(words)]
-    for path in paths:
-        with troubles(codes):
+    run = _Run(subscribers)
+    try:
+        run.tell(Began(tuple(words), request.require))
+        for word, path in [(w, run.found(w, alternatives if place == 0 else ())) for place, w in enumerate(words)]:
+            run.check(word, path, request)
+    except BaseException as error:
+        run.end(_ending(error), complete=False)
+        raise
+    run.end(ExitCode.worst(run.codes), complete=True)
+    return ExitCode.worst(run.codes)
+
+
+def _ending(error: BaseException) -> int:
+    """What the process ends with when a run is broken off by this."""
+    match error:
+        case KeyboardInterrupt():
+            return output.INTERRUPTED
+        case output.ReaderGone():
+            return output.READER_GONE
+        case output.Failure():
+            return output.FAILED
+        case SystemExit(code=int() as number):
+            return number
+        case _:
+            return ExitCode.INTERNAL
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run over several specifications: who hears of it, and the exit codes so far."""
+
+    subscribers: Sequence[Subscriber]
+    codes: list[ExitCode] = field(default_factory=list)
+
+    def tell(self, event: Event) -> None:
+        """Every subscriber hears it, whatever goes wrong with another. Raises ReaderGone after that."""
+        gone: output.ReaderGone | None = None
+        for subscriber in self.subscribers:
+            try:
+                with troubles(self.codes):
+                    subscriber(event)
+            except output.ReaderGone as error:
+                gone = error
+        if gone is not None:
+            raise gone
+
+    def found(self, word: str, alternatives: Sequence[str]) -> Path:
+        try:
+            return find(word, alternatives)
+        except output.Failure as failure:
+            self.tell(Failed(word, failure.format_message(), (), ExitCode.USAGE))
+            raise
+
+    def check(self, word: str, path: Path, request: Request) -> None:
+        def failed(trouble: Trouble) -> None:
+            self.tell(Failed(word, trouble.message, trouble.problems, trouble.code))
+
+        with troubles(self.codes, failed):
             machine = load(path, shipped=shipped)
-            result = judged(machine, request)
+            result = judged(machine, request, lambda event: self.tell(Underway(word, event)))
             if request.witnesses is not None:
                 write_witnesses(result, request.witnesses)
-            use(machine, result)
-            codes.append(code(result, request))
-    return ExitCode.worst(codes)
+            answer = code(result, request)
+            self.codes.append(answer)
+            self.tell(Checked(word, machine, result, answer))
+
+    def end(self, number: int, *, complete: bool) -> None:
+        """Tell the end; of a run that is broken off it is no news that a reader has gone."""
+        try:
+            self.tell(Ended(number, versions(), complete))
+        except output.ReaderGone:
+            if complete:
+                raise
 
 
 def write_witnesses(result: MachineResult, folder: Path) -> None:

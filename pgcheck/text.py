@@ -66,17 +66,22 @@ def _heading(result: MachineResult, main: DeploymentResult, partly: bool) -> lis
     ]
 
 
-def _theorems(result: DeploymentResult, indent: str = "") -> Iterator[str]:
+def answers(result: DeploymentResult) -> Iterator[tuple[str, str, str, TheoremResult]]:
+    """Of each theorem, and of the monitor, the title, the answer in a few words, what follows, and the result."""
+    first = result.theorems["theorem1"]
     for name, (title, fault, meaning) in CLAIMS.items():
         theorem = result.theorems[name]
-        first = result.theorems["theorem1"]
-        same = name == "theorem2" and theorem.status == "fails" and theorem.failing == first.failing
-        answer = _premise(theorem, fault, meaning)
-        if same:
-            answer = "the premise fails", ", for it includes that of Theorem 1"
-        yield from _answer(title, answer, theorem, indent)
+        if name == "theorem2" and theorem.status == "fails" and theorem.failing == first.failing:
+            yield title, "the premise fails", ", for it includes that of Theorem 1", theorem
+        else:
+            yield title, *_premise(theorem, fault, meaning), theorem
     theorem = result.theorems["monitor"]
-    yield from _answer("Monitor", _monitor(theorem), theorem, indent)
+    yield "Monitor", *_monitor(theorem), theorem
+
+
+def _theorems(result: DeploymentResult, indent: str = "") -> Iterator[str]:
+    for title, word, rest, theorem in answers(result):
+        yield from _answer(title, (word, rest), theorem, indent)
     if result.direct:
         direct = f"A hybrid monitor may run directly the virtual states that satisfy {result.direct}."
         yield from wrapped(direct, indent + " " * LEFT)

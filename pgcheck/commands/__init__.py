@@ -1,0 +1,1 @@
+"""The commands, by what they are about. A command imports what it needs when it is obeyed."""

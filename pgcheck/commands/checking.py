@@ -1,0 +1,133 @@
+"""The question itself: check, diff, explain, replay, validate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import click
+
+from pgcheck.commands.options import DIRECTORY, judging, request
+
+REQUIRED: Final = ("theorem1", "theorem3", "monitor")
+REQUIRE: Final = "What exit code 0 asks for: theorem1 (default), theorem3 or monitor."
+FORMATS: Final = ("text", "json", "sarif", "junit", "github")
+FORMAT: Final = "What standard output is: text (default), json, sarif, junit or github."
+FAIL_ON: Final = ("regression", "hole", "class", "any", "never")
+FAILS: Final = "What exits 1: regression (default), hole, class, any or never."
+IMPLICIT: Final = "pgcheck.implicit"
+
+
+@click.command()
+@click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", metavar="NAME", help=FORMAT)
+@click.option(
+    "--output", "outputs_", multiple=True, metavar="FORMAT=FILE", help="Write a file besides; github needs none."
+)
+@click.option("--sarif-waived", type=click.Choice(["keep", "omit"]), default="keep", help="Waived results in SARIF.")
+@click.option("--require", type=click.Choice(REQUIRED), default=REQUIRED[0], metavar="NAME", help=REQUIRE)
+@click.option("--exit-zero", is_flag=True, help="Exit 0 for answers 1 and 3 too.")
+@click.option("--only", multiple=True, metavar="INSTRUCTION", help="Judge these alone: ids or mnemonics, with * and ?.")
+@click.option("--rows", is_flag=True, help="Group nothing in the text: a line for every row.")
+@click.option("--witnesses", type=DIRECTORY, metavar="DIR", help="Write a file per hole, for `pgcheck replay`.")
+@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@judging
+@click.pass_context
+def check(
+    context: click.Context, /, specifications: tuple[str, ...], format_: str, outputs_: tuple[str, ...], require: str,
+    exit_zero: bool, only: tuple[str, ...], rows: bool, witnesses: Path | None, no_timing: bool,
+    sarif_waived: Literal["keep", "omit"], **judging_: Any,
+) -> int:  # fmt: skip
+    """Prove or refute the condition (the default command)."""
+    from pgcheck import outputs, run
+
+    asked = request(judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses)
+    manner = outputs.Manner(not no_timing, rows, bool(only), sarif_waived)
+    commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
+    return run.each(specifications, asked, outputs.subscribers(format_, outputs_, manner), commands)
+
+
+def _siblings(context: click.Context) -> tuple[str, ...]:
+    """The commands that the first word might have meant."""
+    group = context.parent.command if context.parent is not None else None
+    return tuple(group.commands) if isinstance(group, click.Group) else ()
+
+
+@click.command()
+@click.argument("specification")
+@click.argument("instruction")
+@judging
+def explain(specification: str, instruction: str, **judging_: Any) -> int:
+    """Say why an instruction is what it is."""
+    from pgcheck import output, run
+    from pgcheck import explain as explanation
+
+    machine = run.loaded(specification)
+    asked = request(judging_, only=(instruction,))
+    output.say(explanation.explained(machine, run.judged(machine, asked)))
+    return 0
+
+
+@click.command()
+@click.argument("file")
+@click.option("--spec", metavar="SPECIFICATION", help="Default: the shipped one that the file names.")
+def replay(file: str, spec: str | None) -> int:
+    """Run a witness, or a finding of a campaign, again on integers, without a solver."""
+    from pgcheck import explain as explanation
+    from pgcheck import output, run
+    from pgcheck.checker.replay import BadWitness
+    from pgcheck.checker.replay import replay as replayed
+    from pgcheck.checker.witness_file import BadWitnessFile, load
+
+    text = output.read(file)
+    if text.lstrip().startswith("{"):
+        from pgcheck import fuzz as campaigns
+
+        return campaigns.replay(text, file, spec)
+    try:
+        witness = load(text, file)
+        machine = run.loaded(spec or witness.specification)
+        found = replayed(machine, witness)
+    except BadWitnessFile as error:
+        raise output.Failure(str(error)) from None
+    except BadWitness as error:
+        raise output.Failure(f"{file}: {error}") from None
+    output.say(explanation.replayed(machine, witness, found))
+    return 0 if found.reproduced else 1
+
+
+@click.command()
+@click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...")
+def validate(specifications: tuple[str, ...]) -> int:
+    """Read specifications and show every error at once."""
+    from pgcheck import output, run
+    from pgcheck.checker.result import ExitCode
+    from pgcheck.trouble import troubles
+
+    codes: list[ExitCode] = []
+    for word in specifications:
+        with troubles(codes):
+            machine = run.loaded(word)
+            size = f"{len(machine.instructions)} instructions, {len(machine.leaves)} leaves"
+            output.say(f"{machine.path}: {size}: valid")
+    return ExitCode.worst(codes)
+
+
+@click.command()
+@click.argument("versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.option("--fail-on", type=click.Choice(FAIL_ON), default=FAIL_ON[0], metavar="WHAT", help=FAILS)
+@judging
+def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any) -> int:
+    """Compare two versions of specifications by meaning.
+
+    Two files or folders, or git revisions: `pgcheck diff main.. -- specs/`.
+    """
+    from pgcheck import diff as comparing
+
+    revisions = ".." in versions[0] and not Path(versions[0]).exists()
+    words, paths = (versions[:1], versions[1:]) if revisions else (versions, ())
+    return comparing.compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
+
+
+COMMANDS: Final = (check, diff, explain, replay, validate)

@@ -1,0 +1,122 @@
+"""The machine and the monitor: run, prove-monitor, fuzz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pgcheck.commands.options import DIRECTORY, judging, request
+
+RUN_EPILOG: Final = """\b
+Exit codes:
+  0  the guest powered off with code 0, halted, or waits for ever
+  1  another code, or something that the specification leaves out
+  2  a wrong image, specification, command line or file
+  3  the limit of instructions was reached
+  4  an error inside pgcheck
+"""
+
+
+@click.command("run", epilog=RUN_EPILOG)
+@click.argument("specification")
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--disk", type=click.Path(path_type=Path), metavar="FILE", help="What the disk holds; it is written to.")
+@click.option("--memory", metavar="SIZE", help="Units of RAM, with K, M or G; default: what the platform has.")
+@click.option("--input", "input_", metavar="FILE", default="", help="What the console reads; - is standard input.")
+@click.option("--trace", is_flag=True, help="Show every instruction on standard error before it runs.")
+@click.option("--max-instructions", type=click.IntRange(0), metavar="N", help="Stop after so many steps.")
+@click.option("--vmm", type=click.Choice(["type1", "hybrid"]), help="Run it on a virtual machine under such a monitor.")
+@click.option(
+    "--guests", type=click.IntRange(1, 64), default=1, metavar="N", help="So many virtual machines side by side."
+)
+@click.option("--force", is_flag=True, help="Run a monitor that the check refuses.")
+@click.option(
+    "--deployment", metavar="NAME", default="", help="The monitor's; default: the first that the check allows."
+)
+@click.option(
+    "--report", type=click.Choice(["text", "json"]), default="text", help="How a monitor's account is written."
+)
+def run_(
+    specification: str, image: Path, disk: Path | None, memory: str | None, input_: str, trace: bool,
+    max_instructions: int | None, vmm: Any, guests: int, force: bool, deployment: str, report: Any,
+) -> int:  # fmt: skip
+    """Run a program on a specification's computer.
+
+    IMAGE is an ELF file, a raw memory image, or assembly if it is named *.s or *.asm. Standard output is the console.
+    With --vmm the computer is a virtual one; how often its monitor stepped in, and why, is on standard error.
+    """
+    from pgcheck import output, run_image
+    from pgcheck import run as checks
+
+    asked = run_image.Request(image, disk, run_image.size(memory) if memory else 0, input_, trace, max_instructions)
+    machine = checks.loaded(specification)
+    if vmm is None:
+        if guests > 1 or force or deployment or report != "text":
+            raise output.Failure("--guests, --force, --deployment and --report need --vmm")
+        return run_image.run(machine, asked)
+    from pgcheck import run_guests
+
+    judging_ = {"jobs": None, "budget": None, "no_cache": False, "no_second": False, "dump_smt": None}
+    under = run_guests.Request(vmm, guests, force, report)
+    return run_guests.run(machine, asked, under, request({**judging_, "deployment": deployment}))
+
+
+@click.command("prove-monitor")
+@click.argument("specification")
+@click.option("--kind", type=click.Choice(["type1", "hybrid"]), help="Default: type1 where the check allows it.")
+@click.option("--force", is_flag=True, help="Prove a monitor that the check refuses, to see where it fails.")
+@click.option("--only", multiple=True, metavar="INSTRUCTION", help="These alone: ids or mnemonics, with * and ?.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.option("--json", "json_", is_flag=True, help="Short for --format json.")
+@click.option("--all", "every", is_flag=True, help="Show every obligation that is not proved.")
+@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@judging
+def prove_monitor(
+    specification: str, kind: Any, force: bool, only: tuple[str, ...], format_: str, json_: bool, every: bool,
+    no_timing: bool, **judging_: Any,
+) -> int:  # fmt: skip
+    """Prove the monitor that the check promises, step by step.
+
+    Exit code 0: every obligation is proved; 1: one is refuted, or there is no monitor; 3: one is open.
+    """
+    from pgcheck import prove, run
+
+    machine = run.loaded(specification)
+    manner = prove.Manner(kind, force, json_ or format_ == "json", not no_timing, every)
+    return prove.prove(machine, request(judging_, only=only), manner)
+
+
+@click.command()
+@click.argument("specification")
+@click.option("--property", "properties", multiple=True, metavar="ID", help="EQ2, ISO1, ...; default: all cheap ones.")
+@click.option("--cases", type=click.IntRange(1), metavar="N", help="Cases of each property.")
+@click.option("--seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after that time. Default: 60.")
+@click.option("--seed", default="0", metavar="TEXT", help="Same seed, same cases. Default: 0.")
+@click.option("--resume", is_flag=True, help="Leave out what the database says is done.")
+@click.option("--database", type=DIRECTORY, metavar="FILE", help="Default: in the user's cache folder.")
+@click.option("--write-test", "tests", type=DIRECTORY, metavar="DIR", help="Write findings as files with pytest cases.")
+@click.option("--monitor", type=click.Choice(["type1", "hybrid"]), help="Default: the first that the verdict allows.")
+@click.option("--force", is_flag=True, help="Run a monitor that the verdict does not allow.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document and no log.")
+@judging
+def fuzz(
+    specification: str, properties: tuple[str, ...], cases: int | None, seconds: float | None, seed: str, resume: bool,
+    database: Path | None, tests: Path | None, monitor: str | None, force: bool, json_: bool, **judging_: Any,
+) -> int:  # fmt: skip
+    """Run random guests on the bare machine and under a monitor, and compare.
+
+    Exit codes: 0 no failure, 1 failures found, 3 a property of which not one shard of cases was finished.
+    """
+    from pgcheck import fuzz as campaigns
+    from pgcheck import run
+
+    limit = 60.0 if cases is None and seconds is None else seconds
+    asked = campaigns.Asked(
+        properties, cases, limit, seed, resume, database, tests, monitor or "", force, json_
+    )  # fmt: skip
+    return campaigns.fuzz(run.loaded(specification), request(judging_), asked)
+
+
+COMMANDS: Final = (run_, prove_monitor, fuzz)

@@ -1,0 +1,91 @@
+"""What one looks up or turns into another form: list, rules, rule, schema, assemble, disassemble."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+
+@click.command("list")
+def list_() -> int:
+    """Name the specifications that are shipped."""
+    from pgcheck import output
+    from pgcheck.isa.loader import load
+    from pgcheck.shipped import names, shipped
+
+    for name in names():
+        path = shipped(name)
+        assert path is not None
+        title = next((v for k, v in load(path, shipped).root.items() if k == "title"), "")
+        output.say(f"{name:14}{title}")
+    return 0
+
+
+@click.command("rules")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+def rules_(format_: str) -> int:
+    """List the rules that results are reported under."""
+    from pgcheck import output, rules
+
+    output.say(rules.listed() if format_ == "text" else rules.document())
+    return 0
+
+
+@click.command("rule")
+@click.argument("rule")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+def rule_(rule: str, format_: str) -> int:
+    """Explain a rule: the law, and the smallest specification that breaks it.
+
+    RULE is an id or a name from `pgcheck rules`.
+    """
+    from pgcheck import output, rules
+
+    found = rules.found(rule)
+    output.say(rules.shown(found) if format_ == "text" else rules.document(found))
+    return 0
+
+
+@click.command()
+@click.argument("which", type=click.Choice(["specification", "result"]), default="specification")
+def schema(which: str) -> int:
+    """Print the JSON Schema of specifications or results."""
+    from importlib.resources import files
+
+    from pgcheck import output
+
+    package, name = ("pgcheck", "result-schema.json") if which == "result" else ("pgcheck.isa", "schema.json")
+    output.say(files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
+    return 0
+
+
+@click.command()
+@click.argument("specification")
+@click.argument("file", default="-")
+def assemble(specification: str, file: str) -> int:
+    """Turn assembly text into hexadecimal units.
+
+    FILE is standard input by default.
+    """
+    from pgcheck import listing, output, run
+
+    output.say(listing.assembled(run.loaded(specification), output.read(file), file))
+    return 0
+
+
+@click.command()
+@click.argument("specification")
+@click.argument("file", default="-")
+def disassemble(specification: str, file: str) -> int:
+    """Turn hexadecimal units into assembly text.
+
+    FILE is standard input by default.
+    """
+    from pgcheck import listing, output, run
+
+    output.say(listing.disassembled(run.loaded(specification), output.read(file), file))
+    return 0
+
+
+COMMANDS: Final = (list_, rules_, rule_, schema, assemble, disassemble)

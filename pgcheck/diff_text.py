@@ -1,0 +1,103 @@
+"""A difference for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from pgcheck.checker.difference import REGRESSIONS, Difference, InstructionChange
+
+SCHEMA_VERSION: Final = "1.0"
+_TITLES: Final = {
+    "newly-hole": "newly a hole",
+    "added-hole": "added, and a hole",
+    "vanished-configuration": "a hole because the common configuration vanished",
+    "newly-unknown": "newly not decided",
+    "newly-fixed": "newly fixed",
+    "class": "class changed",
+    "added": "added",
+    "removed": "removed",
+    "semantics": "semantics changed, verdict equal",
+    "encoding": "encoding changed, verdict equal",
+    "renamed": "renamed",
+}
+_WIDTH: Final = 78
+
+
+def report(difference: Difference) -> str:
+    """The difference in lines of at most 80 columns, regressions first."""
+    return "\n".join(_lines(difference))
+
+
+def _lines(difference: Difference) -> Iterator[str]:
+    verdict = "regressions" if difference.regressions else "no change" if difference.empty else "no regression"
+    yield f"{difference.name}: {verdict}"
+    for name, what in difference.deployments:
+        yield f"  deployment {name} {what}"
+    for theorem in difference.theorems:
+        mark = "!" if theorem.worse else " "
+        failing = f" on {', '.join(theorem.failing)}" if theorem.failing else ""
+        yield from _wrapped(f" {mark}{theorem.deployment}: {theorem.name} {theorem.before} -> {theorem.after}{failing}")
+    for deployment, before, after in difference.configurations:
+        yield from _wrapped(f"  {deployment}: configuration {_assigned(before)} -> {_assigned(after)}")
+    for shared in difference.shared:
+        some = ", ".join(shared.affected[:6]) + (f", and {len(shared.affected) - 6} more" if len(shared.affected) > 6 else "")
+        yield from _wrapped(f"  {shared.part} changed: affects {some}")
+    for kind, title in _TITLES.items():
+        rows = [c for c in difference.instructions if c.kind == kind]
+        if rows:
+            mark = "!" if kind in REGRESSIONS else " "
+            yield f" {mark}{title} ({len(rows)}):"
+            for row in rows:
+                yield from _wrapped(f"    {_change(row)}")
+
+
+def _change(row: InstructionChange) -> str:
+    verdicts = f"{row.before} -> {row.after}" if row.before and row.after and row.before != row.after else row.after or row.before
+    note = f": {row.note}" if row.note else ""
+    return f"{row.deployment}: {row.id} ({verdicts}){note}"
+
+
+def _assigned(configuration: Mapping[str, object]) -> str:
+    return ", ".join(f"{n} = {v}" for n, v in sorted(configuration.items())) or "none"
+
+
+def _wrapped(line: str) -> list[str]:
+    import textwrap
+
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def document(differences: Sequence[Difference]) -> str:
+    """The differences as JSON, docs/json.md."""
+    shown = [_machine(d) for d in differences]
+    return json.dumps({"schema_version": SCHEMA_VERSION, "machines": shown}, indent=2, ensure_ascii=False)
+
+
+def _machine(difference: Difference) -> dict[str, Any]:
+    return {
+        "name": difference.name,
+        "regressions": difference.regressions,
+        "theorems": [{**asdict(t), "failing": list(t.failing), "worse": t.worse} for t in difference.theorems],
+        "configurations": [
+            {"deployment": n, "before": dict(b), "after": dict(a)} for n, b, a in difference.configurations
+        ],
+        "shared": [{"part": s.part, "affected": list(s.affected)} for s in difference.shared],
+        "deployments": [{"name": n, "change": c} for n, c in difference.deployments],
+        "instructions": [
+            {
+                "change": c.kind,
+                "regression": c.kind in REGRESSIONS,
+                "deployment": c.deployment,
+                "id": c.id,
+                "before": c.before or None,
+                "after": c.after or None,
+                "location": {"file": c.position.path, "line": c.position.line, "column": c.position.column},
+                "note": c.note,
+            }
+            for c in difference.instructions
+        ],
+    }

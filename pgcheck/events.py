@@ -1,0 +1,119 @@
+"""What happens in a run over several specifications, as values; every output is written from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pgcheck.checker import result
+from pgcheck.checker.result import ExitCode, MachineResult
+from pgcheck.isa.errors import Problem
+from pgcheck.isa.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A run has begun: the words of the command line in their order, and the answer that exit code 0 asks for."""
+
+    specifications: tuple[str, ...]
+    require: str
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """The check of a specification goes on: what the checker says of it."""
+
+    specification: str
+    event: result.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A specification has its answer. `waived` gives the reason for each accepted result, by (deployment, row)."""
+
+    specification: str
+    machine: Machine
+    result: MachineResult
+    code: ExitCode
+    waived: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A specification has no answer: its problems if it is wrong, and else the message that says why."""
+
+    specification: str
+    message: str
+    problems: tuple[Problem, ...]
+    code: ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run is over, or was broken off before it was `complete`.
+
+    `code` is what the process ends with, `versions` are the solvers'.
+    """
+
+    code: int
+    versions: Mapping[str, str]
+    complete: bool
+
+
+Event = Began | Underway | Checked | Failed | Ended
+Subscriber = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The events of a run told over, for outputs that are written at its end.
+
+    `unfinished` are the words without an answer, `seconds` what each row took: by word, deployment's number, row.
+    """
+
+    began: Began
+    outcomes: tuple[Checked | Failed, ...]
+    ended: Ended
+    unfinished: tuple[str, ...]
+    seconds: Mapping[tuple[str, int, str], float]
+
+    @property
+    def checked(self) -> tuple[Checked, ...]:
+        return tuple(o for o in self.outcomes if isinstance(o, Checked))
+
+    @property
+    def failed(self) -> tuple[Failed, ...]:
+        return tuple(o for o in self.outcomes if isinstance(o, Failed))
+
+
+class Recorder:
+    """A subscriber that keeps what the story needs."""
+
+    def __init__(self) -> None:
+        self._began = Began((), "")
+        self._outcomes: list[Checked | Failed] = []
+        self._seconds: dict[tuple[str, int, str], float] = {}
+        self._times: dict[tuple[str, str], int] = {}
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Began():
+                self._began = event
+            case Underway(specification, result.Judged() as judged):
+                self._judged(specification, judged)
+            case Checked() | Failed():
+                self._outcomes.append(event)
+
+    def _judged(self, specification: str, judged: result.Judged) -> None:
+        """Rows are judged deployment by deployment, in phase `rows` once under each."""
+        row = specification, judged.id
+        self._times[row] = self._times.get(row, -1) + (judged.phase == "rows")
+        key = specification, self._times[row], judged.id
+        self._seconds[key] = self._seconds.get(key, 0.0) + judged.seconds
+
+    def story(self, ended: Ended) -> Story:
+        """What has happened so far, with this end."""
+        words = list(self._began.specifications)
+        for outcome in self._outcomes:
+            words.remove(outcome.specification)
+        return Story(self._began, tuple(self._outcomes), ended, tuple(words), self._seconds)

@@ -1,0 +1,165 @@
+"""How control state flows through a machine: what each row reads and writes, and the graph of all rows with its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgcheck.checker.subject import Setting, subject
+from pgcheck.checker.taint import flow
+from pgcheck.isa.machine import Instruction, Machine, Row
+from pgcheck.isa.state import GENERAL, ROLES
+
+if TYPE_CHECKING:
+    import networkx
+
+EXIT = "exit "
+REST = "general state"
+MOST_LEAVES = 26
+ROW_HEIGHT, TOP = 26, 34
+LETTER, PADDING = 7.4, 20
+GAP = 330
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a row may read and write until it completes or ends in an exit; `edges` are its dependences between names.
+
+    Translation and table look-ups count as one step each: what their bodies consult is not listed.
+    """
+
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    exits: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+
+
+def access(machine: Machine, instruction: Instruction, row: Row) -> Access:
+    """The access of one row, in the order of the specification's state."""
+    one = subject(Setting(machine, machine.deployments[0], frozenset(machine.exits)), instruction, row)
+    graph = flow(one, machine)
+    written = {n for n, post in one.transition.post.items() if post is not machine.leaves[n].term}
+    read = {source for source, _ in graph.edges}
+    exits = sorted({target.removeprefix(EXIT) for target in graph.nodes if target.startswith(EXIT)})
+    order = list(machine.leaves)
+    return Access(
+        tuple(n for n in order if n in read), tuple(n for n in order if n in written), tuple(exits),
+        tuple(sorted(graph.edges)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box of the drawing, in pixels; `role` is a role, `exit`, or the role of all general state together."""
+
+    label: str
+    role: str
+    x: float
+    y: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A dependence drawn as a curve from box to box, and the rows that have it."""
+
+    source: str
+    target: str
+    path: str
+    rows: tuple[str, ...]
+    control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The graph of a machine: state before a step on the left, state after it and exits on the right."""
+
+    width: int
+    height: int
+    nodes: tuple[Node, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def drawing(machine: Machine, rows: Iterable[tuple[str, Access]]) -> Drawing | None:
+    """The drawing of all that involves control state in these rows; None if nothing does."""
+    graph = control_flow(machine, rows)
+    return _drawn(graph) if graph.number_of_edges() else None
+
+
+def control_flow(machine: Machine, rows: Iterable[tuple[str, Access]]) -> networkx.DiGraph[tuple[str, str]]:
+    """A bipartite graph from (`before`, name) to (`after`, name), edges with their `rows`, nodes with their `role`.
+
+    General state is one node, and edges from it to itself or to an exit are left out. Leaves of an entry that have one
+    role are one node where there would be too many.
+    """
+    import networkx as nx
+
+    names = _names(machine)
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for identifier, accessed in rows:
+        for source, target in accessed.edges:
+            edge = names[source], names.get(target, target)
+            if edge[0] != REST or not (edge[1] == REST or edge[1].startswith(EXIT)):
+                found.setdefault(edge, {})[identifier] = None
+    graph: networkx.DiGraph[tuple[str, str]] = nx.DiGraph()
+    roles = {names[leaf.name]: leaf.role for leaf in machine.leaves.values()}
+    for (source, target), identifiers in sorted(found.items()):
+        for side, name in (("before", source), ("after", target)):
+            graph.add_node((side, name), role=roles.get(name, "exit"))
+        graph.add_edge(("before", source), ("after", target), rows=tuple(identifiers))
+    return graph
+
+
+def _names(machine: Machine) -> Mapping[str, str]:
+    """The node of each leaf."""
+    several = len(machine.control) > MOST_LEAVES
+
+    def name(leaf: str, role: str) -> str:
+        if role == GENERAL:
+            return REST
+        return f"{leaf.partition('.')[0]} ({role})" if several and "." in leaf else leaf
+
+    return {leaf.name: name(leaf.name, leaf.role) for leaf in machine.leaves.values()}
+
+
+def _drawn(graph: networkx.DiGraph[tuple[str, str]]) -> Drawing:
+    """Two columns; the left one by role, the right one by where its sources are on average, so that few lines cross."""
+    roles: dict[tuple[str, str], str] = dict(graph.nodes(data="role"))
+    order = (*ROLES[1:], "exit", GENERAL)
+    left = sorted((n for n in graph if n[0] == "before"), key=lambda n: (order.index(roles[n]), n))
+    place = {node: i for i, node in enumerate(left)}
+
+    def middle(node: tuple[str, str]) -> float:
+        sources = [place[source] for source in graph.predecessors(node)]
+        return sum(sources) / len(sources)
+
+    right = sorted((n for n in graph if n[0] == "after"), key=lambda n: (middle(n), n))
+    widths = [max(len(name) for _, name in side) * LETTER + PADDING for side in (left, right)]
+    start = widths[0] + GAP
+    height = max(len(left), len(right)) * ROW_HEIGHT
+    nodes = {
+        **_column(left, roles, 1.0, widths[0], height),
+        **_column(right, roles, start, widths[1], height),
+    }
+    arrows = [
+        Arrow(source[1], target[1], _curve(nodes[source], nodes[target]), rows, roles[source] != GENERAL)
+        for source, target, rows in graph.edges(data="rows")
+    ]
+    arrows.sort(key=lambda arrow: arrow.control)
+    return Drawing(round(start + widths[1]) + 2, TOP + height + 4, tuple(nodes.values()), tuple(arrows))
+
+
+def _column(
+    nodes: Sequence[tuple[str, str]], roles: Mapping[tuple[str, str], str], x: float, width: float, height: int
+) -> dict[tuple[str, str], Node]:
+    step = height / len(nodes)
+    return {
+        node: Node(node[1], roles[node], round(x, 1), round(TOP + (i + 0.5) * step, 1), round(width, 1))
+        for i, node in enumerate(nodes)
+    }
+
+
+def _curve(a: Node, b: Node) -> str:
+    x, middle = a.x + a.width, (a.x + a.width + b.x) / 2
+    return f"M{x:.1f} {a.y:.1f}C{middle:.1f} {a.y:.1f} {middle:.1f} {b.y:.1f} {b.x:.1f} {b.y:.1f}"

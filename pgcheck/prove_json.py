@@ -1,0 +1,74 @@
+"""What the proofs of a monitor found, for programs (docs/json.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pgcheck.checker.monitor_proof_result import FAMILIES, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.result import StateValue
+
+VERSION = 1
+
+
+def document(proof: MonitorProof, *, timing: bool = True) -> str:
+    """The JSON document of one specification."""
+    whole: dict[str, Any] = {
+        "version": VERSION,
+        "specification": proof.name,
+        "path": proof.path,
+        "digest": proof.digest,
+        "verdict": proof.verdict,
+        "solvers": dict(proof.versions),
+        "deployments": [_deployment(d, timing) for d in proof.deployments],
+    }
+    if timing:
+        whole["seconds"] = round(proof.seconds, 3)
+    return json.dumps(whole, indent=2)
+
+
+def _deployment(found: DeploymentProof, timing: bool) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "kind": found.kind,
+        "verdict": found.verdict,
+        "refused": found.refused,
+        "left_out": found.left_out,
+        "families": {f: dict(found.counts(f)) for f in FAMILIES if found.counts(f)},
+        "canaries": [
+            {"family": c.family, "name": c.name, "fired": c.fired, "reason": c.reason} for c in found.canaries
+        ],
+        "obligations": [_obligation(o, timing) for o in found.obligations],
+    }
+
+
+def _obligation(found: Obligation, timing: bool) -> dict[str, Any]:
+    whole: dict[str, Any] = {
+        "family": found.family,
+        "subject": found.subject,
+        "verdict": found.verdict,
+        "evidence": found.evidence,
+        "reason": found.reason,
+    }
+    if timing:
+        whole["seconds"] = round(found.seconds, 3)
+    example = found.counterexample
+    if example is not None:
+        whole["counterexample"] = {
+            "instruction": example.instruction,
+            "operands": {n: hex(v) for n, v in example.operands.items()},
+            "virtual_mode": example.virtual_mode,
+            "virtual": {n: _plain(v) for n, v in example.virtual.items()},
+            "answers": [
+                {"function": n, "arguments": [hex(x) for x in a], "value": hex(v)} for n, a, v in example.answers
+            ],
+            "differs": list(example.differs),
+        }
+    return whole
+
+
+def _plain(value: StateValue) -> Any:
+    if isinstance(value, Mapping):
+        return {"*" if k < 0 else str(k): hex(v) for k, v in value.items()}
+    return hex(value)

@@ -1,0 +1,121 @@
+"""`pgcheck diff`: files, folders and revisions; exit 1 for regressions only."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pgcheck.shipped import shipped
+from tests.pgcheck.conftest import Pgcheck
+
+HOLE = ("A[r] = A[r] << n;", "A[r] = (M == 1) ? A[r] : A[r] << n;")
+
+
+def written(path: Path, *changes: tuple[str, str]) -> Path:
+    base = shipped("pg74")
+    assert base is not None
+    text = base.read_text("utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def git(folder: Path, *arguments: str) -> None:
+    names = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    git(tmp_path, "init", "-q", "-b", "main")
+    written(tmp_path / "isa" / "a.yaml")
+    (tmp_path / "isa" / "notes.yaml").write_text("kind: notes\n", "utf-8")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_equal_files_exit_0(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("diff", written(tmp_path / "a.yaml"), written(tmp_path / "b.yaml", ("title: The third", "title: A third")))
+    assert (ran.code, ran.out) == (0, "pg74: no change\n")
+
+
+def test_a_new_hole_exits_1_and_its_mending_0(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    good, bad = written(tmp_path / "a.yaml"), written(tmp_path / "b.yaml", HOLE)
+    ran = pgcheck("diff", good, bad)
+    assert ran.code == 1
+    assert "!newly a hole (1):" in ran.out and "shl (innocuous -> hole)" in ran.out
+    assert all(len(line) <= 80 for line in ran.out.splitlines())
+    back = pgcheck("diff", bad, good)
+    assert back.code == 0
+    assert "newly fixed (1):" in back.out
+
+
+@pytest.mark.parametrize(("choice", "code"), [("regression", 0), ("hole", 0), ("class", 0), ("any", 1), ("never", 0)])
+def test_what_fails_is_chosen(choice: str, code: int, pgcheck: Pgcheck, tmp_path: Path) -> None:
+    other = written(tmp_path / "b.yaml", ("A[r] = A[r] & A[s];", "A[r] = ~(A[r] & A[s]);"))
+    assert pgcheck("diff", "pg74", other, "--fail-on", choice).code == code
+
+
+def test_json_says_the_same(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("diff", "pg74", written(tmp_path / "b.yaml", HOLE), "--format", "json")
+    (machine,) = json.loads(ran.out)["machines"]
+    assert machine["regressions"] is True
+    (row,) = machine["instructions"]
+    assert (row["change"], row["id"], row["before"], row["after"]) == ("newly-hole", "shl", "innocuous", "hole")
+
+
+def test_revisions_of_a_repository(repository: Path, pgcheck: Pgcheck) -> None:
+    assert pgcheck("diff", "main..", "--", "isa").out == "pg74: no change\n"
+    written(repository / "isa" / "a.yaml", HOLE)
+    assert pgcheck("diff", "main..").code == 1
+    git(repository, "commit", "-q", "-a", "-m", "two")
+    assert pgcheck("diff", "main~1..main", "--", "isa/a.yaml").code == 1
+    assert pgcheck("diff", "main..", "--", "isa/a.yaml").code == 0
+
+
+def test_a_specification_that_is_new(repository: Path, pgcheck: Pgcheck) -> None:
+    written(repository / "isa" / "b.yaml", ("name: pg74", "name: other"))
+    ran = pgcheck("diff", "main..")
+    assert ran.code == 0
+    assert "other: no regression" in ran.out and "added (30):" in ran.out
+    written(repository / "isa" / "b.yaml", ("name: pg74", "name: other"), HOLE)
+    assert pgcheck("diff", "main..").code == 1
+
+
+def test_a_wrong_specification_is_no_difference(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    wrong = written(tmp_path / "b.yaml", ("A[r] = A[r] & A[s];", "A[r] = A[r] & B[s];"))
+    ran = pgcheck("diff", "pg74", wrong)
+    assert ran.code == 2
+    assert "b.yaml:" in ran.err and "B" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pg74"], "compare two files or folders"),
+        (["pg74", "nowhere.yaml"], "no specification, file or folder 'nowhere.yaml'"),
+        (["nosuchrevision.."], "git archive"),
+        (["main..", "--", "/"], "outside the repository"),
+    ],
+)
+def test_wrong_words(words: list[str], said: str, repository: Path, pgcheck: Pgcheck) -> None:
+    ran = pgcheck("diff", *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_outside_a_repository(tmp_path: Path, pgcheck: Pgcheck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    ran = pgcheck("diff", "main..")
+    assert ran.code == 2
+    assert "git" in ran.err

@@ -1,0 +1,287 @@
+"""`pgcheck run`: real programs, what they print, and how a run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.models.compiling import GUESTS, compiled
+from tests.pgcheck.conftest import ROOT, Pgcheck
+
+HELLO = "Hello\n5 ticks\nSPS\n"
+PRIMES = [n for n in range(2, 200) if all(n % d for d in range(2, n))]
+ASSEMBLY = {
+    "pg74": "Hello\nSPSPP\n",
+    "m68000": HELLO,
+    "m68010": HELLO,
+    "i386": HELLO,
+    "x86-umip": HELLO,
+    "pdp10-ka10": HELLO,
+}
+FOLDERS = {"m68010": "m68000", "x86-umip": "i386"}
+
+
+def quicksorted() -> str:
+    """What quicksort.c prints, by its generator and Python's own sort; C's % takes the sign of the dividend, here none."""
+    x, values = 12345, list[int]()
+    for _ in range(64):
+        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+        values.append((x >> 16) % 2000 - 1000)
+    values.sort()
+    return "".join(" ".join(map(str, values[k : k + 8])) + "\n" for k in range(0, 64, 8))
+
+
+PROGRAMS = {
+    "hello": "Hello, world\nby SBI\n",
+    "primes": "".join(f"{n} " for n in PRIMES) + f"\nsum {sum(PRIMES)}\n",
+    "quicksort": quicksorted(),
+    "timer": "five\nten\nmasked\ndone\n",
+    "user": "paging\nu\nstore fault at 0000000000402008\n42\nillegal instruction\nload fault at 0000000080000000\nexit\n",
+}
+
+
+@pytest.mark.parametrize("name", ASSEMBLY)
+def test_assembly_guests(pgcheck: Pgcheck, name: str) -> None:
+    guest = GUESTS / FOLDERS.get(name, name) / "hello.s"
+    ran = pgcheck("run", name, guest, "--max-instructions", "50000")
+    assert (ran.out, ran.code) == (ASSEMBLY[name], 0) and ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("optimisation", ["-O0", "-O2"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_c_programs(pgcheck: Pgcheck, tmp_path: Path, name: str, optimisation: str) -> None:
+    ran = pgcheck("run", "riscv64", compiled(name, tmp_path, optimisation), "--max-instructions", "200000")
+    assert (ran.out, ran.code) == (PROGRAMS[name], 0)
+    assert ran.err.endswith("then powered off\n")
+
+
+CONTENT = b"".join(bytes([65 + k]) * 512 for k in range(4))
+
+
+def test_a_c_program_reads_and_writes_a_disk(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(CONTENT)
+    ran = pgcheck("run", "riscv64", compiled("disk", tmp_path), "--disk", disk, "--max-instructions", "200000")
+    assert ran.out == "sectors 4\n" + "B" * 16 + "\n" + "b" * 16 + "\nbeyond the end: 1\n" and ran.code == 0
+    assert disk.read_bytes() == CONTENT[:1024] + b"b" * 512 + CONTENT[1536:]
+
+
+def test_a_read_only_disk_is_read_only_for_the_guest(
+    pgcheck: Pgcheck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(CONTENT)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    ran = pgcheck("run", "riscv64", compiled("disk", tmp_path), "--disk", disk, "--max-instructions", "200000")
+    assert ran.out.endswith("read only\n") and ran.code == 1 and disk.read_bytes() == CONTENT
+    assert "disk is read-only" in ran.err
+
+
+def test_without_a_disk_the_driver_finds_none(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("run", "riscv64", compiled("disk", tmp_path), "--max-instructions", "200000")
+    assert ran.code == 1 and "powered off with code 5" in ran.err
+
+
+def test_a_c_program_is_interrupted_by_its_console(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    words.write_bytes(b"more words than a fifo of sixteen holds. and no more")
+    ran = pgcheck("run", "riscv64", compiled("echo", tmp_path), "--input", words, "--max-instructions", "200000")
+    assert ran.out.startswith("MORE WORDS THAN A FIFO OF SIXTEEN HOLDS.") and ran.code == 0
+
+
+# ---- how a run ends
+
+
+def source(folder: Path, text: str) -> Path:
+    path = folder / "guest.s"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+OFF = "lui t0, 0x100\nlui t1, {high}\naddi t1, t1, {low}\nsw t1, 0(t0)\n"
+ENDS = [
+    (OFF.format(high=5, low=0x555), 0, "3 steps, then powered off\n"),
+    (OFF.format(high=0x73, low=0x333), 1, "then powered off with code 7\n"),
+    ("wfi\n", 0, "waits for an interrupt that cannot come"),
+    ("loop: beq zero, zero, loop\n", 3, "100 steps, then the limit; at 0x80000000\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "said"), ENDS)
+def test_how_a_run_ends(pgcheck: Pgcheck, tmp_path: Path, text: str, code: int, said: str) -> None:
+    ran = pgcheck("run", "riscv64", source(tmp_path, text), "--max-instructions", "100")
+    assert (ran.code, ran.out) == (code, "") and said in ran.err
+
+
+def test_a_processor_that_halts_has_ended_well_and_one_that_shuts_down_has_not(
+    pgcheck: Pgcheck, tmp_path: Path
+) -> None:
+    assert pgcheck("run", "pg74", source(tmp_path, "halt")).code == 0
+    ran = pgcheck("run", "m68000", source(tmp_path, "movea.l #1,a7\nmove.l d0,(0x401).l"))
+    assert ran.code == 1 and "halted: in the delivery of" in ran.err
+
+
+def test_what_the_specification_leaves_out_ends_a_run_with_its_reason(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("run", "pdp10-ka10", source(tmp_path, ".word 0o132000000000"))
+    assert ran.code == 1 and "unmodelled: floating point" in ran.err
+
+
+def test_the_limit_may_be_nothing(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    assert pgcheck("run", "pg74", source(tmp_path, "halt"), "--max-instructions", "0").code == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jalr zero, 0(zero)\n",
+        "addi t0, zero, -1\njalr zero, 0(t0)\n",
+        "auipc t0, 0\nsrli t0, t0, 12\naddi t1, zero, 8\nslli t1, t1, 60\nor t0, t0, t1\ncsrrw zero, satp, t0\n",
+        "addi t1, zero, -1\nloop: addi t0, t0, 2047\nsd t1, 0(t0)\nbeq zero, zero, loop\n",
+    ],
+)
+def test_guests_that_go_astray_end_at_the_limit(pgcheck: Pgcheck, tmp_path: Path, text: str) -> None:
+    """Nowhere, odd addresses, page tables that point at the program, stores everywhere."""
+    ran = pgcheck("run", "riscv64", source(tmp_path, text), "--max-instructions", "3000")
+    assert ran.code == 3 and ran.err.count("\n") == 1
+
+
+# ---- options
+
+
+def test_a_trace_shows_every_step(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("run", "riscv64", source(tmp_path, "addi a0, zero, 5\n" + OFF.format(high=5, low=0x555)), "--trace")
+    lines = ran.err.splitlines()
+    assert lines[0] == "0: 80000000: addi a0, zero, 5" and lines[4] == "4: 80000010: sw t1, 0(t0)" and len(lines) == 6
+
+
+def test_a_trace_shows_fetches_that_fail(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    text = "addi t1, zero, 8\nslli t1, t1, 60\ncsrrw zero, satp, t1\n"
+    ran = pgcheck("run", "riscv64", source(tmp_path, text), "--trace", "--max-instructions", "4")
+    assert "3: 8000000c: (raise)" in ran.err
+
+
+def test_memory_is_as_large_as_asked(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(8192))
+    assert pgcheck("run", "riscv64", image, "--memory", "8K", "--max-instructions", "1").code == 3
+    ran = pgcheck("run", "riscv64", image, "--memory", "4k", "--max-instructions", "1")
+    assert ran.code == 2 and "not within memory from 0x80000000 to 0x80001000" in ran.err
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "x", "5T", "", "1K5", "2G", "99999999999999999999", "١"])
+def test_a_wrong_size_is_refused(pgcheck: Pgcheck, tmp_path: Path, size: str) -> None:
+    ran = pgcheck("run", "pg74", source(tmp_path, "halt"), f"--memory={size}")
+    assert ran.code == (0 if size == "" else 2)
+
+
+ECHO = """
+        lui s0, 0x10000
+again:  lbu t0, 5(s0)
+        andi t0, t0, 1
+        beq t0, zero, over
+        lbu t1, 0(s0)
+        sb t1, 0(s0)
+        beq zero, zero, again
+over:
+""" + OFF.format(high=5, low=0x555)
+
+
+def test_the_console_reads_a_file_or_nothing(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    words = tmp_path / "words"
+    words.write_bytes(b"some words of input, more than a fifo\n")
+    assert pgcheck("run", "riscv64", source(tmp_path, ECHO), "--input", words).out == words.read_text()
+    assert pgcheck("run", "riscv64", source(tmp_path, ECHO)).out == ""
+
+
+def test_the_console_reads_standard_input(spawn: Pgcheck, tmp_path: Path) -> None:
+    assert spawn("run", "riscv64", source(tmp_path, ECHO), "--input", "-", input="abc" * 30).out == "abc" * 30
+
+
+# ---- what cannot be run
+
+
+def test_files_that_cannot_be_run(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    for name, content, said in (
+        ("empty", b"", "it is empty"),
+        ("short.elf", b"\x7fELF\2\1\1", "damaged"),
+        ("wrong.s", b"fly away\n", "wrong.s:1:1: unknown instruction"),
+        ("binary.s", b"\xff\xfe", "not UTF-8"),
+        ("far.s", b".org 16\n.word 1\n", "not within memory"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        ran = pgcheck("run", "riscv64", path)
+        assert (ran.code, ran.out) == (2, "") and said in ran.err and ran.err.count("\n") == 1, name
+
+
+@pytest.mark.parametrize("options", [[], ["--disk", "nowhere"], ["--input", "nowhere"], ["--disk", "."]])
+def test_files_that_are_not_there(pgcheck: Pgcheck, tmp_path: Path, options: list[str]) -> None:
+    image = source(tmp_path, "wfi") if options else tmp_path / "none"
+    ran = pgcheck("run", "riscv64", image, *options)
+    assert ran.code == 2 and ran.err.startswith("Error: cannot") and ran.err.count("\n") == 1
+
+
+def test_a_folder_is_no_image(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    assert pgcheck("run", "riscv64", tmp_path).code == 2
+
+
+def test_a_machine_without_a_disk_takes_none(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(CONTENT)
+    ran = pgcheck("run", "pg74", source(tmp_path, "halt"), "--disk", tmp_path / "disk")
+    assert ran.code == 2 and "pg74 has no disk" in ran.err
+
+
+# ---- the world outside
+
+FLOOD = "lui s0, 0x10000\nloop: sb s0, 0(s0)\nbeq zero, zero, loop\n"
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m pgcheck run riscv64 {source(tmp_path, FLOOD)} | head -c 100000 | wc -c"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
+    assert done.stdout.strip() == "100000" and done.stderr == ""
+
+
+def test_a_flood_takes_no_memory(tmp_path: Path) -> None:
+    """A million bytes through a console of at most 4 KiB; the address space is limited to what Python and the RAM need."""
+    limited = (
+        "import resource, sys; from pgcheck import cli; from pgcheck.isa.build import load; from pgcheck import shipped; "
+        "before = 0; code = cli.run(sys.argv[1:]); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+    )
+
+    def peak(steps: int) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", limited, "run", "riscv64", str(source(tmp_path, FLOOD)), "--max-instructions", str(steps)],
+            cwd=ROOT, capture_output=True, timeout=200, check=False,
+        )  # fmt: skip
+        assert done.returncode == 3 and len(done.stdout) >= steps // 2 - 2
+        return int(done.stderr.split()[-1])
+
+    assert peak(200_000) - peak(2_000) < 4096
+
+
+def test_an_interrupt_ends_the_run_with_its_output(tmp_path: Path) -> None:
+    text = "lui s0, 0x10000\naddi t0, zero, 65\nsb t0, 0(s0)\nloop: beq zero, zero, loop\n"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pgcheck", "run", "riscv64", str(source(tmp_path, text))],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(6)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and out == "A" and "then interrupted" in err and "Traceback" not in err
+
+
+def test_standard_output_that_is_full_is_an_error(spawn: Pgcheck, tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = spawn(
+            "run", "riscv64", source(tmp_path, FLOOD), capture_output=False, stdout=full, stderr=subprocess.PIPE
+        )
+    assert ran.code == 2 and "cannot write to standard output" in ran.err
