@@ -16,10 +16,10 @@ from pgcheck.checker.solver import Solver
 from pgcheck.isa.ir import BUILTIN_EXITS, EXECUTE
 from pgcheck.isa.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.terms import (
-    FALSE, Term, conjunction, constant, disjunction, evaluate, land, lnot, lor, substitute, variable, walk,
+    FALSE, Term, conjunction, constant, disjunction, evaluate, extract, land, lnot, lor, mk, rewrite, substitute, variable, walk,
 )  # fmt: skip
 from pgcheck.models.symbolic import (
-    ADDRESS, Execution, Exit, Transition, delivered, exit_kinds, initial, predicate, run, transition,
+    ADDRESS, Execution, Exit, Transition, delivered, exit_kinds, initial, predicate, resized, run, transition,
 )  # fmt: skip
 
 Law = Callable[[Machine, Evidence], Iterator[Finding]]
@@ -58,6 +58,7 @@ def examine(machine: Machine, instruction: Instruction, evidence: Evidence) -> l
         ("traps_are_precise", traps_are_precise(machine, instruction, step, evidence)),
         ("access_claims_hold", access_claims_hold(machine, instruction, step, evidence)),
         ("addresses_are_no_values", addresses_are_no_values(machine, instruction, step)),
+        ("accesses_stay_in_their_page", accesses_stay_in_their_page(machine, instruction, step, evidence)),
     )
     return [f for name, findings in laws for f in _settled(name, instruction.id, findings)]
 
@@ -262,3 +263,32 @@ def addresses_are_no_values(machine: Machine, instruction: Instruction, step: Tr
             instruction,
             "a translated address flows into a result; name the function under `translate.probe`",
         )
+
+
+def accesses_stay_in_their_page(
+    machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence
+) -> Iterator[Finding]:
+    """What is accessed after one translation lies in the page that was translated: the frame behind it is somebody else's.
+
+    A translated address has the low bits of the one asked for, which is what realisation shows.
+    """
+    translation = machine.translation
+    realise = None if translation is None else translation.realise
+    if translation is None or realise is None or realise.kind != "entries":
+        return
+    position = [n for n, _ in translation.parameters].index(realise.address)
+
+    def asked(term: Term, args: tuple[Term, ...]) -> Term | None:
+        return resized(args[position], term.width) if term.op == "uf" and term.name == ADDRESS else None
+
+    for access in step.accesses:
+        low = extract(rewrite([access.address], asked)[0], realise.shift - 1, 0)
+        last = constant(realise.shift, (1 << realise.shift) - access.units)
+        beyond = [*_legal(machine), instruction.canonical, access.guard, mk("ult", 0, last, low)]
+        if evidence.possible(beyond, f"{instruction.id}:in its page"):
+            yield _finding(
+                "accesses_stay_in_their_page",
+                instruction,
+                f"{access.units} units are accessed after one translation and can cross the end of a page; translate both pages",
+            )
+            return

@@ -68,12 +68,22 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """An access to physical memory of several units from `address` on, made under `guard`."""
+
+    guard: Term
+    address: Term
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
-    """One step: it completes under `completes` with state `post`, or takes one of `exits`."""
+    """One step: it completes under `completes` with state `post`, or takes one of `exits`; `accesses` are those of several units."""
 
     completes: Term
     post: Mapping[str, Term]
     exits: tuple[Exit, ...]
+    accesses: tuple[Access, ...] = ()
 
     @property
     def roots(self) -> tuple[Term, ...]:
@@ -134,6 +144,7 @@ class Execution:
         self.machine, self.operands, self.cuts = machine, operands, cuts
         self.frame = _Frame(state, {})
         self.path: list[Term] = []
+        self.accesses: list[Access] = []
         self.exits: list[Exit] = []
         self.instances: dict[str, int] = {}
         self.encoding: Term | None = None
@@ -257,7 +268,13 @@ class Execution:
                 result = mk("concat", result.width + unit, *pair)
         assert result is not None
         self.loads.append((address, result))
+        self.accessed(address, width // unit)
         return result
+
+    def accessed(self, address: Term, units: int) -> None:
+        """Note an access of several units."""
+        if units > 1:
+            self.accesses.append(Access(land(conjunction(self.path), self.frame.alive), address, units))
 
     def write(self, address: Term, value: Term) -> None:
         memory, unit = self.frame.state[self.machine.memory], self.machine.memory_unit
@@ -267,6 +284,7 @@ class Execution:
             piece = extract(value, unit * place + unit - 1, unit * place)
             memory = store(memory, mk("add", address.width, address, constant(address.width, k)), piece)
         self.frame.state[self.machine.memory] = memory
+        self.accessed(address, count)
 
     # ---- calls
 
@@ -418,7 +436,7 @@ def run(
     execution.block(body)
     post = execution.frame.state
     post[machine.pc] = post.pop(NEXT_PC)
-    return Transition(execution.frame.alive, post, tuple(execution.exits))
+    return Transition(execution.frame.alive, post, tuple(execution.exits), tuple(execution.accesses))
 
 
 def resized(term: Term, width: int) -> Term:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker import result
 from pgcheck.checker.result import ExitCode, MachineResult
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.isa.errors import Problem
 from pgcheck.isa.machine import Machine
 
@@ -29,13 +30,18 @@ class Underway:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A specification has its answer. `waived` gives the reason for each accepted result, by (deployment, row)."""
+    """A specification has its answer.
+
+    `waivers` are those of this machine, each with what became of it; `waived` gives the reason for each accepted hole, by
+    (deployment, row).
+    """
 
     specification: str
     machine: Machine
     result: MachineResult
     code: ExitCode
     waived: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    waivers: tuple[Reviewed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,45 @@ functions: |
   }
 """
 
+_PAGING = """\
+translate:
+  function: translate
+  mode: mode
+  access: op
+  replay: {PAGING: 0}
+  realise:
+    given: {PAGING: 1}
+    entry: Pte
+    table: {V: 1}
+    deny: {V: 0}
+    map: {V: 1, W: 1}
+    readonly: {V: 1, W: 0}
+    frame: {field: FRAME, shift: 4, address: a}
+functions: |
+  function translate {
+    returns Bits<8>
+    arguments Bits<8> a, Op op, Bits<1> mode
+    description { pages of 16 bytes, an entry of a byte each in the page ROOT }
+    body {
+      if (PAGING == 0) { return a; }
+      Pte pte = read_physical_memory<8>({ROOT, a[7:4]});
+      if (pte.V == 0 || (op == Op::Write && pte.W == 0)) { trap(Cause::Memory); }
+      return {pte.FRAME, a[3:0]};
+    }
+  }
+"""
+
 Edit = tuple[str, str]
 
 TRANSLATED: tuple[Edit, ...] = (
     ("Undefined 3 }\n", "Undefined 3 }\n  enum Op { Read 0 Write 1 }\n"),
     ("  IE:", "  BASE: {type: Bits<8>, role: relocation}\n  IE:"),
     ("functions: |\n", _TRANSLATION),
+)
+PAGED: tuple[Edit, ...] = (
+    ("Undefined 3 }\n", "Undefined 3 }\n  enum Op { Read 0 Write 1 }\n  bitfield (8) Pte { FRAME 7-4 W 1 V 0 }\n"),
+    ("  IE:", "  PAGING: {type: Bits<1>, role: relocation}\n  ROOT: {type: Bits<4>, role: relocation}\n  IE:"),
+    ("functions: |\n", _PAGING),
 )
 CLI = ("      if (M == 1) { trap(Cause::Privileged); }\n      IE = 1'b0;\n",)
 CHECKED = "if (M == 1) { trap(Cause::Privileged); }\n"
@@ -201,6 +234,10 @@ EXAMPLES: dict[str, Example] = {
     "traps_enter_monitor": Example((("body { M = 0;", "body { M = A[0];"),), ()),
     "leaves_specification": Example(
         (operation(CHECKED + 'if (A == 8\'d0) { unmodelled("device"); }\nIE = 1\'b0;'),), ()
+    ),
+    "accesses_stay_in_their_page": Example(
+        (operation("A = read_physical_memory<16>(translate(A, Op::Read, M))[7:0];"),),
+        (operation("A = read_physical_memory<16>(translate({A[7:1], 1'b0}, Op::Read, M))[7:0];"),), PAGED
     ),
     "general_or_mirror": Example(
         (("role: interrupt", "role: identity"),), (("role: interrupt", "role: general"),),

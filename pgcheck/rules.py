@@ -156,6 +156,11 @@ RULES: Final[tuple[Rule, ...]] = (
          "state that a deployment mirrors.",
          "exists u, u' in user mode: control(step(u)) != control(u) and general(step(u')) shows control(u')",
          f"{PAPER}: what is not control state is the program's own"),
+    Rule("PG118", "accesses_stay_in_their_page", "error", "An access crosses the end of the page that was translated",
+         "What is accessed after one translation lies in the page that it maps. The frame behind it in physical memory is "
+         "another page's, perhaps another guest's.",
+         "forall s, accesses [p, p + n) of step(s): p mod page + n <= page",
+         f"{PAPER}: resource control"),
     Rule("PG200", "specification", "error", "The specification is wrong",
          "The text of a specification follows its language: every name is known, every type fits, every number has "
          "its width. Nothing is checked until it does.",

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Literal
 
-from pgcheck import output, progress
+from pgcheck import output, progress, waiving
 from pgcheck.checker import result as answers
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.checker.solver import versions
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
 from pgcheck.isa.build import load
 from pgcheck.isa.errors import did_you_mean
@@ -22,7 +24,10 @@ from pgcheck.trouble import Trouble, troubles
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line asks for, besides the specifications."""
+    """What the command line asks for, besides the specifications.
+
+    `waivers` is their file, or whether the nearest one to the specification counts.
+    """
 
     options: Options
     only: tuple[str, ...] = ()
@@ -30,6 +35,7 @@ class Request:
     require: str = "theorem1"
     exit_zero: bool = False
     witnesses: Path | None = None
+    waivers: Path | Literal["found", "none"] = "found"
 
 
 def find(word: str, alternatives: Sequence[str] = ()) -> Path:
@@ -53,15 +59,25 @@ def loaded(word: str) -> Machine:
     return load(find(word), shipped=shipped)
 
 
+def answered(word: str, path: Path, request: Request, tell: Callable[[answers.Event], None], *, shown: bool) -> Checked:
+    """The answer for a file with its waivers, and progress if it is `shown`. Raises Failure or SpecificationError."""
+    machine = load(path, shipped=shipped)
+    waivers = waiving.read(path, request.waivers)
+    result = judged(machine, request, tell, shown=shown)
+    result, reviewed = waiving.reviewed(machine, result, waivers, request)
+    holes = {(r.waiver.deployment, r.waiver.instruction): r.waiver.reason for r in waiving.accepted(reviewed, "monitor")}
+    return Checked(word, machine, result, code(result, request, reviewed), holes, reviewed)
+
+
 def judged(
-    machine: Machine, request: Request, tell: Callable[[answers.Event], None] = lambda event: None
+    machine: Machine, request: Request, tell: Callable[[answers.Event], None] = lambda event: None, *, shown: bool = True
 ) -> MachineResult:
     """The answer for a machine, with progress on standard error. Raises Failure for names that it does not have."""
     machine = under(machine, request.deployment)
     options = replace(request.options, only=selected(machine, request.only))
     if options.dump is not None:
         options = replace(options, dump=output.folder(options.dump))
-    with progress.shown(enabled=progress.wanted()) as show:
+    with progress.shown(enabled=shown and progress.wanted()) as show:
 
         def heard(event: answers.Event) -> None:
             show(event)
@@ -93,19 +109,26 @@ def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def code(result: MachineResult, request: Request) -> ExitCode:
+def code(result: MachineResult, request: Request, reviewed: Sequence[Reviewed] = ()) -> ExitCode:
     """The exit code that a result means: a wrong specification answers nothing, and what is not decided is no pass."""
-    statuses = {f.status for f in result.findings}
-    match "error" if "error" in statuses else result.main.theorems[request.require].status:
-        case "error":
-            return ExitCode.USAGE
-        case "fails":
-            found = ExitCode.REFUTED
-        case "unknown":
-            found = ExitCode.UNKNOWN
-        case _:
-            found = ExitCode.UNKNOWN if "unknown" in statuses else ExitCode.PROVED
+    if any(f.status == "error" for f in result.findings):
+        return ExitCode.USAGE
+    found = ExitCode.worst([_required(result, request.require), *map(waiving.code, reviewed)])
     return ExitCode.PROVED if request.exit_zero else found
+
+
+def _required(result: MachineResult, require: str) -> ExitCode:
+    """What the answer that exit code 0 asks for means; a premise whose every failure is waived leaves what is not decided."""
+    theorem = result.main.theorems[require]
+    unknown = any(f.status == "unknown" for f in result.findings)
+    match theorem.status:
+        case "fails" if waiving.waived(theorem):
+            unknown = unknown or any(row.verdict == "unknown" for row in result.main.instructions)
+        case "fails":
+            return ExitCode.REFUTED
+        case "unknown":
+            return ExitCode.UNKNOWN
+    return ExitCode.UNKNOWN if unknown else ExitCode.PROVED
 
 
 def each(
@@ -173,13 +196,11 @@ class _Run:
             self.tell(Failed(word, trouble.message, trouble.problems, trouble.code))
 
         with troubles(self.codes, failed):
-            machine = load(path, shipped=shipped)
-            result = judged(machine, request, lambda event: self.tell(Underway(word, event)))
+            answer = answered(word, path, request, lambda event: self.tell(Underway(word, event)), shown=True)
             if request.witnesses is not None:
-                write_witnesses(result, request.witnesses)
-            answer = code(result, request)
-            self.codes.append(answer)
-            self.tell(Checked(word, machine, result, answer))
+                write_witnesses(answer.result, request.witnesses)
+            self.codes.append(answer.code)
+            self.tell(answer)
 
     def end(self, number: int, *, complete: bool) -> None:
         """Tell the end; of a run that is broken off it is no news that a reader has gone."""

@@ -37,7 +37,7 @@ def troubles(codes: list[ExitCode], told: Callable[[Trouble], None] = lambda tro
         click.echo(str(error), err=True)
         count = len(error.problems)
         trouble = Trouble(
-            f"the specification has {count} error{'' if count == 1 else 's'}", error.problems, ExitCode.USAGE
+            f"{error.subject} has {count} error{'' if count == 1 else 's'}", error.problems, ExitCode.USAGE
         )
     except click.ClickException as error:
         error.show()

@@ -17,7 +17,9 @@ from pgcheck.checker.lint import (
 from pgcheck.checker.pool import Pool, WorkerFailed
 from pgcheck.checker.result import Finding
 from pgcheck.isa.errors import SpecificationError
+from pgcheck.isa.build import load
 from pgcheck.isa.machine import Machine
+from pgcheck.rule_examples import PAGED, Example, operation
 from tests.checker.specifications import every_name, machine_of
 from tests.checker.variants import edited, variant, with_instruction
 
@@ -308,3 +310,27 @@ def test_a_finding_makes_the_check_an_error(tmp_path: Path) -> None:
     machine = with_instruction(tmp_path, "C = 1'b1;\nprivileged();")
     found = check(machine, Options(cache=False, second=False, only=("new",))).findings
     assert [(f.law, f.status) for f in found if f.status != "ok"] == [("traps_are_precise", "error")]
+
+
+# ---- pages
+
+
+@pytest.mark.parametrize(
+    ("low", "width", "stays"),
+    [("A[7:0]", 8, True), ("{A[7:1], 1'b0}", 16, True), ("{A[7:1], 1'b0}", 32, False), ("{A[7:2], 2'd0}", 32, True), ("A", 16, False)],
+)
+def test_an_access_stays_in_the_page_that_was_translated(
+    low: str, width: int, stays: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    body = f"A = read_physical_memory<{width}>(translate({low}, Op::Read, M))[7:0];"
+    path = tmp_path / "paged.yaml"
+    path.write_text(Example((operation(body),), (), PAGED).broken, "utf-8")
+    found = {f.law for f in examine(load(path), load(path).instructions[0], evidence)}
+    assert ("accesses_stay_in_their_page" not in found) == stays
+
+
+def test_an_access_only_under_a_guard_counts_under_it(tmp_path: Path, evidence: Evidence) -> None:
+    body = "if (A[3:0] != 4'd15) { A = read_physical_memory<16>(translate(A, Op::Read, M))[7:0]; }"
+    path = tmp_path / "paged.yaml"
+    path.write_text(Example((operation(body),), (), PAGED).broken, "utf-8")
+    assert "accesses_stay_in_their_page" not in {f.law for f in examine(load(path), load(path).instructions[0], evidence)}

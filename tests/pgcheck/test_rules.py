@@ -36,7 +36,8 @@ IDS = {
     "PG104": "cuts_change_no_general_state", "PG105": "realisable", "PG106": "translation_faults_enter", "PG107": "canaries",
     "PG108": "deliveries_keep_legal", "PG109": "legal_is_inductive", "PG110": "traps_are_precise", "PG111": "access_claims_hold",
     "PG112": "addresses_are_no_values", "PG113": "hypotheses_are_satisfiable", "PG114": "efficiency", "PG115": "traps_enter_monitor",
-    "PG116": "leaves_specification", "PG117": "general_or_mirror", "PG200": "specification",
+    "PG116": "leaves_specification", "PG117": "general_or_mirror",
+    "PG118": "accesses_stay_in_their_page", "PG200": "specification",
 }  # fmt: skip
 
 
