@@ -201,29 +201,34 @@ def toggles_of(machine: Machine) -> list[str]:
 
 
 def paged(case: Case, starts: list[int]) -> list[int]:
-    """Sv39 on, in S or U mode, mostly: pages of all sizes, tables among what they map, and mistakes; the code's virtual addresses."""
+    """Sv39 on, in S or U mode, mostly: pages of all sizes, tables among what they map, and mistakes; the code's virtual addresses.
+
+    Most instructions load and store.
+    """
     rng, state, base = case.rng, case.state, case.base
     first, pages = base >> PAGE, case.size >> PAGE
     code = starts[0] - base >> PAGE
+    mode = rng.randrange(2)
+    good = 0xCF if mode else 0xDF
     root, middle, last = rng.sample([p for p in range(pages) if p not in (code, code + 1)], 3)
 
     def entry(table: int, index: int, page: int, flags: int) -> None:
-        if rng.random() < 0.1:
+        if rng.random() < 0.05:
             flags ^= 1 << rng.randrange(10)
         case.bus.store(base + (table << PAGE) + 8 * index, 8, page << 10 | flags)
 
     for index in range(16):
         page = rng.choice([*range(pages), code, pages + 1])
-        entry(last, index, first + page, rng.choice([0xCF, 0xDF, 0xDF, 0x4F, 0xD3, 0xCB]))
+        entry(last, index, first + page, rng.choice([good, good, good, good ^ 0x10, good ^ 0x80, good ^ 4]))
     places = [i for i in range(0, 16, 2) if rng.randrange(2)] or [4]
     for index in places:
-        entry(last, index, first + code, rng.choice([0xCF, 0xDF]))
-        entry(last, index + 1, first + code + 1, rng.choice([0xCF, 0xDF]))
-    entry(last, 7, first + last, rng.choice([0xCF, 0xDF]))
+        entry(last, index, first + code, good)
+        entry(last, index + 1, first + code + 1, good)
+    entry(last, 7, first + last, good)
     entry(middle, 0, first + last, 1)
-    entry(middle, 1, first & -512, rng.choice([0xCF, 0xDF]))
+    entry(middle, 1, first & -512, good)
     entry(root, 0, first + middle, 1)
-    entry(root, 2, first & -(1 << 18), rng.choice([0xCF, 0xDF]))
+    entry(root, 2, first & -(1 << 18), good)
     case.places += [base + (last << PAGE) + 8 * index + byte for index in range(16) for byte in (0, 1, 1)]
     x = state["X"]
     assert isinstance(x, Cells)
@@ -234,8 +239,13 @@ def paged(case: Case, starts: list[int]) -> list[int]:
                 rng.randrange(1 << 16), rng.choice(places) << PAGE | starts[0] & mask(PAGE), 7 << PAGE | 8 * rng.choice(places),
                 1 << 21 | inside & mask(21), 2 << 30 | inside, inside,
             ]) & -8  # fmt: skip
+    for at in starts:
+        if rng.randrange(4):
+            name, other = rng.choice(["ld", "ld", "lw", "lbu", "sd", "sd", "sw", "sb"]), rng.randrange(32)
+            given = {"xs1": rng.randrange(8), "imm": rng.choice([0, 0, 8]), "xs2" if name[0] == "s" else "xd": other}
+            case.bus.store(at, 4, word(name, **given))
     state |= {
-        "satp.MODE": 8, "satp.PPN": first + root, "current_mode": rng.randrange(2), "mstatus.MPRV": 0,
+        "satp.MODE": 8, "satp.PPN": first + root, "current_mode": mode, "mstatus.MPRV": 0,
         "mstatus.SUM": rng.getrandbits(1), "mstatus.MXR": rng.getrandbits(1),
     }  # fmt: skip
     virtual = rng.choice(
