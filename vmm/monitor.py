@@ -91,7 +91,9 @@ class TrapAndEmulate:
         if self._asked:
             outside.oracle = _Outside(self, state, surroundings)
         try:
-            stop = host.engine.run(host.state, outside, surroundings.deadline - surroundings.clock, self.policy.intercept)
+            stop = host.engine.run(
+                host.state, outside, surroundings.deadline - surroundings.clock, self.policy.intercept
+            )
         finally:
             outside.oracle = None
         if stop.exit is not None and stop.exit.undo is not None:

@@ -72,7 +72,9 @@ class Vmm:
         if any(g.name == name for g in self.guests):
             raise ValueError(f"there is a guest {name} already")
         if ram_size <= 0 or ram_size & (1 << self.page_shift) - 1:
-            raise ValueError(f"a guest's RAM is a whole number of frames of {1 << self.page_shift:#x} units, not {ram_size:#x}")
+            raise ValueError(
+                f"a guest's RAM is a whole number of frames of {1 << self.page_shift:#x} units, not {ram_size:#x}"
+            )
         frames = self.allocator.take_run(name, ram_size >> self.page_shift)
         for frame in frames:
             self._zero(frame)
@@ -98,6 +100,8 @@ class Vmm:
         left = {g.name: budget for g in self.guests if g.stopped is None}
         while turns := [g for g in self.guests if left.get(g.name)]:
             for guest in turns:
+                if all(g is not guest for g in self.guests):  # removed since the round began
+                    continue
                 turn = min(quantum, left[guest.name])
                 left[guest.name] -= self._turn(guest, turn)
                 if guest.stopped is not None:
@@ -133,7 +137,9 @@ class Vmm:
         kind = translation.realise.kind if translation is not None and translation.realise is not None else "external"
         if kind == "entries":
             own = Allocator(self.allocator.take_run(_tables(owner), tables))
-            return ShadowTables(self.machine, self.host.bus, memory, own, owner, self._real(), self.division.shared, self.tlb)
+            return ShadowTables(
+                self.machine, self.host.bus, memory, own, owner, self._real(), self.division.shared, self.tlb
+            )
         if kind == "bounds":
             return Bounds(self.machine, self.host.bus, memory, self.division.shared)
         return ExternalMmu(self.machine, memory)
