@@ -144,7 +144,7 @@ class Execution:
         self.machine, self.operands, self.cuts = machine, operands, cuts
         self.frame = _Frame(state, {})
         self.path: list[Term] = []
-        self.accesses: list[Access] = []
+        self.spans: list[Access] = []
         self.exits: list[Exit] = []
         self.instances: dict[str, int] = {}
         self.encoding: Term | None = None
@@ -274,7 +274,7 @@ class Execution:
     def accessed(self, address: Term, units: int) -> None:
         """Note an access of several units."""
         if units > 1:
-            self.accesses.append(Access(land(conjunction(self.path), self.frame.alive), address, units))
+            self.spans.append(Access(land(conjunction(self.path), self.frame.alive), address, units))
 
     def write(self, address: Term, value: Term) -> None:
         memory, unit = self.frame.state[self.machine.memory], self.machine.memory_unit
@@ -436,7 +436,7 @@ def run(
     execution.block(body)
     post = execution.frame.state
     post[machine.pc] = post.pop(NEXT_PC)
-    return Transition(execution.frame.alive, post, tuple(execution.exits), tuple(execution.accesses))
+    return Transition(execution.frame.alive, post, tuple(execution.exits), tuple(execution.spans))
 
 
 def resized(term: Term, width: int) -> Term:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pgcheck.isa.machine import Machine
 from pgcheck.models.reference import State, Surroundings
 from pgcheck.vmm.guest_memory import GuestMemory
@@ -12,6 +14,7 @@ class ExternalMmu:
     """Maps each address through the guest's own translation to the frames of its RAM, and refuses all others.
 
     What the guest's translation would store, or find outside RAM, is refused too: the instruction is emulated then and does it itself.
+    A monitor on the guest has a unit of its own, outside the guest's processor, which is asked first.
     """
 
     def __init__(self, machine: Machine, memory: GuestMemory) -> None:
@@ -32,8 +35,9 @@ class ExternalMmu:
         mode, real_mode = virtual[self.machine.modes.leaf], real[self.machine.modes.leaf]
         assert isinstance(mode, int)
         asked = with_argument(args, self.translation.mode, mode) if args[self.translation.mode] == real_mode else args
+        inside = self._inside if surroundings.oracle is None else replace(self._inside, oracle=surroundings.oracle)
         try:
-            found = walk(self.machine, asked, virtual, self._inside, pretend=True)
+            found = walk(self.machine, asked, virtual, inside, pretend=True)
         except Outside:
             return True, 0
         if found.address is None or found.stores or not self.memory.holds(found.address):
