@@ -31,12 +31,20 @@ class Canary:
     sensitive: bool
 
 
+def _element(leaf: Leaf) -> Term | None:
+    """The index of an array's first element that is not hardwired."""
+    fixed = {place for place, _ in leaf.hardwired}
+    return next((constant(leaf.index_width, k) for k in range(leaf.size) if k not in fixed), None)
+
+
 def _read(leaf: Leaf) -> Term:
-    return select(leaf.term, constant(leaf.index_width, 0)) if leaf.size else leaf.term
+    index = _element(leaf)
+    return leaf.term if index is None else select(leaf.term, index)
 
 
 def _write(leaf: Leaf, value: Term) -> SetLeaf | SetElement:
-    return SetElement(leaf.name, constant(leaf.index_width, 0), value) if leaf.size else SetLeaf(leaf.name, value)
+    index = _element(leaf)
+    return SetLeaf(leaf.name, value) if index is None else SetElement(leaf.name, index, value)
 
 
 def _flipped(leaf: Leaf) -> Term:
@@ -45,8 +53,9 @@ def _flipped(leaf: Leaf) -> Term:
 
 
 def _usable(leaf: Leaf, machine: Machine) -> bool:
-    """A leaf whose value a made-up instruction may show or change: not hardwired, not the counter, and no part of memory."""
-    return not leaf.volatile and leaf.name not in (machine.pc, machine.memory) and all(k for k, _ in leaf.hardwired)
+    """A leaf whose value a made-up instruction may show or change: not all hardwired, not the counter, and no part of memory."""
+    changes = not leaf.size or _element(leaf) is not None
+    return changes and not leaf.volatile and leaf.name not in (machine.pc, machine.memory)
 
 
 def made_up(control: Leaf, bit: int, held: Leaf) -> tuple[Canary, ...]:

@@ -26,6 +26,7 @@ from pgcheck.isa.terms import TRUE, Term
 from pgcheck.models.symbolic import Transition
 from pgcheck.run import Request, code
 from pgcheck.shipped import shipped
+from tests.checker.variants import edited
 from tests.checker.specifications import machine_of
 
 PLAIN = Options(cache=False, second=False)
@@ -136,6 +137,17 @@ class Lying(Solver):
 def test_canaries_are_silent_with_an_honest_solver(solver: Solver) -> None:
     for name in ("pg74", "jrst1", "m68010"):
         assert [f for f in canaries(machine_of(name), Evidence(solver, False)) if f.status == "error"] == []
+
+
+@pytest.mark.parametrize(("fixed", "made"), [(range(1), True), (range(16), False)], ids=["the first", "all"])
+def test_canaries_use_a_register_that_is_not_hardwired(fixed: range, made: bool, solver: Solver, tmp_path: Path) -> None:
+    values = ", ".join(f"{k}: 0" for k in fixed)
+    machine = edited(
+        tmp_path,
+        ("A: {type: Bits<32>, size: 16, role: general}", f"A: {{type: Bits<32>, size: 16, role: general, hardwired: {{{values}}}}}"),
+        ("C: {type: Bits<1>, role: general}", "C: {type: Bits<1>, role: configuration}"),
+    )
+    assert [f.status for f in canaries(machine, Evidence(solver, False))] == ([] if made else ["unknown"])
 
 
 def test_canaries_fire_when_everything_is_refuted() -> None:
