@@ -14,7 +14,7 @@ from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineR
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import footprint
 from pgcheck.checker.witness import minimal
-from pgcheck.isa.errors import NOWHERE, Position
+from pgcheck.isa.errors import NOWHERE, Position, did_you_mean
 from pgcheck.isa.machine import MIRROR, Choice, Deployment, Machine
 from pgcheck.isa.meaning import meanings
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, disjunction, eq, lnot, variable
@@ -80,6 +80,21 @@ def differences(machine: Machine, result: DeploymentResult, row: InstructionResu
     )
 
 
+def modes(machine: Machine, result: DeploymentResult, row: InstructionResult, evidence: Evidence) -> frozenset[str]:
+    """The classes of virtual modes in which a hole shows a difference. Raises Undecided."""
+    return frozenset(
+        name
+        for name, asked in _questions(machine, result, row, evidence)
+        if evidence.possible([*asked.assumptions, disjunction(asked.mismatches.values())], f"{row.id}:waive:{name}")
+    )
+
+
+def meaning_of(machine: Machine, row: InstructionResult) -> str:
+    """The digest of what a row's instruction means, as a waiver names it."""
+    found = meanings(machine).instructions[row.id.removesuffix(row.row)]
+    return found.step + found.encoding
+
+
 def _reviewed(
     machine: Machine, result: MachineResult, waiver: Waiver, meaning: Mapping[str, str], evidence: Evidence, today: date
 ) -> Reviewed:
@@ -89,10 +104,16 @@ def _reviewed(
         return Reviewed(waiver, "stale", f"{machine.name} has no {waiver.deployment}: {waiver.instruction}")
     if waiver.expires is not None and waiver.expires < today:
         return Reviewed(waiver, "expired", f"it was accepted until {waiver.expires}")
-    if row.id not in deployment.theorems[waiver.property].failing:
+    if row.verdict == "unknown":
+        return Reviewed(waiver, "unknown", f"{row.id} is not decided: {row.reason}")
+    theorem = deployment.theorems[waiver.property]
+    if theorem.status != "fails" or row.id not in theorem.failing:
         return Reviewed(waiver, "unneeded", f"{waiver.property} does not fail on {row.id}")
     if meaning[row.id.removesuffix(row.row)] != waiver.meaning:
         return Reviewed(waiver, "stale", f"{row.id} no longer means what was waived: look at it again")
+    wrong = _misnamed(machine, row, waiver.operands)
+    if wrong:
+        return Reviewed(waiver, "stale", wrong)
     if waiver.property != "monitor":
         more = frozenset(row.sensitivities) - waiver.differences
         if more:
@@ -122,6 +143,18 @@ def _outside(
             setting, one = _subject(machine, result, row, evidence)
             return minimal(setting, one, replace(asked, mismatches=beyond), model, evidence)
     return None
+
+
+def _misnamed(machine: Machine, row: InstructionResult, operands: Mapping[str, int]) -> str:
+    """Which of a waiver's operands the row does not have, or not with that value; "" if it has all."""
+    instruction = machine.instruction(row.id.removesuffix(row.row))
+    for name, value in operands.items():
+        if name not in instruction.operands:
+            hint = did_you_mean(name, instruction.operands)
+            return f"{row.id} has no operand '{name}'" + (f"; {hint}" if hint else "")
+        if value >> instruction.operands[name].width:
+            return f"operand '{name}' of {row.id} has {instruction.operands[name].width} bits, {value} has more"
+    return ""
 
 
 def _operand(machine: Machine, row: InstructionResult, name: str, value: int) -> Term:

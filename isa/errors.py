@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 _WINDOW: Final = 100
 _LONGEST_DETAIL: Final = 400
@@ -104,8 +104,12 @@ def _printable(text: str) -> str:
 
 
 class SpecificationError(Exception):
-    """A specification is wrong: its `problems`, each once, sorted by file (in order of appearance), line and column."""
+    """A specification is wrong: its `problems`, each once, sorted by file (in order of appearance), line and column.
 
+    `subject` says what is wrong; another kind of file has a class of its own.
+    """
+
+    subject: ClassVar[str] = "the specification"
     problems: tuple[Problem, ...]
 
     def __init__(self, problems: Iterable[Problem]) -> None:

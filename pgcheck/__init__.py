@@ -1,3 +1,147 @@
-"""Decides from an instruction set's specification whether its machine can be virtualized by trap and emulate."""
+"""Decides from an instruction set's specification whether its machine can be virtualized by trap and emulate.
+
+>>> import pgcheck
+>>> answer = pgcheck.check("specification.yaml")
+>>> answer.result.main.theorems["theorem1"].status
+'holds'
+
+`check` gives what `pgcheck SPECIFICATION` reports, `load` the machine alone, `compare` what `pgcheck diff` reports. Nothing is
+imported before one of them is called. docs/python.md has examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from pgcheck.checker.difference import Difference
+    from pgcheck.checker.result import Event, ExitCode, MachineResult
+    from pgcheck.events import Checked
+    from pgcheck.isa.errors import SpecificationError
+    from pgcheck.isa.machine import Machine
+    from pgcheck.run import Request
+
+    Path = str | PathLike[str]
+    Required = Literal["theorem1", "theorem3", "monitor"]
 
 __version__ = "0.1.0"
+__all__ = [
+    "Checked",
+    "Difference",
+    "ExitCode",
+    "Machine",
+    "MachineResult",
+    "SpecificationError",
+    "check",
+    "compare",
+    "load",
+]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_PLACES: Final = {
+    "Checked": "events", "Difference": "checker.difference", "ExitCode": "checker.result", "Machine": "isa.machine",
+    "MachineResult": "checker.result", "SpecificationError": "isa.errors",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(f"pgcheck.{_PLACES[name]}"), name)
+    raise AttributeError(f"module 'pgcheck' has no attribute '{name}'")
+
+
+def load(specification: Path) -> Machine:
+    """The machine of a specification: a file, or the name of one that is shipped.
+
+    Raises SpecificationError with every error of a wrong one, and ValueError if there is no such file.
+    """
+    from pgcheck import run
+    from pgcheck.isa.build import load as build
+    from pgcheck.shipped import shipped
+
+    return build(_asked(run.find, str(specification)), shipped=shipped)
+
+
+def check(
+    specification: Path,
+    *,
+    require: Required = "theorem1",
+    deployment: str = "",
+    only: Iterable[str] = (),
+    waivers: Path | None | Literal[False] = None,
+    jobs: int | None = None,
+    budget: int | None = None,
+    second: bool = True,
+    cache: bool = True,
+    listener: Callable[[Event], None] = lambda event: None,
+) -> Checked:
+    """The answer for a specification, the same value that every output of the command line is written from.
+
+    The options are those of `pgcheck check`; pyproject.toml presets none of them. `waivers` is their file, None the nearest
+    pgcheck-waivers.yaml, False none. `listener` hears `Started`, `Judged` and `Finished` of pgcheck.checker.result.
+    Raises SpecificationError for a wrong specification or waiver file, and ValueError for names that are not there.
+    """
+    from pgcheck import run
+
+    path = _asked(run.find, str(specification))
+    request = _request(require, deployment, only, waivers, jobs, budget, second, cache)
+    return _asked(run.answered, str(specification), path, request, listener, shown=False)
+
+
+def compare(
+    old: Path, new: Path, *, jobs: int | None = None, budget: int | None = None, second: bool = True, cache: bool = True
+) -> Difference:
+    """What changed from one version of a specification to another, by meaning. Waivers do not count.
+
+    Raises SpecificationError for a wrong specification, and ValueError if there is no such file.
+    """
+    from pgcheck import run
+    from pgcheck.checker.difference import Version, difference
+    from pgcheck.isa.meaning import meanings
+
+    request = _request("theorem1", "", (), False, jobs, budget, second, cache)
+
+    def version(specification: Path) -> Version:
+        machine = load(specification)
+        return Version(run.judged(machine, request, shown=False), meanings(machine))
+
+    return difference(version(old), version(new))
+
+
+def _request(
+    require: Required, deployment: str, only: Iterable[str], waivers: Path | None | Literal[False], jobs: int | None,
+    budget: int | None, second: bool, cache: bool,
+) -> Request:  # fmt: skip
+    from dataclasses import replace
+    from pathlib import Path as File
+
+    from pgcheck.checker.check import Options, default_jobs
+    from pgcheck.run import Request
+
+    if require not in ("theorem1", "theorem3", "monitor"):
+        raise ValueError(f"require is theorem1, theorem3 or monitor, not {require!r}")
+    if isinstance(only, str):
+        raise ValueError("only is a list of instructions, not one text")
+    for name, number in (("jobs", jobs), ("budget", budget)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name} is a number from 1 on, not {number}")
+    options = Options(
+        jobs=jobs or default_jobs(), rlimit=budget or Options().rlimit, cache=cache, second=second
+    )  # fmt: skip
+    asked = Request(options, tuple(only), deployment, require)
+    return asked if waivers is None else replace(asked, waivers="none" if waivers is False else File(waivers))
+
+
+def _asked(function: Callable[_P, _R], *given: _P.args, **named: _P.kwargs) -> _R:
+    """The function's answer; what is wrong with a command line is a ValueError here."""
+    from pgcheck.output import Failure
+
+    try:
+        return function(*given, **named)
+    except Failure as failure:
+        raise ValueError(failure.format_message()) from None

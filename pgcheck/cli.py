@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from pgcheck import __version__
-from pgcheck.commands import checking, monitors, references
+from pgcheck.commands import authoring, checking, completion, monitors, references, waivers
 from pgcheck.commands.checking import IMPLICIT
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 TERMINATED: Final = 143
+COMPLETE: Final = "_PGCHECK_COMPLETE"
 
 EPILOG: Final = """\b
 Exit codes:
@@ -29,10 +34,27 @@ class Commands(click.Group):
     """A group whose first word, when it is no command, is a specification to check."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing and self._configured():
+            args = ["check"]
         if args and args[0] not in self.commands and args[0] not in ("--help", "--version"):
             ctx.meta[IMPLICIT] = True
             args = ["check", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what the first word of a check may be."""
+        return [*completion.specifications(ctx, None, incomplete), *super().shell_complete(ctx, incomplete)]
+
+    @staticmethod
+    def _configured() -> bool:
+        """Whether the project says what to check."""
+        from pgcheck import project
+
+        if not project.perhaps_configured():
+            return False
+        from pgcheck import config
+
+        return "specs" in config.current().values
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path, "SPECIFICATION... [OPTIONS]")
@@ -49,12 +71,18 @@ def command() -> None:
     """
 
 
-for one in (*checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS):
+for one in (
+    *checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS, *authoring.COMMANDS, *waivers.COMMANDS
+):  # fmt: skip
     command.add_command(one)
 
 
 def main() -> NoReturn:
     """The program: ends the process with its exit code."""
+    if COMPLETE in os.environ:
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(command, {}, "pgcheck", COMPLETE, os.environ[COMPLETE]))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that workers end with it
     sys.exit(run(sys.argv[1:]))
 

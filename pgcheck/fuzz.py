@@ -33,7 +33,7 @@ from pgcheck.vmm.policy import Policy
 
 WIDTH: Final = 80
 EVERY: Final = 0.2
-DEFAULT: Final = ("EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1")
+DEFAULT: Final = ("EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "DV1")
 SCHEMA: Final = "1.0"
 
 

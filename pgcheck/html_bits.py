@@ -39,7 +39,11 @@ class Word:
 def words(encoding: Encoding) -> tuple[Word, ...]:
     """The words of an encoding in the order in which they are fetched, without prefixes."""
     return tuple(
-        Word(tuple(_fields(step, step.units * encoding.decode.unit)), step.units * encoding.decode.unit, step.when is TRUE)
+        Word(
+            tuple(_fields(step, step.units * encoding.decode.unit)),
+            step.units * encoding.decode.unit,
+            step.when is TRUE,
+        )
         for step in encoding.steps
         if step.when is not FALSE
     )
@@ -138,4 +142,6 @@ def _digits(value: int, width: int, changed: int, apart: int) -> Iterator[Digits
 
     for found, run in groupby(range(width - 1, -1, -1), marks):
         text = "".join(str(value >> bit & 1) + (" " if bit and bit % 4 == 0 else "") for bit in run)
-        yield Digits(text, *found)
+        yield Digits(text.rstrip(), *found)
+        if text.endswith(" "):
+            yield Digits(" ", False, False)

@@ -1,4 +1,4 @@
-"""How control state flows through a machine: what each row reads and writes, and the graph of all rows with its layout."""
+"""How control state flows through a machine: what each row reads and writes, and the graph of all rows, laid out."""
 
 from __future__ import annotations
 
@@ -118,14 +118,14 @@ def _names(machine: Machine) -> Mapping[str, str]:
     def name(leaf: str, role: str) -> str:
         if role == GENERAL:
             return REST
-        return f"{leaf.partition('.')[0]} ({role})" if several and "." in leaf else leaf
+        return f"{leaf.partition('.')[0] if several else leaf} ({role})"
 
     return {leaf.name: name(leaf.name, leaf.role) for leaf in machine.leaves.values()}
 
 
 def _drawn(graph: networkx.DiGraph[tuple[str, str]]) -> Drawing:
     """Two columns; the left one by role, the right one by where its sources are on average, so that few lines cross."""
-    roles: dict[tuple[str, str], str] = dict(graph.nodes(data="role"))
+    roles: dict[tuple[str, str], str] = {node: data["role"] for node, data in graph.nodes(data=True)}
     order = (*ROLES[1:], "exit", GENERAL)
     left = sorted((n for n in graph if n[0] == "before"), key=lambda n: (order.index(roles[n]), n))
     place = {node: i for i, node in enumerate(left)}

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from pgcheck import __version__
 from pgcheck.events import Story
-from pgcheck.html_page import EVIDENCE, MOST_NAMES, PRIVILEGED, STATUSES, section
+from pgcheck.html_page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES, section
 from pgcheck.remarks import printable
-from pgcheck.words import KINDS, VERDICTS, counted
+from pgcheck.words import VERDICTS, counted
 
 if TYPE_CHECKING:
     from pgcheck.outputs import Manner
@@ -26,7 +26,8 @@ def written(story: Story, manner: Manner) -> str:
     """The page of a run: each specification with its answer, those without one, and whether the run was broken off."""
     sections = [section(checked, i, story.began.require) for i, checked in enumerate(story.checked)]
     return rendered(
-        "page.html", sections=sections, failed=story.failed, unfinished=story.unfinished, ended=story.ended, manner=manner
+        "page.html", sections=sections, failed=story.failed, unfinished=story.unfinished, ended=story.ended,
+        manner=manner,
     )  # fmt: skip
 
 
@@ -44,8 +45,8 @@ def _environment() -> Environment:
     script, style = (loader.get_source(environment, name)[0].strip() for name in ("page.js", "page.css"))
     environment.globals |= {
         "version": __version__, "script": Markup(script), "script_hash": _hash(script), "style": Markup(style),
-        "verdicts": VERDICTS, "statuses": STATUSES, "evidence_words": EVIDENCE, "kinds": KINDS, "counted": counted,
-        "most_names": MOST_NAMES, "privileged_columns": PRIVILEGED,
+        "verdicts": VERDICTS, "statuses": STATUSES, "monitors": MONITORS, "evidence_words": EVIDENCE,
+        "counted": counted, "most_names": MOST_NAMES, "privileged_columns": PRIVILEGED,
     }  # fmt: skip
     return environment
 

@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Checked
 from pgcheck.explain import MEANINGS, PLACES, source
 from pgcheck.html_bits import Cell, Word, compared, words
 from pgcheck.html_flow import Access, Drawing, access, drawing
 from pgcheck.isa.errors import Position
-from pgcheck.isa.machine import Instruction, Machine, Row
+from pgcheck.isa.machine import Instruction, Machine
 from pgcheck.isa.state import ROLES
 from pgcheck.text import answers
 from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, sensitivity, units
 
 STATUSES = {"holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided"}
+MONITORS = {"holds": "exists", "conditional": "exists if configured", "fails": "none", "unknown": "not decided"}
 EVIDENCE = {
     "two-solvers": "two solvers agree on every proof",
     "solver": "one solver's answers, and what simplification alone settles",
@@ -102,6 +104,7 @@ class Section:
     headline: Answer
     divisions: tuple[Division, ...]
     drawing: Drawing | None
+    waivers: tuple[Reviewed, ...]
     evidence: Mapping[str, int]
     size: str
 
@@ -116,30 +119,27 @@ def section(checked: Checked, number: int, require: str) -> Section:
     size = f"{counted(len({(r.name, r.variant) for r in main}), 'instruction')}, {counted(len(main), 'row')}"
     headline = next(a for a in divisions[0].answers if a.theorem.name == require)
     return Section(
-        key, result, machine.source, headline, divisions, drawing(machine, accesses.items()), evidence, size
+        key, result, machine.source, headline, divisions, drawing(machine, accesses.items()),
+        checked.waivers, evidence, size,
     )  # fmt: skip
-
-
-def _found(machine: Machine, result: InstructionResult) -> tuple[Instruction, Row] | None:
-    """The instruction that a result is of."""
-    return next(
-        ((i, row) for i in machine.instructions for row in i.rows if i.id + row.label == result.id),
-        None,
-    )
 
 
 def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, Access]:
     """The access of each row that the machine has."""
     wanted = {row.id for row in rows}
     return {
-        i.id + row.label: access(machine, i, row) for i in machine.instructions for row in i.rows if i.id + row.label in wanted
+        i.id + row.label: access(machine, i, row)
+        for i in machine.instructions
+        for row in i.rows
+        if i.id + row.label in wanted
     }  # fmt: skip
 
 
 def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Access]) -> Division:
     order = list(VERDICTS)
     rows = sorted(result.instructions, key=lambda row: order.index(row.verdict))
-    lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id)) for i, row in enumerate(rows))
+    known = {i.id: i for i in checked.machine.instructions}
+    lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id), known) for i, row in enumerate(rows))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
     return Division(
         key, result, tuple(Answer(*answer) for answer in answers(result)), tuple(_matrix(lines)),
@@ -153,16 +153,19 @@ def _matrix(lines: Sequence[Line]) -> Iterator[tuple[Group, ...]]:
         yield tuple(
             Group(
                 sensitive, privileged,
-                tuple(line.row.id for line in lines if (line.row.sensitive, line.privileged) == (sensitive, privileged)),
+                tuple(n.row.id for n in lines if (n.row.sensitive, n.privileged) == (sensitive, privileged)),
                 sensitive and privileged == "no",
             )
             for privileged in PRIVILEGED
         )  # fmt: skip
 
 
-def _line(checked: Checked, result: DeploymentResult, row: InstructionResult, key: str, accessed: Access | None) -> Line:
+def _line(
+    checked: Checked, result: DeploymentResult, row: InstructionResult, key: str, accessed: Access | None,
+    instructions: Mapping[str, Instruction],
+) -> Line:  # fmt: skip
     machine, main = checked.machine, result is checked.result.main
-    instruction, _ = _found(machine, row) or (None, None)
+    instruction = instructions.get(row.id.removesuffix(row.row))
     encoding = instruction.encoding if instruction is not None else None
     return Line(
         key, row, instruction.description if instruction is not None else "",
@@ -201,7 +204,8 @@ def _roles(machine: Machine, accessed: Access) -> Iterator[tuple[str, tuple[str,
 
 def _example(machine: Machine, witness: Witness) -> Example:
     return Example(
-        units(witness.units, machine.decode.unit), witness.assembly, (ending(witness.virtual_exit), ending(witness.real_exit)),
+        units(witness.units, machine.decode.unit), witness.assembly,
+        (ending(witness.virtual_exit), ending(witness.real_exit)),
         tuple(difference(witness, differs) for differs in witness.differs),
         configuration(witness.configuration) if witness.configuration else "", compared(machine, witness), witness.hard,
     )  # fmt: skip

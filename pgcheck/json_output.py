@@ -10,6 +10,7 @@ from pgcheck import __version__
 from pgcheck.checker.result import (
     THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, StateValue, TheoremResult, Witness,
 )  # fmt: skip
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Failed, Story
 from pgcheck.isa.encoding import Decode
 from pgcheck.isa.errors import Position
@@ -18,24 +19,27 @@ from pgcheck.words import units
 if TYPE_CHECKING:
     from pgcheck.outputs import Manner
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Json = dict[str, Any]
 
 
-def document(results: Sequence[tuple[MachineResult, Decode]], *, timing: bool, several: bool) -> str:
+Answer = tuple[MachineResult, Decode] | tuple[MachineResult, Decode, Sequence[Reviewed]]
+
+
+def document(results: Sequence[Answer], *, timing: bool, several: bool) -> str:
     """The text for one specification, or for `several` as a list; without `timing` equal results give equal bytes."""
-    shown = [_machine(result, decode, timing) for result, decode in results]
+    shown = [_answered(answer, timing=timing) for answer in results]
     whole = shown[0] if not several else {"schema_version": SCHEMA_VERSION, "results": shown}
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
 def written(story: Story, manner: Manner) -> str:
     """The document of a run: also what has no answer and why, and whether the run was broken off."""
-    results = [(checked.result, checked.machine.decode) for checked in story.checked]
+    results = [(checked.result, checked.machine.decode, checked.waivers) for checked in story.checked]
     if not story.failed and story.ended.complete:
         return document(results, timing=manner.timing, several=len(story.began.specifications) > 1)
-    shown = [_machine(result, decode, manner.timing) for result, decode in results]
+    shown = [_answered(answer, timing=manner.timing) for answer in results]
     whole: Json = {"schema_version": SCHEMA_VERSION, "results": shown, "errors": [_failed(f) for f in story.failed]}
     if not story.ended.complete:
         whole |= {"incomplete": True, "unfinished": list(story.unfinished)}
@@ -57,7 +61,11 @@ def _failed(failed: Failed) -> Json:
     }  # fmt: skip
 
 
-def _machine(result: MachineResult, decode: Decode, timing: bool) -> Json:
+def _answered(answer: Answer, *, timing: bool) -> Json:
+    return _machine(answer[0], answer[1], answer[2] if len(answer) == 3 else (), timing=timing)
+
+
+def _machine(result: MachineResult, decode: Decode, waivers: Sequence[Reviewed], *, timing: bool) -> Json:
     main = _deployment(result.main, decode)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -66,6 +74,7 @@ def _machine(result: MachineResult, decode: Decode, timing: bool) -> Json:
         **main,
         "deployments": [_deployment(d, decode) for d in result.deployments[1:]],
         "findings": [_finding(f) for f in result.findings],
+        "waivers": [_waiver(one, decode) for one in waivers],
         "unmodelled": list(result.unmodelled),
         **({"timing": _timing(result.effort)} if timing else {}),
     }
@@ -87,6 +96,25 @@ def _theorem(result: TheoremResult) -> Json:
         "status": result.status,
         "failing": list(result.failing),
         "configuration": None if chosen is None else dict(chosen),
+        "waived": list(result.waived),
+    }
+
+
+def _waiver(one: Reviewed, decode: Decode) -> Json:
+    waiver = one.waiver
+    return {
+        "deployment": waiver.deployment,
+        "instruction": waiver.instruction,
+        "property": waiver.property,
+        "differences": sorted(waiver.differences),
+        "modes": sorted(waiver.modes),
+        "operands": {name: hex(value) for name, value in waiver.operands.items()},
+        "reason": waiver.reason,
+        "expires": None if waiver.expires is None else waiver.expires.isoformat(),
+        "location": _location(waiver.position),
+        "status": one.status,
+        "message": one.message,
+        "witness": None if one.witness is None else _witness(one.witness, decode),
     }
 
 

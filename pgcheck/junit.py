@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Checked, Failed, Story
 from pgcheck.isa.errors import Position
 from pgcheck.places import Places, root
-from pgcheck.remarks import LONGEST_NAME, printable, said
+from pgcheck.remarks import LONGEST_NAME, excuse, printable, said, witnessed
 from pgcheck.rules import BY_NAME
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def _answered(checked: Checked, story: Story, manner: Manner, places: Places) ->
         main = place == 0
         cases = [_required(checked, deployment, story.began.require, name)] if main else []
         cases += [_finding(f, name, places) for f in checked.result.findings if f.status != "ok"] if main else []
+        cases += [_waiver(checked, one, name, places) for one in checked.waivers] if main else []
         for row in deployment.instructions:
             case = _row(checked, deployment, row, name, places)
             if manner.timing:
@@ -83,7 +85,10 @@ def _required(checked: Checked, deployment: DeploymentResult, require: str, suit
     case = _case(suite, require, None, None)
     theorem = deployment.theorems[require]
     named = ", ".join(theorem.failing)
-    if theorem.status == "fails":
+    excused = excuse(checked, deployment, theorem)
+    if excused:
+        _ends(case, "skipped", "", f"waived: {excused}")
+    elif theorem.status == "fails":
         _ends(case, "failure", require, f"{BY_NAME[require].title}: {named}")
     elif theorem.status == "unknown":
         _ends(case, "error", require, f"{require} is not decided" + (f": {named}" if named else ""))
@@ -97,6 +102,18 @@ def _finding(finding: Finding, suite: str, places: Places) -> ElementTree.Elemen
     else:
         undecided = "not decided: " if finding.status == "unknown" else ""
         _ends(case, "error", finding.law, undecided + finding.message)
+    return case
+
+
+def _waiver(checked: Checked, one: Reviewed, suite: str, places: Places) -> ElementTree.Element:
+    """A waiver is a case of its own, which fails when it does not hold any more."""
+    waiver = one.waiver
+    name = f"waiver {waiver.deployment} {waiver.instruction} {waiver.property}"
+    case = _case(suite, name, waiver.position, places)
+    shown = witnessed(one.witness, checked.machine.decode) if one.witness is not None else []
+    if one.status != "accepted":
+        tag = "error" if one.status == "unknown" else "failure"
+        _ends(case, tag, "waiver", "\n".join([f"{one.status}: {one.message}", *shown]))
     return case
 
 

@@ -16,7 +16,9 @@ from pgcheck.events import Checked, Ended, Event, Recorder, Story, Subscriber
 from pgcheck.isa.errors import did_you_mean
 
 # The module that has `written(story, manner)`, by format.
-FORMATS: Final = {"text": "text_output", "json": "json_output", "sarif": "sarif", "junit": "junit", "github": "github", "html": "html_output"}
+FORMATS: Final = {
+    "text": "text_output", "json": "json_output", "sarif": "sarif", "junit": "junit", "github": "github", "html": "html_output",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,98 +3,75 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
 
 if TYPE_CHECKING:
-    from pgcheck.checker.result import InstructionResult, MachineResult
+    from pgcheck.checker.result import InstructionResult, MachineResult, TheoremResult
     from pgcheck.events import Checked, Failed
+    from pgcheck.config import Configuration
     from pgcheck.isa.machine import Machine
+    from pgcheck.run import Request
 
-REQUIRED: Final = "theorem1"
 THEOREMS: Final = ("theorem1", "theorem2", "theorem3", "monitor")
-SUFFIXES: Final = (".yaml", ".yml")
-LONGEST: Final = 4 << 20
-_MACHINE = re.compile(rb"""^["']?kind["']?[ \t]*:[ \t]*(["']?)machine\1[ \t\r]*(#.*)?$""", re.MULTILINE)
+
+
+def plugin(path: Path) -> Plugin | None:
+    """The plugin that a project's pyproject.toml asks for; None if it names no specifications. Raises UsageError."""
+    from pgcheck import config
+
+    try:
+        configuration = config.load(path)
+        if not configuration.values.get("specs"):
+            return None
+        files = frozenset(Path(name).resolve() for name in configuration.specifications())
+    except config.ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from None
+    return Plugin(configuration, files) if files else None
 
 
 class Broken(Exception):
     """An obligation does not hold, or is not decided; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Specifications:
-    """The files, folders and patterns of a project, relative to its root."""
-
-    root: Path
-    words: tuple[str, ...]
-
-    def have(self, path: Path) -> bool:
-        """Whether a file is among them and says `kind: machine`."""
-        return path.suffix in SUFFIXES and any(self._named(path, word) for word in self.words) and says_machine(path)
-
-    def _named(self, path: Path, word: str) -> bool:
-        named = self.root / word
-        if path == named or named in path.parents:
-            return True
-        return path.is_relative_to(self.root) and _matches(
-            path.relative_to(self.root).parts, PurePath(word.removeprefix("./")).parts
-        )
-
-    def found(self, name: str) -> Path | None:
-        """The file that a name means: a path below the root, or the stem of one of the files."""
-        path = self.root / name
-        if path.is_file():
-            return path
-        return next((p for p in self._all() if p.stem == name), None)
-
-    def _all(self) -> Iterator[Path]:
-        for word in self.words:
-            named = self.root / word
-            if named.is_file():
-                yield named
-            elif named.is_dir():
-                yield from sorted(p for p in named.rglob("*") if p.suffix in SUFFIXES and says_machine(p))
-            elif not PurePath(word).is_absolute():
-                yield from sorted(p for p in self.root.glob(word) if self.have(p))
-
-
-def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether a path fits a pattern as in glob: `*` within one name, `**` for any number of folders."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_matches(parts[n:], pattern[1:]) for n in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
-def says_machine(path: Path) -> bool:
-    """Whether a file says of itself that it specifies a machine."""
-    try:
-        with path.open("rb") as file:
-            return _MACHINE.search(file.read(LONGEST)) is not None
-    except OSError:
-        return False
-
-
 class Plugin:
     """The hooks and the fixture of a project with specifications."""
 
-    def __init__(self, root: Path, words: Iterable[str]) -> None:
-        self.specifications = Specifications(root, tuple(words))
+    def __init__(self, configuration: Configuration, files: frozenset[Path]) -> None:
+        self.configuration, self.files = configuration, files
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        if not self.specifications.have(file_path):
+        from pgcheck.config import says_machine
+
+        if file_path.resolve() not in self.files or not says_machine(file_path):
             return None
-        file: pytest.Collector = SpecificationFile.from_parent(parent, path=file_path)
+        file: pytest.Collector = SpecificationFile.from_parent(
+            parent, path=file_path, request=self.request(), require=self.require
+        )
         return file
+
+    @property
+    def require(self) -> str:
+        """The answer that must be proved."""
+        given = self.configuration.values.get("require")
+        return str(given.value) if given is not None else "theorem1"
+
+    def request(self) -> Request:
+        """What the command line would ask for in this project."""
+        from pgcheck.checker.check import Options, default_jobs
+        from pgcheck.run import Request
+
+        given = self.configuration.presets()
+        jobs = 1 if "PYTEST_XDIST_WORKER" in os.environ else default_jobs()
+        options = Options(jobs=given.get("jobs", jobs), second=not given.get("no_second", False))
+        options = replace(options, cache=not given.get("no_cache", False), rlimit=given.get("budget", options.rlimit))
+        waivers: Path | Literal["found", "none"] = "none" if given.get("no_waivers") else given.get("waivers", "found")
+        return Request(options, require=self.require, waivers=waivers)
 
     @pytest.fixture(scope="session")
     def pgcheck_machine(self) -> Callable[[str], Machine]:
@@ -105,17 +82,22 @@ class Plugin:
 
         def machine(name: str) -> Machine:
             if name not in known:
-                known[name] = run.loaded(str(self.specifications.found(name) or name))
+                known[name] = run.loaded(str(self._found(name)))
             return known[name]
 
         return machine
+
+    def _found(self, name: str) -> Path:
+        path = self.configuration.folder / name
+        return path if path.is_file() else next((p for p in sorted(self.files) if p.stem == name), Path(name))
 
 
 class SpecificationFile(pytest.File):
     """A specification: its obligations are the items. It is checked once, by the first that runs."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, *, request: Request, require: str, **given: Any) -> None:
         super().__init__(**given)
+        self.request, self.require = request, require
         self._outcome: Checked | Failed | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
@@ -136,7 +118,6 @@ class SpecificationFile(pytest.File):
     def checked(self) -> Checked:
         """The answer of the whole check. Raises Broken where there is none."""
         from pgcheck import run
-        from pgcheck.checker.check import Options, default_jobs
         from pgcheck.events import Checked, Event, Failed
 
         def heard(event: Event) -> None:
@@ -144,8 +125,7 @@ class SpecificationFile(pytest.File):
                 self._outcome = event
 
         if self._outcome is None:
-            jobs = 1 if "PYTEST_XDIST_WORKER" in os.environ else default_jobs()
-            run.each([str(self.path)], run.Request(Options(jobs=jobs), require=REQUIRED), [heard], ())
+            run.each([str(self.path)], self.request, [heard], ())
         if not isinstance(self._outcome, Checked):
             raise Broken(self._outcome.message if self._outcome is not None else "there is no answer")
         return self._outcome
@@ -173,9 +153,12 @@ class Obligation(pytest.Item):
 
 
 class Law(Obligation):
-    """What must be true of a specification before its verdicts mean anything."""
+    """What must be true of a specification before its verdicts mean anything, and that its waivers hold still."""
 
     def demand(self, checked: Checked) -> None:
+        stale = [w for w in checked.waivers if w.status != "accepted"]
+        if stale:
+            raise Broken("\n".join(f"waiver of {w.waiver.instruction}: {w.status}: {w.message}" for w in stale))
         wrong = tuple(f for f in checked.result.findings if f.status in ("error", "unknown"))
         if wrong:
             raise Broken(shown(checked, replace(checked.result, findings=wrong), ()))
@@ -185,12 +168,14 @@ class Theorem(Obligation):
     """The premise of a theorem; of one that is not required the answer is told and nothing else."""
 
     def demand(self, checked: Checked) -> None:
+        from pgcheck import waiving
+
         theorem = checked.result.main.theorems[self.name]
-        if theorem.status in ("holds", "conditional") or set(theorem.failing) <= set(_waived(checked)) != set():
+        if theorem.status in ("holds", "conditional") or waiving.waived(theorem):
             return
-        text = shown(checked, replace(checked.result, findings=()), ())
-        if self.name == REQUIRED:
-            raise Broken(text)
+        if self.name == self.parent.require:
+            whole = shown(checked, replace(checked.result, findings=()), checked.result.main.instructions)
+            raise Broken("\n\n".join(whole.split("\n\n")[:2]))
         pytest.xfail(f"{theorem.status}, which nobody requires")
 
 
@@ -203,20 +188,22 @@ class Instruction(Obligation):
 
     def demand(self, checked: Checked) -> None:
         main = checked.result.main
-        open_ = {*main.theorems[REQUIRED].failing} - {*_waived(checked)}
+        failing, accepted = _open(main.theorems[self.parent.require]), _accepted(checked)
         rows = [r for r in main.instructions if r.name == self.mnemonic]
-        wrong = [r for r in rows if r.verdict == "unknown" or r.id in open_ or _hole(r, checked)]
+        holes = {r.id for r in rows if r.verdict == "hole"} - accepted
+        wrong = [r for r in rows if r.id in failing | holes or r.verdict == "unknown"]
         if wrong:
             raise Broken(shown(checked, replace(checked.result, findings=()), wrong))
 
 
-def _hole(row: InstructionResult, checked: Checked) -> bool:
-    return row.verdict == "hole" and row.id not in _waived(checked)
+def _open(theorem: TheoremResult) -> set[str]:
+    """The rows on which a premise fails, or is not decided, and nobody has accepted it."""
+    return {*theorem.failing} - {*theorem.waived}
 
 
-def _waived(checked: Checked) -> list[str]:
-    """The rows of the answering deployment whose difference somebody has accepted."""
-    return [row for deployment, row in checked.waived if deployment == checked.result.main.name]
+def _accepted(checked: Checked) -> set[str]:
+    """The holes of the answering deployment that somebody has accepted."""
+    return {row for deployment, row in checked.waived if deployment == checked.result.main.name}
 
 
 def shown(checked: Checked, result: MachineResult, rows: Iterable[InstructionResult]) -> str:

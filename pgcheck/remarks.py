@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult, TheoremResult
+from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult, TheoremResult, Witness
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.declared import declarations, place
 from pgcheck.events import Checked, Failed, Story
 from pgcheck.isa.encoding import Decode
 from pgcheck.isa.errors import Position
 from pgcheck.isa.meaning import meanings
 from pgcheck.rules import BY_NAME, Rule
+from pgcheck.waiving import waived
 from pgcheck.words import configuration, difference, units
 
 Level = Literal["error", "warning", "note", "none"]
@@ -83,6 +85,7 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
                 yield _row(checked, deployment, row, "hole", "error" if main else "warning", meant)
             elif row.verdict == "unknown":
                 yield _row(checked, deployment, row, "undecided", "warning", meant)
+    yield from (_waiver(checked, one) for one in checked.waivers if one.status != "accepted")
 
 
 def _finding(
@@ -108,7 +111,28 @@ def _theorem(
     return Remark(
         rule, level, printable(message), place(places, deployment.name) or _top(checked),
         (checked.result.name, deployment.name), checked.result.name, deployment.name,
-        related=rows,
+        related=rows, waived=excuse(checked, deployment, theorem),
+    )  # fmt: skip
+
+
+def excuse(checked: Checked, deployment: DeploymentResult, theorem: TheoremResult) -> str:
+    """Why a failing theorem is accepted; "" if it is not, or not all of it."""
+    if not waived(theorem):
+        return ""
+    named = [r.waiver for r in checked.waivers if r.status == "accepted" and r.waiver.property == theorem.name]
+    reasons = [f"{w.instruction}: {w.reason}" for w in named if w.deployment == deployment.name]
+    return printable("\n".join(reasons))
+
+
+def _waiver(checked: Checked, one: Reviewed) -> Remark:
+    waiver = one.waiver
+    lines = [f"{one.status}: the waiver of {waiver.instruction} for {waiver.property}: {one.message}"]
+    if one.witness is not None:
+        lines += witnessed(one.witness, checked.machine.decode)
+    return Remark(
+        BY_NAME["waiver"], "warning" if one.status == "unknown" else "error", printable("\n".join(lines)), waiver.position,
+        (waiver.machine, waiver.deployment, waiver.instruction, waiver.property, one.status), checked.result.name,
+        waiver.deployment, waiver.instruction,
     )  # fmt: skip
 
 
@@ -127,13 +151,16 @@ def said(row: InstructionResult, deployment: DeploymentResult, decode: Decode) -
     """Why a row is a hole or open, with its witness."""
     verdict = "is a hole" if row.verdict == "hole" else "is not decided"
     lines = [f"{row.id} {verdict}{_under(deployment)}: {row.reason}"]
-    witness = row.witness
-    if witness is not None:
-        lines.append(f"Witness: {witness.assembly} [{units(witness.units, decode.unit)}]")
-        lines += [f"- {difference(witness, differs)}" for differs in witness.differs]
-        if witness.configuration:
-            lines.append(f"with {configuration(witness.configuration)}")
+    if row.witness is not None:
+        lines += witnessed(row.witness, decode)
     return printable("\n".join(lines))
+
+
+def witnessed(witness: Witness, decode: Decode) -> list[str]:
+    """What a witness shows, in lines."""
+    lines = [f"Witness: {witness.assembly} [{units(witness.units, decode.unit)}]"]
+    lines += [f"- {difference(witness, differs)}" for differs in witness.differs]
+    return [*lines, f"with {configuration(witness.configuration)}"] if witness.configuration else lines
 
 
 def _under(deployment: DeploymentResult) -> str:

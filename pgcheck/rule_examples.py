@@ -121,12 +121,16 @@ WIDE_DECODE = (
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Edits of a common machine that break a rule, and those that do not; `budget` is the solver's, 0 the default."""
+    """Edits of a common machine that break a rule, and those that do not.
+
+    `budget` is the solver's, 0 the default; `waivers` is the file that both are checked with.
+    """
 
     wrong: tuple[Edit, ...]
     right: tuple[Edit, ...]
     base: tuple[Edit, ...] = ()
     budget: int = 0
+    waivers: str = ""
 
     @property
     def broken(self) -> str:
@@ -189,6 +193,16 @@ def _pair(other: str) -> Edit:
 
 _SILENT = operation("IE = 1'b0;")
 _REFUSED = operation(CHECKED + "IE = 1'b0;")
+_WAIVED = """\
+waivers:
+  - machine: toy
+    deployment: default
+    instruction: cli
+    property: theorem1
+    meaning: 0cb6424371f6ef4306c1e9ba36937f79a59d36f07a37074c5552a47f07b44a3f
+    differences: ["ctl[interrupt@S]", "ctl[interrupt@U]"]
+    reason: user programs disable interrupts only around a few instructions
+"""
 EXAMPLES: dict[str, Example] = {
     "hole": Example((_SILENT,), (_REFUSED,)),
     "undecided": Example((_SILENT,), (), budget=1),
@@ -199,6 +213,7 @@ EXAMPLES: dict[str, Example] = {
     "theorem2": Example((operation("A = T;"),), (operation(CHECKED + "A = T;"),), (TIMER,)),
     "theorem3": Example((operation("A = BASE;"),), (operation(CHECKED + "A = BASE;"),), TRANSLATED),
     "monitor": Example((operation("if (M == 0) { IE = 1'b0; }"),), (_REFUSED,)),
+    "waiver": Example((operation("IE = 1'b1;"),), (_SILENT,), waivers=_WAIVED),
     "specification": Example((operation(CHECKED + "IF = 1'b0;"),), ()),
     "legal_after_reset": Example(
         (), (("role: interrupt}", "role: interrupt, reset: 1}"),), (_legal("IE == 1"), operation("A = 8'd0;"))

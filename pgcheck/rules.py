@@ -1,7 +1,7 @@
 """The rules that results are reported under: a stable id each, the law in words and as a formula, and its source.
 
 An id is never given to another rule. PG00x are about instructions, PG01x about theorems, PG1xx about the specification
-itself, and PG200 is about its text.
+itself, and PG20x about the text of files.
 """
 
 from __future__ import annotations
@@ -166,6 +166,12 @@ RULES: Final[tuple[Rule, ...]] = (
          "its width. Nothing is checked until it does.",
          "",
          "docs/language.md; `pgcheck schema` prints the JSON Schema"),
+    Rule("PG201", "waiver", "error", "A waiver does not hold",
+         "A waiver names an instruction that fails, as it means today, and every difference that it shows; it has not "
+         "expired. Where one of these is not so somebody has to look at it again.",
+         "forall waivers w: w in date and fails(w.instruction) and meaning(w.instruction) = w.meaning and "
+         "differences(w.instruction) within w",
+         "docs/waivers.md"),
 )  # fmt: skip
 BY_NAME: Final = {rule.name: rule for rule in RULES}
 
@@ -206,6 +212,9 @@ def _lines(rule: Rule) -> Iterator[str]:
     budget = f", checked with --budget {rule.example.budget}" if rule.example.budget else ""
     yield f"\nThe smallest specification that breaks it{budget}:\n"
     yield from (f"  {line}" for line in rule.example.broken.splitlines())
+    if rule.example.waivers:
+        yield "\nwith these waivers:\n"
+        yield from (f"  {line}" for line in rule.example.waivers.splitlines())
     if rule.example.broken == rule.example.mended:
         yield "\nIt is kept with the default budget."
     else:
@@ -224,5 +233,6 @@ def _described(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id, "name": rule.name, "level": rule.level, "title": rule.title, "law": rule.law,
         "formula": rule.formula, "reference": rule.reference,
-        "example": {"broken": given.broken, "mended": given.mended, "budget": given.budget or None},
+        "example": {"broken": given.broken, "mended": given.mended, "budget": given.budget or None,
+                    "waivers": given.waivers or None},
     }  # fmt: skip

@@ -10,7 +10,9 @@ from itertools import zip_longest
 import click
 
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult
+from pgcheck.checker.waiver import Reviewed
 from pgcheck.isa.encoding import Decode
+from pgcheck.remarks import printable
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
 
 # Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
@@ -35,8 +37,9 @@ MOST_SUFFIXES = 6
 
 
 def report(
-    result: MachineResult, decode: Decode, *, timing: bool, every_row: bool = False, partly: bool = False
-) -> str:
+    result: MachineResult, decode: Decode, *, timing: bool, every_row: bool = False, partly: bool = False,
+    waivers: Sequence[Reviewed] = (),
+) -> str:  # fmt: skip
     """The whole text; `every_row` groups nothing, `partly` says that only some instructions were judged."""
     main = result.main
     lines = [*_heading(result, main, partly), ""]
@@ -44,6 +47,7 @@ def report(
     lines += _theorems(main)
     for verdict, title in (("hole", "Holes"), ("unknown", "Not decided")):
         lines += _reasons(main, verdict, title, decode, every_row)
+    lines += _waivers(waivers, decode)
     lines += _configured(main, every_row)
     lines += _table(main, every_row)
     lines += _innocuous(main, every_row)
@@ -94,7 +98,7 @@ def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str
         case "conditional":
             return "the premise holds", f" with {configuration(theorem.configuration)}: {meaning}"
         case "fails":
-            return "the premise fails", f": {_listed(theorem.failing, fault, fault)}"
+            return f"the premise fails{_waived(theorem)}", f": {_listed(theorem.failing, fault, fault)}"
         case "unknown":
             return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
 
@@ -106,9 +110,13 @@ def _monitor(theorem: TheoremResult) -> tuple[str, str]:
         case "conditional":
             return "exists", f" with {configuration(theorem.configuration)}: no hole is left"
         case "fails":
-            return "none by trap and emulate alone", f": {_listed(theorem.failing, 'a hole', 'holes')}"
+            return f"none by trap and emulate alone{_waived(theorem)}", f": {_listed(theorem.failing, 'a hole', 'holes')}"
         case "unknown":
             return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
+
+
+def _waived(theorem: TheoremResult) -> str:
+    return f" ({len(theorem.waived)} waived)" if theorem.waived else ""
 
 
 def _answer(title: str, answer: tuple[str, str], theorem: TheoremResult, indent: str) -> Iterator[str]:
@@ -140,6 +148,25 @@ def _reasons(
         if witness is not None:
             shown = f"{witness.assembly}  [{units(witness.units, decode.unit)}]"
             yield from wrapped(f"{shown}: {difference(witness, witness.differs[0])}", "        ", "      ")
+
+
+def _waivers(waivers: Sequence[Reviewed], decode: Decode) -> Iterator[str]:
+    if not waivers:
+        return
+    yield ""
+    yield click.style(f"Waivers ({len(waivers)})", bold=True)
+    for one in waivers:
+        waiver, place = one.waiver, "" if one.status == "accepted" else f" ({one.waiver.position})"
+        about = f"{waiver.instruction}, {waiver.property}"
+        about += f" under {waiver.deployment}" if waiver.deployment != "default" else ""
+        about += f" until {waiver.expires}" if waiver.expires is not None else ""
+        lines = wrapped(f"{one.status}: {about}: {printable(one.message)}{place}", "    ", "  ")
+        colour = {"accepted": "green", "unknown": "yellow"}.get(one.status, "red")
+        yield lines[0].replace(one.status, click.style(one.status, fg=colour), 1)
+        yield from lines[1:]
+        if one.witness is not None:
+            shown = f"{one.witness.assembly}  [{units(one.witness.units, decode.unit)}]"
+            yield from wrapped(f"{shown}: {difference(one.witness, one.witness.differs[0])}", "        ", "      ")
 
 
 def _configured(result: DeploymentResult, every_row: bool) -> Iterator[str]:

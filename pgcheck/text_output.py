@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 def report_of(checked: Checked, manner: Manner) -> str:
     """The text of one specification."""
     decode = checked.machine.decode
-    return text.report(checked.result, decode, timing=manner.timing, every_row=manner.every_row, partly=manner.partly)
+    return text.report(
+        checked.result, decode, timing=manner.timing, every_row=manner.every_row, partly=manner.partly,
+        waivers=checked.waivers,
+    )  # fmt: skip
 
 
 def written(story: Story, manner: Manner) -> str:

@@ -10,14 +10,14 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import ValidationError
 
-from pgcheck.checker.waiver import CLASSES, Waiver
+from pgcheck.checker.waiver import CLASSES, Property, Waiver
 from pgcheck.isa.errors import Position, Problems, SpecificationError, Text
 from pgcheck.isa.tree import Mapping, Node, compose, content_of, text_of
 from pgcheck.isa.values import Entry, Identifier, Natural, Read, SomeText, choice, named, problem_of, wrong
 from pgcheck.places import root
 
 NAME: Final = "pgcheck-waivers.yaml"
-PROPERTIES: Final = ("theorem1", "theorem3", "monitor")
+PROPERTIES: Final[tuple[Property, ...]] = ("theorem1", "theorem3", "monitor")
 _DATE: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -70,14 +70,10 @@ class _Entry(Entry):
                     hint = "a theorem is waived by its sensitivities alone"
                     problems.report(self.position, f"{key} is for the property monitor", hint=hint)
 
-    @property
-    def identity(self) -> tuple[str, ...]:
-        return tuple(map(str, (self.machine, self.deployment, self.instruction, self.property)))
-
     def waiver(self) -> Waiver:
         """The value that the checker reviews."""
-        machine, deployment, instruction, _ = self.identity
-        property_ = next(p for p in ("theorem1", "theorem3", "monitor") if p == self.property)
+        machine, deployment, instruction = map(str, (self.machine, self.deployment, self.instruction))
+        property_ = PROPERTIES[PROPERTIES.index(self.property)]
         modes = frozenset(map(str, CLASSES if self.modes is None else self.modes))
         operands = {str(name): value for name, value in (self.operands or {}).items()}
         return Waiver(
@@ -94,9 +90,14 @@ class _File(Entry):
     def check(self, problems: Problems) -> None:
         first: dict[tuple[str, ...], Position] = {}
         for entry in self.waivers:
-            before = first.setdefault(entry.identity, entry.position)
+            before = first.setdefault(identity(entry.waiver()), entry.position)
             if before is not entry.position:
                 problems.report(entry.position, "this is waived twice", found=f"first at line {before.line}")
+
+
+def identity(waiver: Waiver) -> tuple[str, str, str, Property]:
+    """What a file has one waiver of."""
+    return waiver.machine, waiver.deployment, waiver.instruction, waiver.property
 
 
 def found(specification: Path) -> Path | None:
@@ -116,7 +117,9 @@ def load(path: Path) -> tuple[Waiver, ...]:
     """The waivers of a file, in its order. Raises WaiverFileError with all that is wrong."""
     problems = Problems()
     content = content_of(path, Position(str(path), 1, 1), problems)
-    text = None if content is None or empty(content.decode("utf-8", "replace")) else text_of(content, str(path), problems)
+    text = (
+        None if content is None or empty(content.decode("utf-8", "replace")) else text_of(content, str(path), problems)
+    )
     return _waivers(text, path, problems)
 
 

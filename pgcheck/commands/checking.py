@@ -1,4 +1,4 @@
-"""The question itself: check, diff, explain, replay, validate."""
+"""The question itself: check, diff, explain, replay, report, validate."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
+from click.core import ParameterSource
 
-from pgcheck.commands.options import DIRECTORY, judging, request
+from pgcheck.commands.completion import specifications as completed
+from pgcheck.commands.options import CONFIGURATION, DIRECTORY, Configured, ConfiguredCheck, judging, request
 
 REQUIRED: Final = ("theorem1", "theorem3", "monitor")
 REQUIRE: Final = "What exit code 0 asks for: theorem1 (default), theorem3 or monitor."
-FORMATS: Final = ("text", "json", "sarif", "junit", "github")
-FORMAT: Final = "What standard output is: text (default), json, sarif, junit or github."
+FORMATS: Final = ("text", "json", "sarif", "junit", "github", "html")
+FORMAT: Final = "What standard output is: text (default), json, sarif, junit, github or html."
 FAIL_ON: Final = ("regression", "hole", "class", "any", "never")
 FAILS: Final = "What exits 1: regression (default), hole, class, any or never."
 IMPLICIT: Final = "pgcheck.implicit"
 
 
-@click.command()
-@click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...")
+@click.command(cls=ConfiguredCheck)
+@click.argument(
+    "specifications", nargs=-1, metavar="SPECIFICATION...", shell_complete=completed
+)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", metavar="NAME", help=FORMAT)
 @click.option(
     "--output", "outputs_", multiple=True, metavar="FORMAT=FILE", help="Write a file besides; github needs none."
@@ -30,21 +34,48 @@ IMPLICIT: Final = "pgcheck.implicit"
 @click.option("--only", multiple=True, metavar="INSTRUCTION", help="Judge these alone: ids or mnemonics, with * and ?.")
 @click.option("--rows", is_flag=True, help="Group nothing in the text: a line for every row.")
 @click.option("--witnesses", type=DIRECTORY, metavar="DIR", help="Write a file per hole, for `pgcheck replay`.")
-@click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
+@click.option("--no-timing/--timing", help="Leave out what differs from run to run.")
+@click.option("--waivers", type=DIRECTORY, metavar="FILE", help="Default: pgcheck-waivers.yaml at or above them.")
+@click.option("--no-waivers", is_flag=True, help="Nothing is waived.")
+@click.option("--show-config", is_flag=True, help="Show every setting and where it comes from, and check nothing.")
 @judging
 @click.pass_context
 def check(
     context: click.Context, /, specifications: tuple[str, ...], format_: str, outputs_: tuple[str, ...], require: str,
     exit_zero: bool, only: tuple[str, ...], rows: bool, witnesses: Path | None, no_timing: bool,
-    sarif_waived: Literal["keep", "omit"], **judging_: Any,
+    sarif_waived: Literal["keep", "omit"], waivers: Path | None, no_waivers: bool, show_config: bool, **judging_: Any,
 ) -> int:  # fmt: skip
-    """Prove or refute the condition (the default command)."""
+    """Prove or refute the condition (the default command).
+
+    Without a specification those of [tool.pgcheck] in pyproject.toml are checked, which presets options too.
+    """
+    if show_config:
+        from pgcheck import config_text, output
+
+        output.say(config_text.shown(context))
+        return 0
     from pgcheck import outputs, run
 
-    asked = request(judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses)
+    specifications = specifications or context.meta[CONFIGURATION].specifications()
+    if not specifications:
+        raise click.UsageError("Missing argument 'SPECIFICATION...', and [tool.pgcheck] names no specs.", context)
+    accepted = _waivers(context, waivers, no_waivers)
+    asked = request(
+        judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses, waivers=accepted
+    )  # fmt: skip
     manner = outputs.Manner(not no_timing, rows, bool(only), sarif_waived)
     commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
     return run.each(specifications, asked, outputs.subscribers(format_, outputs_, manner), commands)
+
+
+def _waivers(context: click.Context, file: Path | None, none: bool) -> Path | Literal["found", "none"]:
+    """Which waivers count; of a file and --no-waivers the command line's wins. Raises UsageError if both are there."""
+    if file is not None and none:
+        spoken = [n for n in ("waivers", "no_waivers") if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+        if len(spoken) == 2:
+            raise click.UsageError("--waivers and --no-waivers exclude each other", context)
+        none = spoken == ["no_waivers"]
+    return "none" if none else file or "found"
 
 
 def _siblings(context: click.Context) -> tuple[str, ...]:
@@ -53,8 +84,8 @@ def _siblings(context: click.Context) -> tuple[str, ...]:
     return tuple(group.commands) if isinstance(group, click.Group) else ()
 
 
-@click.command()
-@click.argument("specification")
+@click.command(cls=Configured)
+@click.argument("specification", shell_complete=completed)
 @click.argument("instruction")
 @judging
 def explain(specification: str, instruction: str, **judging_: Any) -> int:
@@ -97,7 +128,9 @@ def replay(file: str, spec: str | None) -> int:
 
 
 @click.command()
-@click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...")
+@click.argument(
+    "specifications", nargs=-1, required=True, metavar="SPECIFICATION...", shell_complete=completed
+)
 def validate(specifications: tuple[str, ...]) -> int:
     """Read specifications and show every error at once."""
     from pgcheck import output, run
@@ -113,7 +146,7 @@ def validate(specifications: tuple[str, ...]) -> int:
     return ExitCode.worst(codes)
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.argument("versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.option("--fail-on", type=click.Choice(FAIL_ON), default=FAIL_ON[0], metavar="WHAT", help=FAILS)
@@ -130,4 +163,18 @@ def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any)
     return comparing.compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
 
 
-COMMANDS: Final = (check, diff, explain, replay, validate)
+@click.command()
+@click.argument("places", nargs=-1, required=True, metavar="PLACE...")
+@click.option("--output", "-o", "file", type=DIRECTORY, metavar="FILE", help="Default: standard output.")
+@judging
+def report(places: tuple[str, ...], file: Path | None, **judging_: Any) -> int:
+    """Write an HTML page on several machines side by side.
+
+    PLACE is a result of `pgcheck --format json`, a specification, or a folder of such files.
+    """
+    from pgcheck import report as reports
+
+    return reports.report(places, request(judging_), file)
+
+
+COMMANDS: Final = (check, diff, explain, replay, report, validate)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from pgcheck.commands.completion import specifications as completed
 from pgcheck.commands.options import DIRECTORY, judging, request
 
 RUN_EPILOG: Final = """\b
@@ -20,7 +21,7 @@ Exit codes:
 
 
 @click.command("run", epilog=RUN_EPILOG)
-@click.argument("specification")
+@click.argument("specification", shell_complete=completed)
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--disk", type=click.Path(path_type=Path), metavar="FILE", help="What the disk holds; it is written to.")
 @click.option("--memory", metavar="SIZE", help="Units of RAM, with K, M or G; default: what the platform has.")
@@ -64,7 +65,7 @@ def run_(
 
 
 @click.command("prove-monitor")
-@click.argument("specification")
+@click.argument("specification", shell_complete=completed)
 @click.option("--kind", type=click.Choice(["type1", "hybrid"]), help="Default: type1 where the check allows it.")
 @click.option("--force", is_flag=True, help="Prove a monitor that the check refuses, to see where it fails.")
 @click.option("--only", multiple=True, metavar="INSTRUCTION", help="These alone: ids or mnemonics, with * and ?.")
@@ -89,7 +90,7 @@ def prove_monitor(
 
 
 @click.command()
-@click.argument("specification")
+@click.argument("specification", shell_complete=completed)
 @click.option("--property", "properties", multiple=True, metavar="ID", help="EQ2, ISO1, ...; default: all cheap ones.")
 @click.option("--cases", type=click.IntRange(1), metavar="N", help="Cases of each property.")
 @click.option("--seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after that time. Default: 60.")
@@ -100,10 +101,12 @@ def prove_monitor(
 @click.option("--monitor", type=click.Choice(["type1", "hybrid"]), help="Default: the first that the verdict allows.")
 @click.option("--force", is_flag=True, help="Run a monitor that the verdict does not allow.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON document and no log.")
+@click.option("--images", type=DIRECTORY, metavar="DIR", help="Instead, write and run each hole's boot image.")
 @judging
 def fuzz(
     specification: str, properties: tuple[str, ...], cases: int | None, seconds: float | None, seed: str, resume: bool,
-    database: Path | None, tests: Path | None, monitor: str | None, force: bool, json_: bool, **judging_: Any,
+    database: Path | None, tests: Path | None, monitor: str | None, force: bool, json_: bool, images: Path | None,
+    **judging_: Any,
 ) -> int:  # fmt: skip
     """Run random guests on the bare machine and under a monitor, and compare.
 
@@ -112,6 +115,10 @@ def fuzz(
     from pgcheck import fuzz as campaigns
     from pgcheck import run
 
+    if images is not None:
+        from pgcheck.images import show
+
+        return show(run.loaded(specification), request(judging_), images)
     limit = 60.0 if cases is None and seconds is None else seconds
     asked = campaigns.Asked(
         properties, cases, limit, seed, resume, database, tests, monitor or "", force, json_

@@ -9,6 +9,27 @@ from typing import Any, Final
 import click
 
 DIRECTORY: Final = click.Path(path_type=Path)
+CONFIGURATION: Final = "pgcheck.configuration"
+
+
+class Configured(click.Command):
+    """A command whose options the project's configuration presets: those of every command, and for some their own."""
+
+    own = False
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "--help" not in args:
+            from pgcheck import config
+
+            ctx.meta[CONFIGURATION] = found = config.current()
+            ctx.default_map = found.presets(everywhere=not self.own)
+        return super().parse_args(ctx, args)
+
+
+class ConfiguredCheck(Configured):
+    """The command that all of the configuration is about."""
+
+    own = True
 
 
 def judging(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -17,8 +38,8 @@ def judging(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--deployment", metavar="NAME", default="", help="Default: all; the first one answers."),
         click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Default: one per processor."),
         click.option("--budget", type=click.IntRange(1, 2**32 - 1), metavar="N", help="z3's rlimit per obligation."),
-        click.option("--no-second", is_flag=True, help="Let no second solver confirm the proofs."),
-        click.option("--no-cache", is_flag=True, help="Neither use nor keep results on disk."),
+        click.option("--no-second/--second", help="Let no second solver confirm the proofs."),
+        click.option("--no-cache/--cache", help="Neither use nor keep results on disk."),
         click.option("--dump-smt", type=DIRECTORY, metavar="DIR", help="Keep every obligation as SMT-LIB 2."),
     )):  # fmt: skip
         function = option(function)

@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from pgcheck.commands.completion import specifications as completed
+
 
 @click.command("list")
 def list_() -> int:
@@ -61,7 +63,7 @@ def schema(which: str) -> int:
 
 
 @click.command()
-@click.argument("specification")
+@click.argument("specification", shell_complete=completed)
 @click.argument("file", default="-")
 def assemble(specification: str, file: str) -> int:
     """Turn assembly text into hexadecimal units.
@@ -75,7 +77,7 @@ def assemble(specification: str, file: str) -> int:
 
 
 @click.command()
-@click.argument("specification")
+@click.argument("specification", shell_complete=completed)
 @click.argument("file", default="-")
 def disassemble(specification: str, file: str) -> int:
     """Turn hexadecimal units into assembly text.

@@ -27,6 +27,7 @@
       form.querySelector("output").textContent = `${shown} of ${lines.length} rows`;
     };
     form.addEventListener("input", show);
+    form.addEventListener("change", show);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(show));
     for (const button of form.querySelectorAll("button[data-open]")) {

@@ -12,7 +12,7 @@ from pgcheck.checker.check import Options, check, solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.replay import replay
 from pgcheck.checker.result import MachineResult
-from pgcheck.checker.waiver import Reviewed, Waiver, differences, review
+from pgcheck.checker.waiver import Reviewed, Waiver, differences, modes, review
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.meaning import meanings
 from tests.checker.specifications import machine_of
@@ -129,3 +129,30 @@ def test_an_unchanged_meaning_survives_other_edits(whole: Waiver, asking: Eviden
 
     moved = load(tmp_path / "popf.yaml", shipped=shipped)
     assert reviewed(moved, check(moved, OPTIONS), whole, asking)[1].status == "accepted"
+
+
+def test_what_is_not_decided_is_not_accepted(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
+    rows = tuple(replace(r, verdict="unknown") if r.id == "popf" else r for r in result.main.instructions)
+    theorems = {n: replace(t, status="unknown") for n, t in result.main.theorems.items()}
+    undecided = replace(result, deployments=(replace(result.main, instructions=rows, theorems=theorems),))
+    noted, found = reviewed(POPF, undecided, whole, asking)
+    assert found.status == "unknown" and noted.main.theorems["monitor"].waived == ()
+
+
+def test_a_row_that_only_a_configuration_closes_needs_none(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
+    theorems = {n: replace(t, status="conditional") for n, t in result.main.theorems.items()}
+    closed = replace(result, deployments=(replace(result.main, theorems=theorems),))
+    assert reviewed(POPF, closed, whole, asking)[1].status == "unneeded"
+
+
+@pytest.mark.parametrize(("operands", "said"), [({"q": 1}, "no operand 'q'"), ({"r": 16}, "has 4 bits")])
+def test_operands_that_are_not_there_make_it_stale(
+    operands: dict[str, int], said: str, result: MachineResult, whole: Waiver, asking: Evidence
+) -> None:
+    found = reviewed(POPF, result, replace(whole, operands=operands), asking)[1]
+    assert found.status == "stale" and said in found.message
+
+
+def test_the_modes_are_those_that_show_it(result: MachineResult, asking: Evidence) -> None:
+    row = next(r for r in result.main.instructions if r.id == "popf")
+    assert modes(POPF, result.main, row, asking) == {"supervisor"}

@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
-from pgcheck import cli, run
+from pgcheck import run
+from pgcheck.commands import checking
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import ExitCode, Finished, Judged, MachineResult, Started
 from pgcheck.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
@@ -152,7 +153,7 @@ def test_the_same_word_twice_is_two_checks() -> None:
 
 
 def test_the_command_line_offers_formats_that_there_are() -> None:
-    assert set(cli.FORMATS) <= set(FORMATS)
+    assert set(checking.FORMATS) <= set(FORMATS)
     assert all(callable(import_module(f"pgcheck.{module}").written) for module in FORMATS.values())
 
 

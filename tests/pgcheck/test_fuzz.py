@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck import run
+from pgcheck.models import image as files
+from pgcheck.models.computer import Computer
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 POPF = ROOT / "tests" / "specs" / "popf.yaml"
@@ -53,7 +56,7 @@ def test_theorem_3_gives_the_same_machine_a_hybrid_monitor(pgcheck: Pgcheck, tmp
 def test_the_same_seed_gives_the_same_bytes_whatever_hashing_does(tmp_path: Path) -> None:
     outputs = []
     for number, seed in enumerate(("0", "1", "2")):
-        asked = (POPF, "--force", "--cases", "70", "--property", "EQ2", "--database", tmp_path / f"{number}.sqlite")
+        asked = (POPF, "--force", "--cases", "160", "--property", "EQ2", "--database", tmp_path / f"{number}.sqlite")
         child = process(*asked, PYTHONHASHSEED=seed)
         outputs.append(child.communicate()[0])
     assert outputs[0] == outputs[1] == outputs[2] and "FOUND" in outputs[0]
@@ -171,3 +174,21 @@ def test_two_campaigns_share_a_database(tmp_path: Path) -> None:
     children = [process("pg74", *FEW, "--seed", seed, "--database", database) for seed in ("a", "b", "b")]
     outputs = [child.communicate()[0] for child in children]
     assert [child.returncode for child in children] == [0, 0, 0] and outputs[1] == outputs[2] != outputs[0]
+
+
+# ---- holes as programs
+
+
+def test_images_are_files_that_run(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", ROOT / "tests" / "specs" / "read_mode.yaml", "--images", tmp_path / "i", "--no-cache")
+    assert ran.code == 1 and "1 of 1 holes shown" in ran.out
+    (path,) = (tmp_path / "i").glob("*.img")
+    machine = run.loaded(str(ROOT / "tests" / "specs" / "read_mode.yaml"))
+    computer = Computer(machine)
+    files.load(files.parse(path.read_bytes(), machine), computer)
+    assert computer.run(10).steps == 10
+
+
+def test_a_machine_without_holes_has_nothing_to_show(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", "pg74", "--images", tmp_path / "i", "--no-cache")
+    assert ran.code == 0 and "nothing to show" in ran.out and not (tmp_path / "i").exists()

@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 
 import pgcheck.checker
+from pgcheck import waiver_file, waiving
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.lint import LAWS
 from pgcheck.checker.result import THEOREMS, ExitCode
@@ -24,6 +25,7 @@ from pgcheck.isa.errors import SpecificationError
 from pgcheck.remarks import remarks
 from pgcheck.rule_examples import EXAMPLES, MACHINE
 from pgcheck.rules import LEVELS, RULES, found, shown
+from pgcheck.run import Request
 from tests.pgcheck.conftest import ROOT, Pgcheck
 from tests.pgcheck.stories import story
 
@@ -38,6 +40,7 @@ IDS = {
     "PG112": "addresses_are_no_values", "PG113": "hypotheses_are_satisfiable", "PG114": "efficiency", "PG115": "traps_enter_monitor",
     "PG116": "leaves_specification", "PG117": "general_or_mirror",
     "PG118": "accesses_stay_in_their_page", "PG200": "specification",
+    "PG201": "waiver",
 }  # fmt: skip
 
 
@@ -83,7 +86,7 @@ def emitted() -> set[str]:
 
 
 def test_the_table_holds_exactly_what_the_checker_can_say() -> None:
-    assert emitted() | {*THEOREMS, "hole", "undecided", "specification"} == set(NAMES)
+    assert emitted() | {*THEOREMS, "hole", "undecided", "specification", "waiver"} == set(NAMES)
 
 
 def test_a_new_law_would_be_noticed() -> None:
@@ -96,7 +99,7 @@ def test_a_new_law_would_be_noticed() -> None:
 # ---- the examples
 
 
-def fired(text: str, folder: Path, budget: int) -> dict[str, str]:
+def fired(text: str, folder: Path, budget: int, waivers: str = "") -> dict[str, str]:
     """The rules that a real check of a specification reports, each with its worst level."""
     file = folder / "example.yaml"
     file.write_text(text)
@@ -107,9 +110,10 @@ def fired(text: str, folder: Path, budget: int) -> dict[str, str]:
         event = Failed("example", str(error), error.problems, ExitCode.USAGE)
     else:
         options = Options(jobs=1, cache=False)
-        event = Checked(
-            "example", machine, check(machine, replace(options, rlimit=budget or options.rlimit)), ExitCode.PROVED
-        )
+        accepted = waiver_file.parsed(waivers, folder / "waivers.yaml")
+        answer = check(machine, replace(options, rlimit=budget or options.rlimit))
+        answer, reviewed = waiving.reviewed(machine, answer, accepted, Request(options))
+        event = Checked("example", machine, answer, ExitCode.PROVED, waivers=reviewed)
     worst: dict[str, str] = {}
     for remark in remarks(story(event)):
         worst[remark.rule.name] = max(worst.get(remark.rule.name, "none"), remark.level, key=RANKS.__getitem__)
@@ -119,7 +123,8 @@ def fired(text: str, folder: Path, budget: int) -> dict[str, str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_breaks_its_rule_and_its_twin_does_not(name: str, tmp_path: Path) -> None:
     example = EXAMPLES[name]
-    broken, mended = fired(example.broken, tmp_path, example.budget), fired(example.mended, tmp_path, 0)
+    broken = fired(example.broken, tmp_path, example.budget, example.waivers)
+    mended = fired(example.mended, tmp_path, 0, example.waivers)
     assert name in broken
     assert RANKS[broken[name]] > RANKS[mended.get(name, "none")] or name not in mended
 
