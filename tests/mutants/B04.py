@@ -1,0 +1,22 @@
+"""The classifier takes a sensitive unprivileged instruction for innocuous, so it runs natively and is silently ignored.
+
+(Robin and Irvine, 2000).
+"""
+
+from tests.mutants.mutant import Mutant
+
+MUTANT = Mutant(
+    target="pgcheck.checker.policy:policy",
+    edits=(
+        (
+            '        direct=conjunction([deployment.guest, deployment.modes.user.when if kind == "hybrid" else TRUE]),',
+            "        direct=deployment.guest,",
+        ),
+    ),
+    by=("EQ2 pdp10-ka10 judged anew",),
+    how=(
+        "JRST and its kin on the PDP-10 are sensitive in virtual supervisor mode and do not trap. Only the "
+        "predicate of directly run states keeps them off the processor; without it the real machine, in user "
+        "mode, leaves out what the guest's kernel asked for."
+    ),
+)

@@ -1,0 +1,14 @@
+"""A guest's store to its page table does not invalidate the shadow entry."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANT = Mutant(
+    target="pgcheck.vmm.shadow:ShadowTables._stored",
+    edits=(("                    self._drop(entry)\n", ""),),
+    by=(
+        "SH1 riscv64 maps",
+        "SH1 riscv64",
+        "EQ2 riscv64",
+    ),
+    how=("The processor goes on with what the guest's tables said before."),
+)

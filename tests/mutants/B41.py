@@ -1,0 +1,17 @@
+"""The number of a guest frame is truncated in the reverse map (XSA-173)."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANT = Mutant(
+    target="pgcheck.vmm.shadow:ShadowTables._fill",
+    edits=(("self._onto.setdefault(guest_page, set())", "self._onto.setdefault(guest_page & 0xFFFFFFF, set())"),),
+    by=(
+        "SH1 riscv64 maps",
+        "SH1 riscv64",
+        "EQ2 riscv64",
+    ),
+    how=(
+        "Entries that map a page are booked under its address modulo 2**28; when the page becomes a page "
+        "table they are not found and stay writable."
+    ),
+)

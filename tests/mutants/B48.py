@@ -1,0 +1,20 @@
+"""A frame keeps what was validated for its old owner (XSA-214)."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANT = Mutant(
+    target="pgcheck.vmm.vmm:Vmm._mmu",
+    edits=(
+        (
+            "        return ShadowTables(\n",
+            '        kept = self.__dict__.setdefault("kept", {})\n'
+            "        return kept[owner] if owner in kept else kept.setdefault(owner, ShadowTables(\n",
+        ),
+        ("self.division.shared, self.tlb\n        )", "self.division.shared, self.tlb\n        ))"),
+    ),
+    by=("ISO3 riscv64 recycled",),
+    how=(
+        "Frames change hands only through the pool, so what is kept is the memory management of a guest that "
+        "was removed: a new guest of that name runs through the frames of the old one."
+    ),
+)

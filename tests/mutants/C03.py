@@ -1,0 +1,18 @@
+"""The relation between virtual and real machine does not pin the virtual control state."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANT = Mutant(
+    target="pgcheck.checker.hole:_mismatches",
+    edits=(
+        (
+            '        for prefix in ("virtual", "real", "mirror", "general"):',
+            '        for prefix in ("real", "mirror", "general"):',
+        ),
+    ),
+    by=("CK1 known verdicts",),
+    how=(
+        "A control leaf of the virtual machine that an instruction ought to have changed, and that nobody "
+        "changed, is no mismatch any more: POPF, which the user mode ignores, is no hole."
+    ),
+)

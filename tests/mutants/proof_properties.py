@@ -1,0 +1,40 @@
+"""The proofs of the monitor as a property: a row that the tape chooses, refuted with a counterexample that the monitor itself replays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.check import Options, solver_for
+from pgcheck.checker.judge import Work
+from pgcheck.checker.monitor_proof import _row
+from pgcheck.checker.monitor_proof_step import Promise, other_rows
+from pgcheck.checker.solver import Solver
+from pgcheck.checker.subject import Setting
+from pgcheck.isa.ir import TRANSLATE
+from pgcheck.vmm.policy import Policy
+
+
+@cache
+def _solver() -> Solver:
+    return solver_for(Options(cache=False, second=False))
+
+
+def one_step(subject: Callable[[], tuple[Setting, Policy]]) -> Callable[[bytes], str | None]:
+    """EQ1, EQ3 and RC1 for one row in every virtual mode."""
+
+    @cache
+    def promise() -> Promise:
+        setting, policy = subject()
+        return Promise(Setting(setting.machine, setting.deployment, policy.intercept - {TRANSLATE}), policy)
+
+    def case(data: bytes) -> str | None:
+        tape, promised = Tape(data), promise()
+        rows: list[Work | str] = [Work(i, row) for i in promised.machine.instructions for row in i.rows]
+        others = [*other_rows(promised)]
+        _, obligations = _row(promised, tape.choose([*rows, *others * 4]), _solver(), False)
+        refuted = [o for o in obligations if o.verdict == "refuted"]
+        return f"{refuted[0].family} of {refuted[0].subject}: {refuted[0].reason}" if refuted else None
+
+    return case
