@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pgcheck.isa.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.models.engine import pending, waiting
-from pgcheck.models.reference import Exit, Fetched, State, Step, Surroundings, call, enter, execute, fetch
+from pgcheck.models.reference import Exit, Fetched, State, Step, Surroundings, enter, execute, fetch
 
 
 def holds(machine: Machine, predicate: Term, state: State, surroundings: Surroundings) -> bool:
     """Whether a predicate over state is true."""
     return bool(Step(machine, state, {}, surroundings).value(predicate))
-
-
-def faulted(machine: Machine, access: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
-    """How the virtual machine's own translation of an access ends, if not in an address; `access` has the virtual mode."""
-    assert machine.translation is not None
-    found = call(machine, machine.translation.function, access, state, surroundings)
-    return replace(found, access=access) if isinstance(found, Exit) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,6 @@ class Binding:
     fetch: Callable[[Machine, State, Surroundings], Fetched | Exit | None] = fetch
     execute: Callable[[Machine, Fetched | None, State, Surroundings], tuple[Exit | None, Fetched | None]] = execute
     enter: Callable[[Machine, Exit, State, Surroundings], Exit | None] = enter
-    faulted: Callable[[Machine, tuple[int, ...], State, Surroundings], Exit | None] = faulted
 
 
 REFERENCE = Binding()

@@ -1,0 +1,95 @@
+"""Engines that note every step that they take: what a bare machine did."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import NamedTuple
+
+from pgcheck.isa.ir import BUILTIN_EXITS
+from pgcheck.isa.machine import Machine
+from pgcheck.models.compiled import Compiled
+from pgcheck.models.compiled_memory import Runtime
+from pgcheck.models.engine import Stop, pending, waiting
+from pgcheck.models.reference import Exit, State, Surroundings, enter, execute, fetch
+
+
+class Taken(NamedTuple):
+    """A step that a machine took: when and where, in which mode, which instruction (empty: none), and the exit it ended in."""
+
+    clock: int
+    pc: int
+    mode: int
+    instruction: str
+    function: str
+    args: tuple[int, ...]
+
+
+class Recording:
+    """The reference binding, with a log: the oracle that shares no code with any other engine."""
+
+    __slots__ = ("log", "machine")
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.log: list[Taken] = []
+
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+        machine, start, log = self.machine, surroundings.clock, self.log
+        at, mode = machine.pc, machine.modes.leaf
+        interrupts = machine.interrupt is not None
+        surroundings.deadline = start + budget
+        while surroundings.clock < surroundings.deadline:
+            steps = surroundings.clock - start
+            if interrupts and (pending(machine, state, surroundings) or waiting(machine, state, surroundings)):
+                return Stop(steps, interrupted=True)
+            pc, was = state[at], state[mode]
+            assert isinstance(pc, int) and isinstance(was, int)
+            found = fetch(machine, state, surroundings)
+            ended, last = (found, None) if isinstance(found, Exit) else execute(machine, found, state, surroundings)
+            name = last.instruction.id if last is not None else ""
+            if ended is None:
+                log.append(Taken(surroundings.clock, pc, was, name, "", ()))
+            else:
+                log.append(Taken(surroundings.clock, pc, was, name, ended.function, ended.args))
+                if ended.function in intercept or ended.function in BUILTIN_EXITS:
+                    return Stop(steps, ended, last, isinstance(found, Exit))
+                undeliverable = enter(machine, ended, state, surroundings)
+                if undeliverable is not None:
+                    return Stop(steps, undeliverable, last, isinstance(found, Exit))
+            surroundings.clock += 1
+        return Stop(surroundings.clock - start)
+
+
+class Quick(Compiled):
+    """The compiled engine one instruction at a time, with a log: for bulk runs, where the reference binding would be the slower half."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.log: list[Taken] = []
+
+    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> Stop:
+        machine, surroundings, log = self.machine, runtime.surroundings, self.log
+        at, mode = machine.pc, machine.modes.leaf
+        interrupts = runtime.program.pending
+        start = surroundings.clock
+        surroundings.deadline = start + budget
+        while surroundings.clock < surroundings.deadline:
+            clock = surroundings.clock
+            if interrupts and self._interrupted(runtime, state):
+                return Stop(clock - start, interrupted=True)
+            pc, was = state[at], state[mode]
+            assert isinstance(pc, int) and isinstance(was, int)
+            found = self._fetch(runtime, state, pc)
+            ended, last = (found, None) if isinstance(found, Exit) else self._execute(runtime, state, found)
+            name = last.instruction.id if last is not None else ""
+            if ended is None:
+                log.append(Taken(clock, pc, was, name, "", ()))
+            else:
+                log.append(Taken(clock, pc, was, name, ended.function, ended.args))
+                if ended.function in intercept or ended.function in BUILTIN_EXITS:
+                    return Stop(clock - start, ended, last, isinstance(found, Exit))
+                undeliverable = enter(machine, ended, state, surroundings, self._deliver)
+                if undeliverable is not None:
+                    return Stop(clock - start, undeliverable, last, isinstance(found, Exit))
+            surroundings.clock = clock + 1
+        return Stop(surroundings.clock - start)

@@ -1,0 +1,171 @@
+"""The database of campaigns: findings that are on disk before anybody hears of them, and progress."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+APPLICATION: Final = 0x70676661
+VERSION: Final = 1
+PATIENCE: Final = 10.0
+_SETUP: Final = f"""
+    CREATE TABLE shard (
+        campaign TEXT NOT NULL, property TEXT NOT NULL, number INTEGER NOT NULL, cases INTEGER NOT NULL,
+        steps INTEGER NOT NULL, excluded INTEGER NOT NULL, found TEXT NOT NULL, coverage TEXT NOT NULL,
+        PRIMARY KEY (campaign, property, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE finding (
+        campaign TEXT NOT NULL, identity TEXT NOT NULL, place INTEGER NOT NULL, file TEXT NOT NULL,
+        PRIMARY KEY (campaign, identity)
+    ) WITHOUT ROWID;
+    PRAGMA application_id = {APPLICATION};
+    PRAGMA user_version = {VERSION};
+"""
+
+
+class BadStore(Exception):
+    """A database cannot be used; the message names it and says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What a finished run of cases amounted to: `found` are the identities of its failures, `coverage` cells as text."""
+
+    property: str
+    number: int
+    cases: int
+    steps: int
+    excluded: int
+    found: tuple[str, ...]
+    coverage: str
+
+
+class Store:
+    """A database in WAL mode. Every method commits before it returns, and raises BadStore.
+
+    Findings are written through to the disk; progress survives the process but perhaps not the machine. Several processes may use one
+    file: rows are keyed by what they are a result of, so that a shard done twice is one row.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = self._guarded(lambda: _opened(path))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def shards(self, campaign: str) -> dict[tuple[str, int], Shard]:
+        """The finished shards of a campaign, by property and number."""
+        query = "SELECT property, number, cases, steps, excluded, found, coverage FROM shard WHERE campaign = ?"
+        rows = self._guarded(lambda: self._connection.execute(query, (campaign,)).fetchall())
+        return {
+            (p, n): Shard(p, n, cases, steps, excluded, tuple(f.split("\n")) if f else (), coverage)
+            for p, n, cases, steps, excluded, f, coverage in rows
+        }
+
+    def finish(self, campaign: str, shard: Shard) -> None:
+        """Note a shard as done."""
+        row = (
+            campaign, shard.property, shard.number, shard.cases, shard.steps, shard.excluded, "\n".join(shard.found),
+            shard.coverage,
+        )  # fmt: skip
+        self._write("INSERT OR REPLACE INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row, "NORMAL")
+
+    def add(self, campaign: str, identity: str, place: int, file: str) -> None:
+        """Keep a finding, the first of its identity."""
+        self._write("INSERT OR IGNORE INTO finding VALUES (?, ?, ?, ?)", (campaign, identity, place, file), "FULL")
+
+    def findings(self, campaign: str) -> dict[str, str]:
+        """The files of a campaign's findings by identity, in the order in which they come in the campaign."""
+        query = "SELECT identity, file FROM finding WHERE campaign = ? ORDER BY place, identity"
+        return dict(self._guarded(lambda: self._connection.execute(query, (campaign,)).fetchall()))
+
+    def forget(self, campaign: str) -> None:
+        """Drop the progress of a campaign, not its findings."""
+        self._write("DELETE FROM shard WHERE campaign = ?", (campaign,), "NORMAL")
+
+    def _write(self, statement: str, row: tuple[object, ...], synchronous: str) -> None:
+        def write() -> None:
+            connection = self._connection
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.execute(statement, row)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+        self._guarded(write)
+
+    def _guarded(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except sqlite3.Error as error:
+            raise BadStore(f"{self.path}: {_explained(str(error))}") from error
+        except OSError as error:
+            raise BadStore(f"{self.path}: {error.strerror}") from error
+
+
+def _explained(message: str) -> str:
+    """What SQLite said, and what to do."""
+    if "locked" in message or "busy" in message:
+        return "another process keeps the database locked; wait for it or use another --database"
+    if "full" in message:
+        return "the disk is full; what was reported as found is stored, --resume goes on when there is room"
+    if "malformed" in message or "not a database" in message:
+        return "not a database of campaigns, or damaged; move it away or use another --database"
+    if "readonly" in message:
+        return "it cannot be written; use another --database"
+    if "unable to open" in message:
+        return "it cannot be opened; does its folder exist?"
+    return message
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    try:
+        used = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+        if used and marks != [APPLICATION, VERSION]:
+            what = f"of version {marks[1]}" if marks[0] == APPLICATION else "of another program"
+            raise BadStore(f"{path}: a database {what}; use another --database")
+        _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        if not used:
+            _patiently(lambda: _set_up(connection))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for statement in filter(str.strip, _SETUP.split(";")):
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _patiently(action: Callable[[], object]) -> None:
+    """Do `action` again while another process holds the lock: the busy timeout does not cover a change of journal."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            action()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)

@@ -1,0 +1,87 @@
+"""Trying single instructions and traps on a scratch machine, to know what they would do."""
+
+from __future__ import annotations
+
+from pgcheck.isa.machine import Machine
+from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms import mask
+from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.reference import Cells, Exit, State, Surroundings, copied, decoded, deliver, execute, reset
+from pgcheck.vmm.translate import Recorder
+
+
+class Trial:
+    """A state after reset whose PC is at `code` and whose wide registers point to `stack`, and zeroed RAM."""
+
+    def __init__(self, machine: Machine, base: int, size: int, code: int, stack: int) -> None:
+        self.machine = machine
+        self.ram = Ram(base, size, machine.memory_unit, machine.big_endian)
+        width = machine.leaves[machine.memory].index_width
+        self.bus = Bus(self.ram, (), machine.memory_unit, machine.big_endian, width)
+        self.state = reset(machine)
+        for name, leaf in machine.leaves.items():
+            if leaf.size and not leaf.control and name != machine.memory and leaf.width > 8:
+                self.state[name] = Cells(stack & mask(leaf.width))
+            elif leaf.role == "saved" and leaf.width > 16:
+                self.state[name] = stack & mask(leaf.width)
+        self.state[machine.pc] = code
+
+    def run(self, exit_: Exit, state: State) -> tuple[State, Recorder] | None:
+        """The state after a delivery; None when it ended in another exit."""
+        after = copied(state)
+        recorder = Recorder(self.bus, pretend=True)
+        ended = deliver(self.machine, exit_, after, Surroundings(memory=recorder))
+        return None if ended is not None else (after, recorder)
+
+    def origins(self) -> list[str]:
+        """The leaves in which trap entry keeps the PC, perhaps without its low bits."""
+        machine, found = self.machine, dict[str, None]()
+        state = copied(self.state)
+        state[machine.modes.leaf] = machine.modes.user.values[0]
+        here = state[machine.pc]
+        assert isinstance(here, int)
+        for name, rule in machine.exits.items():
+            parameters = machine.functions[name].parameters
+            after = self.run(Exit(name, (0,) * len(parameters)), state) if rule.kind != "execute" else None
+            for leaf in machine.control if after is not None else ():
+                held, before = (after[0][leaf.name], state[leaf.name]) if after is not None else (0, 0)
+                if leaf.role == "saved" and held != before and held in (here, here >> 1, here >> 2):
+                    found[leaf.name] = None
+        return list(found)
+
+    def moves(self, units: tuple[int, ...], mode: int, array: Leaf, leaves: list[str]) -> int | None:
+        """The element of a general array that an instruction copies into one of some leaves, perhaps without its low bits."""
+        machine = self.machine
+        after = copied(self.state)
+        after[machine.modes.leaf] = mode
+        marks = {k: self.ram.base + 64 * (k + 1) for k in range(array.size)}
+        for place, fixed in array.hardwired:
+            marks[place] = fixed
+        after[array.name] = Cells(0, marks)
+        before = {n: after[n] for n in leaves}
+        fetched = decoded(machine, lambda k: units[k] if k < len(units) else 0)
+        if (
+            fetched is None
+            or execute(machine, fetched, after, Surroundings(memory=Recorder(self.bus, pretend=True)))[0] is not None
+        ):
+            return None
+        for name in leaves:
+            held = after[name]
+            assert isinstance(held, int)
+            for index, mark in marks.items():
+                if held != before[name] and mark > 64 and held in (mark, mark >> 1, mark >> 2):
+                    return index
+        return None
+
+    def goes_on(self, units: tuple[int, ...], mode: int) -> bool:
+        """Whether an instruction completes in a mode, and goes on in RAM."""
+        machine = self.machine
+        after = copied(self.state)
+        after[machine.modes.leaf] = mode
+        fetched = decoded(machine, lambda k: units[k] if k < len(units) else 0)
+        if fetched is None:
+            return False
+        ended, _ = execute(machine, fetched, after, Surroundings(memory=Recorder(self.bus, pretend=True)))
+        pc = after[machine.pc]
+        assert isinstance(pc, int)
+        return ended is None and self.ram.base <= pc < self.ram.base + self.ram.size
