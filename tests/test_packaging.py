@@ -110,6 +110,20 @@ def test_the_installed_program_has_its_schemas_and_its_version(installed: Path) 
     assert (installed / "pgcheck" / "py.typed").exists()
 
 
+def test_the_installed_package_announces_its_pytest_plugin_and_has_what_it_writes(installed: Path) -> None:
+    announced = (installed / f"pgcheck-{__version__}.dist-info" / "entry_points.txt").read_text(encoding="utf-8")
+    assert "[pytest11]\npgcheck = pgcheck.pytest_plugin" in announced
+    assert "10 instructions" in away(installed, "validate", str(written(installed)))
+
+
+def written(installed: Path) -> Path:
+    """The specification that the installed program writes."""
+    path = installed.parent / "mine.yaml"
+    path.unlink(missing_ok=True)
+    away(installed, "new", "isa", "mine", "--folder", str(path.parent))
+    return path
+
+
 def test_nothing_else_is_installed(installed: Path) -> None:
     top = {p.name for p in installed.iterdir()}
     assert top - {"bin"} == {"pgcheck", f"pgcheck-{__version__}.dist-info"}

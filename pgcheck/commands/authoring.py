@@ -9,7 +9,7 @@ import click
 
 from pgcheck.commands.checking import REQUIRE, REQUIRED
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import DIRECTORY, judging, request
+from pgcheck.commands.options import DIRECTORY, Configured, judging, request
 
 
 @click.group("new")
@@ -33,7 +33,7 @@ def new_isa(name: str, folder: Path) -> int:
     return 0
 
 
-@click.command()
+@click.command(cls=Configured)
 @click.argument("specification", shell_complete=completed)
 @click.option("--require", type=click.Choice(REQUIRED), default=REQUIRED[0], metavar="NAME", help=REQUIRE)
 @click.option("--only", multiple=True, metavar="INSTRUCTION", help="Judge these alone: ids or mnemonics, with * and ?.")
