@@ -16,7 +16,7 @@ from pgcheck.models.compiled_memory import MOST_ENTRIES, Context, Entry, Impossi
 from pgcheck.models.compiled_program import Made, program_of
 from pgcheck.models.engine import Interpreter, Stop
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference import Ended, Exit, Fetched, State, Step, Surroundings, decoded, enter, execute
+from pgcheck.models.reference import Ended, Exit, Fetched, State, Step, Surroundings, enter, execute, executed
 
 WARM: Final = 2
 HOT: Final = 48
@@ -193,8 +193,7 @@ class Compiled:
         rule = self.machine.exits.get(exit_.function)
         if rule is None or rule.kind != EXECUTE:
             return exit_, fetched
-        word = exit_.args[0]
-        found = decoded(self.machine, lambda k: word if k == 0 else 0)
+        found = executed(self.machine, exit_.args[0])
         return execute(self.machine, found and replace(found, link=fetched.link + 1), state, surroundings)
 
     def _interrupted(self, runtime: Runtime, state: State) -> bool:

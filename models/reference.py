@@ -340,6 +340,11 @@ def decoded(machine: Machine, unit: Callable[[int], int]) -> Fetched | None:
     return None if found is None else Fetched(machine.instruction(found.id), found.operands)
 
 
+def executed(machine: Machine, word: int) -> Fetched | None:
+    """The instruction that a word to be executed in place of another is; None when no encoding accepts it."""
+    return decoded(machine, lambda k: word if k == 0 else 0)
+
+
 LINKS = 64
 
 
@@ -362,8 +367,8 @@ def execute(
         rule = machine.exits.get(exit_.function) if exit_ is not None else None
         if exit_ is None or rule is None or rule.kind != "execute":
             return exit_, fetched
-        word, link = exit_.args[0], link + 1
-        found = decoded(machine, lambda k: word if k == 0 else 0)
+        link += 1
+        found = executed(machine, exit_.args[0])
         fetched = found and replace(found, link=link)
     return Exit(UNMODELLED, (), f"a chain of more than {LINKS} executed words"), fetched
 

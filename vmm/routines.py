@@ -14,7 +14,7 @@ from pgcheck.isa.terms import Term, constant, mask
 from pgcheck.models.compiled_lines import TooLong, Unsupported
 from pgcheck.models.compiled_program import Single, program_of
 from pgcheck.models.memory import Storage
-from pgcheck.models.reference import Ended, Exit, Fetched, State, Step, Surroundings, decoded, deliver, enter, execute
+from pgcheck.models.reference import Ended, Exit, Fetched, State, Step, Surroundings, decoded, deliver, enter, execute, executed
 from pgcheck.vmm.binding import REFERENCE, Binding
 
 WARM: Final = 3
@@ -149,8 +149,7 @@ class Routines:
         rule = self.machine.exits.get(exit_.function)
         if rule is None or rule.kind != EXECUTE:
             return exit_, fetched
-        word = exit_.args[0]
-        found = decoded(self.machine, lambda k: word if k == 0 else 0)
+        found = executed(self.machine, exit_.args[0])
         link = 1 if fetched is None else fetched.link + 1
         return execute(self.machine, found and replace(found, link=link), state, surroundings)
 
