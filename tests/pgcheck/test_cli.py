@@ -217,13 +217,6 @@ def test_validate_shows_every_error_and_goes_on(pgcheck: Pgcheck, tmp_path: Path
     assert pgcheck("validate", "pg74").code == 0
 
 
-def test_the_readmes_own_specification_is_valid(pgcheck: Pgcheck, tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    mine = tmp_path / "mine.yaml"
-    mine.write_text(next(part for part in text.split("```yaml\n") if part.startswith("include:")).split("```")[0])
-    assert "31 instructions" in pgcheck("validate", mine).out
-
-
 def test_schemas_are_printed(pgcheck: Pgcheck) -> None:
     assert "instructions" in json.loads(pgcheck("schema").out)["properties"]
     assert json.loads(pgcheck("schema", "result").out)["title"] == "pgcheck results"

@@ -1,0 +1,83 @@
+"""The reference that is checked in is what docs/generate.py writes from the code."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from pgcheck.cli import command
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "reference"
+AGAIN = "write it again: python docs/generate.py"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The generator, which lies in no package."""
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_is_that_of_the_code(generate: ModuleType) -> None:
+    pages = generate.pages()
+    assert sorted(p.name for p in FOLDER.iterdir()) == sorted(pages), AGAIN
+    for name, text in pages.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, f"{name}: {AGAIN}"
+
+
+def test_every_command_and_option_is_in_it(generate: ModuleType) -> None:
+    text = generate.pages()["cli.md"]
+    assert isinstance(command, click.Group)
+    for name, one in command.commands.items():
+        assert f"\n## pgcheck {name}\n" in text
+        for option in one.params:
+            assert isinstance(option, click.Argument) or option.opts[0] in text
+    assert "\n## pgcheck new isa\n" in text
+
+
+def test_a_schema_reads_as_a_table(generate: ModuleType) -> None:
+    schema = {
+        "description": "A thing.",
+        "required": ["a"],
+        "properties": {
+            "a": {"type": ["string", "number", "boolean"], "description": "x | <y>"},
+            "b": {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "0x"}, {"type": "null"}], "default": 3},
+            "c": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/Thing"}}, {"type": "string"}]},
+            "d": {"enum": ["p", "q"]},
+            "e": {"type": "object", "patternProperties": {"^x$": {"type": "boolean"}}},
+        },
+    }
+    assert list(generate._section("Thing", schema)) == [
+        "", "## Thing", "", "A thing.", "",
+        "| key | value | meaning |", "|---|---|---|",
+        "| `a` | text (required) | x \\| &lt;y> |",
+        "| `b` | integer, default `3` |  |",
+        "| `c` | text or list of [Thing](#thing) |  |",
+        "| `d` | `p`, `q` |  |",
+        "| `e` | map to `true` or `false` |  |",
+    ]  # fmt: skip
+
+
+def test_a_grammar_loses_the_names_of_its_trees(generate: ModuleType) -> None:
+    grammar = '// Title.\n\n// ---- part one\n// note\n?a: b "x"   -> tree\n    | _callee c\n_callee: D\n// ---- two\nD: "d"\n%ignore W\n'
+    assert list(generate._parts(grammar)) == [
+        ("part one", ['a: b "x"', "    | callee c", "callee: D"]), ("two", ['D: "d"']),
+    ]  # fmt: skip
+
+
+def test_exit_codes_are_read_from_the_help(generate: ModuleType) -> None:
+    assert generate._read("\b\nExit codes:\n  0  yes, it does\n  3  not decided\n") == {
+        0: "yes, it does",
+        3: "not decided",
+    }
+    text = generate.pages()["exit-codes.md"]
+    for line in ("| 1 | its premise fails |", "| 130 | interrupted", "| 3 | the limit of instructions was reached |"):
+        assert line in text
