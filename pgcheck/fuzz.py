@@ -17,6 +17,7 @@ from pgcheck import __version__, output, progress, run
 from pgcheck.checker.campaign import finding, runner
 from pgcheck.checker.campaign.case import Author
 from pgcheck.checker.campaign.outcome import Property
+from pgcheck.checker.campaign.layout import TooSmall, layout
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.properties import PROPERTIES
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
@@ -245,7 +246,11 @@ def _default() -> Path:
 
 
 def _policy(machine: Machine, request: Request, asked: Asked) -> tuple[Policy, str]:
-    """The policy to run under, and the kind of monitor. Raises Failure when the machine has none."""
+    """The policy to run under, and the kind of monitor. Raises Failure when the machine has none, or no room for one."""
+    try:
+        layout(machine)
+    except TooSmall as error:
+        raise output.Failure(str(error)) from None
     kinds: tuple[Kind, ...] = ("type1",) if asked.force else ("type1", "hybrid")
     if asked.monitor:
         kinds = ("type1",) if asked.monitor == "type1" else ("hybrid",)

@@ -16,6 +16,7 @@ import pytest
 from pgcheck import run
 from pgcheck.models import image as files
 from pgcheck.models.computer import Computer
+from pgcheck.rule_examples import EXAMPLES
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 POPF = ROOT / "tests" / "specs" / "popf.yaml"
@@ -192,3 +193,11 @@ def test_images_are_files_that_run(pgcheck: Pgcheck, tmp_path: Path) -> None:
 def test_a_machine_without_holes_has_nothing_to_show(pgcheck: Pgcheck, tmp_path: Path) -> None:
     ran = pgcheck("fuzz", "pg74", "--images", tmp_path / "i", "--no-cache")
     assert ran.code == 0 and "nothing to show" in ran.out and not (tmp_path / "i").exists()
+
+
+def test_a_machine_without_room_for_a_guest_is_refused_in_a_sentence(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    small = tmp_path / "small.yaml"
+    small.write_text(EXAMPLES["cuts_change_no_general_state"].mended, "utf-8")
+    ran = pgcheck("fuzz", small, *FEW, "--force", "--database", tmp_path / "c.sqlite")
+    assert ran.code == 2
+    assert "addresses 256 units of memory; a campaign needs 2048" in ran.err
