@@ -64,7 +64,7 @@ def test_the_third_generation_machine_has_a_monitor_that_is_proved(prove: Prove)
     assert {"lpsw@0", "lpsw@1", "(fetch)@0", "(no encoding)@1"} <= subjects
 
 
-@pytest.mark.parametrize("row", ["sret", "ld", "csrrw", "ecall", "sfence.vma"])
+@pytest.mark.parametrize("row", [pytest.param("sret", marks=pytest.mark.campaign), "ld", "csrrw", "ecall", "sfence.vma"])
 def test_rows_of_both_deployments_of_riscv64_are_proved(prove: Prove, row: str) -> None:
     for deployment in ("s_in_u", "vmm_in_m"):
         found = prove("riscv64", row, deployment=deployment)
@@ -82,6 +82,7 @@ def test_a_type_1_monitor_of_the_pdp10_is_refuted_where_theorem_1_fails(prove: P
     assert "move" not in rows(refuted(found, "EQ1"))
 
 
+@pytest.mark.campaign
 def test_popf_refutes_a_forced_monitor_of_the_i386(prove: Prove) -> None:
     found = prove("i386", "popf", "add.r32_rm32", force=True)
     assert rows(refuted(found, "EQ1")) == {
