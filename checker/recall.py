@@ -6,9 +6,10 @@ import base64
 import hashlib
 import io
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import (
@@ -31,12 +32,26 @@ _VALUES: Values = {
 @cache
 def tool_digest() -> str:
     """blake2b over the sources that can change an answer."""
+    return source_digest({room: files(f"pgcheck.{room}") for room in _ROOMS})
+
+
+def source_digest(rooms: Mapping[str, Traversable]) -> str:
+    """blake2b over the paths, lengths and bytes of the files of code and grammar in folders, at every depth."""
     whole = hashlib.blake2b(digest_size=16)
-    for room in _ROOMS:
-        for item in sorted(files(f"pgcheck.{room}").iterdir(), key=lambda f: f.name):
-            if item.name.endswith((".py", ".lark")):
-                whole.update(item.name.encode() + item.read_bytes())
+    for room, folder in sorted(rooms.items()):
+        for path, item in _sources(room, folder):
+            text = item.read_bytes()
+            whole.update(f"{len(path)} {path} {len(text)} ".encode() + text)
     return whole.hexdigest()
+
+
+def _sources(path: str, folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    for item in sorted(folder.iterdir(), key=lambda f: f.name):
+        inner = f"{path}/{item.name}"
+        if item.is_dir():
+            yield from _sources(inner, item)
+        elif item.name.endswith((".py", ".lark")):
+            yield inner, item
 
 
 def key(machine: Machine, options: Options) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import os
 import re
 import subprocess
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,9 +88,10 @@ def _checked_out(revision: str, paths: Sequence[str], folder: Path) -> Path:
     there = [w for w in wanted if w == "." or _git("ls-tree", "-d", revision, "--", w, folder=root).strip()]
     folder.mkdir()
     if there:
-        archive = _git("archive", "--format=tar", revision, "--", *there, folder=root)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
+        index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
+        _git("read-tree", revision, folder=root, environment=index)
+        names = _git("ls-files", "-z", "--", *there, folder=root, environment=index)
+        _git("checkout-index", "-z", "--stdin", f"--prefix={folder}/", folder=root, environment=index, given=names)
     return folder
 
 
@@ -106,9 +106,12 @@ def _root() -> Path:
     return Path(_git("rev-parse", "--show-toplevel").decode().strip())
 
 
-def _git(command: str, *arguments: str, folder: Path | None = None) -> bytes:
+def _git(
+    command: str, *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None, given: bytes = b""
+) -> bytes:
     try:
-        done = subprocess.run(["git", command, *arguments], cwd=folder, capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(["git", command, *arguments], cwd=folder, env={**os.environ, **(environment or {})}, input=given,
+                              capture_output=True, timeout=_SECONDS, check=False)  # fmt: skip
     except FileNotFoundError:
         raise Failure("comparing revisions needs git") from None
     except subprocess.TimeoutExpired:

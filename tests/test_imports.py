@@ -14,10 +14,13 @@ SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt", "llvmlite"}
 FAMILIES = r"i[3-6]86|x86|ia32|amd64|intel|risc.?v|rv(32|64)|m68\w*|mc68\w*|68000|pdp.?1\d|s370|arm(v\d|64)?|aarch\w*|mips\d*|sparc|vax"
 
 
-def sources(room: str) -> list[Path]:
-    return sorted(
-        (ROOT / room).glob("*.py" if room == "pgcheck" else "**/*.py")
-    )  # pgcheck/ holds links to the other rooms
+def sources(folder: Path) -> Iterator[Path]:
+    """Every file of code below a folder; links lead out of it, and pgcheck/ holds one to each other room."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            yield from sources(path)
+        elif path.suffix == ".py":
+            yield path
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -73,27 +76,37 @@ def named(tree: ast.AST) -> set[str]:
     return {found[0] for word in words(tree) for found in pattern.finditer(word.replace("_", " "))}
 
 
-FILES = [(room, path) for room in ROOMS for path in sources(room)]
+FILES = [(room, path) for room in ROOMS for path in sources(ROOT / room)]
 
 
-@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else x.name)
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else str(x.relative_to(ROOT)))
 def test_imports_run_one_way(room: str, path: Path) -> None:
     assert above(room, ast.parse(path.read_text(encoding="utf-8"))) == set()
 
 
-@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else x.name)
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else str(x.relative_to(ROOT)))
 def test_only_the_solver_modules_know_a_solver(room: str, path: Path) -> None:
     found = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))} & SOLVERS
     assert not found or (room == "checker" and path.name.startswith("solver"))
 
 
-@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else x.name)
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else str(x.relative_to(ROOT)))
 def test_no_code_names_an_instruction_set(room: str, path: Path) -> None:
     assert named(ast.parse(path.read_text(encoding="utf-8"))) == set()
 
 
 def test_every_room_has_code() -> None:
     assert {room for room, _ in FILES} == set(ROOMS)
+
+
+def test_code_is_looked_for_at_every_depth_and_not_behind_links(tmp_path: Path) -> None:
+    inner = tmp_path / "room" / "inner" / "deep"
+    inner.mkdir(parents=True)
+    for path in (tmp_path / "room" / "a.py", inner / "b.py", inner / "c.txt"):
+        path.touch()
+    (tmp_path / "room" / "link").symlink_to(inner)
+    assert [p.name for p in sources(tmp_path / "room")] == ["a.py", "b.py"]
+    assert {path.relative_to(ROOT / "pgcheck").parts[0] for room, path in FILES if room == "pgcheck"}.isdisjoint(ROOMS[:-1])
 
 
 @pytest.mark.parametrize(

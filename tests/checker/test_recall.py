@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.recall import key, recall, remember
+from pgcheck.checker.recall import key, recall, remember, source_digest
 from pgcheck.checker.result import Effort, Finding, MachineResult
 from pgcheck.isa.cache import Cache
 from tests.checker.specifications import machine_of
@@ -44,6 +44,22 @@ def test_another_budget_specification_or_selection_is_another_result(tmp_path: P
     for other in (replace(OPTIONS, rlimit=7), replace(OPTIONS, second=True), replace(OPTIONS, only=("add",))):
         assert recall(kept, MACHINE, other) is None
     assert recall(kept, replace(MACHINE, digest="0"), OPTIONS) is None
+
+
+def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
+    deep = tmp_path / "inner" / "deep"
+    deep.mkdir(parents=True)
+    (tmp_path / "a.py").write_text("a")
+    (deep / "b.lark").write_text("b")
+    seen = [source_digest({"room": tmp_path})]
+    for path, text in ((deep / "b.lark", "c"), (deep / "c.py", ""), (tmp_path / "a.py", "ab")):
+        path.write_text(text)
+        seen.append(source_digest({"room": tmp_path}))
+    (deep / "c.py").rename(tmp_path / "c.py")
+    seen.append(source_digest({"room": tmp_path}))
+    assert len({*seen}) == len(seen)
+    (deep / "notes.txt").write_text("no code")
+    assert source_digest({"room": tmp_path}) == seen[-1]
 
 
 HOSTILE = {
