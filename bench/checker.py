@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT))
 from pgcheck.checker.check import Options, check, default_jobs  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.checker.result import Event, Judged, MachineResult  # noqa: E402
 from pgcheck.checker.solver import versions  # noqa: E402
-from pgcheck.isa.build import load  # noqa: E402
-from pgcheck.isa.machine import Machine  # noqa: E402
+from pgcheck.isa.machine.build import load  # noqa: E402
+from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.shipped import names, shipped  # noqa: E402
 
 SOLVERS = ("z3", "bitwuzla", "cvc5")

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from pgcheck.checker.check import Options, check, default_jobs
-from pgcheck.isa.build import load
-from pgcheck.isa.meaning import meanings
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.meaning import meanings
 from pgcheck.shipped import folder, shipped
 
 NAME = "riscv64"

@@ -18,9 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pgcheck.isa.build import load  # noqa: E402  # a bare checkout runs without installation
-from pgcheck.isa.codec import encode  # noqa: E402
-from pgcheck.isa.machine import Machine  # noqa: E402
+from pgcheck.isa.machine.build import load  # noqa: E402  # a bare checkout runs without installation
+from pgcheck.isa.encoding.codec import encode  # noqa: E402
+from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.isa.terms import mask  # noqa: E402
 from pgcheck.models.compiled import Compiled  # noqa: E402
 from pgcheck.models.engine import Engine, Interpreter  # noqa: E402

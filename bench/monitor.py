@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT))
 from pgcheck.checker.check import Options, check, solver_for  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.checker.evidence import Evidence  # noqa: E402
 from pgcheck.checker.policy import policy  # noqa: E402
-from pgcheck.isa.assembly import Assembler, Image  # noqa: E402
-from pgcheck.isa.build import load  # noqa: E402
-from pgcheck.isa.machine import Machine  # noqa: E402
+from pgcheck.isa.encoding.assembly import Assembler, Image  # noqa: E402
+from pgcheck.isa.machine.build import load  # noqa: E402
+from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.models.compiled import Compiled  # noqa: E402
 from pgcheck.models.computer import Computer  # noqa: E402
 from pgcheck.models.memory import Ram  # noqa: E402

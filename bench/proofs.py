@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from pgcheck.checker.monitor_proof import prove_monitor  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.checker.options import Options  # noqa: E402
-from pgcheck.isa.build import load  # noqa: E402
+from pgcheck.isa.machine.build import load  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402
 
 VIRTUALIZABLE = ("pg74", "m68010", "riscv64", "pdp10-ka10")

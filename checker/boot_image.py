@@ -16,8 +16,8 @@ from pgcheck.checker.campaign.inventory import Inventory, Units
 from pgcheck.checker.campaign.layout import Layout, layout
 from pgcheck.checker.campaign.trial import Trial
 from pgcheck.checker.result import Witness
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import mask
 from pgcheck.models.computer import Computer
 from pgcheck.models.image import entry

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from pgcheck.checker.campaign.inventory import Inventory, Units, required
 from pgcheck.checker.campaign.layout import Layout
-from pgcheck.isa.codec import encode
-from pgcheck.isa.encoding import LENGTH
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.encoding.encoding import LENGTH
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference import Cells, State, Surroundings, copied, decoded, execute, reset

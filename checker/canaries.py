@@ -11,10 +11,10 @@ from pgcheck.checker.hole import question, virtual_modes
 from pgcheck.checker.result import Finding
 from pgcheck.checker.subject import Setting, Subject, continued
 from pgcheck.checker.taint import footprint
-from pgcheck.isa.errors import Position
-from pgcheck.isa.ir import Block, SetElement, SetLeaf
-from pgcheck.isa.machine import Instruction, Machine, ModeClass, Row
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
+from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
 from pgcheck.models.symbolic import run
 

@@ -20,8 +20,8 @@ from pgcheck.checker.smtlib import Script
 from pgcheck.checker.solver import Limits, Solver, versions
 from pgcheck.checker.survey import survey
 from pgcheck.checker.theorems import untested
-from pgcheck.isa.cache import Cache
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.machine.machine import Machine
 
 __all__ = ["Options", "check", "default_jobs", "solver_for"]
 

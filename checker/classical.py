@@ -14,7 +14,7 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.reenact import reenact
 from pgcheck.checker.subject import Setting, Subject
 from pgcheck.checker.taint import Footprint
-from pgcheck.isa.ir import UNPREDICTABLE
+from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.isa.terms import FALSE, Term, conjunction, disjunction, land, lnot, lor
 
 TIMING = "timing"

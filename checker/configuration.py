@@ -10,7 +10,7 @@ from pgcheck.checker.evidence import Evidence, Undecided
 from pgcheck.checker.hole import Configuration, Related, related, virtual_modes
 from pgcheck.checker.solver import Model
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.machine import MIRROR
+from pgcheck.isa.machine.machine import MIRROR
 from pgcheck.isa.terms import (
     FALSE, TRUE, Term, conjunction, constant, constant_array, lnot, rewrite, store, substitute, walk,
 )  # fmt: skip

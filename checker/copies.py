@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.isa.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import (
     FALSE, Term, apply, array, conjunction, constant, disjunction, eq, extract, ite, land, lnot, lor, mk, rewrite,
     select, substitute, variable,
 )  # fmt: skip
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
 MISS = "xl.miss"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pgcheck.checker.result import THEOREMS, DeploymentResult, InstructionResult, MachineResult
-from pgcheck.isa.errors import Position
-from pgcheck.isa.meaning import Meanings
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.meaning import Meanings
 
 Kind = Literal[
     "newly-hole", "vanished-configuration", "newly-unknown", "newly-fixed", "added", "added-hole", "removed", "class", "semantics",

@@ -9,8 +9,8 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.realise import valid
 from pgcheck.checker.result import Finding
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.ir import EXECUTE, UNMODELLED
-from pgcheck.isa.machine import Deployment, Machine
+from pgcheck.isa.terms.ir import EXECUTE, UNMODELLED
+from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import FALSE, Term, disjunction, land, lnot, mk, rewrite, variable
 from pgcheck.models.symbolic import FAULT, Execution, delivered, initial, predicate
 

@@ -13,9 +13,9 @@ from pgcheck.checker.copies import (
     Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ, real_oracle, with_fields,
 )  # fmt: skip
 from pgcheck.checker.subject import Setting, Subject
-from pgcheck.isa.ir import NEXT
-from pgcheck.isa.machine import MIRROR, Choice, Fields, ModeClass
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms.ir import NEXT
+from pgcheck.isa.machine.machine import MIRROR, Choice, Fields, ModeClass
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import (
     FALSE, Term, apply, disjunction, conjunction, land, lnot, substitute, walk,
 )  # fmt: skip

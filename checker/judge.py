@@ -19,8 +19,8 @@ from pgcheck.checker.solver import Model, Solver
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import Footprint, footprint
 from pgcheck.checker.witness import minimal
-from pgcheck.isa.ir import UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine import Instruction, ModeClass, Row
+from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine.machine import Instruction, ModeClass, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
 
 MAX_CANDIDATES = 512

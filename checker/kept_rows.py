@@ -19,9 +19,9 @@ from pgcheck.checker.result import Finding, Witness
 from pgcheck.checker.solver import Solver, versions
 from pgcheck.checker.subject import Setting
 from pgcheck.checker.taint import Footprint
-from pgcheck.isa.cache import Cache
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.meaning import Meanings, meanings
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.meaning import Meanings, meanings
 
 _VALUES: Values = {
     (kind.__module__, kind.__name__): kind for kind in (Judgement, Footprint, Classical, Sensitivity, Configuration, Witness)

@@ -13,8 +13,8 @@ from pgcheck.checker.pool import Pool
 from pgcheck.checker.realise import realisable
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solver import Solver
-from pgcheck.isa.ir import BUILTIN_EXITS, EXECUTE
-from pgcheck.isa.machine import Instruction, Machine, ModeClass
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
+from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.terms import (
     FALSE, Term, conjunction, constant, disjunction, evaluate, extract, land, lnot, lor, mk, rewrite, substitute, variable, walk,
 )  # fmt: skip

@@ -34,11 +34,11 @@ from pgcheck.checker.pool import Pool
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solver import Model, Solver, versions
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.errors import Position
-from pgcheck.isa.ir import TRANSLATE, Block
-from pgcheck.isa.machine import Instruction, Machine, ModeClass
-from pgcheck.isa.machine import Row as Label
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.terms.ir import TRANSLATE, Block
+from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
+from pgcheck.isa.machine.machine import Row as Label
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
 from pgcheck.models.reference import Fetched
 from pgcheck.vmm.entries import Permissions

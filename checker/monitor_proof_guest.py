@@ -14,8 +14,8 @@ from pgcheck.checker.copies import Answer, as_it_is, executing, real_oracle, wit
 from pgcheck.checker.monitor_proof_machine import Leaves, Way, entered, instance
 from pgcheck.checker.monitor_proof_values import Symbolic, bits, decide, term_of, value
 from pgcheck.checker.subject import Setting, Subject
-from pgcheck.isa.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference import Cells, Exit, Fetched, State, reset

@@ -11,8 +11,8 @@ from pgcheck.checker.monitor_proof_guest import FETCH, Monitored, Processor, Row
 from pgcheck.checker.monitor_proof_machine import Leaves
 from pgcheck.checker.monitor_proof_step import Promise
 from pgcheck.checker.monitor_proof_values import bits, paths
-from pgcheck.isa.ir import Block, Store
-from pgcheck.isa.machine import Machine, ModeClass
+from pgcheck.isa.terms.ir import Block, Store
+from pgcheck.isa.machine.machine import Machine, ModeClass
 from pgcheck.isa.terms import (
     FALSE, TRUE, Term, apply, conjunction, constant, disjunction, eq, extract, land, lnot, lor, mk, rewrite, substitute,
     variable, walk,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from pgcheck.checker.copies import Answer, as_it_is, executing
 from pgcheck.checker.subject import Subject
-from pgcheck.isa.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE, TRUE, Term, apply, array, disjunction, ite, land, lnot, lor, rewrite, variable,
 )  # fmt: skip

@@ -27,11 +27,11 @@ from pgcheck.checker.monitor_proof_step import EQ3, RC1, Promise, Step, expected
 from pgcheck.checker.replay import values_of
 from pgcheck.checker.result import StateValue
 from pgcheck.checker.solver import Model
-from pgcheck.isa.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, variable
-from pgcheck.isa.types import width_of
+from pgcheck.isa.idl.types import width_of
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference import Cells, Ended, Exit, Fetched, State, Surroundings, call, copied, deliver
 from pgcheck.models.reference import Step as Body

@@ -28,9 +28,9 @@ from pgcheck.checker.monitor_proof_step import Promise
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.monitor_proof_values import paths, unequal
 from pgcheck.checker.solver import Model
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
-from pgcheck.isa.types import Bitfield, width_of
+from pgcheck.isa.idl.types import Bitfield, width_of
 from pgcheck.models.reference import Cells, State, Surroundings, reset
 from pgcheck.vmm import shadow
 from pgcheck.vmm.allocator import Allocator

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 from pgcheck.checker.monitor_proof_step import Promise
 from pgcheck.checker.monitor_proof_values import Symbolic, bits, decide
 from pgcheck.checker.solver import Model
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import apply, variable
 from pgcheck.models.reference import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator

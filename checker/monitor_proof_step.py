@@ -18,9 +18,9 @@ from pgcheck.checker.monitor_proof_guest import (
 from pgcheck.checker.monitor_proof_machine import Bare, Leaves, Way, bare, fetching
 from pgcheck.checker.monitor_proof_values import Path, Symbolic, bits, paths
 from pgcheck.checker.subject import Setting, Subject, continued, subject
-from pgcheck.isa.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.isa.machine import MIRROR, Instruction, Machine, ModeClass
-from pgcheck.isa.machine import Row as Label
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.machine.machine import MIRROR, Instruction, Machine, ModeClass
+from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, extract, ite, lnot, mk, select, variable
 from pgcheck.models.reference import Cells
 

@@ -10,9 +10,9 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solver import Wish
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.ir import TRANSLATE
-from pgcheck.isa.machine import MIRROR, Deployment, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import TRUE, Term, conjunction, eq
 from pgcheck.vmm.policy import Policy
 

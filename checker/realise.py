@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pgcheck.checker.copies import has_fields
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.result import Finding
-from pgcheck.isa.machine import Machine, Realise, Translation
+from pgcheck.isa.machine.machine import Machine, Realise, Translation
 from pgcheck.isa.terms import (
     TRUE, Term, conjunction, constant, disjunction, eq, extract, land, lnot, lor, mk, rewrite, variable, zext,
 )  # fmt: skip
-from pgcheck.isa.types import Bitfield, Enum, width_of
+from pgcheck.isa.idl.types import Bitfield, Enum, width_of
 from pgcheck.models.symbolic import Execution, initial, predicate
 
 LAW = "realisable"

@@ -16,9 +16,9 @@ from pgcheck.checker.result import (
     DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness,
 )  # fmt: skip
 from pgcheck.checker.solver import versions
-from pgcheck.isa.cache import Cache
-from pgcheck.isa.errors import Position, Text
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.files.errors import Position, Text
+from pgcheck.isa.machine.machine import Machine
 
 _ROOMS = ("isa", "models", "vmm", "checker")
 # Exact names: a dotted one would reach through what these modules import.
@@ -26,7 +26,7 @@ Values = Mapping[tuple[str, str], type]
 _VALUES: Values = {
     ("pgcheck.checker.result", name.__name__): name
     for name in (DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness)
-} | {("pgcheck.isa.errors", "Position"): Position, ("pgcheck.isa.errors", "Text"): Text}
+} | {("pgcheck.isa.files.errors", "Position"): Position, ("pgcheck.isa.files.errors", "Text"): Text}
 
 
 @cache

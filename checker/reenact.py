@@ -9,10 +9,10 @@ from pgcheck.checker.copies import Copy
 from pgcheck.checker.evidence import Contradiction
 from pgcheck.checker.solver import Model
 from pgcheck.checker.subject import Setting, Subject
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, lor, variable
-from pgcheck.isa.types import width_of
+from pgcheck.isa.idl.types import width_of
 from pgcheck.models.reference import Cells, Exit, State, Surroundings, deliver, operand_value, step
 from pgcheck.models.symbolic import ADDRESS, FAULT
 

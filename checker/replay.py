@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine import MIRROR, Deployment, Instruction, Machine
-from pgcheck.isa.state import Leaf
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.reference import Cells, State, Surroundings, copied, deliver, step
 
 

@@ -12,11 +12,11 @@ from pgcheck.checker.copies import has_fields
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.hole import Question
 from pgcheck.checker.solver import Model
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE, Term, apply, array, conjunction, constant, eq, land, lnot, rewrite, variable, walk,
 )  # fmt: skip
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.idl.types import Bitfield
 
 ROUNDS = 40
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-from pgcheck.isa.errors import Position
+from pgcheck.isa.files.errors import Position
 
 Status = Literal["holds", "fails", "conditional", "unknown"]
 VERDICTS = (

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from pgcheck.isa.cache import Cache
+from pgcheck.isa.files.cache import Cache
 from pgcheck.checker.smtlib import Script, abstract, script
 from pgcheck.checker.solver_process import COMMAND, SolverDied, SolverProcess
 from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, digest, evaluate, mask

@@ -18,7 +18,7 @@ from pgcheck.checker.check import check, solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.options import Options
 from pgcheck.checker.policy import Kind, policy
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.vmm.policy import Policy
 
 __all__ = [

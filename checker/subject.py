@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pgcheck.checker.copies import executing
-from pgcheck.isa.machine import Deployment, Instruction, Machine, ModeClass, Row
+from pgcheck.isa.machine.machine import Deployment, Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, ite, land, lnot, lor, substitute, variable, walk
 from pgcheck.models.symbolic import Exit, Transition, delivered, predicate, transition
 

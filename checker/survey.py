@@ -20,7 +20,7 @@ from pgcheck.checker.subject import Setting
 from pgcheck.checker.theorems import theorems
 from pgcheck.checker.verdict import reason, verdict
 from pgcheck.checker.visible import user_visible
-from pgcheck.isa.machine import Deployment, Machine
+from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import Term, disjunction, eq
 from pgcheck.models.symbolic import predicate
 

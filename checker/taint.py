@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pgcheck.checker.copies import executing
 from pgcheck.checker.hole import virtual_modes
 from pgcheck.checker.subject import Setting, Subject
-from pgcheck.isa.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, apply, constant, rewrite, substitute, walk
 from pgcheck.models.symbolic import ADDRESS, FAULT
 

@@ -10,7 +10,7 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.judge import Judgement, Work
 from pgcheck.checker.result import Finding
 from pgcheck.checker.subject import Setting, subject
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import disjunction, land
 
 LAW = "general_or_mirror"

@@ -14,9 +14,9 @@ from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineR
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import footprint
 from pgcheck.checker.witness import minimal
-from pgcheck.isa.errors import NOWHERE, Position, did_you_mean
-from pgcheck.isa.machine import MIRROR, Choice, Deployment, Machine
-from pgcheck.isa.meaning import meanings
+from pgcheck.isa.files.errors import NOWHERE, Position, did_you_mean
+from pgcheck.isa.machine.machine import MIRROR, Choice, Deployment, Machine
+from pgcheck.isa.machine.meaning import meanings
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, disjunction, eq, lnot, variable
 
 Property = Literal["theorem1", "theorem3", "monitor"]

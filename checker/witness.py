@@ -12,9 +12,9 @@ from pgcheck.checker.replay import replay
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.solver import Model, Wish
 from pgcheck.checker.subject import Setting, Subject
-from pgcheck.isa.codec import encode
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.templates import disassemble
+from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.terms import (
     Term, constant, eq, extract, lnot, rewrite, variable, walk,
 )  # fmt: skip

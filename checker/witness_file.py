@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.errors import Problems, SpecificationError, Text, did_you_mean
-from pgcheck.isa.tree import FILE_LIMIT, Node, compose, text_of
+from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
+from pgcheck.isa.files.tree import FILE_LIMIT, Node, compose, text_of
 
 KIND: Final = "witness"
 VERSION: Final = "1"

@@ -14,7 +14,8 @@ import click
 
 from pgcheck import cli, output
 from pgcheck.commands import monitors
-from pgcheck.isa import calls, ir, types
+from pgcheck.isa.idl import calls, types
+from pgcheck.isa.terms import ir
 
 FOLDER: Final = Path(__file__).parent / "reference"
 NOTE: Final = "<!-- Written by docs/generate.py from the code: change that and run it again. -->"

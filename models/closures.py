@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pgcheck.isa.ir import (
+from pgcheck.isa.terms.ir import (
     Bind,
     Block,
     Do,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Final
 
-from pgcheck.isa.ir import BUILTIN_EXITS, EXECUTE
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models import compiled_program
 from pgcheck.models.compiled_lines import Geometry, Setting

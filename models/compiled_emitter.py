@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pgcheck.isa.ir import (
+from pgcheck.isa.terms.ir import (
     Bind,
     Block,
     Do,
@@ -23,7 +23,7 @@ from pgcheck.isa.ir import (
     Statement,
     Store,
 )
-from pgcheck.isa.reads import terms_of
+from pgcheck.isa.terms.reads import terms_of
 from pgcheck.isa.terms import Term, walk
 from pgcheck.models.compiled_expressions import Expressions, heavy, shared
 from pgcheck.models.compiled_facts import Effects, returning

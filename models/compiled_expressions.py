@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
-from pgcheck.isa.ir import UNPREDICTABLE
+from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.isa.terms import Term, mask, signed, walk
 from pgcheck.models.compiled_access import Access
 from pgcheck.models.compiled_lines import Translated, Unsupported

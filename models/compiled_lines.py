@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.models.compiled_facts import Facts
 from pgcheck.models.compiled_source import Value, is_atom

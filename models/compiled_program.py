@@ -8,8 +8,8 @@ from operator import itemgetter
 from types import CodeType, FunctionType
 from typing import Any, Final, Protocol
 
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.reads import terms_of
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms.reads import terms_of
 from pgcheck.isa.terms import OPERATORS, mask, walk
 from pgcheck.models.compiled_access import VIEWS
 from pgcheck.models.compiled_emitter import Emitter, Frame

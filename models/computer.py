@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from pgcheck.isa.ir import BUILTIN_EXITS, HALT
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.platform import Attachment
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.platform import Attachment
 from pgcheck.models.devices.device import Device, Inputs, Maker
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, Stop, pending, waiting

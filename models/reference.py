@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
-from pgcheck.isa.ir import BUILTIN_EXITS, TRANSLATE, UNMODELLED, UNPREDICTABLE, Block
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE, UNMODELLED, UNPREDICTABLE, Block
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, evaluate, mask
 from pgcheck.models.closures import compiled, expression
 from pgcheck.models.journal import Journal

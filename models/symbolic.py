@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.ir import (
+from pgcheck.isa.terms.ir import (
     HALT,
     TRANSLATE,
     UNMODELLED,
@@ -27,8 +27,8 @@ from pgcheck.isa.ir import (
     SetNext,
     Store,
 )  # fmt: skip
-from pgcheck.isa.machine import ExitRule, Instruction, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.machine.machine import ExitRule, Instruction, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -49,7 +49,7 @@ from pgcheck.isa.terms import (
     variable,
     walk,
 )  # fmt: skip
-from pgcheck.isa.types import width_of
+from pgcheck.isa.idl.types import width_of
 
 FAULT, ADDRESS = "xl.fault", "xl.pa"
 NEXT_PC = "$next"

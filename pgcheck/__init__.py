@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pgcheck.checker.difference import Difference
     from pgcheck.checker.result import Event, ExitCode, MachineResult
     from pgcheck.events import Checked
-    from pgcheck.isa.errors import SpecificationError
-    from pgcheck.isa.machine import Machine
+    from pgcheck.isa.files.errors import SpecificationError
+    from pgcheck.isa.machine.machine import Machine
     from pgcheck.run import Request
 
     Path = str | PathLike[str]
@@ -61,7 +61,7 @@ def load(specification: Path) -> Machine:
     Raises SpecificationError with every error of a wrong one, and ValueError if there is no such file.
     """
     from pgcheck import run
-    from pgcheck.isa.build import load as build
+    from pgcheck.isa.machine.build import load as build
     from pgcheck.shipped import shipped
 
     return build(_asked(run.find, str(specification)), shipped=shipped)
@@ -102,7 +102,7 @@ def compare(
     """
     from pgcheck import run
     from pgcheck.checker.difference import Version, difference
-    from pgcheck.isa.meaning import meanings
+    from pgcheck.isa.machine.meaning import meanings
 
     request = _request("theorem1", "", (), False, jobs, budget, second, cache)
 

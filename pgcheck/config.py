@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pgcheck.commands.checking import FORMATS, REQUIRED
-from pgcheck.isa.errors import Position, Problems, SpecificationError, did_you_mean
+from pgcheck.isa.files.errors import Position, Problems, SpecificationError, did_you_mean
 from pgcheck.project import nearest
 
 TABLE: Final = "[tool.pgcheck]"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pgcheck.isa.errors import Position, SpecificationError, Text
-from pgcheck.isa.loader import load
+from pgcheck.isa.files.errors import Position, SpecificationError, Text
+from pgcheck.isa.files.loader import load
 from pgcheck.shipped import shipped
 
 _NAMED: Final = ("state", "deployments", "tables", "exits")

@@ -9,8 +9,8 @@ from typing import Final
 from pgcheck import diff_text, output, run
 from pgcheck.checker.difference import Difference, Version, appeared, difference, disappeared
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa.build import load
-from pgcheck.isa.meaning import meanings
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.meaning import meanings
 from pgcheck.revisions import Pair, sides
 from pgcheck.run import Request
 from pgcheck.shipped import shipped

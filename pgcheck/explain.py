@@ -10,8 +10,8 @@ import click
 
 from pgcheck.checker.replay import Replayed
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, StateValue, Witness
-from pgcheck.isa.errors import Position
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.words import (
     VERDICTS, WIDTH, cells, configuration, difference, ending, number, sensitivity, units, value_of, wrapped,
 )  # fmt: skip

@@ -26,9 +26,9 @@ from pgcheck.checker.check import solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import Kind, NoMonitor, policy
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa.cache import Cache, default_folder
-from pgcheck.isa.errors import did_you_mean
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.cache import Cache, default_folder
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.run import Request
 from pgcheck.vmm.policy import Policy
 

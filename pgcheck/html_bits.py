@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pgcheck.checker.result import Witness
-from pgcheck.isa.encoding import Encoding, Slot, Step
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.encoding.encoding import Encoding, Slot, Step
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, TRUE
 from pgcheck.words import cells, number, value_of
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import flow
-from pgcheck.isa.machine import Instruction, Machine, Row
-from pgcheck.isa.state import GENERAL, ROLES
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
+from pgcheck.isa.idl.state import GENERAL, ROLES
 
 if TYPE_CHECKING:
     import networkx

@@ -11,9 +11,9 @@ from pgcheck.events import Checked
 from pgcheck.explain import MEANINGS, PLACES, source
 from pgcheck.html_bits import Cell, Word, compared, words
 from pgcheck.html_flow import Access, Drawing, access, drawing
-from pgcheck.isa.errors import Position
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.state import ROLES
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.idl.state import ROLES
 from pgcheck.text import answers
 from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, sensitivity, units
 

@@ -12,7 +12,7 @@ from pgcheck.checker.check import solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import policy
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.run import Request
 
 WIDTH: Final = 80

@@ -12,8 +12,8 @@ from pgcheck.checker.result import (
 )  # fmt: skip
 from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Failed, Story
-from pgcheck.isa.encoding import Decode
-from pgcheck.isa.errors import Position
+from pgcheck.isa.encoding.encoding import Decode
+from pgcheck.isa.files.errors import Position
 from pgcheck.words import units
 
 if TYPE_CHECKING:

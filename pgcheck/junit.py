@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
 from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Checked, Failed, Story
-from pgcheck.isa.errors import Position
+from pgcheck.isa.files.errors import Position
 from pgcheck.places import Places, root
 from pgcheck.remarks import LONGEST_NAME, excuse, printable, said, witnessed
 from pgcheck.rules import BY_NAME

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgcheck.isa.assembly import Assembler, AssemblyError
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.templates import disassemble
+from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.output import Failure
 from pgcheck.words import units
 

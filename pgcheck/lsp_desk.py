@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import pgcheck
 from pgcheck import lsp_verdict
-from pgcheck.isa.errors import Problem
-from pgcheck.isa.loader import Loaded
+from pgcheck.isa.files.errors import Problem
+from pgcheck.isa.files.loader import Loaded
 from pgcheck.lsp_files import Read, known, read, says_machine
 from pgcheck.lsp_names import Item, Name, declared, items, names
 

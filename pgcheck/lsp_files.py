@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from pgcheck.isa import build, loader
-from pgcheck.isa.errors import NOWHERE, Position, Problem, SpecificationError
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files import loader
+from pgcheck.isa.machine import build
+from pgcheck.isa.files.errors import NOWHERE, Position, Problem, SpecificationError
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
 
 Texts = Mapping[str, str]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pgcheck.isa.errors import Position, Text
-from pgcheck.isa.loader import Loaded
-from pgcheck.isa.tree import Mapping, Node, Sequence
+from pgcheck.isa.files.errors import Position, Text
+from pgcheck.isa.files.loader import Loaded
+from pgcheck.isa.files.tree import Mapping, Node, Sequence
 
 WORD: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\??")
 _FUNCTION: Final = re.compile(r"\bfunction\s+([A-Za-z_]\w*\??)\s*\{((?:(?!\bbody\b)[^{}]|\{[^{}]*\})*)")

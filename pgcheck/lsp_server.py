@@ -10,7 +10,7 @@ from pygls import uris
 from pygls.lsp.server import LanguageServer
 
 from pgcheck import __version__, lsp_completion
-from pgcheck.isa.errors import Position, Problem
+from pgcheck.isa.files.errors import Position, Problem
 from pgcheck.lsp_desk import Desk
 from pgcheck.lsp_names import Name, word
 

@@ -16,7 +16,7 @@ from pgcheck.words import VERDICTS, configuration, difference, sensitivities, un
 
 if TYPE_CHECKING:
     from pgcheck.checker.result import InstructionResult, MachineResult
-    from pgcheck.isa.machine import Machine
+    from pgcheck.isa.machine.machine import Machine
 
 MOST_ROWS: Final = 12
 COMMAND: Final = (sys.executable, "-P", "-m", "pgcheck.lsp_verdict")
@@ -45,7 +45,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
     """What the process writes; a kept result of the whole machine is preferred to a check of the instruction alone."""
     from pgcheck.checker.check import Options, check
     from pgcheck.checker.recall import recall
-    from pgcheck.isa.cache import Cache
+    from pgcheck.isa.files.cache import Cache
     from pgcheck.lsp_files import read
 
     found = read(question["path"], question["texts"])

@@ -13,7 +13,7 @@ import click
 
 from pgcheck import output
 from pgcheck.events import Checked, Ended, Event, Recorder, Story, Subscriber
-from pgcheck.isa.errors import did_you_mean
+from pgcheck.isa.files.errors import did_you_mean
 
 # The module that has `written(story, manner)`, by format.
 FORMATS: Final = {

@@ -14,7 +14,7 @@ from pgcheck.checker.monitor_proof import Proved, prove_monitor
 from pgcheck.checker.monitor_proof_result import MonitorProof
 from pgcheck.checker.policy import Kind
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.run import Request, selected, under
 
 CODES = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pgcheck.checker.result import InstructionResult, MachineResult, TheoremResult
     from pgcheck.events import Checked, Failed
     from pgcheck.config import Configuration
-    from pgcheck.isa.machine import Machine
+    from pgcheck.isa.machine.machine import Machine
     from pgcheck.run import Request
 
 THEOREMS: Final = ("theorem1", "theorem2", "theorem3", "monitor")
@@ -101,8 +101,8 @@ class SpecificationFile(pytest.File):
         self._outcome: Checked | Failed | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
-        from pgcheck.isa.build import load
-        from pgcheck.isa.errors import SpecificationError
+        from pgcheck.isa.machine.build import load
+        from pgcheck.isa.files.errors import SpecificationError
         from pgcheck.shipped import shipped
 
         try:

@@ -10,9 +10,9 @@ from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult,
 from pgcheck.checker.waiver import Reviewed
 from pgcheck.declared import declarations, place
 from pgcheck.events import Checked, Failed, Story
-from pgcheck.isa.encoding import Decode
-from pgcheck.isa.errors import Position
-from pgcheck.isa.meaning import meanings
+from pgcheck.isa.encoding.encoding import Decode
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.meaning import meanings
 from pgcheck.rules import BY_NAME, Rule
 from pgcheck.waiving import waived
 from pgcheck.words import configuration, difference, units

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pgcheck.isa.errors import did_you_mean
+from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.output import Failure
 from pgcheck.rule_examples import EXAMPLES, Example
 

@@ -15,9 +15,9 @@ from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.checker.solver import versions
 from pgcheck.checker.waiver import Reviewed
 from pgcheck.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
-from pgcheck.isa.build import load
-from pgcheck.isa.errors import did_you_mean
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import names, shipped
 from pgcheck.trouble import Trouble, troubles
 

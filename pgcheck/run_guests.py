@@ -15,7 +15,7 @@ from pgcheck.checker.check import solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import Kind, NoMonitor, policy
 from pgcheck.checker.result import DeploymentResult, MachineResult
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models import image
 from pgcheck.models.computer import Computer, new_ram
 from pgcheck.models.devices.standard import standard

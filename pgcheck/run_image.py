@@ -15,10 +15,10 @@ from typing import Final
 import click
 
 from pgcheck import output
-from pgcheck.isa.assembly import Assembler, AssemblyError
-from pgcheck.isa.ir import HALT
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.templates import disassemble
+from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
+from pgcheck.isa.terms.ir import HALT
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.models import image
 from pgcheck.models.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import HostFile

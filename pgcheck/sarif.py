@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pgcheck import __version__
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.events import Story
-from pgcheck.isa.errors import Position
+from pgcheck.isa.files.errors import Position
 from pgcheck.places import Places, root
 from pgcheck.remarks import Remark, printable, remarks
 from pgcheck.rules import RULES, Rule

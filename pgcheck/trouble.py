@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import click
 
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa.errors import Problem, SpecificationError
+from pgcheck.isa.files.errors import Problem, SpecificationError
 from pgcheck.output import ReaderGone
 
 REPORT = "please report it with the command and the specification; PGCHECK_DEBUG=1 shows where"

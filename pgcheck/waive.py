@@ -16,9 +16,9 @@ from pgcheck import config, output, run, waiver_file, waiving
 from pgcheck.checker.evidence import Undecided
 from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
 from pgcheck.checker.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
-from pgcheck.isa.build import load
-from pgcheck.isa.errors import did_you_mean
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
 
 _HEAD: Final = (

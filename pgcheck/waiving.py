@@ -12,8 +12,8 @@ from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.result import ExitCode, MachineResult, TheoremResult
 from pgcheck.checker.waiver import Property, Reviewed, Waiver, review
-from pgcheck.isa.errors import did_you_mean
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
 
 if TYPE_CHECKING:
     from pgcheck.run import Request

@@ -11,8 +11,8 @@ import click
 
 from pgcheck import output, run
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa import loader
-from pgcheck.isa.errors import SpecificationError
+from pgcheck.isa.files import loader
+from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.outputs import Manner, Teller
 from pgcheck.shipped import shipped
 from pgcheck.trouble import troubles

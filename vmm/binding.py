@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.models.engine import pending, waiting
 from pgcheck.models.reference import Exit, Fetched, State, Step, Surroundings, enter, execute, fetch

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from pgcheck.isa.ir import BUILTIN_EXITS
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.computer import Computer
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference import Cells, Ended, Exit, Fetched, State, Surroundings, call

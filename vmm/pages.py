@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.reads import bound_calls, leaves_read, terms_of
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
 from pgcheck.isa.terms import Term, evaluate, mk, variable, walk
 from pgcheck.models.compiled_facts import Facts
 from pgcheck.models.reference import Cells, State

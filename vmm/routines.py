@@ -8,8 +8,8 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
-from pgcheck.isa.ir import EXECUTE
-from pgcheck.isa.machine import Instruction, Machine
+from pgcheck.isa.terms.ir import EXECUTE
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, constant, mask
 from pgcheck.models.compiled_lines import TooLong, Unsupported
 from pgcheck.models.compiled_program import Single, program_of

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from pgcheck.isa.codec import compiled
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.encoding.codec import compiled
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference import State, Surroundings
 from pgcheck.vmm.allocator import Allocator, OutOfMemory

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pgcheck.isa.machine import Instruction
+from pgcheck.isa.machine.machine import Instruction
 from pgcheck.models.reference import Fetched
 
 Reason = Literal["emulated", "memory", "reflected", "ended", "interpreted"]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from pgcheck.isa.machine import Machine, Translation
-from pgcheck.isa.types import Enum
+from pgcheck.isa.machine.machine import Machine, Translation
+from pgcheck.isa.idl.types import Enum
 from pgcheck.models.compiled_lines import TooLong, Unsupported
 from pgcheck.models.compiled_program import Program
 from pgcheck.models.memory import Region, Storage

@@ -14,8 +14,8 @@ from pgcheck.checker.campaign.tape import Tape
 from pgcheck.checker.campaign.trial import Trial
 from pgcheck.checker.campaign.vectors import Caught, Vectors, aim, vectors
 from pgcheck.checker.campaign.words import Meaning, Words
-from pgcheck.isa.machine import Deployment, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.machine.machine import Deployment, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, conjunction, mask
 from pgcheck.models.reference import Cells, State, Step, Surroundings, copied, reset
 from pgcheck.vmm.policy import Policy

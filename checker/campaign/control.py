@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 from pgcheck.checker.campaign.case import Case
 from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pair import Pair
-from pgcheck.isa.ir import HALT
+from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.engine import Engine, Stop
 from pgcheck.models.reference import State, Surroundings
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from pgcheck.checker.campaign.recording import Taken
-from pgcheck.isa.machine import Machine, Modes
+from pgcheck.isa.machine.machine import Machine, Modes
 
 COMPLETED = "completed"
 NO_INSTRUCTION = "-"

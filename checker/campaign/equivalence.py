@@ -8,7 +8,7 @@ from pgcheck.checker.campaign.case import Case
 from pgcheck.checker.campaign.outcome import EXCLUDED, Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pair import Pair, difference
 from pgcheck.checker.campaign.recording import Taken
-from pgcheck.isa.ir import BUILTIN_EXITS
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import Stop, pending
 from pgcheck.models.reference import Cells, enter
 

@@ -12,8 +12,8 @@ from pgcheck.checker.campaign.case import Author, Case
 from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.properties import PROPERTIES
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.templates import disassemble
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.models.reference import Cells, State
 from pgcheck.vmm.policy import Policy
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pgcheck.checker.campaign.trial import Trial
-from pgcheck.isa.codec import encode
-from pgcheck.isa.encoding import LENGTH, Encoding
-from pgcheck.isa.ir import Block, If, SetElement, SetLeaf, SetNext, Store
-from pgcheck.isa.knownbits import conjuncts
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.reads import bound_calls, terms_of
+from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.encoding.encoding import LENGTH, Encoding
+from pgcheck.isa.terms.ir import Block, If, SetElement, SetLeaf, SetNext, Store
+from pgcheck.isa.terms.knownbits import conjuncts
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms.reads import bound_calls, terms_of
 from pgcheck.isa.terms import TRUE, Term, mask, walk
 
 POOL = 40

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pgcheck.checker.campaign.case import Case
 from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pair import Pair, start
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import Computer
 from pgcheck.models.engine import Stop
 from pgcheck.models.memory import Ram, Region, Watcher

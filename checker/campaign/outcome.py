@@ -9,7 +9,7 @@ from typing import Final
 from pgcheck.checker.campaign.case import Author, Case
 from pgcheck.checker.campaign.pair import Pair, pair
 from pgcheck.checker.campaign.recording import Taken
-from pgcheck.isa.ir import UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.models.reference import Exit
 
 EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pgcheck.checker.campaign.case import Case, sites
 from pgcheck.checker.campaign.layout import Layout
 from pgcheck.checker.campaign.recording import Quick, Recording
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.compiled import Compiled
 from pgcheck.models.computer import Computer
 from pgcheck.models.devices.standard import standard

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import NamedTuple
 
-from pgcheck.isa.ir import BUILTIN_EXITS
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.compiled import Compiled
 from pgcheck.models.compiled_memory import Runtime
 from pgcheck.models.engine import Stop, pending, waiting

@@ -8,7 +8,7 @@ from pgcheck.checker.campaign.case import Case
 from pgcheck.checker.campaign.equivalence import lockstep
 from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome, excluded
 from pgcheck.checker.campaign.recording import Taken
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, Stop
 from pgcheck.models.reference import Exit, State, Surroundings, call
 from pgcheck.vmm.audit import Auditor, Finding, audit

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.campaign.layout import Layout
 from pgcheck.checker.campaign.tape import Tape
-from pgcheck.isa.machine import Fields, Machine
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference import State, Surroundings, reset
 from pgcheck.vmm.entries import Form, Permissions, form, permissions

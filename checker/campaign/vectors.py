@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pgcheck.checker.campaign.inventory import Inventory, Units
 from pgcheck.checker.campaign.trial import Trial
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference import Exit, State, Surroundings, copied, decoded, deliver, execute
 from pgcheck.vmm.translate import Recorder

@@ -8,8 +8,8 @@ from pgcheck.checker.campaign.layout import Layout
 from pgcheck.checker.campaign.tables import Tables
 from pgcheck.checker.campaign.tape import Tape
 from pgcheck.checker.campaign.vectors import Source
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.state import Entry
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Entry
 from pgcheck.isa.terms import mask
 from pgcheck.models.reference import State
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from pgcheck.isa.platform import Attachment
+from pgcheck.isa.machine.platform import Attachment
 from pgcheck.models.memory import Bus, Registers
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgcheck.isa.ir import HALT
+from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.reference import Ended, Exit
 
 POWERED_OFF = "powered off"

@@ -13,7 +13,7 @@ from pgcheck.commands.completion import specifications as completed
 def list_() -> int:
     """Name the specifications that are shipped."""
     from pgcheck import output
-    from pgcheck.isa.loader import load
+    from pgcheck.isa.files.loader import load
     from pgcheck.shipped import names, shipped
 
     for name in names():

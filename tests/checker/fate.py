@@ -11,7 +11,7 @@ from pgcheck.checker.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.hole import question, virtual_modes
 from pgcheck.checker.lint import examine
 from pgcheck.checker.taint import start_modes
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, disjunction, eq, ite, land, lnot
 from tests.checker.mutate import PASSING, Mutant, Original, mutated
 

@@ -16,7 +16,7 @@ from pgcheck.checker.result import InstructionResult
 from pgcheck.checker.smtlib import ABSTRACTED
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.taint import Footprint, footprint
-from pgcheck.isa.ir import (
+from pgcheck.isa.terms.ir import (
     Bind,
     Block,
     Do,
@@ -31,8 +31,8 @@ from pgcheck.isa.ir import (
     Statement,
     Store,
 )
-from pgcheck.isa.machine import Instruction, Machine, Row
-from pgcheck.isa.state import Leaf, read_leaf
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
+from pgcheck.isa.idl.state import Leaf, read_leaf
 from pgcheck.isa.terms import (
     FALSE, TRUE, Term, conjunction, constant, disjunction, extract, ite, land, lnot, mk, node, rewrite, substitute, variable, walk,
 )  # fmt: skip

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult
-from pgcheck.isa.build import load
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import names, shipped
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from pgcheck.checker.classical import Classical, classify
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import footprint
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import machine_of
 from tests.checker.variants import with_instruction
 

@@ -7,7 +7,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.configuration import Demand, common, exhaustive
 from pgcheck.checker.hole import NOTHING, Configuration
-from pgcheck.isa.machine import MIRROR
+from pgcheck.isa.machine.machine import MIRROR
 from tests.checker.specifications import Checked, machine_of, row
 
 

@@ -10,8 +10,8 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.difference import Version, appeared, difference, disappeared
 from pgcheck.checker.result import DeploymentResult
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.meaning import meanings
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.meaning import meanings
 from tests.checker.specifications import machine_of
 from tests.checker.variants import edited
 

@@ -9,7 +9,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.entry import entering, translation_faults_enter
 from pgcheck.checker.evidence import Evidence
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import machine_of
 from tests.checker.variants import edited, variant
 

@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import flow
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import machine_of
 from tests.checker.variants import with_instruction
 

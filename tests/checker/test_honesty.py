@@ -20,8 +20,8 @@ from pgcheck.checker.solver import Limits, Model, Solver, Status
 from pgcheck.checker.subject import Setting, Subject, subject
 from pgcheck.checker.theorems import theorems
 from pgcheck.checker.verdict import verdict
-from pgcheck.isa.build import load
-from pgcheck.isa.machine import Instruction, Machine, Row
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import TRUE, Term
 from pgcheck.models.symbolic import Transition
 from pgcheck.run import Request, code

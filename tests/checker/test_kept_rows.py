@@ -10,8 +10,8 @@ from pgcheck.checker import judge as judging
 from pgcheck.checker import survey
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.judge import Judgement, Work
-from pgcheck.isa.cache import Cache
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import machine_of
 from tests.checker.variants import edited
 

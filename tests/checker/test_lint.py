@@ -16,9 +16,9 @@ from pgcheck.checker.lint import (
 )  # fmt: skip
 from pgcheck.checker.pool import Pool, WorkerFailed
 from pgcheck.checker.result import Finding
-from pgcheck.isa.errors import SpecificationError
-from pgcheck.isa.build import load
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.errors import SpecificationError
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.rule_examples import PAGED, Example, operation
 from tests.checker.specifications import every_name, machine_of
 from tests.checker.variants import edited, variant, with_instruction

@@ -17,7 +17,7 @@ from pgcheck.checker.policy import Kind, policy
 from pgcheck.checker.pool import Pool
 from pgcheck.checker.solver import Limits, Solver
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.ir import TRANSLATE
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference import Fetched, State, Surroundings
 from pgcheck.vmm import monitor, world

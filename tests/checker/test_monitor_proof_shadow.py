@@ -13,7 +13,7 @@ from pgcheck.checker.monitor_proof_step import Promise
 from pgcheck.checker.policy import policy
 from pgcheck.checker.solver import Limits, Solver
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.ir import TRANSLATE
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.shadow import Context, Shadow, ShadowTables
 from tests.checker.specifications import Checked, machine_of

@@ -20,8 +20,8 @@ from pgcheck.checker.pool import Pool
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solver import Solver
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.ir import SetElement, Statement
-from pgcheck.isa.machine import Instruction, Machine, Row
+from pgcheck.isa.terms.ir import SetElement, Statement
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import constant, mk
 from tests.checker.fate import Fate, fate
 from tests.checker.mutate import PASSING, Mutant, Original, mutants, original

@@ -11,7 +11,7 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import Kind, NoMonitor, policy
 from pgcheck.checker.result import Status, TheoremResult
-from pgcheck.isa.ir import TRANSLATE
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.isa.terms import TRUE, constant, eq, variable
 from tests.checker.specifications import Checked, machine_of
 from tests.checker.variants import variant

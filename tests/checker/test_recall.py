@@ -10,7 +10,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.recall import key, recall, remember, source_digest
 from pgcheck.checker.result import Effort, Finding, MachineResult
-from pgcheck.isa.cache import Cache
+from pgcheck.isa.files.cache import Cache
 from tests.checker.specifications import machine_of
 
 OPTIONS = Options(cache=False, second=False)

@@ -12,7 +12,7 @@ from pgcheck.checker.evidence import Contradiction, Evidence
 from pgcheck.checker.reenact import reenact
 from pgcheck.checker.solver import Model
 from pgcheck.checker.subject import Setting, Subject, subject
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, constant, lnot, select
 from tests.checker.specifications import machine_of
 from tests.checker.variants import with_instruction

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pgcheck.isa.cache import Cache
+from pgcheck.isa.files.cache import Cache
 from pgcheck.checker.smtlib import script
 from pgcheck.checker.solver import Answer, Limits, Model, Solver, Wish, versions
 from pgcheck.isa.terms import (

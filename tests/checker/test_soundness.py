@@ -23,8 +23,8 @@ from pgcheck.checker.solver import Limits, Model, Solver
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import footprint
 from pgcheck.checker.verdict import reason, verdict
-from pgcheck.isa.build import load
-from pgcheck.isa.machine import MIRROR, Candidate, Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import MIRROR, Candidate, Machine
 from pgcheck.isa.terms import Term, constant, eq, lnot, mk, variable
 from pgcheck.shipped import shipped
 from tests.checker.specifications import Checked, machine_of, row

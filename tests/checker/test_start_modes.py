@@ -6,9 +6,9 @@ import pytest
 
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import footprint, start_modes
-from pgcheck.isa.build import load
-from pgcheck.isa.ir import If, SetElement
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.terms.ir import If, SetElement
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import constant, eq
 from pgcheck.shipped import shipped
 

@@ -17,7 +17,7 @@ from pgcheck.checker.solver import Solver
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import Footprint, flow, footprint
 from pgcheck.checker.verdict import verdict
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import every_name, machine_of, path_of, small_names
 
 OPTIONS = Options(cache=False, second=False)

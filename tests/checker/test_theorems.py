@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.checker.result import InstructionResult
 from pgcheck.checker.theorems import theorems, untested
-from pgcheck.isa.errors import Position
+from pgcheck.isa.files.errors import Position
 
 PLAIN = InstructionResult(
     id="add", name="add", variant="", row="", position=Position("x.yaml", 1, 1), sensitive=False, sensitivities=(),

@@ -13,8 +13,8 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.replay import replay
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.waiver import Reviewed, Waiver, differences, modes, review
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.meaning import meanings
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.meaning import meanings
 from tests.checker.specifications import machine_of
 
 OPTIONS = Options(second=False)
@@ -84,7 +84,7 @@ def test_a_changed_instruction_makes_it_stale(whole: Waiver, asking: Evidence, t
     text = (Path("tests/specs/popf.yaml").read_text("utf-8"), "IE = A[r][1]", "IE = A[r][2]")
     assert text[0].count(text[1]) == 1
     (tmp_path / "popf.yaml").write_text(text[0].replace(text[1], text[2]), "utf-8")
-    from pgcheck.isa.build import load
+    from pgcheck.isa.machine.build import load
     from pgcheck.shipped import shipped
 
     changed = load(tmp_path / "popf.yaml", shipped=shipped)
@@ -124,7 +124,7 @@ def test_an_unchanged_meaning_survives_other_edits(whole: Waiver, asking: Eviden
     """Keyed by meaning: an edit elsewhere and another place in the file change nothing."""
     text = Path("tests/specs/popf.yaml").read_text("utf-8")
     (tmp_path / "popf.yaml").write_text("# moved\n\n" + text, "utf-8")
-    from pgcheck.isa.build import load
+    from pgcheck.isa.machine.build import load
     from pgcheck.shipped import shipped
 
     moved = load(tmp_path / "popf.yaml", shipped=shipped)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pgcheck.isa.build import load
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
 from tests.checker.specifications import path_of
 

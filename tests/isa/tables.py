@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 from hypothesis import strategies as st
 
-from pgcheck.isa import knownbits, terms
-from pgcheck.isa.codec import completed, is_canonical
-from pgcheck.isa.encoding import Declaration, Decode, Encoding, Field, Group, Variable, compile_encoding, parse_variable
-from pgcheck.isa.errors import NOWHERE, Problem, SpecificationError
+from pgcheck.isa import terms
+from pgcheck.isa.terms import knownbits
+from pgcheck.isa.encoding.codec import completed, is_canonical
+from pgcheck.isa.encoding.encoding import Declaration, Decode, Encoding, Field, Group, Variable, compile_encoding, parse_variable
+from pgcheck.isa.files.errors import NOWHERE, Problem, SpecificationError
 from pgcheck.isa.terms import Term
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgcheck.isa.ir import (
+from pgcheck.isa.terms.ir import (
     Bind,
     Block,
     Do,

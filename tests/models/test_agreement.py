@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pgcheck import shipped
-from pgcheck.isa.machine import Fields, Instruction, Machine
+from pgcheck.isa.machine.machine import Fields, Instruction, Machine
 from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Term, constant, mask, mk, rewrite, store, variable
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models import reference, symbolic
 from pgcheck.models.reference import State, Surroundings
 from tests.models.compare import Ending, differences, endings, exits

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pgcheck import shipped
-from pgcheck.isa.codec import completed, encode, is_canonical
-from pgcheck.isa.ir import Function, Return
-from pgcheck.isa.machine import Instruction, Interrupt, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.encoding.codec import completed, encode, is_canonical
+from pgcheck.isa.terms.ir import Function, Return
+from pgcheck.isa.machine.machine import Instruction, Interrupt, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import constant, eq, land, mask
 from pgcheck.models import compiled, compiled_lines, compiled_memory, compiled_program, compiled_source
 from pgcheck.models.compiled import Compiled

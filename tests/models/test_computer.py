@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pgcheck.isa.ir import HALT
-from pgcheck.isa.machine import Machine
-from pgcheck.isa.platform import Attachment
+from pgcheck.isa.terms.ir import HALT
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.platform import Attachment
 from pgcheck.models import image
 from pgcheck.models.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import Kept

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from pgcheck import shipped
-from pgcheck.isa.assembly import Assembler
-from pgcheck.isa.ir import HALT
-from pgcheck.isa.machine import Instruction, Machine
+from pgcheck.isa.encoding.assembly import Assembler
+from pgcheck.isa.terms.ir import HALT
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.models import reference
 from pgcheck.models.reference import Cells, Exit, State, Step, Surroundings, advance, deliver, reset
 from tests.models.plain import PlainStep

@@ -18,9 +18,9 @@ import yaml
 
 from pgcheck.checker.subject import Setting, subject
 from pgcheck.checker.taint import footprint
-from pgcheck.isa.codec import encode, is_canonical, to_bytes
-from pgcheck.isa.ir import Block, If, SetLeaf, Statement
-from pgcheck.isa.machine import Instruction, Machine, Row
+from pgcheck.isa.encoding.codec import encode, is_canonical, to_bytes
+from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import mask, mk
 from pgcheck.models import reference
 from pgcheck.models.reference import Cells, Exit, State, Surroundings

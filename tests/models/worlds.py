@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable
 from functools import cache
 
-from pgcheck.isa.build import load
-from pgcheck.isa.codec import compiled, completed, is_canonical
-from pgcheck.isa.encoding import Encoding, Slot
-from pgcheck.isa.machine import Instruction, Machine
-from pgcheck.isa.state import Leaf
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.encoding.codec import compiled, completed, is_canonical
+from pgcheck.isa.encoding.encoding import Encoding, Slot
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, mask, signed
 from pgcheck.models.reference import Cells, State
 from pgcheck.shipped import shipped

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.isa.tree:compose",
+    target="pgcheck.isa.files.tree:compose",
     edits=(
         (
             "    return _Composer(text, path, problems).compose()",

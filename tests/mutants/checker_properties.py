@@ -24,13 +24,13 @@ from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solver import Limits, Solver
 from pgcheck.checker.subject import Setting
 from pgcheck.checker.verdict import verdict
-from pgcheck.isa.cache import Cache
-from pgcheck.isa.errors import Problems, Text
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.files.errors import Problems, Text
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, apply, array, constant, eq, evaluate, ite, lnot, mk, select, store, variable
-from pgcheck.isa.tree import Mapping as Tree
-from pgcheck.isa.tree import Sequence as Branch
-from pgcheck.isa.tree import compose
+from pgcheck.isa.files.tree import Mapping as Tree
+from pgcheck.isa.files.tree import Sequence as Branch
+from pgcheck.isa.files.tree import compose
 from tests.checker.specifications import machine_of, path_of
 
 # ---- CK1: whatever a solver process does, only its clean answer is one

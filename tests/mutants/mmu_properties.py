@@ -9,7 +9,7 @@ from functools import cache
 from pgcheck.checker.campaign.case import Author
 from pgcheck.checker.campaign.pair import Pair
 from pgcheck.checker.campaign.tape import Tape
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Storage
 from pgcheck.models.reference import State, Surroundings, call
 from pgcheck.vmm.allocator import OutOfMemory

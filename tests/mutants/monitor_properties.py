@@ -12,7 +12,7 @@ from pgcheck.checker.campaign.outcome import Ground, excluded
 from pgcheck.checker.campaign.pair import Pair, difference, start
 from pgcheck.checker.campaign.properties import PROPERTIES
 from pgcheck.checker.campaign.tape import Tape
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, Stop
 from pgcheck.models.memory import Ram
 from pgcheck.models.reference import State, Surroundings

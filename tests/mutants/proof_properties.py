@@ -12,7 +12,7 @@ from pgcheck.checker.monitor_proof import _row
 from pgcheck.checker.monitor_proof_step import Promise, other_rows
 from pgcheck.checker.solver import Solver
 from pgcheck.checker.subject import Setting
-from pgcheck.isa.ir import TRANSLATE
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.policy import Policy
 
 

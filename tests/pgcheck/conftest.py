@@ -12,7 +12,7 @@ import pytest
 from pgcheck import cli, run
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import MachineResult
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 
 ROOT = Path(__file__).parents[2]
 

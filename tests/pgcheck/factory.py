@@ -8,8 +8,8 @@ from typing import Any
 from pgcheck.checker.result import (
     THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, Status, TheoremResult, Witness,
 )  # fmt: skip
-from pgcheck.isa.encoding import Decode
-from pgcheck.isa.errors import Position
+from pgcheck.isa.encoding.encoding import Decode
+from pgcheck.isa.files.errors import Position
 
 DECODE = Decode(8, "little", 8, 4)
 WITNESS = Witness(

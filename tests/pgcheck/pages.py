@@ -13,7 +13,7 @@ import html5lib
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode
 from pgcheck.events import Checked
-from pgcheck.isa.build import load
+from pgcheck.isa.machine.build import load
 from pgcheck.shipped import shipped
 
 MARKUP = """<script>document.title='owned'</script><img src=x onerror='owned=1'>"</title></style></pre><!--&amp;"""

@@ -11,7 +11,7 @@ import pytest
 
 from pgcheck import config
 from pgcheck import project as project_module
-from pgcheck.isa.errors import SpecificationError
+from pgcheck.isa.files.errors import SpecificationError
 from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, result
 

@@ -19,7 +19,7 @@ from pgcheck.commands import checking
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import ExitCode, Finished, Judged, MachineResult, Started
 from pgcheck.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.output import Failure, ReaderGone, write
 from pgcheck.outputs import FORMATS, Manner, subscribers, written
 from tests.pgcheck.conftest import ROOT, Answer, Pgcheck

@@ -9,9 +9,9 @@ import pytest
 from pgcheck.checker.replay import Replayed
 from pgcheck.checker.result import InstructionResult
 from pgcheck.explain import explained, replayed, source
-from pgcheck.isa.build import load
-from pgcheck.isa.errors import Position
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
 from tests.pgcheck.factory import CLI, HOLE, WITNESS, instruction, result
 

@@ -19,8 +19,8 @@ from pgcheck.checker.result import Witness
 from pgcheck.html_bits import BitField, compared, words
 from pgcheck.html_flow import Access, access, control_flow, drawing
 from pgcheck.html_output import rendered, written
-from pgcheck.isa.build import load
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.outputs import Manner
 from pgcheck.shipped import shipped
 from tests.pgcheck.conftest import Answer, Pgcheck

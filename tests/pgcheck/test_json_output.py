@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, MachineResult
-from pgcheck.isa.errors import Position
+from pgcheck.isa.files.errors import Position
 from pgcheck.json_output import SCHEMA_VERSION, document
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, result, theorems
 

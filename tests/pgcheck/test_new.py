@@ -8,7 +8,7 @@ import pytest
 from pgcheck import new, output
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import MachineResult
-from pgcheck.isa.build import load
+from pgcheck.isa.machine.build import load
 from tests.pgcheck.conftest import Pgcheck
 
 

@@ -59,7 +59,7 @@ def test_without_specifications_it_is_off(project: Run, pytester: pytest.Pyteste
         test_off="import sys\n"
         "def test_off(request):\n"
         "    assert 'pgcheck.pytest_plugin' in sys.modules\n"
-        "    assert not {'pgcheck.checker.check', 'pgcheck.isa.build', 'z3', 'hypothesis'} & set(sys.modules)\n"
+        "    assert not {'pgcheck.checker.check', 'pgcheck.isa.machine.build', 'z3', 'hypothesis'} & set(sys.modules)\n"
         "    assert not request.config.pluginmanager.has_plugin('pgcheck-specifications')\n"
     )
     result = project("-p", "no:hypothesispytest")

@@ -20,8 +20,8 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.lint import LAWS
 from pgcheck.checker.result import THEOREMS, ExitCode
 from pgcheck.events import Checked, Failed
-from pgcheck.isa.build import load
-from pgcheck.isa.errors import SpecificationError
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.remarks import remarks
 from pgcheck.rule_examples import EXAMPLES, MACHINE
 from pgcheck.rules import LEVELS, RULES, found, shown

@@ -251,7 +251,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path) -> None:
 def test_a_flood_takes_no_memory(tmp_path: Path) -> None:
     """A million bytes through a console of at most 4 KiB; the address space is limited to what Python and the RAM need."""
     limited = (
-        "import resource, sys; from pgcheck import cli; from pgcheck.isa.build import load; from pgcheck import shipped; "
+        "import resource, sys; from pgcheck import cli; from pgcheck.isa.machine.build import load; from pgcheck import shipped; "
         "before = 0; code = cli.run(sys.argv[1:]); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
     )

@@ -10,8 +10,8 @@ import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
 from pgcheck.checker.result import Effort, ExitCode
-from pgcheck.isa.build import load
-from pgcheck.isa.errors import Position
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import Position
 from pgcheck.outputs import Manner
 from pgcheck.places import Places, line_hashes, root
 from pgcheck.rule_examples import MACHINE

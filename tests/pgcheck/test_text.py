@@ -3,7 +3,7 @@
 import pytest
 
 from pgcheck.checker.result import DeploymentResult, Finding, MachineResult, Status
-from pgcheck.isa.errors import Position
+from pgcheck.isa.files.errors import Position
 from pgcheck.text import counted_names, grouped_names, report
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, instruction, result, theorems
 

@@ -11,8 +11,8 @@ from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import policy
 from pgcheck.checker.result import DeploymentResult, TheoremResult
-from pgcheck.isa.assembly import Assembler, Image
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.encoding.assembly import Assembler, Image
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import Computer
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.memory import Ram

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from pgcheck.isa.machine import Fields, Machine
-from pgcheck.isa.types import Bitfield
+from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference import State, Surroundings
 from pgcheck.vmm.allocator import Allocator

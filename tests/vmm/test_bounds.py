@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference import State, Surroundings, reset
 from pgcheck.vmm.allocator import Allocator

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, eq, land, lnot
 from pgcheck.models import engine
 from pgcheck.models.reference import Fetched, State, Surroundings, execute

@@ -10,8 +10,8 @@ from typing import Literal
 
 import pytest
 
-from pgcheck.isa.ir import HALT
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import HALT
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models import engine
 from pgcheck.models.compiled import Compiled
 from pgcheck.models.engine import Stop

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import Computer
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.reference import Exit, Fetched, State, Surroundings

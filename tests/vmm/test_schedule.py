@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.compiled import Compiled
 from pgcheck.models.computer import Computer
 from pgcheck.vmm.vmm import Guest, Vmm

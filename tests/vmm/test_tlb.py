@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Interpreter, Stop
 from pgcheck.models.reference import Oracle, State, Surroundings
 from pgcheck.vmm.tlb import Tlb

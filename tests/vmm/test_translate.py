@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference import State, Surroundings, call, reset
 from pgcheck.vmm.translate import Inside, Outside, Recorder, Snapshot, values, walk, with_argument

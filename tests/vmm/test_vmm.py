@@ -9,8 +9,8 @@ import pytest
 from pgcheck.checker.check import Options, check, solver_for
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import NoMonitor, policy
-from pgcheck.isa.ir import HALT, TRANSLATE
-from pgcheck.isa.machine import Machine
+from pgcheck.isa.terms.ir import HALT, TRANSLATE
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models import image
 from pgcheck.models.compiled import Compiled
 from pgcheck.models.computer import Computer

@@ -1,0 +1,218 @@
+"""That no two encodings accept the same units, and how much of the first unit they take.
+
+Both are decided on terms over the units (`unit0`, `unit1`, ... after the prefixes) and the prefix operands, by propagation and search:
+exact and without a solver; a pair that is too hard is handed to the caller as `Undecided`. An encoding that is the beginning of
+another overlaps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from typing import Final
+
+from pgcheck.isa import terms
+from pgcheck.isa.terms import knownbits
+from pgcheck.isa.encoding.codec import Decoder
+from pgcheck.isa.encoding.encoding import Decode, Encoding, Slot
+from pgcheck.isa.terms.knownbits import Bits
+from pgcheck.isa.terms import Term
+
+_BUDGET: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two encodings that both accept `units`."""
+
+    a: str
+    b: str
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Two encodings that overlap iff `accepts_a` and `accepts_b` can hold together."""
+
+    a: str
+    b: str
+    accepts_a: Term
+    accepts_b: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaps:
+    """The pairs of a set of encodings that overlap, or may; all other pairs are disjoint."""
+
+    found: tuple[Overlap, ...]
+    undecided: tuple[Undecided, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Of the `of` values of the first unit, how many can begin an encoding and how many are prefixes."""
+
+    encodings: int
+    prefixes: int
+    of: int
+
+
+def overlaps(encodings: Mapping[str, Encoding], budget: int = _BUDGET) -> Overlaps:
+    """Compare each pair; `budget` bounds the nodes of the search for one pair."""
+    found: list[Overlap] = []
+    undecided: list[Undecided] = []
+    predicates = lru_cache(maxsize=None)(lambda name: accepts(encodings[name]))
+    literals = [(name, *_literal(encoding)) for name, encoding in encodings.items()]
+    for (a, mask_a, value_a), (b, mask_b, value_b) in combinations(literals, 2):
+        if mask_a & mask_b & (value_a ^ value_b):
+            continue
+        try:
+            common = next(knownbits.search((predicates(a), predicates(b)), {}, budget), None)
+        except knownbits.Exhausted:
+            undecided.append(Undecided(a, b, predicates(a), predicates(b)))
+            continue
+        if common is not None:
+            found.append(Overlap(a, b, _example(encodings[a], encodings[b], common)))
+    return Overlaps(tuple(found), tuple(undecided))
+
+
+def accepts(encoding: Encoding) -> Term:
+    """The predicate on `unit0`, `unit1`, ... and the prefix operands that holds iff the encoding decodes these units."""
+    decode = encoding.decode
+    last = max((i for i, step in enumerate(encoding.steps) if _matters(encoding, i)), default=-1)
+    start = {terms.variable(o.width, name): terms.constant(o.width, 0) for name, o in encoding.operands.items()}
+    prefixes: list[Term] = []
+    for name, row in decode.prefixes.items():
+        width = decode.prefix_width(name)
+        var, values = terms.variable(width, name), {0, *row.values()} if name in encoding.prefixes else {0}
+        start[var] = var
+        if len(values) < 1 << width:
+            prefixes.append(terms.disjunction(terms.eq(var, terms.constant(width, v)) for v in sorted(values)))
+
+    def accept(step: int, unit: int, operands: Mapping[Term, Term]) -> Term:
+        if step > last:
+            return _applied(encoding.when, operands)
+        here = encoding.steps[step]
+        word = _word(decode, unit, here.units)
+        held = {terms.variable(slot.width, slot.name): _held(slot, word) for slot in here.slots}
+        rest = accept(step + 1, unit + here.units, {**operands, **held})
+        present = terms.land(terms.conjunction(_matched(word, here.mask, here.value)), rest)
+        if here.when is terms.TRUE:
+            return present
+        return terms.ite(_applied(here.when, operands), present, accept(step + 1, unit, operands))
+
+    return terms.land(terms.conjunction(prefixes), accept(0, 0, start))
+
+
+def _matters(encoding: Encoding, step: int) -> bool:
+    """Whether a step has literal bits or an operand that the encoding demands something of."""
+    demanded = {v.name for v in terms.walk([encoding.when]) if v.op == "var"}
+    return encoding.steps[step].mask != 0 or any(slot.name in demanded for slot in encoding.steps[step].slots)
+
+
+def _word(decode: Decode, unit: int, units: int) -> Term:
+    """The word that `units` units from number `unit` make, as a term."""
+    parts = [terms.variable(decode.unit, f"unit{unit + i}") for i in range(units)]
+    word, *rest = parts if decode.order == "big" else parts[::-1]
+    for part in rest:
+        word = terms.mk("concat", word.width + part.width, word, part)
+    return word
+
+
+def _matched(word: Term, mask: int, value: int) -> Iterator[Term]:
+    """That the bits of `mask` in `word` are those of `value`, run by run."""
+    low = 0
+    while mask >> low:
+        if not mask >> low & 1:
+            low += 1
+            continue
+        width = (~(mask >> low) & ((mask >> low) + 1)).bit_length() - 1
+        yield terms.eq(terms.extract(word, low + width - 1, low), terms.constant(width, value >> low))
+        low += width
+
+
+def _held(slot: Slot, word: Term) -> Term:
+    """The operand that a slot holds, as a term over the word of its step."""
+    result = terms.constant(slot.shift, 0) if slot.shift else None
+    for _, low, count in slot.pieces:
+        piece = terms.extract(word, low + count - 1, low)
+        result = piece if result is None else terms.mk("concat", piece.width + result.width, piece, result)
+    assert result is not None
+    return terms.mk("sext" if slot.signed else "zext", slot.width, result)
+
+
+def _applied(condition: Term, operands: Mapping[Term, Term]) -> Term:
+    return _substituted(condition, tuple((v, operands[v]) for v in terms.walk([condition]) if v.op == "var"))
+
+
+@lru_cache(maxsize=65536)
+def _substituted(condition: Term, leaves: tuple[tuple[Term, Term], ...]) -> Term:
+    return terms.substitute([condition], dict(leaves))[0]
+
+
+def _literal(encoding: Encoding) -> Bits:
+    """The (mask, value) of the units that are always there, unit 0 lowest."""
+    mask = value = at = 0
+    for step in encoding.steps:
+        if step.when is not terms.TRUE:
+            break
+        units = zip(*(encoding.decode.split(w, step.units) for w in (step.mask, step.value)), strict=True)
+        for m, v in units:
+            mask, value, at = mask | m << at, value | v << at, at + encoding.decode.unit
+    return mask, value
+
+
+def _example(a: Encoding, b: Encoding, common: Mapping[str, Bits]) -> tuple[int, ...]:
+    """The units of the longer of two encodings that both accept what `common` says, its free bits being 0."""
+    decode = a.decode
+    chosen = {name: common.get(name, (0, 0))[1] for name in decode.prefixes}
+    head = tuple(
+        next(u for u, v in row.items() if v == chosen[name]) for name, row in decode.prefixes.items() if chosen[name]
+    )
+
+    def fetch(k: int) -> int:
+        return head[k] if k < len(head) else common.get(f"unit{k - len(head)}", (0, 0))[1]
+
+    read = [Decoder({"": encoding}, decode).decode(fetch) for encoding in (a, b)]
+    return max((decoded.units for decoded in read if decoded is not None), key=len, default=head)
+
+
+def claimed(encodings: Mapping[str, Encoding], decode: Decode) -> Claim:
+    """How much of the first unit is taken, as far as literals and conditions that read nothing else tell."""
+    cubes = [cube for encoding in encodings.values() for cube in _first_unit(encoding)]
+    prefixes = {unit for row in decode.prefixes.values() for unit in row}
+    return Claim(_union(cubes, decode.unit), len(prefixes), 1 << decode.unit)
+
+
+def _first_unit(encoding: Encoding) -> list[Bits]:
+    """Disjoint (mask, value) pairs of the first unit that the encoding accepts for some following units."""
+    parts = [
+        part
+        for part in knownbits.conjuncts(accepts(encoding))
+        if all(v.name == "unit0" for v in terms.walk([part]) if v.op == "var")
+    ]
+    try:
+        return [known.get("unit0", (0, 0)) for known in knownbits.search(parts, {}, _BUDGET)]
+    except knownbits.Exhausted:
+        mask = terms.mask(encoding.decode.unit)
+        literal = _literal(encoding)
+        return [(literal[0] & mask, literal[1] & mask)]
+
+
+def _union(cubes: Sequence[Bits], free: int) -> int:
+    """The number of values of `free` bits that some (mask, value) pair admits; bits already split on are out of the masks."""
+    if not cubes:
+        return 0
+    if any(not mask for mask, _ in cubes):
+        return 1 << free
+    used = 0
+    for mask, _ in cubes:
+        used |= mask
+    bit = 1 << used.bit_length() - 1
+    halves = (
+        {(mask & ~bit, value & ~bit) for mask, value in cubes if not mask & bit or value & bit == wanted}
+        for wanted in (0, bit)
+    )
+    return sum(_union(list(half), free - 1) for half in halves)

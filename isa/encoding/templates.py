@@ -1,0 +1,232 @@
+"""Templates of assembly text, and instructions printed by them.
+
+A template is text with holes for operands and *forms*, lists of alternatives chosen by conditions over operands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pgcheck.isa import terms
+from pgcheck.isa.encoding.codec import compiled
+from pgcheck.isa.encoding.encoding import LENGTH, Condition, Encoding, rename, scoped
+from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text, did_you_mean
+from pgcheck.isa.terms import Term
+
+_NUMERIC: Final = ("hex", "signed", "unsigned")
+_RELATIVE: Final = re.compile(r"relative(?:\+(length|\d{1,4}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to print a form: `text` if `when` (None: always) holds and no earlier one did."""
+
+    when: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How a machine's assembly looks.
+
+    `operands` gives the kind that an operand is printed as: a register list, `signed`, `unsigned`, `hex` (the default), `csrs`, a form, or
+    `relative`, `relative+N`, `relative+length`: an offset from this instruction, N beyond it, or the next one.
+    """
+
+    comment: str = "#"
+    registers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    operands: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, tuple[Alternative, ...]] = field(default_factory=dict)
+    compiled: dict[object, Choice] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Text that stands as it is, but for spaces and case when read."""
+
+    text: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """An operand: `names` if it is a register, else a number; `plus`: a signed number printed with its sign."""
+
+    operand: str
+    width: int
+    kind: str
+    names: tuple[str, ...]
+    plus: bool
+
+    @property
+    def relative(self) -> bool:
+        return _RELATIVE.fullmatch(self.kind) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A form: parts for each alternative, with the condition that it and none before it holds."""
+
+    form: str
+    alternatives: tuple[tuple[Term, tuple[Part, ...]], ...]
+
+
+Part = Literal | Hole | Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An instruction that can be printed and read: its mnemonic, compiled template and encoding."""
+
+    name: str
+    parts: tuple[Part, ...]
+    encoding: Encoding
+
+
+def compile_line(name: str, template: str, encoding: Encoding, syntax: Syntax, condition: Condition) -> Line:
+    """The line that an instruction's `assembly` template means; raises SpecificationError with every problem found."""
+    draft = _Draft(encoding, syntax, condition, template.position if isinstance(template, Text) else NOWHERE)
+    meaning = {operand: operand for operand in encoding.operands}
+    if "{" not in template:
+        template = _braced(template, encoding)
+    rest = draft.parts(template, meaning, ())
+    draft.problems.raise_if_any()
+    mnemonic = Literal(f"{name} ", re.compile(rf"{re.escape(name)}(?!\S)\s*", re.IGNORECASE))
+    return Line(name, (mnemonic, *rest), encoding)
+
+
+def _braced(template: str, encoding: Encoding) -> str:
+    """The bare style of template, in which every word that is an operand is a hole."""
+    text = re.sub(r"[A-Za-z_]\w*", lambda m: f"{{{m[0]}}}" if m[0] in encoding.operands else m[0], template)
+    return Text(text, template.position, ()) if isinstance(template, Text) else text
+
+
+class _Draft:
+    """Templates being compiled for one encoding, and the problems found."""
+
+    def __init__(self, encoding: Encoding, syntax: Syntax, condition: Condition, position: Position) -> None:
+        self.encoding, self.syntax, self.condition, self.position = encoding, syntax, condition, position
+        self.problems = Problems()
+
+    def parts(self, template: str, meaning: Mapping[str, str], open_forms: tuple[str, ...]) -> tuple[Part, ...]:
+        result: list[Part] = []
+        end = 0
+        for match in re.finditer(r"\{(\w*)(?::([^{}]*))?\}", template):
+            before, end = template[end : match.start()], match.end()
+            part = self.part(template, match, meaning, open_forms)
+            if isinstance(part, Hole) and part.kind == "signed" and before.endswith("+"):
+                before = before[:-1]
+                part = Hole(part.operand, part.width, part.kind, part.names, True)
+            if before:
+                result.append(_literal(before))
+            if part is not None:
+                result.append(part)
+        if template[end:]:
+            result.append(_literal(template[end:]))
+        for stray in re.finditer(r"[{}]", re.sub(r"\{\w*(:[^{}]*)?\}", lambda m: " " * len(m[0]), template)):
+            self.report(template, stray.start(), "a brace is not part of {name} or {name:kind}", stray.group())
+        return tuple(result)
+
+    def part(
+        self, template: str, match: re.Match[str], meaning: Mapping[str, str], open_forms: tuple[str, ...]
+    ) -> Part | None:
+        name, kind = match[1], match[2]
+        full = meaning.get(name)
+        if kind is None:
+            kind = self.syntax.operands.get(name, "hex") if full is not None else name
+        if kind in self.syntax.forms:
+            if kind in open_forms:
+                self.report(template, match.start(), "a form contains itself", kind)
+                return None
+            return self.choice(kind, rename(meaning, name), (*open_forms, kind))
+        if full is None:
+            self.report(template, match.start(), "neither an operand nor a form", name, {*meaning, *self.syntax.forms})
+            return None
+        names = self.syntax.registers.get(kind, ())
+        if not names and kind not in (*_NUMERIC, "csrs") and not _RELATIVE.fullmatch(kind):
+            kinds = {*_NUMERIC, "csrs", "relative", *self.syntax.registers, *self.syntax.forms}
+            self.report(template, match.start(), "unknown kind of operand", kind, kinds)
+        return Hole(full, self.encoding.operands[full].width, kind, names, False)
+
+    def choice(self, form: str, meaning: Mapping[str, str], open_forms: tuple[str, ...]) -> Choice:
+        """A form, compiled once for all encodings with the same operands."""
+        key = (form, frozenset((n, full, self.encoding.operands[full].width) for n, full in meaning.items()))
+        found = self.syntax.compiled.get(key)
+        if found is None:
+            before = len(self.problems)
+            found = self.alternatives(form, meaning, open_forms)
+            if len(self.problems) == before:
+                self.syntax.compiled[key] = found
+        return found
+
+    def alternatives(self, form: str, meaning: Mapping[str, str], open_forms: tuple[str, ...]) -> Choice:
+        alternatives, earlier = [], terms.TRUE
+        for alternative in self.syntax.forms[form]:
+            when = terms.TRUE
+            if alternative.when is not None:
+                when = scoped(alternative.when, meaning, self.encoding.operands, self.encoding.decode, self.condition)
+            guard = terms.land(earlier, when)
+            earlier = terms.land(earlier, terms.lnot(when))
+            if guard is not terms.FALSE:
+                alternatives.append((guard, self.parts(alternative.text, meaning, open_forms)))
+        return Choice(form, tuple(alternatives))
+
+    def report(self, template: str, offset: int, message: str, found: str, candidates: set[str] | None = None) -> None:
+        position = template.locate(offset) if isinstance(template, Text) else self.position
+        self.problems.report(position, message, found=found, hint=did_you_mean(found, sorted(candidates or ())))
+
+
+def _literal(text: str) -> Literal:
+    """A literal that is read with any spaces around punctuation, and at least one where its own spaces divide words."""
+    pieces = re.findall(r"\s+|\w+|[^\w\s]", text)
+    pattern = ""
+    for i, piece in enumerate(pieces):
+        if piece.isspace():
+            around = (*pieces[i - 1 : i], *pieces[i + 1 : i + 2])
+            pattern += r"\s+" if all(re.match(r"\w", other) for other in around) else r"\s*"
+        else:
+            pattern += re.escape(piece) if re.match(r"\w", piece) else rf"\s*{re.escape(piece)}\s*"
+    return Literal(text, re.compile(pattern, re.IGNORECASE))
+
+
+def disassemble(line: Line, operands: Mapping[str, int], csr_names: Mapping[int, str]) -> str:
+    """The text of an instruction with these operands."""
+    return "".join(_printed(line.parts, operands, csr_names)).strip()
+
+
+def _printed(parts: tuple[Part, ...], operands: Mapping[str, int], csr_names: Mapping[int, str]) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case Literal():
+                yield part.text
+            case Hole():
+                yield _shown(part, operands, csr_names)
+            case Choice():
+                chosen = (inner for guard, inner in part.alternatives if compiled(guard)(operands))
+                yield from _printed(next(chosen, (_literal(f"<{part.form}>"),)), operands, csr_names)
+
+
+def _shown(hole: Hole, operands: Mapping[str, int], csr_names: Mapping[int, str]) -> str:
+    value = operands[hole.operand]
+    if hole.names:
+        return hole.names[value] if value < len(hole.names) else f"?{value}"
+    if hole.kind == "csrs":
+        return csr_names.get(value, hex(value))
+    if hole.kind == "unsigned":
+        return str(value)
+    if hole.kind == "hex":
+        return hex(value)
+    number = terms.signed(hole.width, value)
+    if hole.kind == "signed":
+        return f"{number:+d}" if hole.plus else str(number)
+    return f".{number + base(hole, operands):+d}"
+
+
+def base(hole: Hole, operands: Mapping[str, int]) -> int:
+    """What a relative operand counts from, relative to the address of the instruction."""
+    match = _RELATIVE.fullmatch(hole.kind)
+    assert match is not None
+    return operands[LENGTH] if match[1] == "length" else int(match[1] or 0)

@@ -1,0 +1,94 @@
+"""The shape of what a specification says about the computer around its processor."""
+
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import Field as Key
+
+from pgcheck.isa.files.errors import Problems, Text, did_you_mean
+from pgcheck.isa.files.state_keys import Assignment
+from pgcheck.isa.files.tree import as_list
+from pgcheck.isa.files.values import (
+    Entry,
+    Function,
+    Identifier,
+    Leaf,
+    Natural,
+    Number,
+    Short,
+    SomeText,
+    choice,
+    integer,
+    named,
+)
+
+MODELS: Final[dict[str, frozenset[str]]] = {
+    "console": frozenset(),
+    "teletype": frozenset(),
+    "timer": frozenset(),
+    "counter": frozenset(),
+    "ticker": frozenset({"period"}),
+    "interrupt_controller": frozenset({"lines"}),
+    "disk": frozenset(),
+    "power": frozenset(),
+}
+Line: TypeAlias = Annotated[
+    Text,
+    named(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]{1,4}))?", "NAME, NAME.FIELD or DEVICE.NUMBER"),
+]
+ElfMachine: TypeAlias = Annotated[int, integer(0, 0xFFFF)]
+
+
+class RamRange(Entry):
+    """The main memory of the computer, in memory units."""
+
+    base: Number = Key(0, description="Its first physical address.")
+    size: Number | None = Key(
+        None, description="How much there is, unless the user says otherwise (default: all, up to 2**24)."
+    )
+
+
+class Device(Entry):
+    """A device and how it is connected."""
+
+    model: Annotated[Text, choice(*MODELS)] = Key(description="Which device it is.")
+    at: Number = Key(0, description="The physical address, or the element of `in`, of its first register.")
+    leaves: Annotated[list[Leaf], Short(as_list, {"type": "string"})] = Key(
+        default_factory=list,
+        alias="in",
+        description="The leaves of role device that its registers are in (default: memory).",
+    )
+    line: Line | None = Key(None, description="The leaf, or DEVICE.NUMBER, that shows its interrupt request.")
+    options: dict[Identifier, Natural] = Key(default_factory=dict, description="What the model leaves open.")
+
+    def check(self, problems: Problems) -> None:
+        known = MODELS[self.model]
+        for name in self.options:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                problems.report(name.position, f"{self.model} has no option '{name}'", hint=hint)
+
+
+class Firmware(Entry):
+    """What runs above the virtualized machine and is served in no time."""
+
+    when: SomeText = Key(description="A trap entry has reached the firmware, a Boolean expression.")
+    call: Function = Key(description="The function without arguments that then runs, and moves the processor on.")
+
+
+class Platform(Entry):
+    """The computer around the processor; no verdict depends on it."""
+
+    ram: RamRange | None = Key(None, description="Main memory (default: from address 0 on).")
+    start: Number | None = Key(
+        None, description="The program counter of raw images and of assembly (default: as after reset)."
+    )
+    elf: ElfMachine = Key(0, description="The machine number of ELF images, e_machine.")
+    boot: Assignment = Key(
+        default_factory=dict, description="LEAF: value at the start, where it is not the one of reset."
+    )
+    clock: list[Leaf] = Key(default_factory=list, description="The volatile leaves that count steps.")
+    choices: dict[SomeText, Natural] = Key(
+        default_factory=dict, description="SITE: value, of undefined and choice (default 0)."
+    )
+    devices: dict[Identifier, Device] = Key(default_factory=dict, description="NAME: devices.")
+    firmware: Firmware | None = Key(None, description="Firmware, as a function.")

@@ -1,0 +1,1 @@
+"""IDL-core: grammar, types, scopes, and lowering to typed terms and statements."""

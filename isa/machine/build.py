@@ -1,0 +1,166 @@
+"""From a specification's files to a machine: every text checked and lowered, all errors at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pgcheck.isa.files import schema
+from pgcheck.isa.machine import cuts
+from pgcheck.isa.encoding.codec import Decoder
+from pgcheck.isa.machine.csrs import Csr, access_functions
+from pgcheck.isa.machine.deployments import candidates, deployments, modes
+from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
+from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
+from pgcheck.isa.idl.grammar import keep_trees
+from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_of, syntax_of
+from pgcheck.isa.idl.layout import declare_state, number, parse_type
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.wiring import platform
+from pgcheck.isa.idl.program import Program
+from pgcheck.isa.idl.refusal import Elsewhere, Refusal
+from pgcheck.isa.machine.resolve import truth
+from pgcheck.isa.idl.statements import lower_body
+from pgcheck.isa.files.tree import without_collector
+from pgcheck.isa.idl.types import VOID, Bits, Boolean
+
+
+def load(path: Path, *, shipped: Callable[[str], Path | None] = lambda name: None) -> Machine:
+    """The machine that the specification at `path` describes. Raises SpecificationError with every problem found."""
+    problems = Problems()
+    with without_collector():
+        specification = schema.load(path, shipped)
+        machine = _machine(specification, Program(problems, Position(str(path), 1, 1)), path)
+    keep_trees()
+    problems.raise_if_any()
+    assert machine is not None
+    return machine
+
+
+def _machine(given: schema.Specification, program: Program, path: Path) -> Machine | None:
+    """The machine, or None after a problem; what does not rest on something wrong is checked all the same."""
+    _declare(given, program)
+    if len(program.problems):
+        return None
+    memory = program.entries[str(given.memory.state)]
+    program.memory_unit, program.address_width = given.memory.unit, memory.index_width
+    csrs = _csrs(given)
+    _declare_functions(given, program, csrs)
+    if len(program.problems):
+        return None
+    _lower_functions(program)
+    exits = {str(n): exit_rule(program, n, e, map(str, given.exits)) for n, e in given.exits.items()}
+    check_nesting(program, given.exits)
+    interrupt = None if given.interrupt is None else interrupt_rule(program, given.interrupt)
+    around = platform(program, given.platform)
+    mode = modes(program, given.modes)
+    legal = [truth(program, text) for text in given.legal]
+    mode_width = program.leaves[mode.leaf].width if mode is not None else 0
+    translation = None
+    if given.translate is not None and mode is not None:
+        translation = cuts.translation(program, given.translate, mode_width)
+    tables = cuts.tables(program, given.tables)
+    chosen = candidates(program, given.configurations)
+    deployed = () if mode is None else deployments(program, given.deployments, mode)
+    decode, syntax, csr_names = decode_of(given.decode), syntax_of(given.syntax), {c.address: c.name for c in csrs}
+    check_fetch(program, given.decode.fetch, decode)
+    undefined = lower_body(program, given.decode.undefined, {}, 0, VOID)
+    compiler = Instructions(program, decode, syntax, csr_names)
+    instructions = compiler.all(given.instructions)
+    undecided = compiler.check_overlaps(instructions) if not len(program.problems) else ()
+    if mode is None or len(program.problems):
+        return None
+    encodings = {i.id: i.encoding for i in instructions if i.encoding is not None}
+    return Machine(
+        name=str(given.name), title=str(given.title or given.name), source=tuple(map(str, given.source)),
+        unmodelled=tuple(map(str, given.unmodelled)), path=str(path), digest=given.digest,
+        entries=program.entries, leaves=program.leaves, pc=next(e.name for e in program.entries.values() if e.pc),
+        memory=memory.name, memory_unit=program.memory_unit, big_endian=given.memory.endian == "big", modes=mode,
+        legal=tuple(t for t in legal if t is not None), functions=program.functions,
+        exits={n: rule for n, rule in exits.items() if rule is not None}, interrupt=interrupt,
+        translation=translation, tables=tables, sites=program.sites, candidates=chosen, deployments=deployed,
+        decode=decode, decoder=Decoder(encodings, decode), fetch=str(given.decode.fetch), undefined=undefined,
+        syntax=syntax, csr_names=csr_names, instructions=instructions, undecided=undecided,
+        platform=around,
+    )  # fmt: skip
+
+
+def _declare(given: schema.Specification, program: Program) -> None:
+    """Parameters, types, sites and state."""
+    for name, value in given.params.items():
+        program.params[str(name)] = number(program, value, "a parameter", name.position)
+    program.declare_types(given.types, given.override_types)
+    for name, text in given.nondeterminism.items():
+        site = parse_type(program, text)
+        if isinstance(site, Bits | Boolean):
+            program.sites[str(name)] = site
+        elif site is not None:
+            program.problems.report(text.position, "a site is Bits<N> or Boolean", found=text)
+    declare_state(program, given.state)
+    _check_memory(given.memory, program)
+
+
+def _check_memory(given: schema.Memory, program: Program) -> None:
+    entry = program.entries.get(str(given.state))
+    if entry is None:
+        if not len(program.problems):
+            hint = did_you_mean(given.state, program.entries)
+            program.problems.report(given.state.position, f"no state '{given.state}'", hint=hint)
+        return
+    leaf = program.leaves.get(entry.name)
+    if leaf is None or leaf.width != given.unit or not leaf.size or leaf.volatile or leaf.hardwired:
+        program.problems.report(
+            given.state.position, f"{entry.name} is not memory of {given.unit}-bit units", found=str(entry.type),
+            expected=f"a plain array of Bits<{given.unit}>",
+        )  # fmt: skip
+
+
+def _csrs(given: schema.Specification) -> list[Csr]:
+    if given.csrs is None:
+        return []
+    return [Csr(str(n), c.address, c.mode, c.writable, c.sw_read, c.sw_write) for n, c in given.csrs.table.items()]
+
+
+def _declare_functions(given: schema.Specification, program: Program, csrs: list[Csr]) -> None:
+    program.terminators = frozenset(map(str, given.exits))
+    for text in given.functions:
+        program.declare_functions(text)
+    if given.csrs is not None:
+        _declare_csrs(given.csrs, program, csrs)
+    for text in given.override_functions:
+        program.declare_functions(text, override=True)
+
+
+def _declare_csrs(given: schema.Csrs, program: Program, csrs: list[Csr]) -> None:
+    types = [parse_type(program, text) for text in (given.address, given.value)]
+    for text, type_ in zip((given.address, given.value), types, strict=True):
+        if type_ is not None and not isinstance(type_, Bits):
+            program.problems.report(
+                text.position, "numbers and values of registers are bits", found=text, expected="Bits<N>"
+            )
+    addresses: dict[int, Text] = {}
+    for name, c in given.table.items():
+        if c.address in addresses:
+            program.problems.report(name.position, f"{name} has the address of {addresses[c.address]}")
+        addresses[c.address] = name
+        if isinstance(types[0], Bits) and c.address >> types[0].width:
+            program.problems.report(
+                name.position, f"the address of {name} does not fit {types[0]}", found=str(c.address)
+            )
+    if all(isinstance(t, Bits) for t in types):
+        lookups, bodies = access_functions(csrs, given.address, given.value)
+        program.declare_functions(Text(lookups, given.position, ()))
+        for signature, body in bodies:
+            program.declare_body(Text(signature, given.position, ()), body)
+
+
+def _lower_functions(program: Program) -> None:
+    """Lower every function that needs no template values, so that all errors show."""
+    for name, declaration in list(program.declarations.items()):
+        if not declaration.template:
+            try:
+                program.lower(name, ())
+            except Elsewhere as elsewhere:
+                program.problems.add(elsewhere.problem)
+            except Refusal as refusal:
+                program.problems.add(refusal.problem(declaration.text))

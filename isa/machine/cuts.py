@@ -1,0 +1,110 @@
+"""The functions that the checker replaces: translation and tables of a specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pgcheck.isa.files import schema
+from pgcheck.isa.files.errors import Text
+from pgcheck.isa.idl.layout import parse_type
+from pgcheck.isa.machine.machine import Realise, Table, Translation
+from pgcheck.isa.idl.program import Program
+from pgcheck.isa.machine.resolve import assignment, declared, fields, one_leaf, one_of, signature, truth
+from pgcheck.isa.terms import TRUE
+from pgcheck.isa.idl.types import Bitfield, Bits, Enum, Type, is_scalar, width_of
+
+Parameters = tuple[tuple[str, Type], ...]
+
+
+def translation(program: Program, given: schema.Translate, mode_width: int) -> Translation | None:
+    """The translation cut; None after a reported problem. `mode_width` is that of the mode leaf."""
+    problems, name = program.problems, str(given.function)
+    declaration = declared(program, given.function, "a function from an address to a physical one")
+    types = signature(program, name) if declaration is not None else None
+    if declaration is None or types is None:
+        return None
+    names = [n for _, n in declaration.parameters]
+    parameters: Parameters = tuple(zip(names, types[0], strict=True))
+    if not isinstance(types[1], Bits):
+        problems.report(given.function.position, f"{name} gives no address", found=str(types[1]), expected="Bits<N>")
+    if name in program.terminators:
+        problems.report(given.function.position, f"{name} is an exit")
+    unknown = [p for p in (given.mode, given.access) if not one_of(program, p, names, "parameter")]
+    if unknown or any(not is_scalar(t) for t in types[0]):
+        if not unknown:
+            problems.report(given.function.position, f"a parameter of {name} is an aggregate")
+        return None
+    mode, access = names.index(str(given.mode)), names.index(str(given.access))
+    if width_of(types[0][mode]) != mode_width:
+        problems.report(
+            given.mode.position, f"parameter '{given.mode}' does not take the mode", found=str(types[0][mode]),
+            expected=f"{mode_width} bits",
+        )  # fmt: skip
+    if not isinstance(types[0][access], Enum):
+        problems.report(
+            given.access.position, f"parameter '{given.access}' does not tell kinds of access",
+            found=str(types[0][access]), expected="an enum",
+        )  # fmt: skip
+    for probe in given.probe:
+        if declared(program, probe, f"a function with the parameters of {name}") is None:
+            continue
+        others = signature(program, str(probe))
+        if others is not None and others != types:
+            problems.report(probe.position, f"{probe} has other parameters or another result than {name}")
+    realised = None if given.realise is None else realise(program, given.realise, parameters)
+    return Translation(
+        name, mode, access, parameters, tuple(map(str, given.probe)), assignment(program, given.replay), realised
+    )
+
+
+def realise(program: Program, given: schema.Realise, parameters: Parameters) -> Realise | None:
+    """How a monitor makes the hardware map what it wants; None after a reported problem."""
+    if given.external_mmu:
+        return Realise("external")
+    names = {n: Bits(width_of(t)) for n, t in parameters}
+    setup = assignment(program, given.given)
+    if given.bounds is not None:
+        base, limit = (one_leaf(program, path, "a register") for path in (given.bounds.base, given.bounds.limit))
+        address = one_of(program, given.bounds.address, names, "parameter")
+        if base is None or limit is None or not address:
+            return None
+        return Realise("bounds", setup, base=base.name, limit=limit.name, address=str(given.bounds.address))
+    if given.entry is None or given.frame is None:  # reported by the schema
+        return None
+    entry = parse_type(program, given.entry)
+    if not isinstance(entry, Bitfield):
+        if entry is not None:
+            program.problems.report(given.entry.position, "an entry is a bitfield", found=given.entry)
+        return None
+    field = one_of(program, given.frame.field, entry.ranges, "field")
+    address = one_of(program, given.frame.address, names, "parameter")
+    if not field or not address:
+        return None
+    if given.frame.shift >= names[str(given.frame.address)].width:
+        program.problems.report(
+            given.frame.position, "the address has fewer bits than are kept", found=str(given.frame.shift)
+        )
+    addresses = TRUE if given.addresses is None else truth(program, given.addresses, names)
+    return Realise(
+        "entries", setup, entry, fields(program, given.table, entry), fields(program, given.deny, entry),
+        fields(program, given.map, entry), fields(program, given.readonly, entry), str(given.frame.field),
+        given.frame.shift, str(given.frame.address), TRUE if addresses is None else addresses,
+    )  # fmt: skip
+
+
+def table(program: Program, name: Text, given: schema.Table) -> Table | None:
+    """A table cut; None after a reported problem."""
+    types = signature(program, str(name)) if declared(program, name, "a function for each table") is not None else None
+    if types is None:
+        return None
+    if not is_scalar(types[1]):
+        program.problems.report(name.position, f"the table {name} gives no entry", found=str(types[1]), expected="bits")
+        return None
+    respond = tuple(None if isinstance(r, str) else fields(program, r, types[1]) for r in given.respond)
+    return Table(str(name), str(given.role), types[1], respond, fields(program, given.monitor, types[1]))
+
+
+def tables(program: Program, given: Mapping[Text, schema.Table]) -> dict[str, Table]:
+    """The table cuts that have no problem."""
+    found = {str(name): table(program, name, one) for name, one in given.items()}
+    return {name: one for name, one in found.items() if one is not None}

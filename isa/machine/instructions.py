@@ -1,0 +1,202 @@
+"""Encodings, instructions and assembly syntax of a specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pgcheck.isa.files import schema
+from pgcheck.isa.encoding.coverage import Undecided, overlaps
+from pgcheck.isa.encoding.encoding import Condition, Declaration, Decode, Encoding, Group, Variable, compile_encoding
+from pgcheck.isa.encoding.encoding import Field as EncodedField
+from pgcheck.isa.files.errors import SpecificationError, Text, did_you_mean
+from pgcheck.isa.machine.machine import Instruction, Row
+from pgcheck.isa.idl.program import Program
+from pgcheck.isa.machine.resolve import declared, signature, truth
+from pgcheck.isa.idl.statements import lower_body
+from pgcheck.isa.encoding.templates import Alternative, Line, Syntax, compile_line
+from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, rewrite, variable, walk
+from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
+
+
+def decode_of(given: schema.Decode) -> Decode:
+    """How instructions are cut into units."""
+    tails = {
+        str(n): tuple(
+            Group(g.when, tuple(EncodedField(f.name, f.width, f.signed, f.bits) for f in g.fields)) for g in tail
+        )
+        for n, tail in given.tails.items()
+    }
+    prefixes = {str(n): dict(values) for n, values in given.prefixes.items()}
+    order: Literal["big", "little"] = "big" if given.order == "big" else "little"
+    return Decode(given.unit, order, given.pc_unit, given.max_length, prefixes, tails)
+
+
+def syntax_of(given: schema.Syntax | None) -> Syntax:
+    """The assembly syntax of the machine."""
+    if given is None:
+        return Syntax()
+    return Syntax(
+        str(given.comment), {str(n): tuple(map(str, r)) for n, r in given.registers.items()},
+        {str(n): str(k) for n, k in given.operands.items()},
+        {str(n): tuple(Alternative(a.when, a.text) for a in f) for n, f in given.forms.items()},
+    )  # fmt: skip
+
+
+def check_fetch(program: Program, name: Text, decode: Decode) -> None:
+    """That `decode.fetch` gives one unit at an address."""
+    declaration = declared(program, name, "a function that fetches a unit")
+    types = signature(program, str(name)) if declaration is not None else None
+    if types is None:
+        return
+    parameters, result = types
+    pc = next(e for e in program.entries.values() if e.pc)
+    taken = len(parameters) == 1 and is_scalar(parameters[0]) and width_of(parameters[0]) == width_of(pc.type)
+    if not taken or result != Bits(decode.unit):
+        program.problems.report(
+            name.position, f"{name} does not fetch", found=f"{result} {name}({', '.join(map(str, parameters))})",
+            expected=f"Bits<{decode.unit}> {name}({pc.type} address)",
+        )  # fmt: skip
+
+
+class Instructions:
+    """Compiles the instructions of one specification; what they share is made once."""
+
+    def __init__(self, program: Program, decode: Decode, syntax: Syntax, csr_names: Mapping[int, str]) -> None:
+        self.program, self.decode, self.syntax, self.csr_names = program, decode, syntax, csr_names
+        self.conditions: dict[tuple[object, ...], Term] = {}
+        self.bare: dict[Term, Term] = {}
+        self.named: dict[Term, Term] = {}
+
+    def all(self, given: Sequence[schema.Instruction]) -> tuple[Instruction, ...]:
+        """Every instruction, in order."""
+        result: dict[str, Instruction] = {}
+        for one in given:
+            instruction = self.instruction(one)
+            if instruction.id in result:
+                message = f"the instruction {instruction.id} is declared twice"
+                self.program.problems.report(one.position, message, found=f"first at {result[instruction.id].position}")
+            result[instruction.id] = instruction
+        return tuple(result.values())
+
+    def condition(self, text: str, widths: Mapping[str, int]) -> Term:
+        """A condition over operands, for the encodings; problems are reported."""
+        key = (text, *widths.items())
+        if key not in self.conditions:
+            located = text if isinstance(text, Text) else Text(text)
+            term = truth(self.program, located, {n: Bits(w) for n, w in widths.items()})
+            if term is None:
+                return TRUE
+            for part in walk([term]):
+                if part.op not in OPERATORS and part.op != "const" and not _is_operand(part):
+                    found = str(part.data).removeprefix("s.")
+                    message = "a condition on an encoding is over its operands only"
+                    self.program.problems.report(located.position, message, found=found)
+                    return TRUE
+            self.conditions[key] = rewrite([term], _bare, self.bare)[0]
+        return self.conditions[key]
+
+    def instruction(self, given: schema.Instruction) -> Instruction:
+        encoding = self.encoding(given.encoding)
+        operands = {n: Bits(o.width, o.signed) for n, o in encoding.operands.items()} if encoding is not None else {}
+        length, canonical, word, line = TRUE, TRUE, None, None
+        if encoding is not None:
+            length, canonical = rewrite([encoding.length, encoding.canonical], _as_operand, self.named)
+            word = encoding_word(encoding)
+            line = self.line(given, encoding)
+        width = word.width if word is not None else 0
+        name, variant = str(given.name), str(given.variant or "")
+        return Instruction(
+            id=f"{name}.{variant}" if variant else name, name=name, variant=variant, position=given.position,
+            encoding=encoding, operands=operands, length=length, canonical=canonical, encoding_term=word,
+            body=lower_body(self.program, given.operation, operands, width, VOID), line=line,
+            access={str(k): str(v) for k, v in given.access.items()}, rows=self.rows(given, operands),
+            partial=given.restart == "partial", description=str(given.long_name or ""),
+        )  # fmt: skip
+
+    def encoding(self, given: schema.Encoding) -> Encoding | None:
+        variables = tuple(
+            Variable(v.name, v.location, v.left_shift, v.sign_extend, tuple(v.excluded)) for v in given.variables
+        )
+        declaration = Declaration(
+            given.match, given.bytes, given.length, variables, given.when, tuple((p, t) for p, t in given.tails),
+            given.modrm, tuple(given.prefixes), given.position,
+        )  # fmt: skip
+        condition: Condition = self.condition
+        try:
+            return compile_encoding(declaration, self.decode, condition)
+        except SpecificationError as error:
+            self.refused(error)
+            return None
+
+    def line(self, given: schema.Instruction, encoding: Encoding) -> Line | None:
+        """How the instruction reads in assembly."""
+        try:
+            return compile_line(given.name, given.assembly, encoding, self.syntax, self.condition)
+        except SpecificationError as error:
+            self.refused(error)
+            return None
+
+    def refused(self, error: SpecificationError) -> None:
+        for problem in error.problems:
+            self.program.problems.add(problem)
+
+    def rows(self, given: schema.Instruction, operands: Mapping[str, Bits]) -> tuple[Row, ...]:
+        problems = self.program.problems
+        if not given.rows:
+            return (Row(""),)
+        (operand, values), *more = given.rows.items()
+        if more:
+            problems.report(more[0][0].position, "rows are over one operand")
+        if str(operand) not in operands:
+            problems.report(operand.position, f"no operand '{operand}'", hint=did_you_mean(operand, operands))
+            return (Row(""),)
+        names = self.csr_names if isinstance(values, str) else {v: str(v) for v in values}
+        for value in names:
+            if value >> operands[str(operand)].width:
+                problems.report(operand.position, f"{value} does not fit operand '{operand}'")
+        listed = tuple(Row(f":{n}", str(operand), v) for v, n in names.items())
+        return (*listed, Row(":other", str(operand), None, tuple(names)))
+
+    def check_overlaps(self, instructions: Sequence[Instruction]) -> tuple[Undecided, ...]:
+        """Report encodings that accept the same units; the pairs for which that is too hard to tell."""
+        places = {i.id: i.position for i in instructions}
+        result = overlaps({i.id: i.encoding for i in instructions if i.encoding is not None})
+        digits = -(-self.decode.unit // 4)
+        for overlap in result.found:
+            units = " ".join(f"{unit:0{digits}x}" for unit in overlap.units)
+            for one, other in ((overlap.a, overlap.b), (overlap.b, overlap.a)):
+                message = f"{one} and {other} have an encoding in common"
+                hint = "tell them apart by `when` or by `not`"
+                self.program.problems.report(places[one], message, found=f"units {units}", hint=hint)
+        return result.undecided
+
+
+def _is_operand(term: Term) -> bool:
+    return term.op == "var" and term.name.startswith("o.")
+
+
+def _bare(term: Term, args: tuple[Term, ...]) -> Term | None:
+    """The operand `o.NAME` of a body as the variable `NAME` of an encoding."""
+    return variable(term.width, term.name.removeprefix("o.")) if term.op == "var" else None
+
+
+def _as_operand(term: Term, args: tuple[Term, ...]) -> Term | None:
+    """The variable `NAME` of an encoding as the operand `o.NAME` of a body."""
+    return variable(term.width, "o." + term.name) if term.op == "var" else None
+
+
+def encoding_word(encoding: Encoding) -> Term | None:
+    """The instruction's own bits as a term over `o.*`, for an encoding that is one step; ignored bits are 0."""
+    if len(encoding.steps) != 1 or encoding.prefixes:
+        return None
+    (step,) = encoding.steps
+    width = step.units * encoding.decode.unit
+    word = constant(width, step.value)
+    for slot in step.slots:
+        operand = variable(slot.width, "o." + slot.name)
+        for low, at, bits in slot.pieces:
+            piece = mk("extract", bits, operand, data=(low + bits - 1, low))
+            placed = mk("shl", width, mk("zext", width, piece), constant(width, at))
+            word = mk("or", width, word, placed)
+    return word

@@ -1,0 +1,226 @@
+"""A machine: what a specification means before any binding gives its terms a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pgcheck.isa.encoding.codec import Decoder
+from pgcheck.isa.encoding.coverage import Undecided
+from pgcheck.isa.encoding.encoding import Decode, Encoding
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.terms.ir import Block, Functions
+from pgcheck.isa.machine.platform import Platform
+from pgcheck.isa.idl.state import Entry, Leaf
+from pgcheck.isa.encoding.templates import Line, Syntax
+from pgcheck.isa.terms import TRUE, Term
+from pgcheck.isa.idl.types import Bits, Type
+
+Fields = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRule:
+    """A terminator.
+
+    Its kind, refined by the value of one enum argument, and what an exit within its delivery becomes.
+    """
+
+    function: str
+    kind: str
+    selector: int = -1
+    kinds: tuple[tuple[int, str], ...] = ()
+    nested: str = ""
+
+    def kind_of(self, args: tuple[int, ...]) -> str:
+        """The kind of an exit with payload `args`."""
+        return dict(self.kinds).get(args[self.selector], self.kind) if self.selector >= 0 else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """How external interrupts come in.
+
+    The functions that say whether one is pending, and that deliver it; and the one that says whether the processor waits for one.
+    """
+
+    pending: str
+    deliver: str
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeClass:
+    """Supervisor or user: start values of the mode leaf for the classical predicates, and the virtual states meant."""
+
+    values: tuple[int, ...]
+    when: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The mode leaf, and its values that count as supervisor and as user mode."""
+
+    leaf: str
+    supervisor: ModeClass
+    user: ModeClass
+
+
+@dataclass(frozen=True, slots=True)
+class Realise:
+    """How a monitor makes the hardware map what it wants (docs/language.md section 6)."""
+
+    kind: Literal["entries", "bounds", "external"]
+    given: Mapping[str, int] = field(default_factory=dict)
+    entry: Type | None = None
+    table: Fields = field(default_factory=dict)
+    deny: Fields = field(default_factory=dict)
+    map: Fields = field(default_factory=dict)
+    readonly: Fields = field(default_factory=dict)
+    frame: str = ""
+    shift: int = 0
+    address: str = ""
+    addresses: Term = TRUE
+    base: str = ""
+    limit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The translation cut: the function, the positions of its mode and access arguments, and its probes."""
+
+    function: str
+    mode: int
+    access: int
+    parameters: tuple[tuple[str, Type], ...]
+    probes: tuple[str, ...]
+    replay: Mapping[str, int]
+    realise: Realise | None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table cut: lookups in a structure that the real machine's monitor owns.
+
+    A response is None (`mirror`: the guest's own entry) or the fields that replace the guest's.
+    """
+
+    function: str
+    role: str
+    type: Type
+    respond: tuple[Fields | None, ...]
+    monitor: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Which virtual machine runs on which real states, its mode classes, and when a trap has entered the monitor."""
+
+    name: str
+    guest: Term
+    real_mode: int | None
+    real: Term
+    monitor: Term
+    mirror: frozenset[str]
+    modes: Modes
+
+
+MIRROR: Literal["mirror"] = "mirror"
+Choice = int | Literal["mirror"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """State that a monitor may fix, with the values to try."""
+
+    name: str
+    leaf: str
+    values: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the report: an operand fixed to a value, or outside all listed values (`others`)."""
+
+    label: str
+    operand: str = ""
+    value: int | None = None
+    others: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """An instruction; `access` claims by mode class, `partial` when state may change before a trap."""
+
+    id: str
+    name: str
+    variant: str
+    position: Position
+    encoding: Encoding | None
+    operands: Mapping[str, Bits]
+    length: Term
+    canonical: Term
+    encoding_term: Term | None
+    body: Block
+    line: Line | None
+    access: Mapping[str, str]
+    rows: tuple[Row, ...]
+    partial: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A specification, checked and lowered.
+
+    `legal` are the conjuncts of legality; `undefined` is what bits that no encoding accepts do; `undecided` are pairs
+    of encodings that overlap if the solver finds units that both accept.
+    """
+
+    name: str
+    title: str
+    source: tuple[str, ...]
+    unmodelled: tuple[str, ...]
+    path: str
+    digest: str
+    entries: Mapping[str, Entry]
+    leaves: Mapping[str, Leaf]
+    pc: str
+    memory: str
+    memory_unit: int
+    big_endian: bool
+    modes: Modes
+    legal: tuple[Term, ...]
+    functions: Functions
+    exits: Mapping[str, ExitRule]
+    interrupt: Interrupt | None
+    translation: Translation | None
+    tables: Mapping[str, Table]
+    sites: Mapping[str, Type]
+    candidates: tuple[Candidate, ...]
+    deployments: tuple[Deployment, ...]
+    decode: Decode
+    decoder: Decoder
+    fetch: str
+    undefined: Block
+    syntax: Syntax
+    csr_names: Mapping[int, str]
+    instructions: tuple[Instruction, ...]
+    undecided: tuple[Undecided, ...]
+    platform: Platform = field(default_factory=Platform)
+
+    def instruction(self, identifier: str) -> Instruction:
+        """The instruction with this id. Raises KeyError."""
+        for instruction in self.instructions:
+            if instruction.id == identifier:
+                return instruction
+        raise KeyError(identifier)
+
+    @property
+    def control(self) -> tuple[Leaf, ...]:
+        return tuple(leaf for leaf in self.leaves.values() if leaf.control)
+
+    @property
+    def general(self) -> tuple[Leaf, ...]:
+        return tuple(leaf for leaf in self.leaves.values() if not leaf.control)

@@ -1,0 +1,233 @@
+"""Digests of what parts of a specification mean: the same for the same meaning, whatever the names, comments and order.
+
+Names of functions, parameters and locals do not count; names of leaves, operands and exits do, for roles, encodings and kinds of traps
+hang on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pgcheck.isa.terms.ir import (
+    BUILTIN_EXITS,
+    Bind,
+    Block,
+    Do,
+    Function,
+    If,
+    Raise,
+    Return,
+    SetElement,
+    SetLeaf,
+    SetLocal,
+    SetNext,
+    Store,
+)
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms.reads import calls, touched
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import Term, digest, node, rewrite, variable
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one instruction means.
+
+    `step` is the digest of its step: body, callees, the leaves it touches, and the trap entry of its exits. `encoding` is that of its
+    bits and operands. `functions` are the named functions that its step goes through.
+    """
+
+    step: str
+    encoding: str
+    functions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What a machine means: each instruction, each function, and by name what all of them stand in (modes, legality, deployments...).
+
+    `functions` are the digests of bodies alone: a function does not change because one that it calls does. `exits` are whole: kinds,
+    trap entry and what is nested in it.
+    """
+
+    instructions: Mapping[str, Meaning]
+    functions: Mapping[str, str]
+    exits: Mapping[str, str]
+    frame: Mapping[str, str]
+
+
+def meanings(machine: Machine) -> Meanings:
+    """The digests of all parts of a machine."""
+    reader = _Reader(machine)
+    instructions = {i.id: reader.instruction(i) for i in machine.instructions}
+    alone = _Reader(machine, shallow=True)
+    functions = {name: alone.body(function) for name, function in machine.functions.items()}
+    exits = {name: reader.exit(name) for name in machine.exits}
+    return Meanings(instructions, functions, exits, _frame(reader))
+
+
+def _frame(reader: _Reader) -> dict[str, str]:
+    """What every verdict stands in besides its instruction."""
+    machine = reader.machine
+    translation, modes = machine.translation, machine.modes
+    parts: dict[str, Iterable[object]] = {
+        "modes": (modes.leaf, *(x for c in (modes.supervisor, modes.user) for x in (c.values, reader.term(c.when)))),
+        "legal": sorted(reader.term(t) for t in machine.legal),
+        "fetch": (machine.decode.unit, machine.decode.order, machine.decode.pc_unit, reader.function(machine.fetch)),
+        "undefined": (reader.block(machine.undefined, {}),),
+        "memory": (machine.memory, machine.memory_unit, machine.big_endian),
+        "configurations": sorted((c.leaf, c.values) for c in machine.candidates),
+    }
+    if translation is not None:
+        probes = (reader.function(p) for p in translation.probes)
+        realise = None if translation.realise is None else _realise(reader, translation.realise)
+        parts["translation"] = (
+            reader.function(translation.function), translation.mode, translation.access, *sorted(probes),
+            *sorted(translation.replay.items()), realise,
+        )  # fmt: skip
+    for name, table in machine.tables.items():
+        parts[f"table {name}"] = (
+            reader.function(name), table.role, *map(str, table.respond), *sorted(table.monitor.items())
+        )
+    for d in machine.deployments:
+        own = (d.modes.leaf, *(x for c in (d.modes.supervisor, d.modes.user) for x in (c.values, reader.term(c.when))))
+        parts[f"deployment {d.name}"] = (
+            reader.term(d.guest), d.real_mode, reader.term(d.real), reader.term(d.monitor), *sorted(d.mirror), *own
+        )
+    return {name: _hash(part) for name, part in parts.items()}
+
+
+def _realise(reader: _Reader, realise: object) -> str:
+    fields = {n: getattr(realise, n) for n in type(realise).__dataclass_fields__}  # type: ignore[attr-defined]
+    return repr({n: reader.term(v) if isinstance(v, Term) else v for n, v in fields.items()})
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads lowered code with its names taken out; each function once."""
+
+    machine: Machine
+    shallow: bool = False
+    known: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
+
+    def instruction(self, instruction: Instruction) -> Meaning:
+        """The meaning of an instruction."""
+        step = self.block(instruction.body, {})
+        through = self._through(instruction.body)
+        leaves = sorted(self._leaves(instruction.body, through))
+        rows = repr(instruction.rows)
+        claims = sorted(instruction.access.items())
+        operands = sorted((n, t.width, t.signed) for n, t in instruction.operands.items())
+        encoding = _hash((*_bits(instruction), *operands))
+        return Meaning(
+            _hash((step, self.term(instruction.length), instruction.partial, rows, claims, *map(self._leaf, leaves))),
+            encoding,
+            through,
+        )
+
+    def function(self, name: str) -> str:
+        """The digest of a function with all that it calls; of a shallow reader nothing of it."""
+        if self.shallow:
+            return ""
+        if name not in self.known:
+            self.known[name] = "recursion"  # through terminators only: delivery of a fault may fault
+            function = self.machine.functions[name]
+            self.known[name] = _hash((*(w for _, w in function.parameters), function.results, self.body(function)))
+        return self.known[name]
+
+    def body(self, function: Function) -> str:
+        """The digest of a function's statements."""
+        return self.block(function.body, {n: f"#{k}" for k, (n, _) in enumerate(function.parameters)})
+
+    def block(self, block: Block, names: dict[str, str]) -> str:
+        """The digest of statements; `names` are the locals met so far, in order."""
+        return _hash(self._statements(block, names))
+
+    def _statements(self, block: Block, names: dict[str, str]) -> Iterator[object]:
+        for statement in block:
+            yield type(statement).__name__
+            match statement:
+                case SetLocal(name, value):
+                    yield self.term(value, names)
+                    yield names.setdefault(name, f"#{len(names)}")
+                case SetLeaf(leaf, value):
+                    yield from (leaf, self.term(value, names))
+                case SetElement(leaf, index, value):
+                    yield from (leaf, self.term(index, names), self.term(value, names))
+                case SetNext(value) | Do(value):
+                    yield self.term(value, names)
+                case Store(address, value):
+                    yield from (self.term(address, names), self.term(value, names))
+                case If(condition, then, orelse):
+                    yield self.term(condition, names)
+                    yield from (self.block(then, names), self.block(orelse, names))
+                case Bind(targets, function, args):
+                    yield from (self.function(function), *(self.term(a, names) for a in args))
+                    yield from (None if t is None else names.setdefault(t, f"#{len(names)}") for t in targets)
+                case Return(values):
+                    yield from (self.term(v, names) for v in values)
+                case Raise(function, args, _):
+                    yield from (self.exit(function), *(self.term(a, names) for a in args))
+
+    def term(self, term: Term, names: dict[str, str] | None = None) -> str:
+        """The digest of a term, with locals by their number and functions by their meaning."""
+        known = {} if names is None else names
+
+        def replace(term_: Term, args: tuple[Term, ...]) -> Term | None:
+            if term_.op == "var" and term_.name.startswith("l."):
+                return variable(term_.width, "l." + known.setdefault(term_.name[2:], f"#{len(known)}"))
+            if term_.op == "call":
+                return node("call", term_.width, *args, data=self.function(term_.name))
+            return None
+
+        return digest(rewrite([term], replace))
+
+    def exit(self, name: str) -> str:
+        """The digest of an exit: its kinds, its trap entry, and what an exit within it becomes."""
+        if name in BUILTIN_EXITS:
+            return name
+        rule = self.machine.exits[name]
+        nested = "" if not rule.nested or rule.nested in BUILTIN_EXITS else rule.nested
+        return _hash((name, rule.kind, rule.selector, rule.kinds, nested and self.function(nested), self.function(name)))
+
+    def _leaf(self, name: str) -> object:
+        leaf: Leaf = self.machine.leaves[name]
+        return repr(leaf)
+
+    def _through(self, block: Block) -> frozenset[str]:
+        """The functions that a block goes through, those of its exits included."""
+        found: set[str] = set()
+        todo = list(calls(block))
+        while todo:
+            name = todo.pop()
+            if name in self.machine.functions and name not in found:
+                found.add(name)
+                todo += self._facts(name)[0]
+        return frozenset(found)
+
+    def _leaves(self, block: Block, through: Iterable[str]) -> set[str]:
+        return {*touched(block), *(leaf for f in through for leaf in self._facts(f)[1])}
+
+    def _facts(self, name: str) -> tuple[frozenset[str], frozenset[str]]:
+        """What a function itself calls, and the leaves that it touches."""
+        if name not in self.facts:
+            body = self.machine.functions[name].body
+            self.facts[name] = frozenset(calls(body)), frozenset(touched(body))
+        return self.facts[name]
+
+
+def _bits(instruction: Instruction) -> tuple[object, ...]:
+    """How an instruction is encoded, without the tables of fields that it does not use."""
+    encoding = instruction.encoding
+    if encoding is None:
+        return ()
+    decode = encoding.decode
+    prefixes = [(p, sorted(decode.prefixes[p].items())) for p in encoding.prefixes]
+    return encoding.steps, encoding.when, encoding.canonical, encoding.length, decode.unit, decode.order, prefixes
+
+
+def _hash(parts: Iterable[object]) -> str:
+    return hashlib.blake2b("\0".join(map(repr, parts)).encode(), digest_size=16).hexdigest()

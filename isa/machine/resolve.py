@@ -1,0 +1,120 @@
+"""What the texts of a specification's sections name: conditions, leaves, values of leaves and fields, functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pgcheck.isa.files.errors import Position, Text, did_you_mean
+from pgcheck.isa.idl.expressions import expression_in
+from pgcheck.isa.idl.program import Declaration, Program
+from pgcheck.isa.idl.refusal import Elsewhere
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import TRUE, Term
+from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Type, is_scalar
+
+
+def truth(program: Program, text: Text, operands: Mapping[str, Bits] | None = None) -> Term | None:
+    """A Boolean expression; its problems are reported and give None."""
+    value = expression_in(program, text, operands=operands)
+    if value is None:
+        return None
+    if not isinstance(value.type, Boolean):
+        program.problems.report(text.position, "a condition must be Boolean", found=str(value.type))
+        return None
+    return value.term
+
+
+def truth_or(program: Program, text: Text | None, default: Term) -> Term:
+    """A Boolean expression, or `default` where there is none."""
+    term = default if text is None else truth(program, text)
+    return TRUE if term is None else term
+
+
+def leaf_number(program: Program, leaf: Leaf, given: int | Text, at: Position) -> int:
+    """A value of a leaf: a number or an enum value; `at` is the place of a number, which keeps none."""
+    value = given
+    if isinstance(value, Text):
+        found = expression_in(program, value)
+        at = value.position
+        if found is None:
+            return 0
+        if not is_scalar(found.type) or not found.term.is_constant:
+            program.problems.report(at, "a constant was expected", found=value)
+            return 0
+        value = found.term.value
+    if value >> leaf.element_width:
+        program.problems.report(at, f"{value} does not fit {leaf.name}", expected=f"{leaf.element_width} bits")
+    return value
+
+
+def leaves_of(program: Program, path: Text) -> tuple[str, ...]:
+    """The leaves a path names: a leaf, or an entry with all of its leaves; () after a reported problem."""
+    name = str(path)
+    if name in program.leaves:
+        return (name,)
+    if name in program.entries:
+        return program.entries[name].leaves
+    hint = did_you_mean(name, [*program.entries, *program.leaves])
+    program.problems.report(path.position, f"no state '{name}'", hint=hint)
+    return ()
+
+
+def one_leaf(program: Program, path: Text, what: str) -> Leaf | None:
+    """The leaf that a path names, which is no array; None after a reported problem."""
+    leaves = leaves_of(program, path)
+    if len(leaves) == 1 and not program.leaves[leaves[0]].size:
+        return program.leaves[leaves[0]]
+    if leaves:
+        found = ", ".join(leaves) if len(leaves) > 1 else "an array"
+        program.problems.report(path.position, f"{what} is one leaf", found=found)
+    return None
+
+
+def assignment(program: Program, given: Mapping[Text, int | Text]) -> dict[str, int]:
+    """Values for leaves by path."""
+    return {
+        leaf: leaf_number(program, program.leaves[leaf], value, path.position)
+        for path, value in given.items()
+        for leaf in leaves_of(program, path)
+    }
+
+
+def fields(program: Program, given: Mapping[Text, int], type_: Type) -> dict[str, int]:
+    """Values for fields of a bitfield."""
+    known = type_.ranges if isinstance(type_, Bitfield) else {}
+    for name, value in given.items():
+        if str(name) not in known:
+            program.problems.report(name.position, f"{type_} has no field '{name}'", hint=did_you_mean(name, known))
+        elif value >> (known[str(name)][0] - known[str(name)][1] + 1):
+            program.problems.report(name.position, f"{value} does not fit field '{name}'")
+    return {str(n): v for n, v in given.items()}
+
+
+def declared(program: Program, name: Text, what: str) -> Declaration | None:
+    """The function `name`, which takes no template values; None after a reported problem."""
+    declaration = program.declarations.get(str(name))
+    if declaration is None:
+        hint = did_you_mean(name, program.declarations)
+        program.problems.report(name.position, f"no function '{name}'", expected=what, hint=hint)
+    elif declaration.template:
+        program.problems.report(name.position, f"{name} takes template values", expected=what)
+        return None
+    return declaration
+
+
+def signature(program: Program, name: str) -> tuple[tuple[Type, ...], Type] | None:
+    """The types of a declared function; None after a problem in its declaration, which is reported."""
+    try:
+        return program.signature(name, ())
+    except Elsewhere as elsewhere:
+        program.problems.add(elsewhere.problem)
+        return None
+
+
+def one_of(program: Program, name: Text, known: Iterable[str], what: str) -> bool:
+    """Whether a name is known; else it is reported."""
+    names = list(known)
+    if str(name) in names:
+        return True
+    program.problems.report(name.position, f"no {what} '{name}'", hint=did_you_mean(name, names))
+    return False

@@ -1,0 +1,143 @@
+"""The platform of a specification: every name in it resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pgcheck.isa.files import schema
+from pgcheck.isa.files.errors import Position, Text, did_you_mean
+from pgcheck.isa.idl.layout import number
+from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
+from pgcheck.isa.idl.program import Program
+from pgcheck.isa.machine.resolve import declared, leaf_number, leaves_of, one_leaf, signature, truth
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.types import VOID, Boolean, width_of
+
+CONTROLLER = "interrupt_controller"
+
+
+def platform(program: Program, given: schema.Platform | None) -> Platform:
+    """The computer of a specification; one without a `platform` has RAM alone."""
+    if given is None:
+        return Platform()
+    base, size = _ram(program, given.ram)
+    pc = next(program.leaves[e.name] for e in program.entries.values() if e.pc)
+    start = (
+        None
+        if given.start is None
+        else number(program, given.start, "the start", given.position, limit=(1 << pc.width) - 1)
+    )
+    return Platform(
+        base, size, start, given.elf, _boot(program, given.boot), _clock(program, given.clock),
+        _devices(program, given.devices), _firmware(program, given.firmware), _choices(program, given.choices),
+    )  # fmt: skip
+
+
+def _ram(program: Program, given: schema.RamRange | None) -> tuple[int, int]:
+    if given is None:
+        return 0, 0
+    space = 1 << program.address_width
+    base = number(program, given.base, "the base of RAM", given.position, limit=space - 1)
+    if given.size is None:
+        return base, 0
+    size = number(program, given.size, "the size of RAM", given.position, limit=space)
+    if not 0 < size <= space - base:
+        program.problems.report(
+            given.position, "RAM is not within the address space", found=f"{size:#x} units from {base:#x} on",
+            expected=f"1 to {space - base:#x} units",
+        )  # fmt: skip
+    return base, size
+
+
+def _boot(program: Program, given: Mapping[Text, int | Text]) -> dict[str, int]:
+    chosen = {path: one_leaf(program, path, "what is set at the start") for path in given}
+    return {
+        leaf.name: leaf_number(program, leaf, given[path], path.position)
+        for path, leaf in chosen.items()
+        if leaf is not None
+    }
+
+
+def _clock(program: Program, given: list[Text]) -> tuple[str, ...]:
+    leaves = [(path, one_leaf(program, path, "a clock")) for path in given]
+    for path, leaf in leaves:
+        if leaf is not None and not leaf.volatile:
+            program.problems.report(path.position, f"{path} is not volatile, so it cannot count", hint="volatile: true")
+    return tuple(leaf.name for _, leaf in leaves if leaf is not None)
+
+
+def _choices(program: Program, given: Mapping[Text, int]) -> dict[str, int]:
+    for site, value in given.items():
+        type_ = program.sites.get(str(site))
+        if type_ is None:
+            hint = did_you_mean(site, program.sites)
+            program.problems.report(site.position, f"no site '{site}' under `nondeterminism`", hint=hint)
+        elif value >> (1 if isinstance(type_, Boolean) else width_of(type_)):
+            program.problems.report(site.position, f"{value} does not fit {type_}")
+    return {str(site): value for site, value in given.items()}
+
+
+def _devices(program: Program, given: Mapping[Text, schema.Device]) -> tuple[Attachment, ...]:
+    driven: dict[str, Text] = {}
+    for name, device in given.items():
+        if device.line is not None:
+            if str(device.line) in driven:
+                message = f"{driven[str(device.line)]} drives {device.line} already"
+                program.problems.report(device.line.position, message, hint="give each device a line of its own")
+            driven[str(device.line)] = name
+    return tuple(_attachment(program, str(name), device, given) for name, device in given.items())
+
+
+def _attachment(program: Program, name: str, given: schema.Device, devices: Mapping[Text, schema.Device]) -> Attachment:
+    leaves = tuple(leaf for path in given.leaves for leaf in _registers(program, path))
+    space = min((program.leaves[leaf].size or 1 for leaf in leaves), default=1 << program.address_width)
+    at = number(program, given.at, "where a device is", given.position, limit=space - 1)
+    line = "" if given.line is None else _line(program, given.line, devices)
+    return Attachment(name, str(given.model), at, leaves, line, {str(k): v for k, v in given.options.items()})
+
+
+def _registers(program: Program, path: Text) -> tuple[str, ...]:
+    leaves = leaves_of(program, path)
+    for leaf in leaves:
+        if not program.leaves[leaf].volatile:
+            program.problems.report(
+                path.position, f"{leaf} is not volatile, so no device can answer there", hint="volatile: true"
+            )
+    return leaves
+
+
+def _line(program: Program, line: Text, devices: Mapping[Text, schema.Device]) -> str:
+    """The leaf or the controller's input that a line is; "" after a reported problem."""
+    device, _, pin = line.partition(".")
+    if not pin.isdigit():
+        leaf = one_leaf(program, line, "an interrupt request")
+        return "" if leaf is None else _request(program, leaf, line.position)
+    controller = devices.get(Text(device))
+    if controller is None or controller.model != CONTROLLER:
+        controllers = [str(n) for n, d in devices.items() if d.model == CONTROLLER]
+        program.problems.report(line.position, f"no {CONTROLLER} '{device}'", hint=did_you_mean(device, controllers))
+        return ""
+    lines = controller.options.get(Text("lines"), 32)
+    if not 0 < int(pin) < lines:
+        program.problems.report(line.position, f"{device} has no input {pin}", expected=f"1 to {lines - 1}")
+    return str(line)
+
+
+def _request(program: Program, leaf: Leaf, at: Position) -> str:
+    if leaf.volatile or leaf.element_width != 1:
+        program.problems.report(
+            at, f"{leaf.name} cannot show an interrupt request", expected="one bit that is not volatile"
+        )
+        return ""
+    return leaf.name
+
+
+def _firmware(program: Program, given: schema.Firmware | None) -> Firmware | None:
+    if given is None:
+        return None
+    when, wanted = truth(program, given.when), "a function without arguments and result"
+    types = signature(program, str(given.call)) if declared(program, given.call, wanted) is not None else None
+    if types is not None and types != ((), VOID):
+        found = f"{types[1]} {given.call}({', '.join(map(str, types[0]))})"
+        program.problems.report(given.call.position, f"{given.call} cannot be used here", found=found, expected=wanted)
+    return None if when is None else Firmware(when, str(given.call))

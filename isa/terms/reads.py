@@ -1,0 +1,112 @@
+"""What a function of a specification can read, found in its intermediate form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pgcheck.isa.terms.ir import (
+    Bind,
+    Block,
+    Do,
+    Functions,
+    If,
+    Raise,
+    Return,
+    SetElement,
+    SetLeaf,
+    SetLocal,
+    SetNext,
+    Store,
+)
+from pgcheck.isa.terms import Term, walk
+
+
+def leaves_read(functions: Functions, name: str, ends: Iterable[str] = ()) -> frozenset[str]:
+    """The leaves that a function and the functions it calls can read; the bodies of the terminators `ends` are no part of it."""
+    seen, todo, found = set(ends), [name], set[str]()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        for term in walk(terms_of(functions[current].body)):
+            if term.op in ("var", "array") and term.name.startswith("s."):
+                found.add(term.name[2:])
+            elif term.op == "volatile":
+                found.add(term.name)
+            elif term.op == "call":
+                todo.append(term.name)
+        todo += bound_calls(functions[current].body)
+    return frozenset(found)
+
+
+def terms_of(block: Block) -> Iterator[Term]:
+    """The terms of the statements of a block."""
+    for statement in block:
+        match statement:
+            case SetLocal(_, value) | SetLeaf(_, value) | SetNext(value) | Do(value):
+                yield value
+            case SetElement(_, index, value) | Store(index, value):
+                yield from (index, value)
+            case If(condition, then, orelse):
+                yield condition
+                yield from terms_of(then)
+                yield from terms_of(orelse)
+            case Bind(_, _, args) | Return(args) | Raise(_, args):
+                yield from args
+
+
+def bound_calls(block: Block) -> Iterator[str]:
+    """The functions whose several results a block binds."""
+    for statement in block:
+        match statement:
+            case Bind(_, function, _):
+                yield function
+            case If(_, then, orelse):
+                yield from bound_calls(then)
+                yield from bound_calls(orelse)
+            case _:
+                pass
+
+
+def calls(block: Block) -> Iterator[str]:
+    """The functions and terminators that a block itself calls."""
+    yield from (term.name for term in walk(terms_of(block)) if term.op == "call")
+    yield from bound_calls(block)
+    yield from raised(block)
+
+
+def raised(block: Block) -> Iterator[str]:
+    """The exits that a block itself ends in."""
+    for statement in block:
+        match statement:
+            case Raise(function, _, _):
+                yield function
+            case If(_, then, orelse):
+                yield from raised(then)
+                yield from raised(orelse)
+            case _:
+                pass
+
+
+def touched(block: Block) -> Iterator[str]:
+    """The leaves that a block itself reads or writes."""
+    for term in walk(terms_of(block)):
+        if term.op in ("var", "array") and term.name.startswith("s."):
+            yield term.name[2:]
+        elif term.op == "volatile":
+            yield term.name
+    yield from written(block)
+
+
+def written(block: Block) -> Iterator[str]:
+    """The leaves that a block itself writes."""
+    for statement in block:
+        match statement:
+            case SetLeaf(leaf, _) | SetElement(leaf, _, _):
+                yield leaf
+            case If(_, then, orelse):
+                yield from written(then)
+                yield from written(orelse)
+            case _:
+                pass

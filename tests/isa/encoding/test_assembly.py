@@ -1,0 +1,281 @@
+"""Instructions printed by templates and read back by them; programs with labels and data."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pgcheck.isa.encoding.assembly import Alternative, Assembler, AssemblyError, Chunk, Syntax, compile_line, disassemble
+from pgcheck.isa.encoding.codec import Decoder, completed
+from pgcheck.isa.files.errors import Position, SpecificationError, Text
+from tests.isa.tables import TABLES, canonical, condition, fetch_from
+
+X = tuple(f"x{i}" for i in range(32))
+R32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
+CSRS = {0x180: "satp", 0x300: "mstatus"}
+
+SYNTAX = {
+    "risc": Syntax(
+        registers={"x": X},
+        operands={"xd": "x", "xs1": "x", "xs2": "x", "imm": "signed", "csr": "csrs"},
+    ),
+    "words": Syntax(
+        comment="|",
+        registers={
+            "d": tuple(f"d{i}" for i in range(8)),
+            "a": tuple(f"a{i}" for i in range(8)),
+            "size": ("?", "b", "l", "w"),
+        },
+        operands={"disp": "signed", "reg": "d", "size": "size", "data": "signed"},
+        forms={
+            "ea": (
+                Alternative("mode == 0", "{reg:d}"),
+                Alternative("mode == 1", "{reg:a}"),
+                Alternative("mode == 2", "({reg:a})"),
+                Alternative("mode == 3", "({reg:a})+"),
+                Alternative("mode == 4", "-({reg:a})"),
+                Alternative("mode == 5", "{disp}({reg:a})"),
+                Alternative("mode == 6", "{disp}({reg:a},{index:unsigned}.{long}.{zero})"),
+                Alternative("mode == 7 && reg == 0", "{disp}.w"),
+                Alternative("mode == 7 && reg == 1", "{disp:hex}.l"),
+                Alternative("mode == 7 && reg == 4", "#{imm}"),
+            )
+        },
+    ),
+    "bytes": Syntax(
+        comment=";",
+        registers={"r32": R32, "seg": ("", "es", "cs", "ss", "ds", "fs", "gs"), "cr": ("cr0", "", "", "cr3")},
+        operands={"reg": "r32", "rm": "r32", "disp": "signed", "rel": "relative+length", "imm": "hex"},
+        forms={
+            "ea": (
+                Alternative("mod == 3", "{rm:r32}"),
+                Alternative(None, "dword {segment}[{address}]"),
+            ),
+            "segment": (Alternative("sego != 0", "{sego:seg}:"), Alternative(None, "")),
+            "address": (
+                Alternative("mod == 0 && rm == 5", "{disp}"),
+                Alternative("mod == 0 && rm != 4", "{rm}"),
+                Alternative("rm != 4", "{rm}+{disp}"),
+                Alternative("mod == 0 && base == 5", "{scaled}{disp}"),
+                Alternative("mod == 0", "{base:r32}{plus_index}"),
+                Alternative(None, "{base:r32}{plus_index}+{disp}"),
+            ),
+            "plus_index": (
+                Alternative("index == 4 && scale == 0", ""),
+                Alternative(None, "+{index:r32}*{scale:scale}"),
+            ),
+            "scaled": (Alternative(None, "{index:r32}*{scale:scale}+"),),
+            "scale": (
+                Alternative("scale == 0", "1"),
+                Alternative("scale == 1", "2"),
+                Alternative("scale == 2", "4"),
+                Alternative("scale == 3", "8"),
+            ),
+            "wide": (Alternative("osz == 1", ".w"), Alternative(None, "")),
+        },
+    ),
+    "large": Syntax(comment=";"),
+}
+
+TEMPLATES = {
+    "risc": {
+        "add": ("add", "xd, xs1, xs2"),
+        "sub": ("sub", "{xd}, {xs1}, {xs2}"),
+        "addi": ("addi", "xd, xs1, imm"),
+        "lui": ("lui", "{xd}, {imm:hex}"),
+        "beq": ("beq", "{xs1}, {xs2}, {imm:relative}"),
+        "csrrw": ("csrrw", "xd, csr, xs1"),
+        "ecall": ("ecall", ""),
+        "c.addi": ("c.addi", "xd, imm"),
+        "c.lui": ("c.lui", "{xd}, {imm:hex}"),
+        "c.addi16sp": ("c.addi16sp", "sp, imm"),
+    },
+    "words": {
+        "move": ("move", "{size:size} {src:ea}, {dst:ea}"),
+        "movea": ("movea", "{size:size} {ea}, {dst_reg:a}"),
+        "moveq": ("moveq", "#{data}, {reg}"),
+        "nop": ("nop", ""),
+    },
+    "bytes": {
+        "nop": ("nop", ""),
+        "mov.r_m": ("mov", "{reg}, {ea}"),
+        "mov.r_r": ("mov", "{reg}, {ea}"),
+        "mov.m_r": ("mov", "{ea}, {reg}{wide}"),
+        "mov.r_i": ("mov", "{reg}{wide}, {imm}"),
+        "push": ("push", "{reg}"),
+        "sgdt": ("sgdt", "{ea}"),
+        "sidt": ("sidt", "{ea}"),
+        "vmcall": ("vmcall", ""),
+        "mov.cr": ("movcr", "{reg:cr}, {mod:unsigned}, {rm:unsigned}, {disp}, {base:unsigned}.{index}.{scale:hex}"),
+        "add.m_i": ("add", "{ea}{wide}, {imm}"),
+        "int": ("int", "{imm}"),
+        "put.byte": ("put", "{imm:signed}"),
+        "put.word": ("put", "{imm:signed}"),
+        "jmp.short": ("jmp", "{rel}"),
+        "jmp.near": ("jmp", "{rel}"),
+    },
+    "large": {
+        "jrst": ("jrst", "{ac:unsigned}, {i:unsigned} {y}({x:unsigned})"),
+        "halt": ("halt", "{i:unsigned} {y}({x:unsigned})"),
+        "move": ("move", "{ac:unsigned}, {i:unsigned} {y}({x:unsigned})"),
+    },
+}
+
+LINES = {
+    table: {
+        name: compile_line(mnemonic, template, TABLES[table][1][name], SYNTAX[table], condition)
+        for name, (mnemonic, template) in templates.items()
+    }
+    for table, templates in TEMPLATES.items()
+}
+ASSEMBLERS = {
+    table: Assembler(lines, TABLES[table][0], comment=SYNTAX[table].comment, csr_names=CSRS)
+    for table, lines in LINES.items()
+}
+EVERY = [(table, name) for table, lines in LINES.items() for name in lines]
+
+
+@pytest.mark.parametrize("table, name", EVERY)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_what_is_printed_assembles_to_what_prints_the_same(table: str, name: str, data: st.DataObject) -> None:
+    decode, encodings = TABLES[table]
+    operands = data.draw(canonical(encodings[name]))
+    text = disassemble(LINES[table][name], operands, CSRS)
+    assembled = ASSEMBLERS[table].assemble(text)
+    decoded = Decoder(encodings, decode).decode(fetch_from(assembled.units))
+    assert decoded is not None
+    assert (decoded.id, decoded.operands) == (assembled.id, assembled.operands)
+    again = disassemble(LINES[table][decoded.id], decoded.operands, CSRS)
+    assert again == text
+
+
+@pytest.mark.parametrize(
+    "table, name, operands, text",
+    [
+        ("risc", "addi", {"xd": 1, "xs1": 2, "imm": 0xFFF}, "addi x1, x2, -1"),
+        ("risc", "csrrw", {"csr": 0x180, "xs1": 3}, "csrrw x0, satp, x3"),
+        ("risc", "csrrw", {"csr": 0x181}, "csrrw x0, 0x181, x0"),
+        ("risc", "beq", {"imm": 0x1FFE}, "beq x0, x0, .-2"),
+        ("risc", "c.addi16sp", {"imm": 0x3C0}, "c.addi16sp sp, -64"),
+        ("risc", "ecall", {}, "ecall"),
+        ("words", "move", {"size": 2, "src_mode": 5, "src_disp": 0xFFFFFFFC, "dst_reg": 3}, "move l -4(a0), d3"),
+        ("bytes", "mov.r_m", {"mod": 1, "disp": 0xFFFFFFFC, "rm": 5}, "mov eax, dword [ebp-4]"),
+        ("bytes", "mov.r_m", {"mod": 1, "disp": 8, "rm": 4, "index": 1, "scale": 2}, "mov eax, dword [eax+ecx*4+8]"),
+        ("bytes", "mov.r_m", {"rm": 5, "disp": 16, "sego": 5}, "mov eax, dword fs:[16]"),
+        ("bytes", "jmp.short", {"rel": 0xFFFFFFFE}, "jmp .+0"),
+        ("large", "move", {"ac": 1, "y": 0o1234, "x": 2}, "move 1, 0 0x29c(2)"),
+    ],
+)
+def test_printing(table: str, name: str, operands: dict[str, int], text: str) -> None:
+    assert disassemble(LINES[table][name], completed(TABLES[table][1][name], operands), CSRS) == text
+
+
+@pytest.mark.parametrize(
+    "table, text, units",
+    [
+        ("risc", "ADD  x10 ,x11,  x12   # sum", (0x8533, 0x00C5)),
+        ("risc", "addi x1, x2, 0xfff", (0x0093, 0xFFF1)),
+        ("risc", "addi x1,x2,-1", (0x0093, 0xFFF1)),
+        ("bytes", "mov eax, ecx", (0x8B, 0xC1)),
+        ("bytes", "mov eax, dword [ ebp - 4 ]", (0x8B, 0x45, 0xFC)),
+        ("bytes", "mov eax, dword [ebp+0x80]", (0x8B, 0x85, 0x80, 0, 0, 0)),
+        ("bytes", "mov dword [esp+0], ebx", (0x89, 0x5C, 0x24, 0)),
+        ("bytes", "mov ebx, 0x10", (0xBB, 0x10, 0, 0, 0)),
+        ("bytes", "mov ebx.w, 0x10", (0x66, 0xBB, 0x10, 0)),
+        ("bytes", "jmp .", (0xEB, 0xFE)),
+        ("bytes", "put 127", (0x6A, 0x7F)),
+        ("bytes", "put 128", (0x68, 0x80, 0)),
+        ("bytes", "put 0xffff", (0x68, 0xFF, 0xFF)),
+        ("bytes", "jmp .+0x1000", (0xE9, 0xFB, 0x0F, 0, 0)),
+        ("words", "move w (a1)+, -(a2)", (0x3519,)),
+    ],
+)
+def test_reading(table: str, text: str, units: tuple[int, ...]) -> None:
+    assert ASSEMBLERS[table].assemble(text).units == units
+
+
+@pytest.mark.parametrize(
+    "table, text, column, message, expected",
+    [
+        ("risc", "", 1, "unknown instruction", "an instruction"),
+        ("risc", "  adx x1, x2", 3, "unknown instruction", "did you mean 'add'?"),
+        ("risc", "add x1, x2", 11, "cannot read the operands", "','"),
+        ("risc", "add x1, x2, x32", 13, "cannot read the operands", "one of x0, x1, x2, x3, ..."),
+        ("risc", "add x1, x2, x3, x4", 15, "cannot read the operands", "the end"),
+        ("risc", "addi x1, x2, 4096", 14, "cannot read the operands", "a number of 12 bits"),
+        ("risc", "addi x1, x2, loop", 14, "cannot read the operands", "a number or label"),
+        ("risc", "beq x0, x0, .+3", 1, "no encoding holds these operands", ""),
+        ("risc", "c.addi x1, 0", 1, "no encoding holds these operands", ""),
+        ("bytes", "mov dword [eax], dword [eax]", 18, "cannot read the operands", "one of eax, ecx, edx, ebx, ..."),
+    ],
+)
+def test_what_cannot_be_read(table: str, text: str, column: int, message: str, expected: str) -> None:
+    with pytest.raises(AssemblyError) as caught:
+        ASSEMBLERS[table].assemble(text)
+    assert (caught.value.column, caught.value.message, caught.value.expected) == (column, message, expected)
+
+
+@pytest.mark.parametrize(
+    "template, message",
+    [
+        ("{nothing}", "neither an operand nor a form"),
+        ("{reg:r64}", "unknown kind of operand"),
+        ("{reg", "a brace is not part of {name} or {name:kind}"),
+        ("{self}", "a form contains itself"),
+        ("{bad}", "unknown name"),
+    ],
+)
+def test_wrong_templates(template: str, message: str) -> None:
+    syntax = Syntax(
+        registers={"r32": R32}, forms={"self": (Alternative(None, "{self}"),), "bad": (Alternative("zip == 1", ""),)}
+    )
+    with pytest.raises(SpecificationError) as caught:
+        text = Text(f"x, {template}", Position("a.yaml", 2, 10))
+        compile_line("push", text, TABLES["bytes"][1]["push"], syntax, condition)
+    [problem] = caught.value.problems
+    assert problem.message == message
+    inner = {"unknown name": Position("<text>", 1, 1), "a form contains itself": Position("a.yaml", 2, 10)}
+    assert problem.position == inner.get(message, Position("a.yaml", 2, 13))
+
+
+def test_a_program_has_labels_forward_and_back_and_the_shortest_jumps() -> None:
+    image = ASSEMBLERS["bytes"].program(
+        """
+        start: mov eax, 1       ; five bytes
+        near:  jmp near
+               jmp far
+               jmp end
+        end:
+               .byte 1, -1, 0x78
+        """
+        + "\n.org 0x1200\nfar: int 0x80\n  .word end, far+1\n",
+        origin=0x1000,
+    )
+    assert image.symbols == {"start": 0x1000, "near": 0x1005, "end": 0x100E, "far": 0x1200}
+    code = bytes([0xB8, 1, 0, 0, 0, 0xEB, 0xFE, 0xE9, 0xF4, 1, 0, 0, 0xEB, 0, 1, 0xFF, 0x78])
+    tail = bytes([0xCD, 0x80]) + (0x100E).to_bytes(4, "little") + (0x1201).to_bytes(4, "little")
+    assert image.chunks == (Chunk(0x1000, tuple(code)), Chunk(0x1200, tuple(tail)))
+
+
+def test_programs_of_other_units() -> None:
+    words = ASSEMBLERS["words"].program("nop\n moveq #-1, d1 | minus one\n .half 0x1234\n", origin=0)
+    assert words.chunks == (Chunk(0, (0x4E, 0x71, 0x72, 0xFF, 0x12, 0x34)),)
+    large = ASSEMBLERS["large"].program("a: move 1, 0 b(0)\nb: .word -1\n", origin=0o100)
+    assert large.chunks == (Chunk(0o100, (0o200040_000101, 0o777777_777777)),)
+
+
+@pytest.mark.parametrize(
+    "text, line, column, message",
+    [
+        ("nop\nnop: nope", 2, 6, "unknown instruction"),
+        ("a:\n a: nop", 2, 2, "label defined twice"),
+        (".byte 256", 1, 6, "the value does not fit"),
+        (".byte 1 2", 1, 7, "cannot read a number"),
+        (" .org later", 1, 7, "cannot read a number"),
+        ("x: jmp y", 1, 8, "cannot read the operands"),
+    ],
+)
+def test_program_errors_name_line_and_column(text: str, line: int, column: int, message: str) -> None:
+    with pytest.raises(AssemblyError) as caught:
+        ASSEMBLERS["bytes"].program(text)
+    assert (caught.value.line, caught.value.column, caught.value.message) == (line, column, message)

@@ -1,0 +1,73 @@
+"""The bodies of the RISC-V Unified Database, third-party IDL, are read.
+
+PGCHECK_UDB names a folder that holds its `inst` and `csr`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pgcheck.isa.files.errors import Text
+from pgcheck.isa.idl.syntax import IdlSyntaxError, parse
+
+UDB = os.environ.get("PGCHECK_UDB")
+pytestmark = pytest.mark.skipif(not UDB, reason="PGCHECK_UDB is not set")
+
+
+def bodies(node: object) -> Iterator[tuple[str, str]]:
+    """The keys that end in `)` and their texts, but for those of another language."""
+    match node:
+        case dict():
+            for key, value in node.items():
+                if isinstance(key, str) and key.endswith(")") and isinstance(value, str):
+                    if key != "sail()":
+                        yield key, value
+                else:
+                    yield from bodies(value)
+        case list():
+            for item in node:
+                yield from bodies(item)
+
+
+def found(folder: str) -> list[tuple[str, str, str]]:
+    files = sorted(Path(UDB or "", folder).rglob("*.yaml"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [(file.name, *body) for file in files for body in bodies(yaml.load(file.read_text("utf-8"), loader))]
+
+
+def refused(texts: list[tuple[str, str, str]]) -> list[str]:
+    """The texts that are neither a body nor a constraint."""
+    wrong = []
+    for file, key, text in texts:
+        for start in ("body", "constraint"):
+            try:
+                parse(Text(text), start)
+                break
+            except IdlSyntaxError as error:
+                problem = error.problem
+        else:
+            wrong.append(
+                f"{file} {key}: {problem.message} {problem.found} at {problem.position.line}:{problem.position.column}"
+            )
+    return wrong
+
+
+def test_operations() -> None:
+    operations = [body for body in found("inst") if body[1] == "operation()" and body[2].strip()]
+    assert refused(operations) == []
+    assert len(operations) == 398
+
+
+def test_csr_bodies() -> None:
+    texts = found("csr")
+    assert refused(texts) == []
+    conditions = [body for body in texts if body[1] == "when()"]
+    assert (len(texts) - len(conditions), len(conditions)) == (2235, 5)
+
+
+def test_a_damaged_body_is_refused() -> None:
+    file, key, text = next(body for body in found("inst") if body[1] == "operation()" and ";" in body[2])
+    assert len(refused([(file, key, text.replace(";", "", 1).replace(";", "; )", 1))])) == 1

@@ -1,0 +1,79 @@
+"""Digests by meaning: names and comments change nothing, the smallest change of meaning changes what it reaches and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgcheck.isa.machine.meaning import Meanings, meanings
+from tests.checker.specifications import machine_of
+from tests.checker.variants import edited
+
+PG74 = meanings(machine_of("pg74"))
+
+
+def changed(new: Meanings) -> set[str]:
+    """The instructions whose step or encoding differs from the shipped machine's."""
+    return {
+        i for i, m in new.instructions.items() if (m.step, m.encoding) != (PG74.instructions[i].step, PG74.instructions[i].encoding)
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("description { the word at virtual address a }", "description { something else }"),
+        ("Bits<33> sum = {1'b0, A[r]} + {1'b0, A[s]};\n      A[r] = sum[31:0];\n      C = sum[32];",
+         "# a comment\n      Bits<33> total = {1'b0, A[r]} + {1'b0, A[s]};\n      A[r] = total[31:0];\n      C = total[32];"),
+        ("title: The third generation machine of Popek and Goldberg", "title: Another title"),
+        ('assembly: "{imm:unsigned}"', 'assembly: "{imm}"'),
+    ],
+)  # fmt: skip
+def test_words_change_nothing(change: tuple[str, str], tmp_path: Path) -> None:
+    new = meanings(edited(tmp_path, change))
+    assert new == PG74
+
+
+def test_the_name_of_a_function_changes_nothing(tmp_path: Path) -> None:
+    text = Path("specs/pg74.yaml").read_text("utf-8").replace("privileged()", "refused()").replace("function privileged", "function refused")
+    file = tmp_path / "renamed.yaml"
+    file.write_text(text, "utf-8")
+    from pgcheck.isa.machine.build import load
+
+    new = meanings(load(file))
+    assert changed(new) == set()
+    assert new.frame == PG74.frame
+
+
+@pytest.mark.parametrize(
+    ("change", "reached"),
+    [
+        (("A[r] = A[r] << n;", "A[r] = A[r] << n << 1'b0;"), {"shl"}),
+        (("A[r] = A[r] << n;", "A[r] = A[s0] << n;".replace("s0", "r")), set()),
+        (('"00010010--------0000000000000000"', '"00011010--------0000000000000000"'), {"and"}),
+        (("C: {type: Bits<1>, role: general}", "C: {type: Bits<1>, role: configuration}"), {"add", "sub", "jc"}),
+    ],
+)
+def test_a_change_reaches_what_goes_through_it(change: tuple[str, str], reached: set[str], tmp_path: Path) -> None:
+    assert changed(meanings(edited(tmp_path, change))) == reached
+
+
+def test_a_shared_function_reaches_its_callers_and_only_them(tmp_path: Path) -> None:
+    new = meanings(edited(tmp_path, ("{22'd0, a} + A[x]; }", "{22'd0, a} - A[x]; }")))
+    callers = {i for i, m in PG74.instructions.items() if "indexed" in m.functions}
+    assert {"load", "jump", "lpsw"} <= callers
+    assert "add" not in callers
+    assert changed(new) == callers
+    assert {n for n, d in new.functions.items() if PG74.functions[n] != d} == {"indexed"}
+
+
+def test_trap_entry_reaches_every_instruction_that_can_trap(tmp_path: Path) -> None:
+    new = meanings(edited(tmp_path, ("$pc = new.P;\n    }", "$pc = new.P + 10'd1;\n    }")))
+    assert {"svc", "load", "halt"} <= changed(new)
+    assert "add" not in changed(new)
+
+
+def test_translation_is_part_of_the_frame(tmp_path: Path) -> None:
+    new = meanings(edited(tmp_path, ("return sum[9:0];", "return sum[9:0] ^ 10'd1;")))
+    assert {n for n in new.frame if new.frame[n] != PG74.frame[n]} == {"translation", "fetch"}

@@ -1,0 +1,152 @@
+"""The platform of a specification: what it means, and every wrong name in it at its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import Problem, SpecificationError
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.platform import Attachment, Platform
+
+COMPLETE = (Path(__file__).with_name("cases") / "complete.yaml").read_text("utf-8")
+PLATFORM = """
+platform:
+  ram: {base: 0x10, size: 1 << 6}
+  start: TOP - 8'd1
+  elf: 243
+  boot: {LIMIT: 5, S.M: "Mode::Super"}
+  clock: [TIME]
+  choices: {coin: 1, any: 3}
+  devices:
+    uart: {model: console, at: 0xf0, line: plic.3}
+    plic: {model: interrupt_controller, at: 0x80, line: S.I, options: {lines: 8}}
+    port: {model: console, in: PORTS, at: 1}
+    both: {model: teletype, in: [PORTS, OTHER]}
+  firmware: {when: "S.M == 1", call: serve}
+"""
+
+
+def whole(text: str = PLATFORM) -> str:
+    assert "\nplatform:" not in COMPLETE
+    return COMPLETE.replace(
+        "state:\n", "state:\n  PORTS: {type: Bits<8>, size: 4, role: device, volatile: true}\n"
+        "  OTHER: {type: Bits<8>, size: 4, role: device, volatile: true}\n", 1,
+    ).replace("functions: |\n", "functions: |\n  function serve { description { x } body { BASE = 1; } }\n", 1) + text  # fmt: skip
+
+
+def machine(folder: Path, text: str) -> Machine:
+    file = folder / "machine.yaml"
+    file.write_text(text, "utf-8")
+    return load(file)
+
+
+def problems(folder: Path, text: str) -> tuple[Problem, ...]:
+    with pytest.raises(SpecificationError) as caught:
+        machine(folder, text)
+    return caught.value.problems
+
+
+def test_a_specification_without_a_platform_has_ram_alone(tmp_path: Path) -> None:
+    assert machine(tmp_path, whole("")).platform == Platform()
+
+
+def test_a_whole_platform(tmp_path: Path) -> None:
+    found = machine(tmp_path, whole()).platform
+    assert (found.ram_base, found.ram_size, found.start, found.elf_machine) == (0x10, 0x40, 254, 243)
+    assert found.boot == {"LIMIT": 5, "S.M": 1}
+    assert found.clock == ("TIME",) and found.choices == {"coin": 1, "any": 3}
+    assert found.devices == (
+        Attachment("uart", "console", 0xF0, (), "plic.3", {}),
+        Attachment("plic", "interrupt_controller", 0x80, (), "S.I", {"lines": 8}),
+        Attachment("port", "console", 1, ("PORTS",), "", {}),
+        Attachment("both", "teletype", 0, ("PORTS", "OTHER"), "", {}),
+    )
+    assert found.firmware is not None and found.firmware.call == "serve"
+
+
+def test_a_processor_can_wait(tmp_path: Path) -> None:
+    made = machine(
+        tmp_path, whole().replace("interrupt: {pending: waiting", "interrupt: {waiting: waiting, pending: waiting")
+    )
+    assert made.interrupt is not None and made.interrupt.waiting == "waiting"
+    plain = machine(tmp_path, whole())
+    assert plain.interrupt is not None and plain.interrupt.waiting == ""
+
+
+# what stands there, what is put there (@: where the problem is), what the problem says
+WRONG = [
+    ("interrupt: {pending: waiting", "interrupt: {waiting: @take, pending: waiting", "take cannot be used here"),
+    ("interrupt: {pending: waiting", "interrupt: {waiting: @weight, pending: waiting", "no function 'weight'"),
+    ("ram: {base: 0x10", "ram: @{base: 0x100", "the base of RAM is too large"),
+    ("ram: {base: 0x10, size: 1 << 6}", "ram: @{base: 0x10, size: 0}", "RAM is not within the address space"),
+    ("ram: {base: 0x10, size: 1 << 6}", "ram: @{base: 0x10, size: 0xf1}", "RAM is not within the address space"),
+    ("size: 1 << 6", "size: @BASE", "the size of RAM must be a constant"),
+    ("ram: {base", "ram: {@bose: 1, base", "unknown key 'bose'"),
+    ("start: TOP - 8'd1", "start: @TOP + 8'd1 + 9'd0", "the start is too large"),
+    ("start: TOP", "start: @TIP", "no 'TIP'"),
+    ("elf: 243", "elf: @0x10000", "out of range"),
+    ("boot: {LIMIT: 5", "boot: {@LIMBO: 5", "no state 'LIMBO'"),
+    ("boot: {LIMIT: 5", "boot: {@X: 5", "what is set at the start is one leaf"),
+    ("boot: {LIMIT: 5", "boot: {@LIMIT: 256", "256 does not fit LIMIT"),
+    ("clock: [TIME]", "clock: [@LIMIT]", "LIMIT is not volatile"),
+    ("clock: [TIME]", "clock: [@X]", "a clock is one leaf"),
+    ("clock: [TIME]", "clock: [@TIMES]", "no state 'TIMES'"),
+    ("choices: {coin: 1", "choices: {@coins: 1", "no site 'coins'"),
+    ("choices: {coin: 1", "choices: {@coin: 2", "2 does not fit Boolean"),
+    ("any: 3", "@any: 256", "256 does not fit Bits<8>"),
+    ("uart: {model: console", "uart: {model: @consul", "one of a few words"),
+    ("uart: {model: console, at", "uart: @{at", "key 'model' is missing"),
+    ("uart: {model: console", "uart: {@kind: console, model: console", "unknown key 'kind'"),
+    ("uart: {model: console, at: 0xf0", "uart: @{model: console, at: 0x100", "where a device is is too large"),
+    ("in: PORTS, at: 1}", "in: @BASE, at: 0}", "BASE is not volatile"),
+    ("in: PORTS, at: 1}", "in: @PORT, at: 1}", "no state 'PORT'"),
+    ("line: plic.3", "line: @plic.0", "plic has no input 0"),
+    ("line: plic.3", "line: @plic.8", "plic has no input 8"),
+    ("line: plic.3", "line: @plick.3", "no interrupt_controller 'plick'"),
+    ("line: plic.3", "line: @port.3", "no interrupt_controller 'port'"),
+    ("line: plic.3", "line: @S.J", "no state 'S.J'"),
+    ("line: plic.3", "line: @LIMIT", "LIMIT cannot show an interrupt request"),
+    ("line: plic.3", "line: @X", "an interrupt request is one leaf"),
+    ("line: plic.3", "line: '@3'", "this is not NAME"),
+    ("port: {model: console, ", "port: {model: console, line: @plic.3, ", "uart drives plic.3 already"),
+    ("options: {lines: 8}", "options: {@line: 8}", "interrupt_controller has no option 'line'"),
+    ("at: 0xf0, line", "at: 0xf0, options: {@period: 1}, line", "console has no option 'period'"),
+    ("options: {lines: 8}", "options: {lines: @many}", "an integer is needed"),
+    ('when: "S.M == 1"', "when: @S.M", "a condition must be Boolean"),
+    ("call: serve", "call: @starve", "no function 'starve'"),
+    ("call: serve", "call: @waiting", "waiting cannot be used here"),
+    ("call: serve", "call: @again", "again cannot be used here"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), WRONG, ids=[f"{k}-{w[1][:30]}" for k, w in enumerate(WRONG)])
+def test_each_wrong_thing_is_reported_at_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = whole()
+    assert text.count(old) == 1
+    marked = text.replace(old, new)
+    before, after = marked.split("@", 1)
+    found = problems(tmp_path, before + after)
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    told = [p for p in found if said in p.message]
+    assert told, [p.message for p in found]
+    assert (told[0].position.line, told[0].position.column) == (line, column)
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    text = (
+        whole()
+        .replace("clock: [TIME]", "clock: [LIMIT]")
+        .replace("call: serve", "call: starve")
+        .replace("LIMIT: 5", "LIMBO: 5")
+    )
+    assert len(problems(tmp_path, text)) == 3
+
+
+def test_a_variant_replaces_the_whole_platform(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(whole(), "utf-8")
+    text = "include: [base.yaml]\noverride:\n  platform: {start: 3}\n"
+    found = machine(tmp_path, text).platform
+    assert found == Platform(start=3)
