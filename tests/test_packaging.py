@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
 MAPPING: dict[str, str] = SETUPTOOLS["package-dir"]
 PACKAGES: list[str] = SETUPTOOLS["packages"]
-PARTS = [p for p in PACKAGES if p.count(".") > 1]
 
 
 def test_every_mapped_folder_has_its_link() -> None:
@@ -26,27 +26,42 @@ def test_every_mapped_folder_has_its_link() -> None:
     assert links == {package.removeprefix("pgcheck."): f"../{folder}" for package, folder in MAPPING.items()}
 
 
+def inside(folder: Path) -> Iterator[Path]:
+    """The files below a folder, not those behind its links."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            yield from inside(path)
+        elif path.is_file():
+            yield path
+
+
+def folder_of(package: str) -> Path:
+    """Where a package lies in the checkout."""
+    mapped = package.removeprefix("pgcheck.").split(".")
+    return ROOT.joinpath(*mapped) if f"pgcheck.{mapped[0]}" in MAPPING else ROOT.joinpath(*package.split("."))
+
+
+FOLDERS = {folder_of(package): package for package in PACKAGES}
+
+
 def test_every_mapped_folder_is_a_package_of_its_own_name() -> None:
     assert {package.removeprefix("pgcheck.") for package in MAPPING} == set(MAPPING.values())
-    own = {"pgcheck." + p.parent.name for p in (ROOT / "pgcheck").glob("*/__init__.py") if not p.parent.is_symlink()}
-    assert {*PACKAGES} - {*PARTS} == {"pgcheck", *own, *MAPPING} and all(p.rpartition(".")[0] in MAPPING for p in PARTS)
 
 
 def test_no_folder_of_code_is_forgotten() -> None:
-    inside = {p.parent.relative_to(ROOT) for folder in MAPPING.values() for p in (ROOT / folder).rglob("*.py")}
-    found = {"pgcheck." + str(folder).replace(os.sep, ".") for folder in inside}
-    assert found | {"pgcheck.specs"} == {*MAPPING, *PARTS}
+    code = {p.parent for top in ("pgcheck", *MAPPING.values()) for p in inside(ROOT / top) if p.suffix == ".py"}
+    assert code | {ROOT / "specs"} == {*FOLDERS}
+    assert all((folder / "__init__.py").exists() for folder in code)
 
 
 def test_every_file_of_data_is_packaged() -> None:
-    patterns = {package: patterns for package, patterns in SETUPTOOLS["package-data"].items()}
-    for package in PACKAGES:
-        folder = ROOT / (package.removeprefix("pgcheck.").replace(".", os.sep))
-        data = {p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc") and not p.is_symlink()}
-        if package == "pgcheck":
-            data = {p for p in data if p.parent in (folder, folder / "templates")}
-        packaged = {p for pattern in patterns.get(package, []) for p in folder.glob(pattern)}
-        assert data <= packaged, package
+    patterns: dict[str, list[str]] = SETUPTOOLS["package-data"]
+    for top in ("pgcheck", *MAPPING.values()):
+        for path in inside(ROOT / top):
+            if path.suffix in (".py", ".pyc"):
+                continue
+            folder = next(f for f in path.parents if f in FOLDERS)
+            assert any(path in folder.glob(pattern) for pattern in patterns.get(FOLDERS[folder], ())), path
 
 
 def test_heavy_libraries_are_declared_and_the_solver_is_pinned() -> None:
