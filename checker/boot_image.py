@@ -19,10 +19,10 @@ from pgcheck.checker.result import Witness
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import mask
-from pgcheck.models.computer import Computer
-from pgcheck.models.image import entry
+from pgcheck.models.computer.computer import Computer
+from pgcheck.models.computer.image import entry
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference import Cells, State, reset
+from pgcheck.models.reference.step import Cells, State, reset
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.translate import Recorder
 from pgcheck.vmm.vmm import Vmm, page_shift

@@ -14,7 +14,7 @@ from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference import Cells, State, Surroundings, copied, decoded, execute, reset
+from pgcheck.models.reference.step import Cells, State, Surroundings, copied, decoded, execute, reset
 from pgcheck.vmm.translate import Recorder
 
 DRAWS = 160

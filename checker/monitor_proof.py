@@ -40,7 +40,7 @@ from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
-from pgcheck.models.reference import Fetched
+from pgcheck.models.reference.step import Fetched
 from pgcheck.vmm.entries import Permissions
 from pgcheck.vmm.world import World
 

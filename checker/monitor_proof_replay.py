@@ -33,9 +33,9 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, variable
 from pgcheck.isa.idl.types import width_of
 from pgcheck.models.engine import Stop
-from pgcheck.models.reference import Cells, Ended, Exit, Fetched, State, Surroundings, call, copied, deliver
-from pgcheck.models.reference import Step as Body
-from pgcheck.models.reference import step as one_step
+from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call, copied, deliver
+from pgcheck.models.reference.step import Step as Body
+from pgcheck.models.reference.step import step as one_step
 from pgcheck.models.symbolic import ADDRESS, FAULT
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding

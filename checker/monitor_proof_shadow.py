@@ -31,7 +31,7 @@ from pgcheck.checker.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.isa.idl.types import Bitfield, width_of
-from pgcheck.models.reference import Cells, State, Surroundings, reset
+from pgcheck.models.reference.step import Cells, State, Surroundings, reset
 from pgcheck.vmm import shadow
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.entries import Permissions

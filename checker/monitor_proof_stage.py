@@ -10,7 +10,7 @@ from pgcheck.checker.monitor_proof_values import Symbolic, bits, decide
 from pgcheck.checker.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import apply, variable
-from pgcheck.models.reference import Cells, State, reset
+from pgcheck.models.reference.step import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.entries import Permissions
 from pgcheck.vmm.guest_memory import GuestMemory

@@ -34,7 +34,7 @@ from pgcheck.isa.terms import (
     rewrite,
     variable,
 )
-from pgcheck.models.reference import Fetched
+from pgcheck.models.reference.step import Fetched
 from pgcheck.models.symbolic import Exit, Transition, run
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World, world

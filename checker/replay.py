@@ -10,7 +10,7 @@ from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.idl.types import Bitfield
-from pgcheck.models.reference import Cells, State, Surroundings, copied, deliver, step
+from pgcheck.models.reference.step import Cells, State, Surroundings, copied, deliver, step
 
 
 class BadWitness(Exception):

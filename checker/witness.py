@@ -18,7 +18,7 @@ from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.terms import (
     Term, constant, eq, extract, lnot, rewrite, variable, walk,
 )  # fmt: skip
-from pgcheck.models.reference import operand_value
+from pgcheck.models.reference.step import operand_value
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
 # Which difference to show: the plainest first.

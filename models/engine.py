@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.reference import Exit, Fetched, State, Surroundings, call, enter, execute, fetch
+from pgcheck.models.reference.step import Exit, Fetched, State, Surroundings, call, enter, execute, fetch
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import Kind, NoMonitor, policy
 from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models import image
-from pgcheck.models.computer import Computer, new_ram
+from pgcheck.models.computer import image
+from pgcheck.models.computer.computer import Computer, new_ram
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Stop
 from pgcheck.models.memory import Ram

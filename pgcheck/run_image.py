@@ -19,18 +19,18 @@ from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.encoding.templates import disassemble
-from pgcheck.models import image
-from pgcheck.models.computer import STUCK, Computer, new_ram
+from pgcheck.models.computer import image
+from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import HostFile
 from pgcheck.models.devices.power import POWERED_OFF
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, Stop, pending, waiting
-from pgcheck.models.reference import Exit, State, Surroundings, fetch
+from pgcheck.models.reference.step import Exit, State, Surroundings, fetch
 
 DONE, FAILED, WRONG, SPENT = 0, 1, output.FAILED, 3
 SLICE: Final = 1 << 16
 ASSEMBLY: Final = (".s", ".asm")
-COMPILED: Final = "pgcheck.models.compiled"
+COMPILED: Final = "pgcheck.models.generated.compiled"
 MAX_IMAGE: Final = 1 << 28
 MAX_MEMORY: Final = 1 << 30
 SUFFIXES: Final = {"": 0, "K": 10, "M": 20, "G": 30}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.models.engine import pending, waiting
-from pgcheck.models.reference import Exit, Fetched, State, Step, Surroundings, enter, execute, fetch
+from pgcheck.models.reference.step import Exit, Fetched, State, Step, Surroundings, enter, execute, fetch
 
 
 def holds(machine: Machine, predicate: Term, state: State, surroundings: Surroundings) -> bool:

@@ -9,9 +9,9 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.isa.terms import mask
 from pgcheck.isa.idl.types import width_of
-from pgcheck.models.compiled_facts import Facts
+from pgcheck.models.generated.facts import Facts
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference import State, Step, Surroundings
+from pgcheck.models.reference.step import State, Step, Surroundings
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.translate import Args, accesses, walk
 

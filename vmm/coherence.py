@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pgcheck.isa.terms import mask
-from pgcheck.models.reference import State, Surroundings, operand_value
+from pgcheck.models.reference.step import State, Surroundings, operand_value
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.entries import Way
 from pgcheck.vmm.shadow import Context, ShadowTables

@@ -13,9 +13,9 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE
 from pgcheck.isa.idl.types import Bitfield
-from pgcheck.models.computer import Computer
+from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import Stop
-from pgcheck.models.reference import Cells, Ended, Exit, Fetched, State, Surroundings, call
+from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.mmu import Mmu

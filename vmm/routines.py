@@ -11,10 +11,10 @@ from typing import Any, Final
 from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, constant, mask
-from pgcheck.models.compiled_lines import TooLong, Unsupported
-from pgcheck.models.compiled_program import Single, program_of
+from pgcheck.models.generated.lines import TooLong, Unsupported
+from pgcheck.models.generated.program import Single, program_of
 from pgcheck.models.memory import Storage
-from pgcheck.models.reference import Ended, Exit, Fetched, State, Step, Surroundings, decoded, deliver, enter, execute, executed
+from pgcheck.models.reference.step import Ended, Exit, Fetched, State, Step, Surroundings, decoded, deliver, enter, execute, executed
 from pgcheck.vmm.binding import REFERENCE, Binding
 
 WARM: Final = 3

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.idl.types import Enum
-from pgcheck.models.compiled_lines import TooLong, Unsupported
-from pgcheck.models.compiled_program import Program
+from pgcheck.models.generated.lines import TooLong, Unsupported
+from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Region, Storage
-from pgcheck.models.reference import Cells, Ended, State, Surroundings, call
+from pgcheck.models.reference.step import Cells, Ended, State, Surroundings, call
 
 Args = tuple[int, ...]
 

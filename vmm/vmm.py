@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.computer import Computer
+from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import Stop
-from pgcheck.models.reference import Cells, State, reset
+from pgcheck.models.reference.step import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.external import ExternalMmu

@@ -17,7 +17,7 @@ from pgcheck.checker.campaign.words import Meaning, Words
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, conjunction, mask
-from pgcheck.models.reference import Cells, State, Step, Surroundings, copied, reset
+from pgcheck.models.reference.step import Cells, State, Step, Surroundings, copied, reset
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.translate import in_place
 

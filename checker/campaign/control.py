@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome, excluded,
 from pgcheck.checker.campaign.pair import Pair
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.engine import Engine, Stop
-from pgcheck.models.reference import State, Surroundings
+from pgcheck.models.reference.step import State, Surroundings
 
 STUTTERS = 80
 

@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.pair import Pair, difference
 from pgcheck.checker.campaign.recording import Taken
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import Stop, pending
-from pgcheck.models.reference import Cells, enter
+from pgcheck.models.reference.step import Cells, enter
 
 
 def eq2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:

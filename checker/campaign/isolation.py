@@ -9,10 +9,10 @@ from pgcheck.checker.campaign.case import Case
 from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pair import Pair, start
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.computer import Computer
+from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import Stop
 from pgcheck.models.memory import Ram, Region, Watcher
-from pgcheck.models.reference import Cells, State, copied
+from pgcheck.models.reference.step import Cells, State, copied
 
 View = tuple[object, ...]
 

@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.case import Author, Case
 from pgcheck.checker.campaign.pair import Pair, pair
 from pgcheck.checker.campaign.recording import Taken
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
-from pgcheck.models.reference import Exit
+from pgcheck.models.reference.step import Exit
 
 EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)
 

@@ -8,12 +8,12 @@ from pgcheck.checker.campaign.case import Case, sites
 from pgcheck.checker.campaign.layout import Layout
 from pgcheck.checker.campaign.recording import Quick, Recording
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.compiled import Compiled
-from pgcheck.models.computer import Computer
+from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter
 from pgcheck.models.memory import Ram
-from pgcheck.models.reference import Cells, copied
+from pgcheck.models.reference.step import Cells, copied
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.shadow import ShadowTables
 from pgcheck.vmm.statistics import Statistics

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.compiled import Compiled
-from pgcheck.models.compiled_memory import Runtime
+from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.generated.memory import Runtime
 from pgcheck.models.engine import Stop, pending, waiting
-from pgcheck.models.reference import Exit, State, Surroundings, enter, execute, fetch
+from pgcheck.models.reference.step import Exit, State, Surroundings, enter, execute, fetch
 
 
 class Taken(NamedTuple):

@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome, excluded
 from pgcheck.checker.campaign.recording import Taken
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, Stop
-from pgcheck.models.reference import Exit, State, Surroundings, call
+from pgcheck.models.reference.step import Exit, State, Surroundings, call
 from pgcheck.vmm.audit import Auditor, Finding, audit
 
 

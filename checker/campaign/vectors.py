@@ -15,7 +15,7 @@ from pgcheck.checker.campaign.inventory import Inventory, Units
 from pgcheck.checker.campaign.trial import Trial
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference import Exit, State, Surroundings, copied, decoded, deliver, execute
+from pgcheck.models.reference.step import Exit, State, Surroundings, copied, decoded, deliver, execute
 from pgcheck.vmm.translate import Recorder
 
 MAX_CODES = 24

@@ -22,7 +22,7 @@ from pgcheck.checker.campaign.store import Store
 from pgcheck.checker.campaign.tape import Tape, counted
 from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import policy
-from pgcheck.models.reference import Step
+from pgcheck.models.reference.step import Step
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.statistics import Statistics

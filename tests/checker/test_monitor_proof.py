@@ -19,7 +19,7 @@ from pgcheck.checker.solver import Limits, Solver
 from pgcheck.checker.subject import Setting
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import Stop
-from pgcheck.models.reference import Fetched, State, Surroundings
+from pgcheck.models.reference.step import Fetched, State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.monitor import TrapAndEmulate
 from tests.checker.specifications import Checked, machine_of

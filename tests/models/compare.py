@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.isa.terms import ARRAY, Term, evaluate, walk
-from pgcheck.models import reference, symbolic
-from pgcheck.models.reference import Cells, State
+from pgcheck.models import symbolic
+from pgcheck.models.reference import step as reference
+from pgcheck.models.reference.step import Cells, State
 from tests.models.worlds import World
 
 

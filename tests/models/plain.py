@@ -16,7 +16,7 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.isa.terms import OPERATORS, Term
-from pgcheck.models.reference import Step
+from pgcheck.models.reference.step import Step
 
 
 class PlainStep(Step):

@@ -19,8 +19,9 @@ from pgcheck import shipped
 from pgcheck.isa.machine.machine import Fields, Instruction, Machine
 from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Term, constant, mask, mk, rewrite, store, variable
 from pgcheck.isa.idl.types import Bitfield
-from pgcheck.models import reference, symbolic
-from pgcheck.models.reference import State, Surroundings
+from pgcheck.models import symbolic
+from pgcheck.models.reference import step as reference
+from pgcheck.models.reference.step import State, Surroundings
 from tests.models.compare import Ending, differences, endings, exits
 from tests.models.worlds import Draw, Key, World, biased, machine, operands
 

@@ -11,7 +11,7 @@ from pgcheck.checker.campaign.pair import Pair
 from pgcheck.checker.campaign.tape import Tape
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Storage
-from pgcheck.models.reference import State, Surroundings, call
+from pgcheck.models.reference.step import State, Surroundings, call
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import Auditor
 from pgcheck.vmm.binding import holds

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck import run
-from pgcheck.models import image as files
-from pgcheck.models.computer import Computer
+from pgcheck.models.computer import image as files
+from pgcheck.models.computer.computer import Computer
 from pgcheck.rule_examples import EXAMPLES
 from tests.pgcheck.conftest import ROOT, Pgcheck
 

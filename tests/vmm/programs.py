@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models import image
-from pgcheck.models.computer import Computer
-from pgcheck.models.reference import Cells
+from pgcheck.models.computer import image
+from pgcheck.models.computer.computer import Computer
+from pgcheck.models.reference.step import Cells
 from tests.vmm.lockstep import assembled, loaded
 
 Setup = Callable[[Computer], None]

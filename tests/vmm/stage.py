@@ -10,7 +10,7 @@ from typing import Any
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference import State, Surroundings
+from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.coherence import Finding, ShadowAudit
 from pgcheck.vmm.guest_memory import GuestMemory

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.reference import State
+from pgcheck.models.reference.step import State
 from pgcheck.vmm.entries import form, permissions, settings, writes
 from pgcheck.vmm.pages import NoTables, pages
 from pgcheck.vmm.translate import in_place

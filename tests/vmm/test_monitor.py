@@ -13,10 +13,10 @@ import pytest
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models import engine
-from pgcheck.models.compiled import Compiled
+from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.engine import Stop
 from pgcheck.models.memory import Registers
-from pgcheck.models.reference import Cells, Exit, Fetched, State, Surroundings, execute, serve
+from pgcheck.models.reference.step import Cells, Exit, Fetched, State, Surroundings, execute, serve
 from pgcheck.vmm import monitor as dispatcher
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE
@@ -325,7 +325,7 @@ HALFWAY = """
 def test_what_was_left_halfway_starts_again_from_where_it_was(halfway: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where RAM ends, MOVEM has loaded its own address register when the monitor is entered."""
     if halfway:
-        monkeypatch.setattr("pgcheck.models.journal.Journal.undo", lambda self: None)
+        monkeypatch.setattr("pgcheck.models.reference.journal.Journal.undo", lambda self: None)
     machine = machine_of("m68010")
     both = pair(machine, policy_of("m68010"), programs.M68_SIZE, programs.program(machine, HALFWAY))
     if halfway:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.models.reference import Cells
+from pgcheck.models.reference.step import Cells
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.pages import NoTables
 from pgcheck.vmm.shadow import MAX_CONTEXTS

@@ -11,10 +11,10 @@ from pgcheck.checker.evidence import Evidence
 from pgcheck.checker.policy import NoMonitor, policy
 from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models import image
-from pgcheck.models.compiled import Compiled
-from pgcheck.models.computer import Computer
-from pgcheck.models.reference import Step
+from pgcheck.models.computer import image
+from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.computer.computer import Computer
+from pgcheck.models.reference.step import Step
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.vmm import Vmm
 from tests.checker.specifications import machine_of

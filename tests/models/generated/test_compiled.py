@@ -20,13 +20,13 @@ from pgcheck.isa.terms.ir import Function, Return
 from pgcheck.isa.machine.machine import Instruction, Interrupt, Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import constant, eq, land, mask
-from pgcheck.models import compiled, compiled_lines, compiled_memory, compiled_program, compiled_source
-from pgcheck.models.compiled import Compiled
-from pgcheck.models.compiled_facts import Facts, PageLinear
-from pgcheck.models.compiled_program import Program
+from pgcheck.models.generated import compiled, lines, memory as compiled_memory, program as compiled_program, source
+from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.generated.facts import Facts, PageLinear
+from pgcheck.models.generated.program import Program
 from pgcheck.models.engine import Engine, Interpreter, Stop
 from pgcheck.models.memory import Bus, Ram, Window
-from pgcheck.models.reference import Cells, Ended, Exit, State, Surroundings, copied, reset
+from pgcheck.models.reference.step import Cells, Ended, Exit, State, Surroundings, copied, reset
 from tests.models.worlds import biased, machine, operands
 
 NAMES = shipped.names()
@@ -347,7 +347,7 @@ def test_many_random_programs_run_alike(name: str) -> None:
 
 
 def test_a_wrong_operator_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(compiled_source.TEMPLATES, "xor", lambda w, ws, d, a, b: f"({a} | {b})")
+    monkeypatch.setitem(source.TEMPLATES, "xor", lambda w, ws, d, a, b: f"({a} | {b})")
     with pytest.raises(AssertionError):
         prove("riscv64", 10 * EXAMPLES)
 
@@ -365,14 +365,14 @@ def test_forgotten_stores_to_page_tables_are_found(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wrong_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    synchronize = compiled_lines.Lines.synchronize
+    synchronize = lines.Lines.synchronize
 
-    def wrong(self: compiled_lines.Lines, deeper: int = 0) -> None:
+    def wrong(self: lines.Lines, deeper: int = 0) -> None:
         self.k += 1
         synchronize(self, deeper)
         self.k -= 1
 
-    monkeypatch.setattr(compiled_lines.Lines, "synchronize", wrong)
+    monkeypatch.setattr(lines.Lines, "synchronize", wrong)
     with pytest.raises(AssertionError):
         prove("riscv64", 10 * EXAMPLES)
 

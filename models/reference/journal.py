@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pgcheck.models.memory import Bus
 
 if TYPE_CHECKING:
-    from pgcheck.models.reference import State
+    from pgcheck.models.reference.step import State
 
 
 class Journal:

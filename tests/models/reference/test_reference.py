@@ -11,8 +11,8 @@ from pgcheck import shipped
 from pgcheck.isa.encoding.assembly import Assembler
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.models import reference
-from pgcheck.models.reference import Cells, Exit, State, Step, Surroundings, advance, deliver, reset
+from pgcheck.models.reference import step
+from pgcheck.models.reference.step import Cells, Exit, State, Step, Surroundings, advance, deliver, reset
 from tests.models.plain import PlainStep
 from tests.models.worlds import World, biased, machine, operands
 
@@ -156,8 +156,8 @@ def test_an_exit_that_cannot_be_delivered_is_returned() -> None:
     memory = state[described.memory]
     assert isinstance(memory, Cells)
     memory.update({0x1000: 0x0F, 0x1001: 0x0B})
-    undefined = reference.fetch(described, state)
-    assert isinstance(undefined, reference.Fetched) and undefined.instruction.id == "ud2"
+    undefined = step.fetch(described, state)
+    assert isinstance(undefined, step.Fetched) and undefined.instruction.id == "ud2"
     assert advance(described, state) == Exit(HALT, (), "in the delivery of shutdown")
 
 

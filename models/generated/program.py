@@ -11,12 +11,12 @@ from typing import Any, Final, Protocol
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms.reads import terms_of
 from pgcheck.isa.terms import OPERATORS, mask, walk
-from pgcheck.models.compiled_access import VIEWS
-from pgcheck.models.compiled_emitter import Emitter, Frame
-from pgcheck.models.compiled_facts import Facts, PageLinear
-from pgcheck.models.compiled_lines import Geometry, Goto, Setting, TooLong, Unsupported
-from pgcheck.models.compiled_source import Value
-from pgcheck.models.reference import Cells, Ended, Exit, Fetched, State, operand_value
+from pgcheck.models.generated.access import VIEWS
+from pgcheck.models.generated.emitter import Emitter, Frame
+from pgcheck.models.generated.facts import Facts, PageLinear
+from pgcheck.models.generated.lines import Geometry, Goto, Setting, TooLong, Unsupported
+from pgcheck.models.generated.source import Value
+from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, operand_value
 
 LONGEST_BLOCK: Final = 32
 _SMALL_ARRAY: Final = 16

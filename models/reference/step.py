@@ -10,8 +10,8 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE, UNMODELLED, UNPREDICT
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import Term, evaluate, mask
-from pgcheck.models.closures import compiled, expression
-from pgcheck.models.journal import Journal
+from pgcheck.models.reference.closures import compiled, expression
+from pgcheck.models.reference.journal import Journal
 from pgcheck.models.memory import Bus, Registers, Storage
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from pgcheck.isa.terms import mask
-from pgcheck.models.compiled_lines import Lines, Translated
-from pgcheck.models.compiled_source import Value
+from pgcheck.models.generated.lines import Lines, Translated
+from pgcheck.models.generated.source import Value
 
 VIEWS: Final[Mapping[int, Literal["H", "I", "Q"]]] = {2: "H", 4: "I", 8: "Q"}
 

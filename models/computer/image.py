@@ -13,7 +13,7 @@ from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.computer import Computer
+from pgcheck.models.computer.computer import Computer
 from pgcheck.models.memory import Region
 
 ELF_MAGIC: Final = b"\x7fELF"

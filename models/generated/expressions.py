@@ -9,9 +9,9 @@ from typing import Final
 
 from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.isa.terms import Term, mask, signed, walk
-from pgcheck.models.compiled_access import Access
-from pgcheck.models.compiled_lines import Translated, Unsupported
-from pgcheck.models.compiled_source import TESTS, TWICE, Value, computed, folded
+from pgcheck.models.generated.access import Access
+from pgcheck.models.generated.lines import Translated, Unsupported
+from pgcheck.models.generated.source import TESTS, TWICE, Value, computed, folded
 
 _HEAVY: Final = frozenset(("call", "load", "undefined", "choice", "volatile"))
 _LONGEST: Final = 300

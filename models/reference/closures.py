@@ -23,7 +23,7 @@ from pgcheck.isa.terms.ir import (
 from pgcheck.isa.terms import OPERATORS, Term
 
 if TYPE_CHECKING:
-    from pgcheck.models.reference import Step
+    from pgcheck.models.reference.step import Step
 
 Expression = Callable[["Step"], int]
 Action = Callable[["Step"], "tuple[int, ...] | None"]

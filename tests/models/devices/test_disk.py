@@ -488,7 +488,7 @@ def test_a_flush_reaches_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from tests.models.test_disk import FLUSH, OUT, HostFile, driver
+from tests.models.devices.test_disk import FLUSH, OUT, HostFile, driver
 made = driver(HostFile(Path(sys.argv[1])))
 assert made.request(OUT, 3, b"kept" * 128, 0, [])[0] == 0 and made.request(FLUSH, 0, b"", 0, [])[0] == 0
 os.kill(os.getpid(), signal.SIGKILL)
@@ -498,7 +498,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_what_was_flushed_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     path.write_bytes(CONTENT)
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     ended = subprocess.run(
         [sys.executable, "-c", CHILD, str(path)], cwd=root, check=False, capture_output=True, text=True
     )

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pgcheck.models.computer import Computer
-from pgcheck.models.image import BadImage, Image, Segment, check, elf, load, parse, raw
+from pgcheck.models.computer.computer import Computer
+from pgcheck.models.computer.image import BadImage, Image, Segment, check, elf, load, parse, raw
 from pgcheck.models.memory import Ram
 from tests.models.worlds import machine
 

@@ -25,10 +25,10 @@ from pgcheck.isa.terms.ir import (
 )
 from pgcheck.isa.terms.reads import terms_of
 from pgcheck.isa.terms import Term, walk
-from pgcheck.models.compiled_expressions import Expressions, heavy, shared
-from pgcheck.models.compiled_facts import Effects, returning
-from pgcheck.models.compiled_lines import Goto, TooLong, Translated
-from pgcheck.models.compiled_source import Value, is_atom
+from pgcheck.models.generated.expressions import Expressions, heavy, shared
+from pgcheck.models.generated.facts import Effects, returning
+from pgcheck.models.generated.lines import Goto, TooLong, Translated
+from pgcheck.models.generated.source import Value, is_atom
 
 _INLINE: Final = 24
 _MOST_KNOWN: Final = 1 << 14

@@ -9,13 +9,13 @@ import pytest
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment
-from pgcheck.models import image
-from pgcheck.models.computer import STUCK, Computer, new_ram
+from pgcheck.models.computer import image
+from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import Kept
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Interpreter
 from pgcheck.models.memory import Ram
-from pgcheck.models.reference import Cells
+from pgcheck.models.reference.step import Cells
 from pgcheck.run_image import assembled
 from tests.models.worlds import machine
 

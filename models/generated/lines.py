@@ -8,8 +8,8 @@ from typing import Final
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
-from pgcheck.models.compiled_facts import Facts
-from pgcheck.models.compiled_source import Value, is_atom
+from pgcheck.models.generated.facts import Facts
+from pgcheck.models.generated.source import Value, is_atom
 
 _MOST: Final = 4000
 

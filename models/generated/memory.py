@@ -8,10 +8,10 @@ from typing import Any, Final, Literal
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
-from pgcheck.models.compiled_access import VIEWS
-from pgcheck.models.compiled_program import Program, Values
+from pgcheck.models.generated.access import VIEWS
+from pgcheck.models.generated.program import Program, Values
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference import Fetched, State, Step, Surroundings
+from pgcheck.models.reference.step import Fetched, State, Step, Surroundings
 
 CODE, WALK = 1, 2
 _WITH: Final = {use: bytes(flags | use for flags in range(256)) for use in (CODE, WALK)}

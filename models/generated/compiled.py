@@ -10,13 +10,13 @@ from typing import Final
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
-from pgcheck.models import compiled_program
-from pgcheck.models.compiled_lines import Geometry, Setting
-from pgcheck.models.compiled_memory import MOST_ENTRIES, Context, Entry, Impossible, Reads, Runtime
-from pgcheck.models.compiled_program import Made, program_of
+from pgcheck.models.generated import program as compiled_program
+from pgcheck.models.generated.lines import Geometry, Setting
+from pgcheck.models.generated.memory import MOST_ENTRIES, Context, Entry, Impossible, Reads, Runtime
+from pgcheck.models.generated.program import Made, program_of
 from pgcheck.models.engine import Interpreter, Stop
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference import Ended, Exit, Fetched, State, Step, Surroundings, enter, execute, executed
+from pgcheck.models.reference.step import Ended, Exit, Fetched, State, Step, Surroundings, enter, execute, executed
 
 WARM: Final = 2
 HOT: Final = 48
