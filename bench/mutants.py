@@ -31,7 +31,7 @@ GENERATED = {
         "IR1 riscv64 system",
     ),
     "pgcheck.vmm.world": ("EQ2 pg74", "EQ2 riscv64", "EQ2 pdp10-ka10", "RC1 riscv64", "EQ2 pg74 next to a guest"),
-    "pgcheck.vmm.shadow": (
+    "pgcheck.vmm.paging.shadow": (
         "SH1 riscv64 maps", "SH1 riscv64 maps with few tables", "EF1 riscv64 on the processor", "SH1 riscv64", "SH1 riscv64 in M maps",
     ),
     "pgcheck.vmm.guest_memory": ("ISO2 guest memory", "SH1 riscv64 maps", "EQ2 riscv64"),
@@ -39,7 +39,7 @@ GENERATED = {
     "pgcheck.vmm.bounds": ("EF1 pg74 extents", "EF1 pg74", "EQ2 pg74", "SH1 pg74", "ISO3 pg74 recycled"),
     "pgcheck.vmm.external": ("EQ2 m68010", "EQ2 pdp10-ka10", "ISO2 m68010"),
     "pgcheck.vmm.allocator": ("ISO3 pg74 recycled", "SH1 riscv64 maps with few tables"),
-    "pgcheck.vmm.tlb": ("SH2 riscv64", "SH1 riscv64 maps"),
+    "pgcheck.vmm.paging.tlb": ("SH2 riscv64", "SH1 riscv64 maps"),
     "pgcheck.vmm.vmm": ("ISO3 pg74 recycled", "RC2 pg74 scheduled", "ISO3 riscv64 recycled", "ISO1 riscv64", "EQ2 pg74"),
     "pgcheck.models.devices.console": ("DV1 console",),
     "pgcheck.models.devices.interrupt_controller": ("DV1 interrupt controller",),

@@ -41,7 +41,7 @@ from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
 from pgcheck.models.reference.step import Fetched
-from pgcheck.vmm.entries import Permissions
+from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
 
 FAMILIES_OF_A_STEP = (EQ1, EQ3, RC1)

@@ -22,7 +22,7 @@ from pgcheck.models.reference.step import Cells, Exit, Fetched, State, reset
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
-from pgcheck.vmm.entries import form
+from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.monitor import ResourceControlLost
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World

@@ -32,11 +32,11 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.isa.idl.types import Bitfield, width_of
 from pgcheck.models.reference.step import Cells, State, Surroundings, reset
-from pgcheck.vmm import shadow
+from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.entries import Permissions
+from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.shadow import Shadow, ShadowTables
+from pgcheck.vmm.paging.shadow import Shadow, ShadowTables
 from pgcheck.vmm.translate import Args, Walk, accesses
 
 SH1 = "SH1"

@@ -22,7 +22,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Stop
 from pgcheck.models.memory import Ram
 from pgcheck.vmm.allocator import OutOfMemory
-from pgcheck.vmm.pages import NoTables
+from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import REASONS
 from pgcheck.vmm.vmm import QUANTUM, TABLE_FRAMES, Guest, Vmm, page_shift

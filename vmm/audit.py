@@ -13,10 +13,10 @@ from pgcheck.isa.terms import mask
 from pgcheck.models.reference.step import State
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds, Extent
-from pgcheck.vmm.coherence import Finding as Finding
-from pgcheck.vmm.coherence import ShadowAudit
+from pgcheck.vmm.paging.coherence import Finding as Finding
+from pgcheck.vmm.paging.coherence import ShadowAudit
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.shadow import Context, ShadowTables
+from pgcheck.vmm.paging.shadow import Context, ShadowTables
 from pgcheck.vmm.translate import in_place
 from pgcheck.vmm.vmm import Guest, Vmm
 

@@ -18,8 +18,8 @@ from pgcheck.vmm.mmu import Mmu
 from pgcheck.vmm.monitor import ResourceControlLost, TrapAndEmulate
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.routines import Routines
-from pgcheck.vmm.shadow import ShadowTables
-from pgcheck.vmm.tlb import Tlb
+from pgcheck.vmm.paging.shadow import ShadowTables
+from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.world import World, world
 
 TABLE_FRAMES = 96

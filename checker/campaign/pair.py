@@ -15,7 +15,7 @@ from pgcheck.models.engine import Engine, Interpreter
 from pgcheck.models.memory import Ram
 from pgcheck.models.reference.step import Cells, copied
 from pgcheck.vmm.policy import Policy
-from pgcheck.vmm.shadow import ShadowTables
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 

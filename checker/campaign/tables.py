@@ -11,7 +11,7 @@ from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import State, Surroundings, reset
-from pgcheck.vmm.entries import Form, Permissions, form, permissions
+from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
 from pgcheck.vmm.translate import Args, accesses, in_place, walk
 
 FULL = 3

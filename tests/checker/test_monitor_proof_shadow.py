@@ -15,7 +15,7 @@ from pgcheck.checker.solver import Limits, Solver
 from pgcheck.checker.subject import Setting
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.shadow import Context, Shadow, ShadowTables
+from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
 from tests.checker.specifications import Checked, machine_of
 
 Ask = Callable[[str], tuple[str, ...]]

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.shadow:ShadowTables._stored",
+    target="pgcheck.vmm.paging.shadow:ShadowTables._stored",
     edits=(("                    self._drop(entry)\n", ""),),
     by=(
         "SH1 riscv64 maps",

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.shadow:ShadowTables._protect",
+    target="pgcheck.vmm.paging.shadow:ShadowTables._protect",
     edits=(("self._protected(e.permitted) != e.permitted]", "not e.permitted]"),),
     by=(
         "SH1 riscv64 maps",

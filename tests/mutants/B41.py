@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.shadow:ShadowTables._fill",
+    target="pgcheck.vmm.paging.shadow:ShadowTables._fill",
     edits=(("self._onto.setdefault(guest_page, set())", "self._onto.setdefault(guest_page & 0xFFFFFFF, set())"),),
     by=(
         "SH1 riscv64 maps",

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.shadow:ShadowTables._table",
+    target="pgcheck.vmm.paging.shadow:ShadowTables._table",
     edits=(("(k for k, c in self.contexts.items() if c is not keep)", "iter(self.contexts)"),),
     by=("SH1 riscv64 maps with few tables",),
     how=(

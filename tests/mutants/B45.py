@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.shadow:ShadowTables._fill",
+    target="pgcheck.vmm.paging.shadow:ShadowTables._fill",
     edits=(
         (
             " or any(guest_page in self.touched(load) for load in derived):",

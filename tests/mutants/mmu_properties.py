@@ -17,7 +17,7 @@ from pgcheck.vmm.audit import Auditor
 from pgcheck.vmm.binding import holds
 from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.shadow import ShadowTables
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.translate import Args, accesses, in_place
 from pgcheck.vmm.vmm import Vmm
 from pgcheck.vmm.world import resumed

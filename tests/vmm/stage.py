@@ -12,10 +12,10 @@ from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.coherence import Finding, ShadowAudit
+from pgcheck.vmm.paging.coherence import Finding, ShadowAudit
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.shadow import ShadowTables
-from pgcheck.vmm.tlb import Tlb
+from pgcheck.vmm.paging.shadow import ShadowTables
+from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, Walk, in_place, walk
 from tests.checker.specifications import machine_of
 

@@ -12,7 +12,7 @@ from pgcheck.isa.terms import mask
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import State, Surroundings
-from pgcheck.vmm.pages import NoTables, Pages, pages
+from pgcheck.vmm.paging.pages import NoTables, Pages, pages
 from pgcheck.vmm.translate import Args, Same, accesses, in_place, values, walk
 
 Way = tuple[int, ...]

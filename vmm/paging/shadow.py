@@ -17,10 +17,10 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.allocator import Allocator, OutOfMemory
-from pgcheck.vmm.entries import Form, Permissions, Way, form, permissions, settings, writes
+from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.pages import NoTables
-from pgcheck.vmm.tlb import Tlb
+from pgcheck.vmm.paging.pages import NoTables
+from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, Outside, Snapshot, Walk, accesses, root_key, walk, with_argument
 
 MAX_CONTEXTS = 16

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Interpreter, Stop
 from pgcheck.models.reference.step import Oracle, State, Surroundings
-from pgcheck.vmm.tlb import Tlb
+from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, walk
 from pgcheck.vmm.vmm import Vmm
 from tests.checker.specifications import machine_of

@@ -9,8 +9,8 @@ import pytest
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.reference.step import State
-from pgcheck.vmm.entries import form, permissions, settings, writes
-from pgcheck.vmm.pages import NoTables, pages
+from pgcheck.vmm.paging.entries import form, permissions, settings, writes
+from pgcheck.vmm.paging.pages import NoTables, pages
 from pgcheck.vmm.translate import in_place
 from tests.checker.specifications import machine_of
 from tests.vmm.stage import FETCH, READ, WRITE

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pgcheck.models.reference.step import Cells
 from pgcheck.vmm.allocator import OutOfMemory
-from pgcheck.vmm.pages import NoTables
-from pgcheck.vmm.shadow import MAX_CONTEXTS
+from pgcheck.vmm.paging.pages import NoTables
+from pgcheck.vmm.paging.shadow import MAX_CONTEXTS
 from tests.vmm.stage import FETCH, I386, MIRRORED, READ, RISCV, WRITE, Kind, Party, Stage, play
 
 KINDS = pytest.mark.parametrize("kind", [RISCV, MIRRORED, I386], ids=["own mode", "mirrored mode", "marks entries"])

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pgcheck.isa.terms import mask
 from pgcheck.models.reference.step import State, Surroundings, operand_value
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.entries import Way
-from pgcheck.vmm.shadow import Context, ShadowTables
+from pgcheck.vmm.paging.entries import Way
+from pgcheck.vmm.paging.shadow import Context, ShadowTables
 from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, in_place, walk
 
 
