@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, given, settings
 
 from pgcheck import run
-from pgcheck.checker import strategies
-from pgcheck.checker.campaign.case import TAPE, Author, Case
-from pgcheck.checker.campaign.equivalence import eq2
-from pgcheck.checker.campaign.outcome import Ground
-from pgcheck.checker.campaign.shadowing import Audited
-from pgcheck.checker.campaign.tape import counted
-from pgcheck.checker.policy import NoMonitor
+from pgcheck.checker.campaign import strategies
+from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
+from pgcheck.checker.campaign.properties.equivalence import eq2
+from pgcheck.checker.campaign.pairs.outcome import Ground
+from pgcheck.checker.campaign.properties.shadowing import Audited
+from pgcheck.checker.campaign.cases.tape import counted
+from pgcheck.checker.verdicts.policy import NoMonitor
 from pgcheck.vmm.audit import Auditor
 
 

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from pgcheck.checker.check import Options, check, default_jobs  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.checker.result import Event, Judged, MachineResult  # noqa: E402
-from pgcheck.checker.solver import versions  # noqa: E402
+from pgcheck.checker.solving.solver import versions  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402
 from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.shipped import names, shipped  # noqa: E402
@@ -158,7 +158,7 @@ def cpu(*command: str, times: int = 7) -> float:
 
 def solvers(name: str) -> None:
     """Each solver alone on the obligations of one specification, through the same pipe."""
-    from pgcheck.checker.solver_process import COMMAND, SolverDied, SolverProcess
+    from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
 
     with tempfile.TemporaryDirectory() as folder:
         check(machine_of(name), Options(cache=False, second=False, dump=Path(folder)))

@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from pgcheck.checker.check import Options, check, solver_for  # noqa: E402  # a bare checkout runs without installation
-from pgcheck.checker.evidence import Evidence  # noqa: E402
-from pgcheck.checker.policy import policy  # noqa: E402
+from pgcheck.checker.solving.evidence import Evidence  # noqa: E402
+from pgcheck.checker.verdicts.policy import policy  # noqa: E402
 from pgcheck.isa.encoding.assembly import Assembler, Image  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402
 from pgcheck.isa.machine.machine import Machine  # noqa: E402

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pgcheck.checker.monitor_proof import prove_monitor  # noqa: E402  # a bare checkout runs without installation
+from pgcheck.checker.monitor.proof import prove_monitor  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.checker.options import Options  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402

@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pgcheck.checker.canaries import LAW as CANARIES
-from pgcheck.checker.judge import Judgement, Work
-from pgcheck.checker.kept_rows import KeptRows
-from pgcheck.checker.lint import lint
+from pgcheck.checker.laws.canaries import LAW as CANARIES
+from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.verdicts.row_cache import KeptRows
+from pgcheck.checker.laws.lint import lint
 from pgcheck.checker.options import Options
-from pgcheck.checker.pool import Pool
-from pgcheck.checker.recall import recall, remember
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.verdicts.result_cache import recall, remember
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
-from pgcheck.checker.smtlib import Script
-from pgcheck.checker.solver import Limits, Solver, versions
-from pgcheck.checker.survey import survey
-from pgcheck.checker.theorems import untested
+from pgcheck.checker.solving.smtlib import Script
+from pgcheck.checker.solving.solver import Limits, Solver, versions
+from pgcheck.checker.verdicts.survey import survey
+from pgcheck.checker.verdicts.theorems import untested
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgcheck.checker.solver import Limits
+from pgcheck.checker.solving.solver import Limits
 
 
 @dataclass(frozen=True, slots=True)

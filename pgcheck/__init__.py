@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from os import PathLike
 
-    from pgcheck.checker.difference import Difference
+    from pgcheck.checker.verdicts.difference import Difference
     from pgcheck.checker.result import Event, ExitCode, MachineResult
     from pgcheck.events import Checked
     from pgcheck.isa.files.errors import SpecificationError
@@ -101,7 +101,7 @@ def compare(
     Raises SpecificationError for a wrong specification, and ValueError if there is no such file.
     """
     from pgcheck import run
-    from pgcheck.checker.difference import Version, difference
+    from pgcheck.checker.verdicts.difference import Version, difference
     from pgcheck.isa.machine.meaning import meanings
 
     request = _request("theorem1", "", (), False, jobs, budget, second, cache)

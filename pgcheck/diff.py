@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pgcheck import diff_text, output, run
-from pgcheck.checker.difference import Difference, Version, appeared, difference, disappeared
+from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
 from pgcheck.checker.result import ExitCode
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.meaning import meanings

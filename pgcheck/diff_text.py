@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from pgcheck.checker.difference import REGRESSIONS, Difference, InstructionChange
+from pgcheck.checker.verdicts.difference import REGRESSIONS, Difference, InstructionChange
 
 SCHEMA_VERSION: Final = "1.0"
 _TITLES: Final = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker import result
 from pgcheck.checker.result import ExitCode, MachineResult
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Problem
 from pgcheck.isa.machine.machine import Machine
 

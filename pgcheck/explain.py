@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pgcheck.checker.replay import Replayed
+from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, StateValue, Witness
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.machine import Machine

@@ -15,16 +15,16 @@ import click
 
 from pgcheck import __version__, output, progress, run
 from pgcheck.checker.campaign import finding, runner
-from pgcheck.checker.campaign.case import Author
-from pgcheck.checker.campaign.outcome import Property
-from pgcheck.checker.campaign.layout import TooSmall, layout
+from pgcheck.checker.campaign.cases.case import Author
+from pgcheck.checker.campaign.pairs.outcome import Property
+from pgcheck.checker.campaign.cases.layout import TooSmall, layout
 from pgcheck.checker.campaign.policies import policy_from, policy_values
-from pgcheck.checker.campaign.properties import PROPERTIES
+from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
 from pgcheck.checker.campaign.store import BadStore, Store
 from pgcheck.checker.check import solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.policy import Kind, NoMonitor, policy
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
 from pgcheck.checker.result import ExitCode
 from pgcheck.isa.files.cache import Cache, default_folder
 from pgcheck.isa.files.errors import did_you_mean

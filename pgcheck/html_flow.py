@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgcheck.checker.subject import Setting, subject
-from pgcheck.checker.taint import flow
+from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.taint import flow
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.idl.state import GENERAL, ROLES
 

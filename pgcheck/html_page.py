@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.events import Checked
 from pgcheck.explain import MEANINGS, PLACES, source
 from pgcheck.html_bits import Cell, Word, compared, words

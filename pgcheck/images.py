@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from pgcheck import output, run
-from pgcheck.checker.boot_image import BootImage, images
+from pgcheck.checker.campaign.images.image import BootImage, images
 from pgcheck.checker.check import solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.policy import policy
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import policy
 from pgcheck.checker.result import ExitCode
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.run import Request

@@ -10,7 +10,7 @@ from pgcheck import __version__
 from pgcheck.checker.result import (
     THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, StateValue, TheoremResult, Witness,
 )  # fmt: skip
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.events import Failed, Story
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.events import Checked, Failed, Story
 from pgcheck.isa.files.errors import Position
 from pgcheck.places import Places, root

@@ -44,7 +44,7 @@ async def ask(question: Mapping[str, Any], environment: Mapping[str, str]) -> st
 def answer(question: Mapping[str, Any]) -> dict[str, str]:
     """What the process writes; a kept result of the whole machine is preferred to a check of the instruction alone."""
     from pgcheck.checker.check import Options, check
-    from pgcheck.checker.recall import recall
+    from pgcheck.checker.verdicts.result_cache import recall
     from pgcheck.isa.files.cache import Cache
     from pgcheck.lsp_files import read
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pgcheck import output, progress, prove_json, prove_text
-from pgcheck.checker.evidence import Undecided
-from pgcheck.checker.monitor_proof import Proved, prove_monitor
-from pgcheck.checker.monitor_proof_result import MonitorProof
-from pgcheck.checker.policy import Kind
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.monitor.proof import Proved, prove_monitor
+from pgcheck.checker.monitor.result import MonitorProof
+from pgcheck.checker.verdicts.policy import Kind
 from pgcheck.checker.result import ExitCode
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.run import Request, selected, under

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pgcheck.checker.monitor_proof_result import FAMILIES, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import FAMILIES, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.result import StateValue
 
 VERSION = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from pgcheck.checker.monitor_proof_result import FAMILIES, ORDER, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import FAMILIES, ORDER, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.result import StateValue
 
 WIDTH = 80

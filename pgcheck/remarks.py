@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult, TheoremResult, Witness
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.declared import declarations, place
 from pgcheck.events import Checked, Failed, Story
 from pgcheck.isa.encoding.encoding import Decode

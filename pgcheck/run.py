@@ -12,8 +12,8 @@ from pgcheck import output, progress, waiving
 from pgcheck.checker import result as answers
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode, MachineResult
-from pgcheck.checker.solver import versions
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.solving.solver import versions
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import did_you_mean
@@ -213,7 +213,7 @@ class _Run:
 
 def write_witnesses(result: MachineResult, folder: Path) -> None:
     """One file per hole, `MACHINE-DEPLOYMENT-ROW.yaml`. Raises Failure."""
-    from pgcheck.checker.witness_file import dump
+    from pgcheck.checker.witnesses.file import dump
 
     output.folder(folder)
     for deployment in result.deployments:

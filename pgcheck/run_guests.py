@@ -12,8 +12,8 @@ import click
 from pgcheck import output, run_image, words
 from pgcheck import run as checks
 from pgcheck.checker.check import solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.policy import Kind, NoMonitor, policy
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
 from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import image

@@ -10,7 +10,7 @@ from itertools import zip_longest
 import click
 
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult
-from pgcheck.checker.waiver import Reviewed
+from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.remarks import printable
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped

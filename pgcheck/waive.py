@@ -13,9 +13,9 @@ from typing import Any, Final
 import click
 
 from pgcheck import config, output, run, waiver_file, waiving
-from pgcheck.checker.evidence import Undecided
+from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
-from pgcheck.checker.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
+from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine

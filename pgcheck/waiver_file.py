@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import ValidationError
 
-from pgcheck.checker.waiver import CLASSES, Property, Waiver
+from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver
 from pgcheck.isa.files.errors import Position, Problems, SpecificationError, Text
 from pgcheck.isa.files.tree import Mapping, Node, compose, content_of, text_of
 from pgcheck.isa.files.values import Entry, Identifier, Natural, Read, SomeText, choice, named, problem_of, wrong

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pgcheck import waiver_file
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.evidence import Evidence
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.result import ExitCode, MachineResult, TheoremResult
-from pgcheck.checker.waiver import Property, Reviewed, Waiver, review
+from pgcheck.checker.verdicts.waiver import Property, Reviewed, Waiver, review
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 

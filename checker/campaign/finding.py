@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from pgcheck.checker.campaign.case import Author, Case
-from pgcheck.checker.campaign.outcome import Failure, Ground, Outcome
+from pgcheck.checker.campaign.cases.case import Author, Case
+from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.policies import policy_from, policy_values
-from pgcheck.checker.campaign.properties import PROPERTIES
+from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.models.reference.step import Cells, State

@@ -106,9 +106,9 @@ def replay(file: str, spec: str | None) -> int:
     """Run a witness, or a finding of a campaign, again on integers, without a solver."""
     from pgcheck import explain as explanation
     from pgcheck import output, run
-    from pgcheck.checker.replay import BadWitness
-    from pgcheck.checker.replay import replay as replayed
-    from pgcheck.checker.witness_file import BadWitnessFile, load
+    from pgcheck.checker.witnesses.witness_replay import BadWitness
+    from pgcheck.checker.witnesses.witness_replay import replay as replayed
+    from pgcheck.checker.witnesses.file import BadWitnessFile, load
 
     text = output.read(file)
     if text.lstrip().startswith("{"):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.evidence import Evidence
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.result import MachineResult
 from tests.checker.specifications import Checked, machine_of
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker import judge as judging
-from pgcheck.checker.canaries import canaries
+from pgcheck.checker.verdicts import judge as judging
+from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.judge import Judgement, Work, judge
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.result import Effort, ExitCode, MachineResult
-from pgcheck.checker.solver import Limits, Model, Solver, Status
-from pgcheck.checker.subject import Setting, Subject, subject
-from pgcheck.checker.theorems import theorems
-from pgcheck.checker.verdict import verdict
+from pgcheck.checker.solving.solver import Limits, Model, Solver, Status
+from pgcheck.checker.questions.subject import Setting, Subject, subject
+from pgcheck.checker.verdicts.theorems import theorems
+from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import TRUE, Term
@@ -158,7 +158,7 @@ def test_canaries_fire_when_everything_is_refuted() -> None:
 
 
 def test_canaries_fire_when_everything_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgcheck.checker.canaries._free", lambda *_: True)
+    monkeypatch.setattr("pgcheck.checker.laws.canaries._free", lambda *_: True)
     lying = Lying("unsat")
     found = list(canaries(machine_of("pg74"), Evidence(lying, False)))
     lying.close()
@@ -212,7 +212,7 @@ def test_a_completion_that_the_reference_does_not_reproduce_is_an_error(monkeypa
 
 def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
     monkeypatch.setattr(judging, "subject", wrong)
-    monkeypatch.setattr("pgcheck.checker.classical.reenact", lambda *_: None)
+    monkeypatch.setattr("pgcheck.checker.questions.classical.reenact", lambda *_: None)
     machine = machine_of("popf")
 
     def claims(setting: Setting, instruction: Instruction, row: Row) -> Subject:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.entry import entering
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.hole import Configuration
-from pgcheck.checker.pool import Pool
+from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.questions.hole import Configuration
+from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.result import MachineResult
-from pgcheck.checker.solver import Solver
-from pgcheck.checker.subject import Setting
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.isa.terms.ir import SetElement, Statement
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import constant, mk

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.pool import WorkerDied
+from pgcheck.checker.solving.pool import WorkerDied
 from tests.checker.specifications import ROOT, SMALL, machine_of
 
 PG74 = (ROOT / "specs" / "pg74.yaml").read_text()
@@ -191,7 +191,7 @@ def test_two_processes_share_a_cache(tmp_path: Path) -> None:
 def fake_solver(folder: Path, text: str) -> Path:
     """A `sitecustomize` that replaces what the solver process does: `text` runs in it before anything else."""
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(f"import sys\nif 'pgcheck.checker.solver_worker' in sys.orig_argv:\n    {text}\n")
+    (folder / "sitecustomize.py").write_text(f"import sys\nif 'pgcheck.checker.solving.worker' in sys.orig_argv:\n    {text}\n")
     return folder
 
 
@@ -255,6 +255,6 @@ def test_a_worker_that_dies_is_an_error_and_no_answer(monkeypatch: pytest.Monkey
         assert os.getpid() != parent
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr("pgcheck.checker.survey.judge", dying)
+    monkeypatch.setattr("pgcheck.checker.verdicts.survey.judge", dying)
     with pytest.raises(WorkerDied):
         check(machine_of("pg74"), Options(jobs=2, cache=False, only=("lrr", "srr")))

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker import canaries as asking
-from pgcheck.checker import judge as judging
-from pgcheck.checker import survey as surveying
-from pgcheck.checker.canaries import canaries
+from pgcheck.checker.laws import canaries as asking
+from pgcheck.checker.verdicts import judge as judging
+from pgcheck.checker.verdicts import survey as surveying
+from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.check import Options, check, effort, solver_for
-from pgcheck.checker.configuration import admissible
-from pgcheck.checker.evidence import Evidence, Undecided
-from pgcheck.checker.hole import NOTHING, Configuration
-from pgcheck.checker.judge import Judgement, Work, judge, relevant
+from pgcheck.checker.questions.configuration import admissible
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.questions.hole import NOTHING, Configuration
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge, relevant
 from pgcheck.checker.result import MachineResult
-from pgcheck.checker.solver import Limits, Model, Solver
-from pgcheck.checker.subject import Setting, subject
-from pgcheck.checker.taint import footprint
-from pgcheck.checker.verdict import reason, verdict
+from pgcheck.checker.solving.solver import Limits, Model, Solver
+from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.taint import footprint
+from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import MIRROR, Candidate, Machine
 from pgcheck.isa.terms import Term, constant, eq, lnot, mk, variable
@@ -106,7 +106,7 @@ def test_rows_under_a_vacuous_configuration_are_unknown(monkeypatch: pytest.Monk
 
 
 def test_a_common_search_that_is_not_exhaustive_refutes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pgcheck.checker.configuration.MAX_ASSIGNMENTS", 0)
+    monkeypatch.setattr("pgcheck.checker.questions.configuration.MAX_ASSIGNMENTS", 0)
     main = check(machine_of("either"), replace(PLAIN, only=("uio", "uiox", "other"))).main
     assert "hole" not in {r.verdict for r in main.instructions} and "unknown" in {r.verdict for r in main.instructions}
     assert main.theorems["monitor"].status == "unknown"

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgcheck.checker.subject import Setting, subject
-from pgcheck.checker.taint import footprint
+from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.taint import footprint
 from pgcheck.isa.encoding.codec import encode, is_canonical, to_bytes
 from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
 from pgcheck.isa.machine.machine import Instruction, Machine, Row

@@ -6,7 +6,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.policy:policy",
+    target="pgcheck.checker.verdicts.policy:policy",
     edits=(
         (
             '        direct=conjunction([deployment.guest, deployment.modes.user.when if kind == "hybrid" else TRUE]),',

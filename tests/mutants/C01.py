@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.solver:Solver._solve",
+    target="pgcheck.checker.solving.solver:Solver._solve",
     edits=(
         ("return Answer(died.status, died.reason, rlimit=spent)", 'return Answer("unsat", died.reason, rlimit=spent)'),
     ),

@@ -6,7 +6,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.solver:_read_status",
+    target="pgcheck.checker.solving.solver:_read_status",
     edits=(
         (
             '    status = reply.get("status")\n',

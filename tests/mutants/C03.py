@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.hole:_mismatches",
+    target="pgcheck.checker.questions.hole:_mismatches",
     edits=(
         (
             '        for prefix in ("virtual", "real", "mirror", "general"):',

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.hole:related",
+    target="pgcheck.checker.questions.hole:related",
     edits=(
         (
             "    of_virtual = over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine)",

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.solver:Solver._solve",
+    target="pgcheck.checker.solving.solver:Solver._solve",
     edits=(
         (
             "            status = _read_status(reply)\n",

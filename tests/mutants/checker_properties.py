@@ -13,17 +13,17 @@ from typing import Any
 import yaml
 
 from pgcheck.checker.campaign.store import BadStore, Shard, Store
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.canaries import canaries
-from pgcheck.checker.judge import Judgement, Work, judge
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.laws.canaries import canaries
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.options import Options
-from pgcheck.checker.recall import recall, remember
+from pgcheck.checker.verdicts.result_cache import recall, remember
 from pgcheck.checker.result import MachineResult
-from pgcheck.checker.solver import Limits, Solver
-from pgcheck.checker.subject import Setting
-from pgcheck.checker.verdict import verdict
+from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.files.errors import Problems, Text
 from pgcheck.isa.machine.machine import Machine

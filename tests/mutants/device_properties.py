@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.models.devices.console import Console
 from pgcheck.models.devices.interrupt_controller import InterruptController
 from pgcheck.models.devices.ticker import Ticker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.models.devices.backing import Kept
 from pgcheck.models.devices.disk import Disk
 from pgcheck.models.memory import Ram

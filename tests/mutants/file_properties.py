@@ -6,7 +6,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.models.devices.backing import HostFile
 from tests.mutants.device_properties import differs
 

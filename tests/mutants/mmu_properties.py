@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from pgcheck.checker.campaign.case import Author
-from pgcheck.checker.campaign.pair import Pair
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.case import Author
+from pgcheck.checker.campaign.pairs.pair import Pair
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Storage
 from pgcheck.models.reference.step import State, Surroundings, call

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.judge import Work
-from pgcheck.checker.monitor_proof import _row
-from pgcheck.checker.monitor_proof_step import Promise, other_rows
-from pgcheck.checker.solver import Solver
-from pgcheck.checker.subject import Setting
+from pgcheck.checker.verdicts.judge import Work
+from pgcheck.checker.monitor.proof import _row
+from pgcheck.checker.monitor.step import Promise, other_rows
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.policy import Policy
 

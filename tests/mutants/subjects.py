@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from pgcheck.checker.campaign.case import Author
-from pgcheck.checker.campaign.outcome import Ground
-from pgcheck.checker.campaign.tape import Tape
+from pgcheck.checker.campaign.cases.case import Author
+from pgcheck.checker.campaign.pairs.outcome import Ground
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.policy import policy
-from pgcheck.checker.subject import Setting
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import policy
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.vmm.policy import Policy
 from tests.checker.specifications import machine_of
 from tests.vmm import lockstep

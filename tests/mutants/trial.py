@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from pgcheck.checker.campaign.tape import counted
+from pgcheck.checker.campaign.cases.tape import counted
 from tests.mutants.properties import PROPERTIES, Property
 
 MEMORY = 3 << 30

@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 import pgcheck
-from pgcheck.checker.waiver import Property
+from pgcheck.checker.verdicts.waiver import Property
 from pgcheck.waiver_file import PROPERTIES
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
@@ -75,7 +75,7 @@ def test_it_takes_the_options_and_prints_nothing(capsys: pytest.CaptureFixture[s
 def test_waivers_count_as_asked(tmp_path: Path) -> None:
     answer = pgcheck.check(POPF, second=False, jobs=1)
     (row,) = (r for r in answer.result.main.instructions if r.verdict == "hole")
-    from pgcheck.checker.waiver import meaning_of
+    from pgcheck.checker.verdicts.waiver import meaning_of
 
     file, spec = tmp_path / "pgcheck-waivers.yaml", tmp_path / "popf.yaml"
     spec.write_bytes(POPF.read_bytes())

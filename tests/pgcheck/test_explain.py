@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pgcheck.checker.replay import Replayed
+from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.checker.result import InstructionResult
 from pgcheck.explain import explained, replayed, source
 from pgcheck.isa.machine.build import load

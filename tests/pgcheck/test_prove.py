@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck import prove, prove_json, prove_text
-from pgcheck.checker.monitor_proof_replay import Counterexample
-from pgcheck.checker.monitor_proof_result import Canary, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.replay import Counterexample
+from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import run
 

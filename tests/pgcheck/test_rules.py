@@ -17,7 +17,7 @@ import pytest
 import pgcheck.checker
 from pgcheck import waiver_file, waiving
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.lint import LAWS
+from pgcheck.checker.laws.lint import LAWS
 from pgcheck.checker.result import THEOREMS, ExitCode
 from pgcheck.events import Checked, Failed
 from pgcheck.isa.machine.build import load

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck import waive, waiver_file
-from pgcheck.checker.evidence import Undecided
-from pgcheck.checker.waiver import Property, Waiver
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.verdicts.waiver import Property, Waiver
 from pgcheck.output import Failure
 from tests.pgcheck.conftest import ROOT, Pgcheck
 

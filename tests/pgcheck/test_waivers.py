@@ -16,7 +16,7 @@ import pytest
 from pgcheck import waiver_file
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import ExitCode, Finding, MachineResult
-from pgcheck.checker.waiver import Reviewed, Status, Waiver
+from pgcheck.checker.verdicts.waiver import Reviewed, Status, Waiver
 from pgcheck.isa.files.errors import Position, SpecificationError
 from pgcheck.outputs import Manner, written
 from pgcheck.run import Request, code

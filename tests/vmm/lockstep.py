@@ -8,8 +8,8 @@ from functools import cache
 from typing import Literal
 
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.policy import policy
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import policy
 from pgcheck.checker.result import DeploymentResult, TheoremResult
 from pgcheck.isa.encoding.assembly import Assembler, Image
 from pgcheck.isa.machine.machine import Machine

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.evidence import Evidence
-from pgcheck.checker.policy import NoMonitor, policy
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import image

@@ -1,0 +1,165 @@
+"""Page tables of guests, written in guest memory in the machine's own format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pgcheck.checker.campaign.cases.layout import Layout
+from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.idl.types import Bitfield
+from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.reference.step import State, Surroundings, reset
+from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
+from pgcheck.vmm.translate import Args, accesses, in_place, walk
+
+FULL = 3
+
+
+@dataclass(slots=True)
+class Tables:
+    """How to write page tables for a machine, found once.
+
+    `rights` are, by mode, the fields of entries that permit something, most first. `offsets` are those of the entries that a walk
+    of a page loads, level by level.
+    """
+
+    machine: Machine
+    shape: Form
+    layout: Layout
+    rights: Mapping[int, tuple[Fields, ...]]
+    _offsets: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def offsets(self, page: int) -> tuple[int, ...]:
+        found = self._offsets.get(page)
+        if found is None:
+            found = self._offsets[page] = tuple(_walked(self.machine, self.shape, page))
+        return found
+
+    def draw(self, tape: Tape) -> Iterator[tuple[int, int, int]]:
+        """Stores (address, units, value) that make two address spaces.
+
+        Each maps the guest's memory onto itself, by a superpage or page by page, and some pages elsewhere: aliases of each other,
+        of tables, of nothing.
+        """
+        shape, layout = self.shape, self.layout
+        written: dict[int, int] = {}
+        pages = layout.size >> shape.shift
+        first = layout.base >> shape.shift
+        for number, root in enumerate(layout.tables[:2]):
+            spare = layout.tables[2 + 2 * number : 4 + 2 * number]
+            if tape.chance(8):
+                continue
+            if tape.chance(40):
+                level = tape.below(shape.levels)
+                self._map(
+                    written,
+                    root,
+                    first,
+                    layout.base & -(1 << shape.shift),
+                    self._fields(tape, int(tape.chance(40))),
+                    level,
+                    tape,
+                    spare,
+                )
+            else:
+                private = tape.below(2)
+                for page in range(pages):
+                    user = (page in (3, 4, 8)) ^ (private and tape.chance(12))
+                    fields = self._fields(tape, 1 if user else 0)
+                    self._map(
+                        written, root, first + page, first + page << shape.shift, fields, shape.levels - 1, tape, spare
+                    )
+            for _ in range(tape.below(5)):
+                page = tape.choose((1, 2, 5, first + pages, first + 1, 1 << 9, 1 << 18))
+                target = first + tape.below(pages + 1) << shape.shift
+                self._map(written, root, page, target, self._fields(tape, tape.below(2)), shape.levels - 1, tape, spare)
+            if tape.chance(40):
+                slot = root + tape.below(1 << shape.shift) // shape.units * shape.units
+                written[slot] = self._odd(tape)
+        yield from ((address, shape.units, value) for address, value in written.items())
+
+    def _fields(self, tape: Tape, mode: int) -> Fields:
+        """Permissions of an entry for a mode: mostly all that there are."""
+        modes = tuple(self.rights)
+        rights = self.rights[modes[mode % len(modes)]]
+        return rights[0] if not tape.chance(20) else tape.choose(rights)
+
+    def _odd(self, tape: Tape) -> int:
+        """An entry that may be anything: a table that maps itself, a reserved bit, noise."""
+        realise = self.shape.realise
+        table = tape.choose(self.layout.tables)
+        match tape.below(4):
+            case 0:
+                return self.shape.entry(realise.table, table)
+            case 1:
+                return self.shape.entry(realise.map, table)
+            case 2:
+                return self.shape.entry(realise.map, self.layout.base + self.layout.size)
+            case _:
+                return tape.bits(8 * self.shape.units)
+
+    def _map(
+        self, written: dict[int, int], root: int, page: int, target: int, fields: Fields, level: int, tape: Tape,
+        spare: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        """Map a page from a root, through tables that are there or are made."""
+        shape, realise = self.shape, self.shape.realise
+        assert isinstance(realise.entry, Bitfield)
+        high, low = realise.entry.ranges[realise.frame]
+        table = root
+        offsets = self.offsets(page)
+        for depth in range(level):
+            slot = table + offsets[depth]
+            value = written.get(slot)
+            if value is None:
+                table = tape.choose(self.layout.tables[2:]) if tape.chance(10) else spare[depth % len(spare)]
+                written[slot] = shape.entry(realise.table, table)
+            else:
+                table = (value >> low & (1 << high - low + 1) - 1) << shape.shift
+        written.setdefault(table + offsets[level], shape.entry(fields, target))
+
+
+def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:
+    """The page tables of a machine; None where it relocates otherwise."""
+    translation = machine.translation
+    if translation is None or translation.realise is None or translation.realise.kind != "entries":
+        return None
+    given = {n: in_place(machine, n, value) for n, value in translation.realise.given.items()}
+    state: State = {**real, **given}
+    shape = form(machine, state)
+    rights: dict[int, tuple[Fields, ...]] = {}
+    for mode in (*machine.modes.supervisor.values[:1], *machine.modes.user.values[:1]):
+        found = permissions(shape, {**state, machine.modes.leaf: mode})
+        rights[mode] = tuple(found[p] for p in sorted(found, key=_most)) or (translation.realise.map,)
+    return Tables(machine, shape, layout, rights)
+
+
+def _most(permitted: Permissions) -> tuple[int, list[int]]:
+    return -len(permitted), sorted(way[0] for way in permitted)
+
+
+def _walked(machine: Machine, shape: Form, page: int) -> Iterator[int]:
+    """The offsets of a page's entries in the tables of its walk."""
+    assert machine.translation is not None
+    size = 1 << shape.shift
+    ram = Ram(0, (shape.levels + 3) * size, machine.memory_unit, machine.big_endian, shape.shift)
+    width = machine.leaves[machine.memory].index_width
+    surroundings = Surroundings(memory=Bus(ram, (), machine.memory_unit, machine.big_endian, width))
+    fixed = {n: in_place(machine, n, value) for n, value in shape.realise.given.items()}
+    state: State = {**reset(machine), **fixed, shape.root: size >> shape.root_shift}
+    address = [n for n, _ in machine.translation.parameters].index(shape.realise.address)
+    given = {
+        machine.translation.mode: machine.modes.user.values[0],
+        machine.translation.access: accesses(machine.translation)[0],
+        address: page << shape.shift,
+    }
+    args: Args = tuple(given.get(i, 0) for i in range(len(machine.translation.parameters)))
+    for level in range(shape.levels):
+        loads = walk(machine, args, state, surroundings, pretend=True).loads
+        if len(loads) <= level:
+            return
+        slot = loads[level][0]
+        yield slot - (level + 1) * size
+        ram.store(slot, shape.units, shape.entry(shape.realise.table, (level + 2) * size))

@@ -1,0 +1,227 @@
+"""Where trap entry takes its target from, and which instructions return: found by asking the specification's own trap entry.
+
+A source is a leaf or a memory cell whose bits, flipped one at a time, move the PC that a trap loads by a power of two. No vector table,
+descriptor or return instruction is known by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Protocol
+
+from pgcheck.checker.campaign.cases.inventory import Inventory, Units
+from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.memory import Bus
+from pgcheck.models.reference.step import Exit, State, Surroundings, copied, decoded, deliver, execute
+from pgcheck.vmm.translate import Recorder
+
+MAX_CODES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A leaf (by name) or a memory cell (at `address`, `count` units) that holds a trap's target.
+
+    With `word` in it the PC becomes `start`; setting bit `k` of it besides adds `steps[k]`. `others` are the bits that set other
+    leaves: (leaf, bit of the leaf, bit of the source, inverted).
+    """
+
+    leaf: str
+    address: int
+    count: int
+    word: int
+    start: int
+    steps: Mapping[int, int]
+    others: tuple[tuple[str, int, int], ...]
+
+    def aimed(self, target: int, wanted: Mapping[str, int]) -> int:
+        """The word under which a trap goes to `target`, as near as it can, and sets leaves as wanted."""
+        word, rest = self.word, target - self.start
+        for bit, step in sorted(self.steps.items(), key=lambda s: -s[1]):
+            if 0 < step <= rest:
+                word |= 1 << bit
+                rest -= step
+        for leaf, of_leaf, bit in self.others:
+            if leaf in wanted:
+                word = word & ~(1 << bit) | (wanted[leaf] >> of_leaf & 1) << bit
+        return word
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """All sources of trap targets, and encodings that return from a trap to where it happened."""
+
+    sources: tuple[Source, ...]
+    returns: tuple[Units, ...]
+
+
+def vectors(inventory: Inventory, base: int, size: int, code: int, stack: int) -> Vectors:
+    """The sources and returns of a machine whose RAM has `size` units from `base` on."""
+    machine = inventory.machine
+    trial = Trial(machine, base, size, code, stack)
+    found: dict[tuple[str, int], Source] = {}
+    user = machine.modes.user.values
+    for exit_, mode in product(_exits(machine), (*user, *machine.modes.supervisor.values)):
+        trial.state[machine.modes.leaf] = mode
+        for source in _sources(inventory, trial, exit_):
+            found.setdefault((source.leaf, source.address), source)
+    returns = _returns(inventory, trial, tuple(found.values()), code, base + size // 2) if found and user else ()
+    return Vectors(tuple(found.values()), returns)
+
+
+def _exits(machine: Machine) -> Iterator[Exit]:
+    """Each terminator with a payload for each of its causes."""
+    for name, rule in machine.exits.items():
+        if rule.kind == "execute":
+            continue
+        ranges: list[Iterable[int]] = []
+        for place, (_, width) in enumerate(machine.functions[name].parameters):
+            if place == rule.selector:
+                ranges.append(sorted({v for v, _ in rule.kinds} | ({0, 4, 5, 6, 7} if width <= 8 else {0})))
+            else:
+                ranges.append(
+                    range(1 << width) if width <= 4 and len(machine.functions[name].parameters) == 1 else (0,)
+                )
+        for place, args in enumerate(product(*ranges)):
+            if place < MAX_CODES:
+                yield Exit(name, args)
+
+
+def _sources(inventory: Inventory, trial: Trial, exit_: Exit) -> Iterator[Source]:
+    machine = trial.machine
+    for name, leaf in machine.leaves.items():
+        if leaf.role == "vector" and not leaf.size and leaf.width > 8:
+            source = _probe(trial, exit_, {**trial.state, name: 0}, name, 0, 0)
+            if source is not None:
+                yield source
+    plain = trial.run(exit_, trial.state)
+    loads = plain[1].loads if plain is not None else _attempted(trial, exit_)
+    for address, count in dict.fromkeys(loads):
+        if not trial.bus.is_ram(address, count):
+            continue
+        words = (0,) if plain is not None else _words(inventory)
+        for word in words:
+            trial.ram.store(address, count, word)
+            source = _probe(trial, exit_, trial.state, "", address, count, word)
+            trial.ram.store(address, count, 0)
+            if source is not None:
+                yield source
+                break
+
+
+def _attempted(trial: Trial, exit_: Exit) -> list[tuple[int, int]]:
+    recorder = Recorder(trial.bus, pretend=True)
+    deliver(trial.machine, exit_, copied(trial.state), Surroundings(memory=recorder))
+    return recorder.loads
+
+
+def _words(inventory: Inventory) -> Iterator[int]:
+    """Instructions of one unit: what a machine may execute in place of a vector."""
+    for instruction in inventory.machine.instructions:
+        if instruction.encoding is not None:
+            units = inventory.pool(instruction)[0]
+            if len(units) == 1:
+                yield units[0]
+
+
+def _probe(
+    trial: Trial, exit_: Exit, state: State, leaf: str, address: int, count: int, word: int = 0
+) -> Source | None:
+    machine = trial.machine
+    first = trial.run(exit_, state)
+    if first is None:
+        return None
+    pc = machine.pc
+    start = first[0][pc]
+    assert isinstance(start, int)
+    width = machine.leaves[leaf].width if leaf else count * machine.memory_unit
+    steps: dict[int, int] = {}
+    others: list[tuple[str, int, int]] = []
+    for bit in range(width):
+        flipped = word ^ 1 << bit
+        if leaf:
+            after = trial.run(exit_, {**state, leaf: flipped})
+        else:
+            trial.ram.store(address, count, flipped)
+            after = trial.run(exit_, state)
+            trial.ram.store(address, count, word)
+        if after is None:
+            continue
+        now = after[0][pc]
+        assert isinstance(now, int)
+        if now != start and not word >> bit & 1:
+            steps[bit] = now - start
+        for name, held in after[0].items():
+            before = first[0][name]
+            if name not in (pc, leaf) and isinstance(held, int) and isinstance(before, int) and held != before:
+                change = held ^ before
+                if machine.leaves[name].control and change & change - 1 == 0:
+                    others.append((name, change.bit_length() - 1, bit))
+    if not any(step > 0 for step in steps.values()):
+        return None
+    return Source(leaf, address, count, word, start, steps, tuple(others))
+
+
+class Storing(Protocol):
+    """Memory that can be stored to."""
+
+    def store(self, address: int, count: int, value: int) -> None: ...
+
+
+class Caught:
+    """Memory that only notes what is stored to it."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[int, int, int]] = []
+
+    def store(self, address: int, count: int, value: int) -> None:
+        self.made.append((address, count, value))
+
+
+def aim(machine: Machine, sources: Iterable[Source], state: State, memory: Storing, target: int) -> None:
+    """Let every trap go to `target`, in supervisor mode and with the relocation of reset."""
+    wanted = {n: leaf.reset for n, leaf in machine.leaves.items() if not leaf.size and leaf.role == "relocation"}
+    wanted[machine.modes.leaf] = machine.modes.supervisor.values[0]
+    for source in sources:
+        word = source.aimed(target, wanted)
+        if source.leaf:
+            state[source.leaf] = word
+        else:
+            memory.store(source.address, source.count, word)
+
+
+def _returns(
+    inventory: Inventory, trial: Trial, sources: tuple[Source, ...], code: int, handler: int
+) -> tuple[Units, ...]:
+    """Encodings that, run where a trap went, go back to user mode at the place of the trap or behind it."""
+    machine = trial.machine
+    user = machine.modes.user.values[0]
+    trial.state[machine.modes.leaf] = user
+    aim(machine, sources, trial.state, trial.bus, handler)
+    near = {code + k for k in range(0, 9)}
+    found: dict[Units, None] = {}
+    for exit_ in _exits(machine):
+        after = copied(trial.state)
+        if deliver(machine, exit_, after, Surroundings(memory=trial.bus)) is not None:
+            continue
+        if after[machine.modes.leaf] not in machine.modes.supervisor.values:
+            continue
+        for instruction in inventory.groups["control"]:
+            for units in inventory.pool(instruction):
+                if units not in found and _goes_back(machine, units, after, trial.bus, near, user):
+                    found[units] = None
+        if found:
+            break
+    return tuple(found)
+
+
+def _goes_back(machine: Machine, units: Units, after: State, bus: Bus, near: set[int], user: int) -> bool:
+    state = copied(after)
+    fetched = decoded(machine, lambda k: units[k] if k < len(units) else 0)
+    if fetched is None:
+        return False
+    ended, _ = execute(machine, fetched, state, Surroundings(memory=Recorder(bus, pretend=True)))
+    return ended is None and state[machine.pc] in near and state[machine.modes.leaf] == user

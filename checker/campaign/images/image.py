@@ -1,0 +1,350 @@
+"""Refutations meet the machine: a hole's witness as a program that starts at reset, and is noticed under a forced monitor.
+
+The program brings the machine from its reset state into what the witness needs, by instructions found by trying them: loads of registers from
+the image, and instructions that move a word of the image into control state. Then it runs the witness's instruction, looks at the state that
+differs, and stores all registers; the digest of what it stored is the answer. What cannot be reached so is listed with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pgcheck.checker.campaign.images.registers import Registers, stepped
+from pgcheck.checker.campaign.cases.inventory import Inventory, Units
+from pgcheck.checker.campaign.cases.layout import Layout, layout
+from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.checker.result import Witness
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import mask
+from pgcheck.models.computer.computer import Computer
+from pgcheck.models.computer.image import entry
+from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.reference.step import Cells, State, reset
+from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.translate import Recorder
+from pgcheck.vmm.vmm import Vmm, page_shift
+
+DRAWS = 160
+HOST_FRAMES = 192
+MARKER = 0x5A3C96E1D2B4870F
+
+
+class Unreachable(Exception):
+    """No program reaches a witness's state; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootImage:
+    """A program for a row's witness: memory `cells` by address, how many steps it takes, and where it stores what it saw."""
+
+    row: str
+    cells: Mapping[int, int]
+    steps: int
+    dump: range
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The digests of an image on the bare machine and under the monitor; equal ones say that this program sees no difference."""
+
+    row: str
+    bare: str
+    monitored: str
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A program as far as it is written: the machine's state after it, the image, what of it is taken."""
+
+    state: State
+    ram: Ram
+    bus: Bus
+    cells: dict[int, int] = field(default_factory=dict)
+    at: int = 0
+    steps: int = 0
+
+
+class Images:
+    """Writes boot images for one machine; what registers can be loaded and stored with is found once."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = replace(machine, platform=replace(machine.platform, devices=()))
+        self.where: Layout = layout(machine)
+        where = self.where
+        trial = Trial(machine, where.base, where.size, where.kernel, where.stack)
+        self.inventory = Inventory(machine, frozenset(), (0, 1, *where.places), trial)
+        self.registers = Registers(self.inventory, where)
+
+    def image(self, row: str, witness: Witness, *, inside: bool = False) -> BootImage:
+        """The image of a witness; with `inside` registers that it has as 0 point into RAM instead. Raises Unreachable."""
+        machine = self.machine
+        if witness.virtual_mode not in machine.modes.supervisor.values:
+            raise Unreachable("the witness is in virtual user mode, and this writes programs for supervisor mode only")
+        draft = self._begin(witness)
+        for name, leaf in machine.leaves.items():
+            wanted = witness.virtual.get(name, 0)
+            if leaf.control and not leaf.size and not leaf.volatile and isinstance(wanted, int):
+                if wanted and wanted != draft.state[name] and name != machine.modes.leaf and leaf.role != "identity":
+                    self._set(draft, leaf, wanted)
+        for array in self.registers.arrays:
+            self._fill(draft, array, witness, inside)
+        units = witness.units
+        self._emit(draft, units, run=False)
+        for units in self._revealing(draft, witness):
+            self._emit(draft, units, run=False)
+        place = self.where.at(12)
+        first = place
+        for (name, index), access in sorted(self.registers.stores.items()):
+            count = machine.leaves[name].width // machine.memory_unit
+            self._emit(draft, access.units(place), run=False)
+            place += count
+            del index
+        return BootImage(row, dict(draft.cells), draft.steps, range(first, place))
+
+    # ---- writing
+
+    def _begin(self, witness: Witness) -> _Draft:
+        machine, where = self.machine, self.where
+        ram = Ram(where.base, where.size, machine.memory_unit, machine.big_endian)
+        bus = Bus(ram, (), machine.memory_unit, machine.big_endian, machine.leaves[machine.memory].index_width)
+        state = reset(machine)
+        state.update(machine.platform.boot)
+        draft = _Draft(state, ram, bus, at=entry(machine))
+        state[machine.pc] = draft.at
+        memory = witness.virtual.get(machine.memory, {})
+        held = {k: v for k, v in memory.items() if k >= 0} if isinstance(memory, Mapping) else {}
+        translation = machine.translation
+        position = 0 if translation is None or translation.realise is None or not translation.realise.address else [
+            n for n, _ in translation.parameters
+        ].index(translation.realise.address)  # fmt: skip
+        for args, fault, physical in witness.translations:
+            for offset in range(16) if not fault else ():
+                value = held.get(physical + offset & mask(machine.leaves[machine.memory].index_width))
+                if value is not None and bus.is_ram(args[position] + offset):
+                    self._put(draft, args[position] + offset, value)
+        if not witness.translations:
+            for address, value in held.items():
+                if bus.is_ram(address):
+                    self._put(draft, address, value)
+        return draft
+
+    def _put(self, draft: _Draft, address: int, value: int) -> None:
+        """One unit of the image. Raises Unreachable when something else is there."""
+        if draft.cells.get(address, value) != value or not draft.bus.is_ram(address):
+            raise Unreachable(f"two things would have to be at {address:#x}")
+        draft.cells[address] = value
+        draft.bus.store(address, 1, value)
+
+    def _word(self, draft: _Draft, address: int, count: int, value: int) -> None:
+        unit = self.machine.memory_unit
+        for k in range(count):
+            place = count - 1 - k if self.machine.big_endian else k
+            self._put(draft, address + k, value >> unit * place & mask(unit))
+
+    def _emit(self, draft: _Draft, units: Units, *, run: bool) -> None:
+        """An instruction at the end of the program, and what it does to the state."""
+        machine = self.machine
+        each = machine.decode.unit // machine.memory_unit
+        for k, unit in enumerate(units):
+            for j in range(each):
+                place = each - 1 - j if machine.decode.order == "big" else j
+                self._put(
+                    draft, draft.at + k * each + j, unit >> machine.memory_unit * place & mask(machine.memory_unit)
+                )
+        draft.at += len(units) * each
+        draft.steps += 1
+        if run:
+            after = stepped(self.machine, draft.state, units, draft.bus)
+            if after is None:
+                raise Unreachable("a step of the way traps")
+            draft.state = after[0]
+
+    # ---- control state
+
+    def _set(self, draft: _Draft, leaf: Leaf, wanted: int) -> None:
+        """Bring a control leaf to a value by an instruction that takes it from memory or a register. Raises Unreachable."""
+        for instruction in self.inventory.groups["control"]:
+            if leaf.name not in self.inventory.of[instruction.id].written:
+                continue
+            for units in self.inventory.pool(instruction):
+                for source in self._sources(draft, units, leaf):
+                    word = self._word_for(draft, units, source, leaf, wanted)
+                    if word is None:
+                        continue
+                    if isinstance(source, int):
+                        self._put(draft, source, word)
+                    else:
+                        self._load(draft, source, word)
+                    self._emit(draft, units, run=True)
+                    return
+        raise Unreachable(f"no instruction found that takes {leaf.name} = {wanted:#x} from memory or a register")
+
+    def _sources(self, draft: _Draft, units: Units, leaf: Leaf) -> Iterator[int | tuple[str, int]]:
+        """Cells and registers that decide what an instruction makes of a leaf."""
+        plain = self._with(draft, units, None, 0)
+        cells = {x + k for x, count in (plain[1].loads if plain is not None else ()) for k in range(count)}
+        unit = mask(self.machine.memory_unit)
+        free = [c for c in sorted(cells)[:24] if c not in draft.cells and draft.bus.is_ram(c)]
+        every: list[int | tuple[str, int]] = [*free, *self.registers.loads]
+        for source in every:
+            ones = unit if isinstance(source, int) else mask(self.machine.leaves[source[0]].width)
+            found = [self._with(draft, units, source, value) for value in (0, ones, 1)]
+            if len({_plain(after[0][leaf.name]) for after in found if after is not None}) > 1:
+                yield source
+
+    def _with(
+        self, draft: _Draft, units: Units, source: int | tuple[str, int] | None, word: int
+    ) -> tuple[State, Recorder] | None:
+        """What an instruction does when a cell or a register holds a word."""
+        if isinstance(source, int):
+            before = draft.bus.load(source, 1)
+            draft.bus.store(source, 1, word)
+            after = stepped(self.machine, draft.state, units, draft.bus)
+            draft.bus.store(source, 1, before)
+            return after
+        state = draft.state
+        if source is not None:
+            cells = state[source[0]]
+            assert isinstance(cells, Cells)
+            changed = cells.copy()
+            changed[source[1]] = word
+            state = {**state, source[0]: changed}
+        return stepped(self.machine, state, units, draft.bus)
+
+    def _word_for(
+        self, draft: _Draft, units: Units, source: int | tuple[str, int], leaf: Leaf, wanted: int
+    ) -> int | None:
+        """The word of a source under which the leaf gets a value and all other control state stays; None if there is none."""
+        width = self.machine.memory_unit if isinstance(source, int) else self.machine.leaves[source[0]].width
+        control = [x.name for x in self.machine.control if not x.size and x.name != leaf.name]
+        goal = {leaf.name: wanted, **{n: draft.state[n] for n in control}}
+        for word in (0, mask(width), 1):
+            after = self._with(draft, units, source, word)
+            if after is None:
+                continue
+            for bit in range(width):
+                flipped = self._with(draft, units, source, word ^ 1 << bit)
+                if flipped is not None and _nearer(flipped[0], after[0], goal):
+                    word ^= 1 << bit
+                    after = flipped
+            if all(after[0][n] == v for n, v in goal.items()):
+                return word
+        return None
+
+    def _load(self, draft: _Draft, register: tuple[str, int], word: int) -> None:
+        """Bring a register to a value from a cell of the image that is free."""
+        count = self.machine.leaves[register[0]].width // self.machine.memory_unit
+        where = next(a for a in range(self.where.at(11), self.where.at(12), count) if a not in draft.cells)
+        self._word(draft, where, count, word)
+        self._emit(draft, self.registers.loads[register].units(where), run=True)
+
+    def _revealing(self, draft: _Draft, witness: Witness) -> Iterator[Units]:
+        """Instructions whose result shows the control state that differs."""
+        machine = self.machine
+        for what in witness.differs:
+            kind, _, name = what.partition(":")
+            if kind not in ("virtual", "real") or name not in machine.leaves or machine.leaves[name].size:
+                continue
+            held = draft.state[name]
+            assert isinstance(held, int)
+            other: State = {**draft.state, name: held ^ 1}
+            for instruction in self.inventory.groups["control"]:
+                for units in self.inventory.pool(instruction)[:6]:
+                    one, two = (
+                        stepped(self.machine, draft.state, units, draft.bus),
+                        stepped(self.machine, other, units, draft.bus),
+                    )
+                    if one is not None and two is not None and self._seen(one) != self._seen(two):
+                        yield units
+                        return
+
+    def _seen(self, after: tuple[State, Recorder]) -> object:
+        general = [after[0][a.name] for a in self.registers.arrays]
+        return general, sorted((after[1].pretended or {}).items())
+
+    # ---- registers
+
+    def _fill(self, draft: _Draft, array: Leaf, witness: Witness, inside: bool) -> None:
+        values = witness.virtual.get(array.name, {})
+        held = draft.state[array.name]
+        assert isinstance(held, Cells)
+        for index in range(array.size):
+            wanted = values.get(index, values.get(-1, 0)) if isinstance(values, Mapping) else 0
+            if inside and not wanted and (array.name, index) in self.registers.loads:
+                wanted = self.where.stack
+            if wanted == held[index]:
+                continue
+            load = self.registers.loads.get((array.name, index))
+            if load is None and not wanted:
+                continue  # nothing in the witness rests on it, or the images would not differ
+            if load is None:
+                raise Unreachable(f"no instruction found that loads element {index} of {array.name} from an address")
+            self._load(draft, (array.name, index), wanted)
+
+    # ---- running
+
+    def shown(self, image: BootImage, policy: Policy) -> Shown:
+        """Run an image on the bare machine and under a monitor with this policy."""
+        machine, where = self.machine, self.where
+        shift = page_shift(machine)
+        bare = Computer(machine, ram=Ram(where.base, where.size, machine.memory_unit, machine.big_endian, shift))
+        reach = (1 << machine.leaves[machine.memory].index_width) - where.base
+        size = min(HOST_FRAMES << shift, reach)
+        vmm = Vmm(Computer(machine, ram=Ram(where.base, size, machine.memory_unit, machine.big_endian, shift)), policy)
+        guest = vmm.guest("guest", where.size, tables=32).computer
+        return Shown(image.row, _digest(bare, image, machine), _digest(guest, image, machine))
+
+
+def _nearer(one: State, other: State, goal: Mapping[str, object]) -> bool:
+    """Whether a state has fewer wrong leaves than another, or fewer wrong bits in as many."""
+
+    def wrong(state: State) -> tuple[int, int]:
+        pairs = [(state[n], v) for n, v in goal.items() if state[n] != v]
+        return len(pairs), sum((a ^ b).bit_count() for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+
+    return wrong(one) < wrong(other)
+
+
+def _plain(value: int | Cells) -> object:
+    return value if isinstance(value, int) else (value.fill, *sorted(value.items()))
+
+
+def _digest(computer: Computer, image: BootImage, machine: Machine) -> str:
+    """What a program stored, and how it ended, in eight digits."""
+    for address, value in image.cells.items():
+        computer.bus.store(address, 1, value)
+    computer.state[machine.pc] = entry(machine)
+    try:
+        stop = computer.run(image.steps)
+        end = "" if stop.exit is None else stop.exit.function
+    except Exception as error:  # a forced monitor may fail: the program is what shows it
+        end = type(error).__name__
+    seen = [
+        computer.bus.load(a, 1) for a in range(computer.bus.ram.base, computer.bus.ram.base + computer.bus.ram.size)
+    ]
+    return hashlib.blake2b(repr((seen, end)).encode(), digest_size=4).hexdigest()
+
+
+def images(
+    machine: Machine, policy: Policy, witnesses: Sequence[tuple[str, Witness]]
+) -> Iterator[tuple[str, BootImage | None, Shown | None, str]]:
+    """For each row and witness its image with what it showed, and a reason where there is none or it showed nothing."""
+    writer = Images(machine)
+    for row, witness in witnesses:
+        best: tuple[str, BootImage | None, Shown | None, str] | None = None
+        for inside in (False, True):
+            try:
+                image = writer.image(row, witness, inside=inside)
+            except Unreachable as reason:
+                best = best or (row, None, None, str(reason))
+                continue
+            seen = writer.shown(image, policy)
+            if seen.bare != seen.monitored:
+                best = (row, image, seen, "")
+                break
+            best = (row, image, seen, "this program sees no difference: " + ", ".join(witness.differs))
+        assert best is not None
+        yield best

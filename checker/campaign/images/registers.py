@@ -1,0 +1,154 @@
+"""How registers are loaded from an address and stored to one, found by trying the instructions of a specification."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pgcheck.checker.campaign.cases.inventory import Inventory, Units, required
+from pgcheck.checker.campaign.cases.layout import Layout
+from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.encoding.encoding import LENGTH
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import mask
+from pgcheck.models.memory import Bus
+from pgcheck.models.reference.step import Cells, State, Surroundings, copied, decoded, execute, reset
+from pgcheck.vmm.translate import Recorder
+
+DRAWS = 160
+MARKER = 0x5A3C96E1D2B4870F
+Register = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An instruction that moves a register from or to an address."""
+
+    instruction: Instruction
+    operands: Mapping[str, int]
+    address: str
+
+    def units(self, where: int) -> Units:
+        encoding = self.instruction.encoding
+        assert encoding is not None
+        return encode(encoding, {**self.operands, self.address: where & mask(encoding.operands[self.address].width)})
+
+
+def stepped(machine: Machine, state: State, units: Units, bus: Bus) -> tuple[State, Recorder] | None:
+    """The state after an instruction and the memory it used; None when it ends in an exit."""
+    found = copied(state)
+    recorder = Recorder(bus, pretend=True)
+    fetched = decoded(machine, lambda k: units[k] if k < len(units) else 0)
+    if fetched is None or execute(machine, fetched, found, Surroundings(memory=recorder))[0] is not None:
+        return None
+    return found, recorder
+
+
+class Registers:
+    """The general registers of a machine, as (array, element), with an instruction that loads and one that stores each, if found."""
+
+    def __init__(self, inventory: Inventory, where: Layout) -> None:
+        self.inventory, self.where = inventory, where
+        self.machine = machine = inventory.machine
+        self.arrays = [
+            a
+            for a in machine.general
+            if 2 <= a.size <= 64 and a.name != machine.memory and a.width % machine.memory_unit == 0
+        ]
+        self.loads: dict[Register, Access] = {}
+        self.stores: dict[Register, Access] = {}
+        self._find()
+
+    def _find(self) -> None:
+        machine = self.machine
+        widest = max((a.width for a in self.arrays), default=0)
+        wanted = {
+            (a.name, k)
+            for a in self.arrays
+            if a.width == widest
+            for k in range(a.size)
+            if all(k != place for place, _ in a.hardwired)
+        }
+        source = random.Random(f"{machine.name} accesses")
+        for instruction in machine.instructions:
+            facts = self.inventory.of.get(instruction.id)
+            if facts is None or not (facts.loads or facts.stores) or instruction.encoding is None:
+                continue
+            if wanted <= self.loads.keys() and wanted <= self.stores.keys():
+                return
+            for access in self._drawn(instruction, source, DRAWS):
+                self._try(access)
+        for known in {a.instruction.id: a.instruction for a in (*self.loads.values(), *self.stores.values())}.values():
+            if not (wanted <= self.loads.keys() and wanted <= self.stores.keys()):
+                for access in self._drawn(known, source, 12 * DRAWS):
+                    self._try(access)
+
+    def _drawn(self, instruction: Instruction, source: random.Random, draws: int) -> Iterator[Access]:
+        encoding = instruction.encoding
+        assert encoding is not None
+        forced = required(encoding)
+        wide = [n for n, o in encoding.operands.items() if n != LENGTH and 8 <= o.width and n not in forced]
+        for address in wide:
+            for _ in range(draws):
+                drawn = self.inventory.decoded(instruction, encoding, source, forced)
+                if drawn is not None:
+                    yield Access(instruction, {n: v for n, v in drawn.items() if n != LENGTH}, address)
+
+    def _try(self, access: Access) -> None:
+        """Note what an access loads or stores, if it does just that."""
+        where = self.where.data[0]
+        try:
+            units = access.units(where)
+        except ValueError:
+            return
+        trial = self.inventory.trial
+        state = reset(self.machine)
+        state[self.machine.pc] = self.where.kernel
+        for array in self.arrays:
+            marks = Cells(0, {k: MARKER * (k + 3) & mask(array.width) for k in range(array.size)})
+            for place, fixed in array.hardwired:
+                marks[place] = fixed
+            state[array.name] = marks
+        count = max((a.width for a in self.arrays), default=0) // self.machine.memory_unit
+        mark = MARKER & mask(count * self.machine.memory_unit)
+        trial.bus.store(where, count, mark)
+        found = stepped(self.machine, state, units, trial.bus)
+        trial.bus.store(where, count, 0)
+        if found is None:
+            return
+        changed = [
+            (a.name, k) for a in self.arrays for k in range(a.size) if _element(found[0], a, k) != _element(state, a, k)
+        ]
+        cells = list(range(where, where + count))
+        loaded = sorted({a + k for a, n in found[1].loads for k in range(n)})
+        stored = self._stored(found[1])
+        if len(changed) == 1 and not stored and loaded == cells:
+            name, index = changed[0]
+            if _element(found[0], self.machine.leaves[name], index) == mark:
+                self.loads.setdefault((name, index), access)
+        if not changed and sorted(stored) == cells:
+            order = cells if self.machine.big_endian else cells[::-1]
+            value = 0
+            for cell in order:
+                value = value << self.machine.memory_unit | stored[cell]
+            for array in self.arrays:
+                for k in range(array.size):
+                    if _element(state, array, k) == value:
+                        self.stores.setdefault((array.name, k), access)
+
+    def _stored(self, recorder: Recorder) -> dict[int, int]:
+        """What was stored, by address."""
+        unit, found = self.machine.memory_unit, dict[int, int]()
+        for (address, count), value in (recorder.pretended or {}).items():
+            for k in range(count):
+                place = count - 1 - k if self.machine.big_endian else k
+                found[address + k] = value >> unit * place & mask(unit)
+        return found
+
+
+def _element(state: State, array: Leaf, index: int) -> int:
+    held = state[array.name]
+    assert isinstance(held, Cells)
+    return held[index]

@@ -1,0 +1,97 @@
+"""What a property says about a case, and the machines that it is tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pgcheck.checker.campaign.cases.case import Author, Case
+from pgcheck.checker.campaign.pairs.pair import Pair, pair
+from pgcheck.checker.campaign.pairs.recording import Taken
+from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
+from pgcheck.models.reference.step import Exit
+
+EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that breaks a law: at which step, in which instruction, with which exits, and the first field that differs.
+
+    `seen` says what was expected and what was found, for people.
+    """
+
+    law: str
+    step: int
+    instruction: str
+    exits: tuple[str, ...]
+    field: str
+    seen: str
+
+    @property
+    def identity(self) -> str:
+        """What makes two failures one finding."""
+        return " ".join((self.law, self.instruction or "-", "+".join(self.exits) or "-", self.field))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a case did: the steps of the bare machine, whether the specification left it open how it goes on, the failure if any."""
+
+    log: tuple[Taken, ...]
+    excluded: bool = False
+    failure: Failure | None = None
+    taken: int = 0
+
+    @property
+    def steps(self) -> int:
+        """The steps looked at: of the bare machine, or `taken` where there is none."""
+        return self.taken or len(self.log)
+
+
+class Ground:
+    """The machines on which properties try their cases; made when first used."""
+
+    def __init__(self, author: Author) -> None:
+        self.author = author
+        self._pairs: dict[tuple[int, int, bool], Pair] = {}
+
+    def pair(self, guests: int = 1, depth: int = 1, *, quick: bool = True) -> Pair:
+        """Machines without devices, used again and again."""
+        key = guests, depth, quick
+        if key not in self._pairs:
+            author = self.author
+            self._pairs[key] = pair(
+                author.machine, author.policy, author.layout, guests=guests, depth=depth, quick=quick
+            )
+        return self._pairs[key]
+
+    def furnished(self) -> Pair:
+        """Machines with devices, which are new: their state cannot be put back."""
+        author = self.author
+        return pair(author.machine, author.policy, author.layout, devices=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A law with its name: it looks at `cases` cases from one tape, stopping after every `stride` steps if that is given."""
+
+    id: str
+    law: Callable[[Ground, Sequence[Case], int | None], Outcome]
+    cases: int = 1
+    title: str = ""
+
+
+def excluded(exit_: Exit | None) -> bool:
+    """Whether the specification says no more about how a machine goes on."""
+    return exit_ is not None and exit_.function in EXCLUDED
+
+
+def failed(name: str, log: Sequence[Taken], since: int, what: str, seen: str) -> Outcome:
+    """A failure in the steps from clock `since` on."""
+    recent = [taken for taken in log if taken.clock >= since]
+    exits = tuple(dict.fromkeys(t.function for t in recent if t.function))[:3]
+    return Outcome(
+        tuple(log), failure=Failure(name, since, recent[-1].instruction if recent else "", exits, what, seen)
+    )

@@ -1,0 +1,152 @@
+"""Instructions whose answer is known, asked like any other: a family of obligations whose canaries do not fire proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pgcheck.checker.questions.classical import classify
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.questions.hole import question, virtual_modes
+from pgcheck.checker.result import Finding
+from pgcheck.checker.questions.subject import Setting, Subject, continued
+from pgcheck.checker.questions.taint import footprint
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
+from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
+from pgcheck.models.symbolic import run
+
+LAW = "canaries"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A made-up unprivileged instruction; `hole` and `sensitive` are the answers that any sound check gives."""
+
+    name: str
+    body: Block
+    hole: bool
+    sensitive: bool
+
+
+def _element(leaf: Leaf) -> Term | None:
+    """The index of an array's first element that is not hardwired."""
+    fixed = {place for place, _ in leaf.hardwired}
+    return next((constant(leaf.index_width, k) for k in range(leaf.size) if k not in fixed), None)
+
+
+def _read(leaf: Leaf) -> Term:
+    index = _element(leaf)
+    return leaf.term if index is None else select(leaf.term, index)
+
+
+def _write(leaf: Leaf, value: Term) -> SetLeaf | SetElement:
+    index = _element(leaf)
+    return SetLeaf(leaf.name, value) if index is None else SetElement(leaf.name, index, value)
+
+
+def _flipped(leaf: Leaf) -> Term:
+    value = _read(leaf)
+    return mk("lnot", 0, value) if value.width == 0 else mk("not", value.width, value)
+
+
+def _usable(leaf: Leaf, machine: Machine) -> bool:
+    """A leaf whose value a made-up instruction may show or change: not all hardwired, not the counter, and no part of memory."""
+    changes = not leaf.size or _element(leaf) is not None
+    return changes and not leaf.volatile and leaf.name not in (machine.pc, machine.memory)
+
+
+def made_up(control: Leaf, bit: int, held: Leaf) -> tuple[Canary, ...]:
+    """The canaries: nothing, a control leaf changed without a trap, one bit of a control leaf shown in a general one."""
+    value = _read(control)
+    low = mk("extract", 1, value, data=(bit, bit)) if value.width > 1 else value if value.width else mk("ite", 1, value, constant(1, 1), constant(1, 0))
+    shown = mk("zext", _read(held).width, low) if _read(held).width else mk("eq", 0, low, constant(1, 1))
+    return (
+        Canary("nothing", (), hole=False, sensitive=False),
+        Canary("changes control state", (_write(control, _flipped(control)),), hole=True, sensitive=True),
+        Canary("shows control state", (_write(held, shown),), hole=True, sensitive=True),
+    )
+
+
+def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """Every family gives the known answers, in every deployment; a deployment in which none can be made stays untested."""
+    for deployment in machine.deployments:
+        setting = Setting(machine, deployment, frozenset(machine.exits))
+        general = [leaf for leaf in machine.general if _usable(leaf, machine) and not leaf.hardwired]
+        general += [leaf for leaf in machine.general if _usable(leaf, machine) and leaf.hardwired]
+        free = _free_bit(setting, evidence)
+        if free is None or not general:
+            yield Finding(LAW, "unknown", deployment.name, "there is no free control leaf to make canaries of, so the checks are untested")
+            continue
+        leaf, bit = free
+        modes = (deployment.modes.supervisor, deployment.modes.user)
+        for canary in made_up(leaf, bit, general[0]):
+            shows = modes if leaf.name == machine.modes.leaf or not canary.hole else (deployment.modes.user,)
+            yield from _asked(setting, canary, shows, evidence)
+
+
+def _free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
+    """A control leaf, and a bit of it that may differ in the two machines: the lowest of a free leaf, else one of the mode."""
+    machine = setting.machine
+    counted = (
+        leaf for leaf in machine.control
+        if _usable(leaf, machine) and leaf.role != "timing" and leaf.name not in setting.deployment.mirror
+        and leaf.name != machine.modes.leaf and not leaf.hardwired
+    )  # fmt: skip
+    free = next((leaf for leaf in counted if _free(setting, leaf, evidence)), None)
+    if free is not None:
+        return free, 0
+    mode = machine.leaves[machine.modes.leaf]
+    bit = next((k for k in range(max(mode.width, 1)) if _differing(setting, k, evidence)), None)
+    return None if bit is None else (mode, bit)
+
+
+def _free(setting: Setting, leaf: Leaf, evidence: Evidence) -> bool:
+    """Both values of the leaf's lowest bit are legal, in the guest and in the real machine."""
+    value = _read(leaf)
+    low = value if value.width == 0 else mk("eq", 0, mk("extract", 1, value, data=(0, 0)), constant(1, 1))
+    known = [*setting.legal, setting.guest, setting.real]
+    return all(evidence.possible([*known, side], f"canary:{leaf.name}") for side in (low, mk("lnot", 0, low)))
+
+
+def _differing(setting: Setting, bit: int, evidence: Evidence) -> bool:
+    """The bit of the mode differs between a supervisor and a user start, and between a virtual mode and the only real one."""
+    machine, modes, real = setting.machine, setting.deployment.modes, setting.deployment.real_mode
+    leaf = machine.leaves[machine.modes.leaf].term
+
+    def possible(value: int, *known: Term) -> bool:
+        return evidence.possible([*setting.legal, *known, eq(leaf, setting.mode(value))], "canary:mode")
+
+    def sides(values: Iterable[int], *known: Term) -> set[int]:
+        return {value >> bit & 1 for value in values if possible(value, *known)}
+
+    if real is None or not possible(real, setting.real):
+        return False
+    first, second = sides(modes.supervisor.values), sides(modes.user.values)
+    return bool(first and second) and len(first | second) == 2 and any(
+        1 - (real >> bit & 1) in sides(virtual_modes(setting, c), setting.guest, setting.virtual(c))
+        for c in (modes.supervisor, modes.user)
+    )
+
+
+def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidence: Evidence) -> Iterator[Finding]:
+    """Whether the answers are the known ones; a hole is one in any of the classes `modes`."""
+    machine = setting.machine
+    instruction = Instruction(
+        f"canary {canary.name}", "canary", "", Position(machine.path, 1, 1), None, {}, constant(1, 0), TRUE, None, canary.body,
+        None, {}, (Row(""),), False, "",
+    )  # fmt: skip
+    step = continued(setting, run(machine, canary.body, {}, constant(1, 0)))
+    one = Subject(instruction, Row(""), step, TRUE, (), frozenset(leaf.name for leaf in machine.control))
+    where = f"{setting.deployment.name}: {canary.name}"
+    holes = [
+        evidence.possible(question(setting, one, mode_class, m).hole, f"{one.id}:hole@{m}")
+        for mode_class in modes for m in virtual_modes(setting, mode_class)
+    ]  # fmt: skip
+    if any(holes) != canary.hole:
+        yield Finding(LAW, "error", where, f"the hole check says {any(holes)}, the truth is {canary.hole}")
+    classical = classify(setting, one, footprint(setting, one), evidence)
+    if classical.sensitive != canary.sensitive or classical.privileged:
+        yield Finding(LAW, "error", where, f"the classical check says sensitive {classical.sensitive}, the truth is {canary.sensitive}")

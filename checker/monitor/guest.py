@@ -1,0 +1,386 @@
+"""The monitor's surroundings on terms: processor, memory management and binding, under the dispatcher's own code.
+
+`TrapAndEmulate` of the monitor runs here as it is. What it asks of the processor is one step of the row under proof in the real state
+that it made; what it asks of a binding is the row's own meaning on the virtual state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle, with_fields
+from pgcheck.checker.monitor.machine import Leaves, Way, entered, instance
+from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, value
+from pgcheck.checker.questions.subject import Setting, Subject
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
+from pgcheck.models.engine import Stop
+from pgcheck.models.reference.step import Cells, Exit, Fetched, State, reset
+from pgcheck.models.symbolic import FAULT, predicate
+from pgcheck.vmm import monitor, world
+from pgcheck.vmm.binding import REFERENCE, Binding
+from pgcheck.vmm.paging.entries import form
+from pgcheck.vmm.monitor import ResourceControlLost
+from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.world import World
+
+MENDS, ENTERS = "mmu.mends", "mmu.enters"
+FETCH, UNDEFINED = "fetch", "undefined"
+STUTTER, LOST, FETCHED = "stutter", "resource control lost", "fetched"
+
+
+class Over(Exception):
+    """The step is over in a way that no return value of the dispatcher says; `direct`: on the processor, before any capture."""
+
+    def __init__(self, how: str, payload: tuple[Term, ...] = (), *, direct: bool = False) -> None:
+        self.how, self.payload, self.direct = how, payload, direct
+        super().__init__(how)
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """The guest's: its clock, and the leaves that are no part of the processor's state (memory, devices)."""
+
+    outside: dict[str, Term]
+    clock: int = 0
+    deadline: int = 0
+    oracle: object = None
+    undefined: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the processor did for a guest: the state it was given, and the one it left."""
+
+    before: Leaves
+    after: Leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one step of the monitored guest ended: `how` is `NEXT`, a terminator, or one of the words above.
+
+    `state` are all leaves of the virtual machine; an exit that stopped the guest has its payload and instruction.
+    """
+
+    how: str
+    state: Leaves
+    steps: int
+    args: tuple[Term, ...]
+    fetched: Fetched | None
+    fetching: bool
+    runs: tuple[Run, ...]
+    access: tuple[Term, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row under proof: the transition, what is fetched, and which part of a step it is (an instruction, or `FETCH`)."""
+
+    setting: Setting
+    subject: Subject
+    fetched: Fetched | None
+    part: str = ""
+    memo: dict[tuple[object, ...], tuple[Way, ...]] = field(default_factory=dict, compare=False)
+    predicates: dict[Term, Term] = field(default_factory=dict, compare=False)
+
+    @property
+    def machine(self) -> Machine:
+        return self.setting.machine
+
+    def ways(self, pre: Leaves, answer: Answer, tag: str, about: object = None) -> tuple[Way, ...]:
+        """The row's step from the leaves `pre`; `about` tells answers of one tag apart. Paths share what they have in common."""
+        key = (tag, about, *(pre[n] for n in self.machine.leaves))
+        if key not in self.memo:
+            self.memo[key] = instance(self.machine, self.subject.transition, pre, answer, tag, self.subject.private)
+        return self.memo[key]
+
+    def entered(self, way: Way) -> tuple[Way, ...]:
+        """Trap entry of an exit."""
+        key = (way.function, way.guard, *way.args, *(way.state.get(n) for n in self.machine.leaves))
+        if key not in self.memo:
+            self.memo[key] = entered(self.machine, way)
+        return self.memo[key]
+
+
+def apart(machine: Machine) -> tuple[str, ...]:
+    """The leaves that belong to the computer around the processor."""
+    return (machine.memory, *(n for n, leaf in machine.leaves.items() if leaf.volatile))
+
+
+class Processor:
+    """The host: it takes one step of the row in whatever state the monitor has put it."""
+
+    def __init__(self, row: Row, virtual_mode: Term, guest: Surroundings, policy: Policy) -> None:
+        self.row, self.guest, self.machine, self.policy = row, guest, row.machine, policy
+        self.state: State = {}
+        self.surroundings = Surroundings({})
+        self.engine = self
+        self.runs: list[Run] = []
+        self.virtual_mode = virtual_mode
+        self.access: tuple[Term, ...] | None = None
+        apart_ = apart(self.machine)
+        self.state.update(
+            {n: value(leaf, leaf.named("h." + n)) for n, leaf in self.machine.leaves.items() if n not in apart_}
+        )
+
+    def oracle(self) -> Answer:
+        """The processor's cuts: the guest's translation, or a miss; the monitor's tables, with what the policy puts there."""
+
+        def respond(table: str, args: tuple[Term, ...], width: int) -> Term:
+            guests = apply(width, f"table.{table}", *args)
+            if table not in self.policy.responses:
+                return apply(width, f"r.table.{table}", *args)
+            fields = self.policy.responses[table]
+            return guests if fields is None else with_fields(self.machine, table, guests, fields)
+
+        return real_oracle(self.machine, self.virtual_mode, respond)
+
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+        """One step in `state`; a second one in the same exploration is the retry after a mended miss."""
+        if self.runs:
+            raise Over(STUTTER)
+        assert state is self.state
+        machine = self.machine
+        before = {n: term_of(machine.leaves[n], v) for n, v in self.state.items()} | self.guest.outside
+        ways = self.row.ways(before, self.oracle(), "r", self.virtual_mode)
+        way = chosen(ways)
+        self.runs.append(Run(before, way.state))
+        for name in self.guest.outside:
+            self.guest.outside[name] = way.state[name]
+        self.state.update({n: value(machine.leaves[n], way.state[n]) for n in self.state})
+        if way.function == NEXT:
+            if self.row.part == FETCH:
+                raise Over(FETCHED, direct=True)
+            return Stop(1)
+        exit_ = exit_of(machine, way)
+        if way.function in executing(machine):
+            raise Over(way.function, way.args, direct=True)
+        if way.function in BUILTIN_EXITS:
+            raise Over(f"real {way.function}")
+        if way.function in intercept:
+            self.access = way.args if way.function == TRANSLATE else None
+            if self.row.subject.instruction.partial and self.row.part != FETCH:
+                exit_ = replace(exit_, undo=lambda: self._put_back(before))
+            fetching = self.row.part == FETCH
+            return Stop(0, exit_, None if fetching else self.row.fetched, fetching)
+        end = chosen(self.row.entered(way))
+        if end.function != NEXT:
+            raise Over(f"real {end.function}")
+        for name in self.guest.outside:
+            self.guest.outside[name] = end.state[name]
+        self.state.update({n: value(machine.leaves[n], end.state[n]) for n in self.state})
+        return Stop(1)
+
+    def _put_back(self, before: Leaves) -> None:
+        """An instruction that may change state before a trap takes back what it did."""
+        for name in self.guest.outside:
+            self.guest.outside[name] = before[name]
+        self.state.update({n: value(self.machine.leaves[n], before[n]) for n in self.state})
+
+
+def chosen(ways: tuple[Way, ...]) -> Way:
+    """The way that a step takes: decided exit by exit."""
+    for way in ways[:-1]:
+        if decide(way.guard):
+            return way
+    return ways[-1]
+
+
+def exit_of(machine: Machine, way: Way) -> Exit:
+    """An exit as the reference binding gives it, with the access that a fault of translation was."""
+    args = tuple(Symbolic.of(a) for a in way.args)
+    return Exit(way.function, args, access=args if way.function == TRANSLATE else None)
+
+
+class Memory:
+    """The memory management unit as the dispatcher sees it: its promise, which the proofs about shadow tables keep.
+
+    It sets the leaves of relocation, may refuse a virtual state, and mends a fault of its own only where the guest's own translation
+    makes none.
+    """
+
+    def __init__(self, machine: Machine, sets: tuple[str, ...], tag: str = "r") -> None:
+        self.machine, self.sets, self.tag = machine, sets, tag
+
+    def enter(self, virtual: State, surroundings: object, real: State) -> bool:
+        if not decide(apply(0, ENTERS)):
+            return False
+        for name in self.sets:
+            leaf = self.machine.leaves[name]
+            real[name] = value(leaf, leaf.named(f"{self.tag}.{name}"))
+        return True
+
+    def miss(self, args: tuple[int, ...], virtual: State, surroundings: object, real: State) -> bool:
+        translation = self.machine.translation
+        assert translation is not None
+        parameters = self.machine.functions[translation.function].parameters
+        given = tuple(bits(a, w) for a, (_, w) in zip(args, parameters, strict=True))
+        mode = term_of(self.machine.leaves[self.machine.modes.leaf], virtual[self.machine.modes.leaf])
+        return decide(land(apply(0, MENDS, *given), lnot(faults(self.machine, given, mode))))
+
+    def answer(self, args: tuple[int, ...], virtual: State, surroundings: object, real: State) -> None:
+        return
+
+
+def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
+    """The guest's own translation faults, for arguments with its mode in place of the processor's."""
+    assert machine.translation is not None
+    at = machine.translation.mode
+    return apply(0, FAULT, *args[:at], mode, *args[at + 1 :])
+
+
+def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
+    """The leaves by which a monitor makes the processor reach the guest's frames. Raises NoTables."""
+    realise = machine.translation.realise if machine.translation is not None else None
+    if realise is None or realise.kind == "external":
+        return ()
+    if realise.kind == "bounds":
+        return (realise.base, realise.limit)
+    state = reset(machine) | {n: Cells(v) if machine.leaves[n].size else v for n, v in own.items()}
+    return (form(machine, state).root,)
+
+
+_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter")
+
+
+class Routine:
+    """The binding of interpreter routines on terms: the row's meaning, and the specification's trap entry."""
+
+    def __init__(self, row: Row) -> None:
+        self.row, self.machine = row, row.machine
+        self.predicates = row.predicates
+
+    def binding(self) -> Binding:
+        """The five answers, and that nothing is pending."""
+        return replace(REFERENCE, **{n: getattr(self, n) for n in _ASKED})
+
+    def pending(self, machine: Machine, state: State, surroundings: Surroundings) -> bool:
+        """Interrupts come between steps, and are no part of one."""
+        return False
+
+    waiting = pending
+
+    def holds(self, machine: Machine, term: Term, state: State, surroundings: Surroundings) -> bool:
+        leaves = whole(self.machine, state, surroundings)
+        mapping = {leaf.term: leaves[n] for n, leaf in machine.leaves.items()}
+        if term not in self.predicates:
+            self.predicates[term] = predicate(machine, term)
+        return decide(rewrite([self.predicates[term]], lambda t, _: mapping.get(t))[0])
+
+    def fetch(self, machine: Machine, state: State, surroundings: Surroundings) -> Fetched | Exit | None:
+        if self.row.part == FETCH:
+            way = self._ways(self.row.subject, state, surroundings)
+            if way.function == NEXT:
+                raise Over(FETCHED)
+            return exit_of(machine, way)
+        return self.row.fetched
+
+    def execute(
+        self, machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings
+    ) -> tuple[Exit | None, Fetched | None]:
+        subject = self.row.subject
+        way = self._ways(subject, state, surroundings, self._operands(fetched))
+        self._become(way, state, surroundings)
+        if way.function in executing(machine):
+            raise Over(way.function, way.args)
+        return (None if way.function == NEXT else exit_of(machine, way)), fetched
+
+    def enter(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
+        before = whole(self.machine, state, surroundings)
+        parameters = self.parameters(exit_.function)
+        args = tuple(bits(a, w) for a, w in zip(exit_.args, parameters, strict=True))
+        end = chosen(self.row.entered(Way(exit_.function, TRUE, before, args)))
+        self._become(end, state, surroundings)
+        return None if end.function == NEXT else exit_of(machine, end)
+
+    def parameters(self, function: str) -> tuple[int, ...]:
+        """The widths of an exit's payload."""
+        if function in BUILTIN_EXITS:
+            return ()
+        name = self.machine.translation.function if function == TRANSLATE and self.machine.translation else function
+        return tuple(w for _, w in self.machine.functions[name].parameters)
+
+    def _operands(self, fetched: Fetched | None) -> Mapping[Term, Term]:
+        """The operands that the routine was given, for those of the transition."""
+        ours = self.row.fetched
+        if fetched is None or ours is None:
+            return {}
+        if fetched.instruction is not ours.instruction:
+            raise Over("another instruction")
+        mapping: dict[Term, Term] = {}
+        for name, width in ours.instruction.operands.items():
+            given, own = bits(fetched.operands[name], width.width), bits(ours.operands[name], width.width)
+            if given is not own:
+                mapping[own] = given
+        return mapping
+
+    def _ways(
+        self, subject: Subject, state: State, surroundings: Surroundings, operands: Mapping[Term, Term] | None = None
+    ) -> Way:
+        ways = self.row.ways(whole(self.machine, state, surroundings), as_it_is, "v")
+        if operands:
+            ways = tuple(_with(way, operands) for way in ways)
+        return chosen(ways)
+
+    def _become(self, way: Way, state: State, surroundings: Surroundings) -> None:
+        for name, term in way.state.items():
+            if name in surroundings.outside:
+                surroundings.outside[name] = term
+            else:
+                state[name] = value(self.machine.leaves[name], term)
+
+
+def _with(way: Way, mapping: Mapping[Term, Term]) -> Way:
+    guard, *rest = rewrite([way.guard, *way.args, *way.state.values()], lambda t, _: mapping.get(t))
+    return Way(
+        way.function, guard, dict(zip(way.state, rest[len(way.args) :], strict=True)), tuple(rest[: len(way.args)])
+    )
+
+
+def whole(machine: Machine, state: State, surroundings: Surroundings) -> dict[str, Term]:
+    """All leaves of the virtual machine as terms."""
+    return {n: term_of(machine.leaves[n], v) for n, v in state.items()} | surroundings.outside
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """A guest under the monitor before its step: the leaves of its virtual state, and whom the dispatcher answers to."""
+
+    row: Row
+    policy: Policy
+    division: World
+    sets: tuple[str, ...]
+    leaves: Leaves
+    virtual_mode: Term
+
+    def step(self, intercept: Set[str]) -> Ended:
+        """Run the dispatcher for one step on the current path."""
+        machine, outside = self.row.machine, apart(self.row.machine)
+        guest = Surroundings({n: self.leaves[n] for n in outside})
+        state: State = {n: value(leaf, self.leaves[n]) for n, leaf in machine.leaves.items() if n not in outside}
+        host = Processor(self.row, self.virtual_mode, guest, self.policy)
+        routine = Routine(self.row)
+        memory = Memory(machine, self.sets)
+        dispatcher = monitor.TrapAndEmulate(
+            cast(Any, host), self.division, self.policy, cast(Any, memory), routine.binding()
+        )
+        how, args, fetched, is_fetching, steps = NEXT, tuple[Term, ...](), self.row.fetched, False, 0
+        try:
+            stop = dispatcher.run(state, cast(Any, guest), 1, intercept)
+            steps, fetched, is_fetching = stop.steps, stop.fetched, stop.fetching
+            if stop.exit is not None:
+                how = stop.exit.function
+                args = tuple(bits(a, w) for a, w in zip(stop.exit.args, routine.parameters(how), strict=True))
+        except Over as over:
+            how, args = over.how, over.payload
+            if over.direct:
+                state.update(world.captured(self.division, host.state))
+        except ResourceControlLost:
+            how = LOST
+        return Ended(
+            how, whole(machine, state, guest), steps, args, fetched, is_fetching, tuple(host.runs), host.access
+        )

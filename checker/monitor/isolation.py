@@ -1,0 +1,240 @@
+"""Isolation: what a directly run step reaches (ISO2), and what a world switch leaves behind (ISO3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pgcheck.checker.questions.copies import differ
+from pgcheck.checker.questions.hole import related
+from pgcheck.checker.monitor.guest import FETCH, Monitored, Processor, Row, Surroundings, apart
+from pgcheck.checker.monitor.machine import Leaves
+from pgcheck.checker.monitor.step import Promise
+from pgcheck.checker.monitor.values import bits, paths
+from pgcheck.isa.terms.ir import Block, Store
+from pgcheck.isa.machine.machine import Machine, ModeClass
+from pgcheck.isa.terms import (
+    FALSE, TRUE, Term, apply, conjunction, constant, disjunction, eq, extract, land, lnot, lor, mk, rewrite, substitute,
+    variable, walk,
+)  # fmt: skip
+from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Execution, Exit, State, initial, resized
+from pgcheck.vmm.vmm import page_shift
+from pgcheck.vmm.world import World
+
+ISO2, ISO3 = "ISO2", "ISO3"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A unit of physical memory that a step reads or writes, and when."""
+
+    guard: Term
+    address: Term
+    write: bool
+
+
+class Watched(Execution):
+    """An execution that notes the physical addresses it uses."""
+
+    def __init__(self, machine: Machine, state: State, operands: Mapping[str, Term]) -> None:
+        super().__init__(machine, state, operands)
+        self.accesses: list[Access] = []
+
+    def load(self, address: Term, width: int) -> Term:
+        self._note(address, width, False)
+        return super().load(address, width)
+
+    def write(self, address: Term, value: Term) -> None:
+        self._note(address, value.width, True)
+        super().write(address, value)
+
+    def _note(self, address: Term, width: int, write: bool) -> None:
+        guard = land(conjunction(self.path), self.frame.alive)
+        for k in range(width // self.machine.memory_unit):
+            unit = mk("add", address.width, address, constant(address.width, k))
+            self.accesses.append(Access(guard, unit, write))
+
+
+def accesses(row: Row) -> list[Access]:
+    """What the row's own code reads and writes, over `s.*` and `o.*`; deliveries that are part of the step included."""
+    machine = row.machine
+    if row.fetched is None:
+        found = Watched(machine, initial(machine), {})
+        if row.part == FETCH:
+            found.call(machine.fetch, (found.frame.state[machine.pc],))
+        return found.accesses
+    instruction = row.fetched.instruction
+    operands = {n: bits(v, instruction.operands[n].width) for n, v in row.fetched.operands.items()}
+    named = {variable(t.width, "o." + n): t for n, t in operands.items()}
+    found = Watched(machine, initial(machine), operands)
+    if instruction.encoding_term is not None:
+        found.encoding = substitute([instruction.encoding_term], named)[0]
+    pc = found.frame.state[machine.pc]
+    length = substitute([instruction.length], named)[0]
+    found.frame.state[NEXT_PC] = mk("add", pc.width, pc, resized(length, pc.width))
+    found.block(instruction.body)
+    return [*found.accesses, *(a for e in found.exits for a in _delivered(row, e))]
+
+
+def _delivered(row: Row, exit_: Exit) -> list[Access]:
+    if exit_.function not in row.setting.continued:
+        return []
+    machine = row.machine
+    run = Watched(machine, dict(exit_.state), {})
+    run.frame.state[NEXT_PC] = run.frame.state[machine.pc]
+    function = machine.functions[exit_.function]
+    run.frame.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
+    run.block(function.body)
+    return [Access(land(exit_.guard, a.guard), a.address, a.write) for a in run.accesses]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """ISO2 of a row in a mode: under `hypotheses` none of `escapes` is possible; `before` is the processor's state."""
+
+    hypotheses: tuple[Term, ...]
+    escapes: Term
+    before: Leaves
+
+
+def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach:
+    """Every unit that the step uses lies in a page that the processor's translation gave it in this very step."""
+    setting, machine = promise.setting, promise.machine
+    states = related(setting, mode_class, mode, promise.configuration)
+    guest = Monitored(row, promise.policy, promise.division, promise.sets, states.virtual, setting.mode(mode))
+    before = _resumed(guest)
+    hypotheses = (states.of_virtual, row.subject.canonical)
+    if before is None:
+        return Reach(hypotheses, FALSE, {})
+    host = Processor(row, setting.mode(mode), Surroundings({}), promise.policy)
+    answer = host.oracle()
+
+    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+        if term.op == "uf":
+            return answer(term, args)
+        return before.get(term.name[2:]) if term.op in ("var", "array") and term.name.startswith("s.") else None
+
+    found = accesses(row)
+    memo: dict[Term, Term] = {}
+    guards = rewrite([a.guard for a in found], replace, memo)
+    places = rewrite([a.address for a in found], replace, memo)
+    shift = page_shift(machine)
+    given = dict.fromkeys(t for place in places for t in _translated(place))
+    refused = _refusals(machine)
+    laws = [law for t in given for law in (_same_offset(machine, t, shift), refused(t))]
+    escapes = [
+        land(guard, conjunction(lnot(eq(_page(place, shift), _page(t, shift))) for t in _translated(place)))
+        for guard, place in zip(guards, places, strict=True)
+    ]
+    if row.part == FETCH:
+        laws.append(_aligned(machine, before))
+    return Reach((*hypotheses, *laws), disjunction(escapes), before)
+
+
+def _aligned(machine: Machine, before: Leaves) -> Term:
+    """PC is a multiple of the unit that is fetched: what every specification's jumps see to, assumed here and not proved."""
+    low = (machine.decode.unit // machine.decode.pc_unit).bit_length() - 1
+    pc = before[machine.pc]
+    return eq(extract(pc, low - 1, 0), constant(low, 0)) if low else TRUE
+
+
+def _resumed(guest: Monitored) -> Leaves | None:
+    """The processor's state in which the monitor runs the guest; None where it never does."""
+    for path in paths(lambda: guest.step(frozenset())):
+        if path.outcome.runs:
+            return path.outcome.runs[0].before
+    return None
+
+
+def _translated(place: Term) -> list[Term]:
+    """The translations that an address was made from."""
+    return [t for t in walk([place]) if t.op == "uf" and t.name == ADDRESS]
+
+
+def _page(address: Term, shift: int) -> Term:
+    return extract(address, address.width - 1, shift) if shift < address.width else constant(1, 0)
+
+
+def _same_offset(machine: Machine, translated: Term, shift: int) -> Term:
+    """Translation keeps the offset in a page: the low bits of the address that was asked for."""
+    translation = machine.translation
+    assert translation is not None
+    realise = translation.realise
+    name = realise.address if realise is not None and realise.kind == "entries" else ""
+    names = [n for n, _ in translation.parameters]
+    widths = [a.width for a in translated.args]
+    place = names.index(name) if name else widths.index(max(widths))
+    asked = translated.args[place]
+    if realise is not None and realise.kind == "bounds":
+        return lnot(FALSE)
+    low = min(shift, asked.width, translated.width)
+    return eq(extract(asked, low - 1, 0), extract(translated, low - 1, 0))
+
+
+def _refusals(machine: Machine) -> Callable[[Term], Term]:
+    """For an address that translation gave: it faults for arguments that its own code refuses in every state (misalignment)."""
+    translation = machine.translation
+    if translation is None:
+        return lambda translated: TRUE
+    free = {n: variable(w, f"p.{n}") for n, w in machine.functions[translation.function].parameters}
+    body = Execution(machine, initial(machine), {}, cuts=False)
+    body.call(translation.function, tuple(free.values()))
+    always = [
+        e.guard
+        for e in body.exits
+        if all(t in free.values() for t in walk([e.guard]) if t.op in ("var", "array", "uf"))
+    ]
+
+    def refused(translated: Term) -> Term:
+        found = disjunction(substitute(always, dict(zip(free.values(), translated.args, strict=True))))
+        return lor(lnot(found), apply(0, FAULT, *translated.args))
+
+    return refused
+
+
+def stray(machine: Machine) -> Block:
+    """The body of a made-up instruction that stores where no translation led."""
+    width = machine.leaves[machine.memory].index_width
+    return (Store(constant(width, 0), constant(machine.memory_unit, 0)),)
+
+
+# ---- the world switch
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """ISO3 in a mode: under `hypotheses`, the condition on which each leaf tells what the processor held before."""
+
+    guest: Monitored
+    hypotheses: tuple[Term, ...]
+    tells: Mapping[str, Term]
+
+
+def residue(promise: Promise, row: Row, mode_class: ModeClass, mode: int, division: World | None = None) -> Residue:
+    """Whether the processor's state at the entry of a guest tells what it held when the guest before stopped.
+
+    Whatever the processor held before (`h.*`) is varied; the guest's own state, and what its memory management sets, are not.
+    """
+    setting, machine = promise.setting, promise.machine
+    states = related(setting, mode_class, mode, promise.configuration)
+    guest = Monitored(
+        row, promise.policy, division or promise.division, promise.sets, states.virtual, setting.mode(mode)
+    )
+    other = {leaf.named("h." + n): leaf.named("h2." + n) for n, leaf in machine.leaves.items()}
+    found: dict[str, list[Term]] = {}
+    for path in paths(lambda: guest.step(frozenset())):
+        for run in path.outcome.runs:
+            for name, shows in _tells(machine, run.before, other):
+                found.setdefault(name, []).append(land(conjunction(path.conditions), shows))
+    return Residue(guest, (states.of_virtual,), {n: disjunction(some) for n, some in found.items()})
+
+
+def _tells(machine: Machine, before: Leaves, other: Mapping[Term, Term]) -> Iterator[tuple[str, Term]]:
+    memo: dict[Term, Term] = {}
+    for name, leaf in machine.leaves.items():
+        if name in apart(machine):
+            continue
+        again = rewrite([before[name]], lambda t, _: other.get(t), memo)[0]
+        shows = differ(leaf, before[name], again)
+        if shows is not FALSE:
+            yield name, shows

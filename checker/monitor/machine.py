@@ -1,0 +1,164 @@
+"""The machine under the monitor, on terms: one step of the processor, of the interpreter routine, and of the bare machine.
+
+A row's transition is made once; these are its instances. Exits of one terminator are one way to end, with payload and state chosen
+by their guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing
+from pgcheck.checker.questions.subject import Subject
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import (
+    FALSE, TRUE, Term, apply, array, disjunction, ite, land, lnot, lor, rewrite, variable,
+)  # fmt: skip
+from pgcheck.models.symbolic import Execution, Transition, delivered, initial
+
+Leaves = Mapping[str, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way a step ends: completion (`NEXT`), or an exit by a terminator before its delivery."""
+
+    function: str
+    guard: Term
+    state: Leaves
+    args: tuple[Term, ...] = ()
+
+
+def instance(
+    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: str, private: frozenset[str]
+) -> tuple[Way, ...]:
+    """The transition over the leaves `pre`: completion first, then its exits by terminator, each with its state."""
+
+    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+        if term.op == "uf":
+            return answer(term, args)
+        if term.op not in ("var", "array"):
+            return None
+        if term.name.startswith("s."):
+            return pre[term.name[2:]]
+        if term.name not in private:
+            return None
+        name = f"{tag}.{term.name}"
+        return array(*term.shape, name) if term.shape is not None else variable(term.width, name)
+
+    memo: dict[Term, Term] = {}
+    completes, *after = rewrite([transition.completes, *transition.post.values()], replace, memo)
+    ways = [Way(NEXT, completes, dict(zip(transition.post, after, strict=True)))]
+    for function in dict.fromkeys(e.function for e in transition.exits):
+        merged: Way | None = None
+        for e in transition.exits:
+            if e.function != function:
+                continue
+            guard, *rest = rewrite([e.guard, *e.args, *e.state.values()], replace, memo)
+            args, state = tuple(rest[: len(e.args)]), dict(zip(e.state, rest[len(e.args) :], strict=True))
+            merged = Way(function, guard, state, args) if merged is None else _either(guard, args, state, merged)
+        assert merged is not None
+        ways.append(merged)
+    return tuple(w for w in ways if w.guard is not FALSE)
+
+
+def _either(guard: Term, args: tuple[Term, ...], state: Leaves, other: Way) -> Way:
+    return Way(
+        other.function, lor(guard, other.guard), {n: ite(guard, t, other.state[n]) for n, t in state.items()},
+        tuple(ite(guard, a, b) for a, b in zip(args, other.args, strict=True)),
+    )  # fmt: skip
+
+
+def faulting(machine: Machine) -> tuple[str, ...]:
+    """The terminators by which the machine's translation may end."""
+    if machine.translation is None:
+        return ()
+    if machine.digest not in _faulting:
+        name = machine.translation.function
+        body = Execution(machine, initial(machine), {}, cuts=False)
+        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.functions[name].parameters))
+        _faulting[machine.digest] = tuple(sorted({e.function for e in body.exits if e.function in machine.exits}))
+    return _faulting[machine.digest]
+
+
+_faulting: dict[str, tuple[str, ...]] = {}
+
+
+def raised(machine: Machine, args: tuple[Term, ...]) -> list[tuple[str, Term, tuple[Term, ...]]]:
+    """What the guest's translation raises where it faults: (terminator, condition, payload), unknown functions of the arguments."""
+    functions = faulting(machine)
+    found: list[tuple[str, Term, tuple[Term, ...]]] = []
+    rest = TRUE
+    for place, function in enumerate(functions):
+        last = place == len(functions) - 1
+        here = rest if last else land(rest, apply(0, f"xl.raises.{function}", *args))
+        payload = tuple(
+            apply(width, f"xl.payload.{function}.{name}", *args)
+            for name, width in machine.functions[function].parameters
+        )
+        found.append((function, here, payload))
+        rest = land(rest, lnot(here))
+    return found
+
+
+MAX_NESTED = 4
+
+
+def entered(machine: Machine, way: Way, depth: int = 0) -> tuple[Way, ...]:
+    """Trap entry with what is nested in it: the ways that the machine then is in, `NEXT` where it goes on."""
+    if way.guard is FALSE:
+        return ()
+    if way.function in BUILTIN_EXITS or way.function in executing(machine) or depth > MAX_NESTED:
+        return (way,)
+    if way.function == TRANSLATE:
+        return tuple(
+            end
+            for function, here, payload in raised(machine, way.args)
+            for end in entered(machine, Way(function, land(way.guard, here), way.state, payload), depth)
+        )
+    run = delivered(machine, way.function, way.args, way.state)
+    ends = [Way(NEXT, land(way.guard, run.frame.alive), run.frame.state)]
+    for e in run.exits:
+        rule = machine.exits.get(machine.exits[way.function].nested)
+        guard = land(way.guard, e.guard)
+        if rule is None or e.function in BUILTIN_EXITS:
+            ends += _faults(machine, Way(e.function, guard, e.state, e.args))
+        else:
+            ends += entered(machine, Way(rule.function, guard, e.state, ()), depth + 1)
+    return tuple(w for w in ends if w.guard is not FALSE)
+
+
+def _faults(machine: Machine, way: Way) -> list[Way]:
+    """An exit within a delivery: a fault of translation is the terminator that it raises."""
+    if way.function != TRANSLATE:
+        return [way]
+    return [Way(f, land(way.guard, here), way.state, p) for f, here, p in raised(machine, way.args)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """One step of the bare machine: how it ends, before trap entry (`ways`) and after (`ends`)."""
+
+    ways: tuple[Way, ...]
+    ends: tuple[Way, ...]
+
+    @property
+    def left_out(self) -> Term:
+        """The step leaves the specification."""
+        return disjunction(w.guard for w in self.ends if w.function in ("unmodelled", "unpredictable"))
+
+
+def bare(machine: Machine, subject: Subject, pre: Leaves) -> Bare:
+    """The bare machine's step from the leaves `pre`; trap entry is the specification's, interrupts are none."""
+    ways = instance(machine, subject.transition, pre, as_it_is, "v", subject.private)
+    return Bare(ways, tuple(end for way in ways for end in (entered(machine, way) if way.function != NEXT else (way,))))
+
+
+def fetching(machine: Machine) -> Transition:
+    """The fetch of the first unit at PC, as a step that changes nothing."""
+    execution = Execution(machine, initial(machine), {})
+    pc = execution.frame.state[machine.pc]
+    execution.call(machine.fetch, (pc,))
+    return Transition(execution.frame.alive, dict(execution.frame.state), tuple(execution.exits))

@@ -1,0 +1,195 @@
+"""P5: ONE machine-wide configuration from the assignments that each row would be content with, and which a monitor can really make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.questions.hole import Configuration, Related, related, virtual_modes
+from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.isa.machine.machine import MIRROR
+from pgcheck.isa.terms import (
+    FALSE, TRUE, Term, conjunction, constant, constant_array, lnot, rewrite, store, substitute, walk,
+)  # fmt: skip
+
+MAX_ASSIGNMENTS = 200_000
+ROUNDS = 16
+Item = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A row that a configuration must help: any one of `good` does. `exact` demands come before classical ones."""
+
+    id: str
+    good: tuple[Configuration, ...]
+    exact: bool
+
+
+def _items(configuration: Configuration) -> frozenset[Item]:
+    tables = {(f"@{n}", MIRROR if f is None else tuple(sorted(f.items()))) for n, f in configuration.tables.items()}
+    return frozenset({*configuration.leaves.items(), *tables})
+
+
+def common(demands: Sequence[Demand], vetoed: Sequence[Configuration] = ()) -> Configuration:
+    """The assignment that satisfies most exact demands, then most classical ones, then fixes least; it includes nothing vetoed."""
+    wanted = [(d, [_items(c) for c in _smallest(d.good)]) for d in demands if d.good]
+    if not wanted:
+        return Configuration()
+    known: dict[Item, Configuration] = {}
+    for d in demands:
+        for c in d.good:
+            for name, choice in c.leaves.items():
+                known[name, choice] = Configuration({name: choice})
+            for name, fields in c.tables.items():
+                known[next(iter(_items(Configuration({}, {name: fields}))))] = Configuration({}, {name: fields})
+    found = _assignments(_useful(wanted), wanted, [_items(c) for c in vetoed])
+    best = max(found, key=lambda a: (*_score(a, wanted), -len(a)))
+    result = Configuration()
+    for item in sorted(_needed(best, wanted), key=repr):
+        result = result | known[item]
+    return result
+
+
+def exhaustive(demands: Sequence[Demand]) -> bool:
+    """Whether `common` tries every assignment, so that a demand it leaves out is one that no better assignment meets besides."""
+    useful = _useful([(d, [_items(c) for c in _smallest(d.good)]) for d in demands if d.good])
+    return _count(useful) <= MAX_ASSIGNMENTS
+
+
+def _smallest(good: Iterable[Configuration]) -> list[Configuration]:
+    """The assignments of which no part would do."""
+    kept: list[Configuration] = []
+    for c in sorted(good, key=lambda c: len(c.leaves) + len(c.tables)):
+        if not any(_items(k) <= _items(c) for k in kept):
+            kept.append(c)
+    return kept
+
+
+Wanted = list[tuple[Demand, list[frozenset[Item]]]]
+
+
+def _useful(wanted: Wanted) -> dict[str, list[Item]]:
+    """By name, the choices that some demand mentions."""
+    useful: dict[str, list[Item]] = {}
+    for _, options in wanted:
+        for item in sorted({i for o in options for i in o}, key=repr):
+            if item not in useful.setdefault(item[0], []):
+                useful[item[0]].append(item)
+    return useful
+
+
+def _count(useful: Mapping[str, list[Item]]) -> int:
+    count = 1
+    for values in useful.values():
+        count *= len(values) + 1
+    return count
+
+
+def _score(assignment: frozenset[Item], wanted: Wanted) -> tuple[int, int]:
+    exact = sum(d.exact and any(o <= assignment for o in options) for d, options in wanted)
+    classical = sum(not d.exact and any(o <= assignment for o in options) for d, options in wanted)
+    return exact, classical
+
+
+def _assignments(
+    useful: Mapping[str, list[Item]], wanted: Wanted, vetoed: Sequence[frozenset[Item]]
+) -> Iterable[frozenset[Item]]:
+    """All assignments when they are few; else one value after another, each the best so far. The empty one is always among them."""
+
+    def allowed(assignment: frozenset[Item]) -> bool:
+        return not any(v <= assignment for v in vetoed)
+
+    if _count(useful) <= MAX_ASSIGNMENTS:
+        for chosen in product(*([None, *values] for values in useful.values())):
+            assignment = frozenset(i for i in chosen if i is not None)
+            if not assignment or allowed(assignment):
+                yield assignment
+        return
+    current: frozenset[Item] = frozenset(values[0] for values in useful.values())
+    if not allowed(current):
+        current = frozenset()
+    for name, values in useful.items():
+        rest = frozenset(i for i in current if i[0] != name)
+        current = max([current, *(a for a in (rest | {v} for v in values) if allowed(a))], key=lambda a: _score(a, wanted))
+    yield current
+
+
+def _needed(best: frozenset[Item], wanted: Wanted) -> frozenset[Item]:
+    """Without the items that no demand misses."""
+    kept = best
+    for item in sorted(best, key=repr):
+        if _score(kept - {item}, wanted) >= _score(kept, wanted):
+            kept = kept - {item}
+    return kept
+
+
+# ---- what a monitor can make
+
+
+def admissible(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
+    """Whether a configuration excludes nothing that `legal` and `real` allow without it; else its proofs would be about fewer states, or none.
+
+    Every virtual state has a real one that is related to it, and every user start mode a legal state. Raises Undecided.
+    """
+    return _every_user_mode(setting, configuration, evidence) and _every_virtual_state(setting, configuration, evidence)
+
+
+def _every_user_mode(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
+    """The user modes in which classical steps start have a legal state with the constants, if they have one at all."""
+    machine, label = setting.machine, f"{setting.deployment.name}:start"
+    mode = machine.leaves[machine.modes.leaf].term
+    constants = {machine.leaves[n].term: machine.leaves[n].holding(v) for n, v in configuration.leaves.items() if isinstance(v, int)}
+    for value in setting.deployment.modes.user.values:
+        free = conjunction(substitute(setting.legal, {mode: setting.mode(value)}))
+        fixed = conjunction(substitute(setting.legal, {**constants, mode: setting.mode(value)}))
+        if fixed is not free and evidence.possible([free], label) and not evidence.possible([fixed], label):
+            return False
+    return True
+
+
+def _every_virtual_state(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
+    modes = setting.deployment.modes
+    return all(
+        _represented(related(setting, mode_class, mode, configuration), evidence, f"{setting.deployment.name}:real state@{mode}")
+        for mode_class in (modes.supervisor, modes.user) for mode in virtual_modes(setting, mode_class)
+    )  # fmt: skip
+
+
+def _represented(states: Related, evidence: Evidence, label: str) -> bool:
+    """For every virtual state there is a real one, by expansion over real states that will do for many."""
+    if states.of_real is TRUE or states.of_virtual is FALSE:
+        return True
+    if not any(t.op in ("var", "array") and t.name.startswith("v.") for t in walk([states.of_real])):
+        return evidence.possible([states.of_real], label) or not evidence.possible([states.of_virtual], label)
+    covered: list[Term] = []
+    for _ in range(ROUNDS):
+        virtual = evidence.model([states.of_virtual, *map(lnot, covered)], label)
+        if virtual is None:
+            return True
+        real = evidence.model([_pinned(states.of_real, "v.", virtual)], label)
+        if real is None:
+            return False
+        covered.append(_pinned(states.of_real, "r.", real))
+    raise Undecided(label, "whether every virtual state has a real one is open")
+
+
+def _pinned(formula: Term, prefix: str, model: Model) -> Term:
+    """The formula with the leaves named `prefix` as in a model."""
+
+    def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
+        if term.op not in ("var", "array") or not term.name.startswith(prefix):
+            return None
+        if term.shape is None:
+            return constant(term.width, model.leaf(term))
+        index, element = term.shape
+        cells = constant_array(index, element, 0)
+        for (name, place), value in sorted(model.elements.items()):
+            if name == term.name:
+                cells = store(cells, constant(index, place), constant(element, value))
+        return cells
+
+    return rewrite([formula], replace)[0]

@@ -1,0 +1,97 @@
+"""A model run on the reference binding: a `sat` that is used as evidence must be what the machine itself does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgcheck.checker.questions.copies import Copy
+from pgcheck.checker.solving.evidence import Contradiction
+from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.questions.subject import Setting, Subject
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import Term, lor, variable
+from pgcheck.isa.idl.types import width_of
+from pgcheck.models.reference.step import Cells, Exit, State, Surroundings, deliver, operand_value, step
+from pgcheck.models.symbolic import ADDRESS, FAULT
+
+COMPLETES = "completes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Oracle:
+    """The cuts as a model answers them for the machine itself."""
+
+    machine: Machine
+    model: Model
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        assert self.machine.translation is not None
+        (width,) = self.machine.functions[self.machine.translation.function].results
+        return bool(self.model.function(FAULT, args, 0)), self.model.function(ADDRESS, args, width)
+
+    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
+        return self.model.function(f"probe.{name}", args, self.machine.functions[name].results[0])
+
+    def table(self, name: str, args: tuple[int, ...]) -> int | None:
+        return self.model.function(f"table.{name}", args, width_of(self.machine.tables[name].type))
+
+
+def reenact(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: str) -> None:
+    """Run the first copy of a model on the reference. Raises Contradiction when it does not end as the model says."""
+    machine = setting.machine
+    operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}
+    operands |= dict(subject.fixed)
+    operands["length"] = operand_value(subject.instruction.length, operands)
+    state = _state(machine, copy.pre, model)
+    surroundings = _surroundings(machine, subject, model, tag)
+    ended = step(machine, subject.instruction, operands, state, surroundings)
+    while ended is not None and ended.function in setting.continued:
+        ended = deliver(machine, ended, state, surroundings)
+    said, seen = _said(copy, model), _seen(ended)
+    if seen not in said:
+        raise Contradiction(f"{subject.id}: the model says {', '.join(sorted(said))}, the reference says {seen}")
+
+
+def _said(copy: Copy, model: Model) -> set[str]:
+    """How the step ends under the model."""
+    ends = {COMPLETES: copy.completes}
+    for e in copy.exits:
+        ends[e.function] = e.guard if e.function not in ends else lor(ends[e.function], e.guard)
+    values = model.values(list(ends.values()))
+    return {name for name, value in zip(ends, values, strict=True) if value}
+
+
+def _seen(ended: Exit | None) -> str:
+    return COMPLETES if ended is None else ended.function
+
+
+def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> State:
+    state: State = {}
+    for name, leaf in machine.leaves.items():
+        term = pre[name]
+        if not leaf.size:
+            state[name] = model.values([term])[0]
+        elif term.op == "karray":
+            state[name] = Cells(term.value)
+        else:
+            state[name] = Cells(0, {i: v for (a, i), v in model.elements.items() if a == term.name})
+    return state
+
+
+def _surroundings(machine: Machine, subject: Subject, model: Model, tag: str) -> Surroundings:
+    def named(name: str) -> str:
+        return f"{tag}.{name}" if name in subject.private else name
+
+    def volatile(name: str, leaf: Leaf, index: int | None) -> int:
+        return model.variables.get(named("f." + name), 0)
+
+    def changed(name: str, leaf: Leaf) -> Cells | int:
+        if not leaf.size:
+            return model.variables.get(named("f." + name), 0)
+        return Cells(0, {i: v for (a, i), v in model.elements.items() if a == named("f." + name)})
+
+    return Surroundings(
+        lambda name, width: model.variables.get(named("n." + name), 0), volatile, changed, _Oracle(machine, model)
+    )

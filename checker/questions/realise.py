@@ -1,0 +1,165 @@
+"""P0: the monitor can make the hardware map what it wants (decisions D24): the real translation's own body, verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pgcheck.checker.questions.copies import has_fields
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.result import Finding
+from pgcheck.isa.machine.machine import Machine, Realise, Translation
+from pgcheck.isa.terms import (
+    TRUE, Term, conjunction, constant, disjunction, eq, extract, land, lnot, lor, mk, rewrite, variable, zext,
+)  # fmt: skip
+from pgcheck.isa.idl.types import Bitfield, Enum, width_of
+from pgcheck.models.symbolic import Execution, initial, predicate
+
+LAW = "realisable"
+
+
+def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """Deny, map and read-only entries do what the specification says."""
+    translation = machine.translation
+    if translation is None:
+        return
+    how = translation.realise
+    if how is None:
+        yield Finding(
+            LAW,
+            "warning",
+            translation.function,
+            "`translate.realise` is missing: nothing says that a guest can be confined",
+        )
+        return
+    if how.kind == "external":
+        yield Finding(LAW, "ok", translation.function, "an external memory management unit is assumed")
+    elif how.kind == "bounds":
+        yield from _bounds(machine, translation, how, evidence)
+    else:
+        yield from _entries(machine, translation, how, evidence)
+
+
+class _Walk:
+    """One run of the translation's body from a state with some leaves given."""
+
+    def __init__(
+        self, machine: Machine, translation: Translation, given: Mapping[str, int], mode: int | None = None
+    ) -> None:
+        self.machine = machine
+        self.pre = initial(machine)
+        for name, value in given.items():
+            self.pre[name] = machine.leaves[name].holding(value)
+        self.args = {n: variable(max(width_of(t), 0), "p." + n) for n, t in translation.parameters}
+        if mode is not None:
+            name = translation.parameters[translation.mode][0]
+            self.args[name] = constant(self.args[name].width, mode)
+        execution = Execution(machine, dict(self.pre), {}, cuts=False)
+        (self.address,) = execution.call(translation.function, tuple(self.args.values()))
+        self.fault = disjunction(e.guard for e in execution.exits)
+        self.loads = execution.loads
+        over = {leaf.term: self.pre[n] for n, leaf in machine.leaves.items()}
+        legal = [predicate(machine, t) for t in machine.legal]
+        self.known = conjunction([*rewrite(legal, lambda t, _: over.get(t)), *valid(translation, self.args)])
+
+
+def valid(translation: Translation, args: Mapping[str, Term]) -> Iterator[Term]:
+    """Enum parameters have one of their values."""
+    for name, type_ in translation.parameters:
+        if isinstance(type_, Enum):
+            yield disjunction(eq(args[name], constant(type_.width, v)) for v in sorted(set(type_.members.values())))
+
+
+def _entries(machine: Machine, translation: Translation, how: Realise, evidence: Evidence) -> Iterator[Finding]:
+    real = machine.modes.user.values[0]
+    walk = _Walk(machine, translation, how.given, real)
+    entry = how.entry
+    assert isinstance(entry, Bitfield)
+    levels = [value for _, value in walk.loads if value.width == entry.width]
+    if not levels:
+        yield Finding(LAW, "error", translation.function, f"the walk reads no entry of {entry.width} bits")
+        return
+    fault, address = walk.fault, walk.address
+    leads = conjunction(has_fields(entry, e, how.table) for e in levels[:-1])
+    last = levels[-1]
+    inside = _over_parameters(machine, translation, how.addresses, walk.args)
+    wanted = mk("zext", address.width, _framed(how, entry, last, walk.args))
+    access = walk.args[translation.parameters[translation.access][0]]
+    write = _access_value(translation, "Write")
+    reads = TRUE if write is None else lnot(eq(access, constant(access.width, write)))
+    questions: list[tuple[str, str, list[Term]]] = [
+        ("deny", "an entry with `deny` lets an access through", [leads, has_fields(entry, last, how.deny), lnot(fault)]),
+        ("map", "an entry with `map` faults or gives another address",
+         [inside, leads, has_fields(entry, last, how.map), lor(fault, lnot(eq(address, wanted)))]),
+        ("satisfiable", "", [inside, leads, has_fields(entry, last, how.map), lnot(fault)]),
+    ]  # fmt: skip
+    if how.readonly:
+        fields = has_fields(entry, last, how.readonly)
+        questions += [
+            ("readonly", "an entry with `readonly` faults on a read or gives another address",
+             [inside, leads, fields, reads, lor(fault, lnot(eq(address, wanted)))]),
+            ("readonly", "an entry with `readonly` lets a write through", [leads, fields, lnot(reads), lnot(fault)]),
+        ]  # fmt: skip
+    for name, message, assertions in questions:
+        possible = evidence.possible([walk.known, *assertions], f"realise:{name}")
+        if name == "satisfiable" and not possible:
+            yield Finding(
+                LAW, "error", translation.function, "no access at all passes a `map` entry: the obligation is vacuous"
+            )
+        elif name != "satisfiable" and possible:
+            yield Finding(LAW, "error", translation.function, message)
+
+
+def _access_value(translation: Translation, word: str) -> int | None:
+    type_ = translation.parameters[translation.access][1]
+    return type_.members.get(word) if isinstance(type_, Enum) else None
+
+
+def _over_parameters(machine: Machine, translation: Translation, term: Term, args: Mapping[str, Term]) -> Term:
+    mapping = {variable(a.width, "o." + n): a for n, a in args.items()}
+    return rewrite([term], lambda t, _: mapping.get(t))[0]
+
+
+def _framed(how: Realise, entry: Bitfield, last: Term, args: Mapping[str, Term]) -> Term:
+    """The frame's address with the low bits of the access."""
+    frame = extract(last, *entry.ranges[how.frame])
+    low = extract(args[how.address], how.shift - 1, 0)
+    return mk("concat", frame.width + how.shift, frame, low)
+
+
+def _bounds(machine: Machine, translation: Translation, how: Realise, evidence: Evidence) -> Iterator[Finding]:
+    """Moving the base moves every address, all alike, and lets nothing in; what is beyond the limit faults, and a smaller one admits less."""
+    real = machine.modes.user.values[0]
+    here = _Walk(machine, translation, how.given, real)
+    base, limit = here.pre[how.base], here.pre[how.limit]
+    other_base, other_limit = variable(base.width, "other.base"), variable(limit.width, "other.limit")
+    address = here.args[how.address]
+    other_address = variable(address.width, "other.address")
+
+    def at(term: Term, changes: Mapping[Term, Term]) -> Term:
+        return rewrite([term], lambda t, _: changes.get(t))[0]
+
+    moved, elsewhere = {base: other_base}, {address: other_address}
+    both = {**moved, **elsewhere}
+    known = land(here.known, at(here.known, moved))
+
+    def difference(changes: Mapping[Term, Term], from_: Mapping[Term, Term]) -> Term:
+        return mk("sub", here.address.width, at(here.address, changes), at(here.address, from_))
+
+    passes = land(lnot(here.fault), lnot(at(here.fault, elsewhere)))
+    still = conjunction([lnot(here.fault), lnot(at(here.fault, moved)), lnot(eq(base, other_base))])
+    width = max(address.width, limit.width)
+    questions = (
+        ("an address beyond the limit is let in", [here.known, lnot(here.fault), mk("ult", 0, zext(limit, width), zext(address, width))]),
+        ("two bases give the same address", [known, still, eq(here.address, at(here.address, moved))]),
+        ("some base lets in what base 0 refuses", [known, lnot(here.fault), at(here.fault, {base: constant(base.width, 0)})]),
+        ("the base does not move all addresses alike", [known, passes, lnot(eq(difference(both, elsewhere), difference(moved, {})))]),
+        ("a larger limit admits less", [known, land(here.known, at(here.known, {limit: other_limit})),
+                                        mk("ule", 0, limit, other_limit), lnot(here.fault), at(here.fault, {limit: other_limit})]),
+    )  # fmt: skip
+    for message, assertions in questions:
+        if evidence.possible(assertions, f"realise:{message}"):
+            yield Finding(LAW, "error", translation.function, message)
+    if not evidence.possible([here.known, here.fault], "realise:confines"):
+        yield Finding(LAW, "error", translation.function, "no limit refuses anything")
+    if not evidence.possible([here.known, lnot(here.fault)], "realise:admits"):
+        yield Finding(LAW, "error", translation.function, "no limit admits anything")

@@ -1,0 +1,112 @@
+"""What is judged: one row of one instruction, its transition, and what the machine assumes of every state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from pgcheck.checker.questions.copies import executing
+from pgcheck.isa.machine.machine import Deployment, Instruction, Machine, ModeClass, Row
+from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, ite, land, lnot, lor, substitute, variable, walk
+from pgcheck.models.symbolic import Exit, Transition, delivered, predicate, transition
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A machine under one deployment, with its predicates expanded to terms over `s.*`.
+
+    `entering` are the terminators whose delivery provably enters the monitor; all others are compared like completion.
+    """
+
+    machine: Machine
+    deployment: Deployment
+    entering: frozenset[str]
+
+    @cached_property
+    def continued(self) -> frozenset[str]:
+        """The terminators that do not enter the monitor: their delivery is part of the step (PDP-10 LUUO, delegated traps)."""
+        return frozenset(self.machine.exits) - self.entering - executing(self.machine)
+
+    @cached_property
+    def legal(self) -> tuple[Term, ...]:
+        return tuple(predicate(self.machine, t) for t in self.machine.legal)
+
+    @cached_property
+    def guest(self) -> Term:
+        return predicate(self.machine, self.deployment.guest)
+
+    @cached_property
+    def real(self) -> Term:
+        return predicate(self.machine, self.deployment.real)
+
+    def virtual(self, mode_class: ModeClass) -> Term:
+        """The virtual states that count as a mode class."""
+        return predicate(self.machine, mode_class.when)
+
+    def mode(self, value: int) -> Term:
+        """A value of the mode leaf."""
+        return constant(self.machine.leaves[self.machine.modes.leaf].width, value)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A row of an instruction: its transition with `continued` exits run on, and P_enc with the row's own constraint."""
+
+    instruction: Instruction
+    row: Row
+    transition: Transition
+    canonical: Term
+    fixed: tuple[tuple[str, int], ...]
+    control: frozenset[str]
+
+    @property
+    def id(self) -> str:
+        return self.instruction.id + self.row.label
+
+    @cached_property
+    def private(self) -> frozenset[str]:
+        """Fresh variables that each machine has for itself: volatile reads, and choices that reach control state or an exit."""
+        return _private(self.transition, self.control)
+
+
+def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
+    """The subject for one row under a setting."""
+    machine = setting.machine
+    fixed = {row.operand: row.value} if row.value is not None else {}
+    found = continued(setting, transition(machine, instruction, fixed))
+    operand = variable(instruction.operands[row.operand].width, "o." + row.operand) if row.operand else TRUE
+    canonical = instruction.canonical
+    if row.value is not None:
+        canonical = substitute([canonical], {operand: constant(operand.width, row.value)})[0]
+    others = conjunction(lnot(eq(operand, constant(operand.width, v))) for v in row.others)
+    return Subject(
+        instruction, row, found, land(canonical, others), tuple(fixed.items()),
+        frozenset(leaf.name for leaf in machine.control),
+    )  # fmt: skip
+
+
+def continued(setting: Setting, step: Transition) -> Transition:
+    """The transition in which exits that do not enter the monitor run on through their delivery."""
+    exits: list[Exit] = []
+    completes, post = step.completes, dict(step.post)
+    pending = list(step.exits)
+    while pending:
+        e = pending.pop(0)
+        if e.function not in setting.continued:
+            exits.append(e)
+            continue
+        run = delivered(setting.machine, e.function, e.args, e.state)
+        completes = lor(completes, land(e.guard, run.frame.alive))
+        post = {k: ite(e.guard, v, post[k]) for k, v in run.frame.state.items()}
+        exits += [Exit(land(e.guard, x.guard), x.function, x.args, x.note, x.state) for x in run.exits]
+    return Transition(completes, post, tuple(exits))
+
+
+def _private(step: Transition, control: frozenset[str]) -> frozenset[str]:
+    def fresh(terms: Iterable[Term]) -> set[str]:
+        return {t.name for t in walk(terms) if t.op in ("var", "array") and t.name[:2] in ("n.", "f.")}
+
+    decides = [step.completes, *(e.guard for e in step.exits), *(a for e in step.exits for a in e.args)]
+    changed = [v for leaf, v in step.post.items() if leaf in control]
+    return frozenset(fresh([*decides, *changed]) | {n for n in fresh(step.roots) if n.startswith("f.")})

@@ -1,0 +1,72 @@
+"""The obligations of one run, each with its answer: what a verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pgcheck.checker.solving.solver import Model, Solver
+from pgcheck.isa.terms import Term
+
+
+class Undecided(Exception):
+    """An obligation has no answer; the reason is for the report."""
+
+    def __init__(self, label: str, reason: str) -> None:
+        self.label, self.reason = label, reason
+        super().__init__(f"{label}: {reason}")
+
+
+class Contradiction(Exception):
+    """Two sources of truth disagree: a bug of the checker or of a solver, never a verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One obligation: its answer, whether folding settled it, and whether the second solver agreed (None: not asked or no answer)."""
+
+    label: str
+    status: str
+    folded: bool
+    confirmed: bool | None
+    seconds: float
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Asks the solver and keeps the record. `second` also asks the second solver to confirm every unsat."""
+
+    solver: Solver
+    second: bool = True
+    queries: list[Query] = field(default_factory=list)
+
+    def possible(self, assertions: Sequence[Term], label: str) -> bool:
+        """Whether the assertions can all be true. Raises Undecided."""
+        return self.model(assertions, label) is not None
+
+    def model(self, assertions: Sequence[Term], label: str) -> Model | None:
+        """A model of the assertions, or None when there provably is none. Raises Undecided and Contradiction."""
+        answer = self.solver.check(assertions, label=label)
+        folded = answer.reason == "folded"
+        confirmed: bool | None = None
+        if answer.status == "unsat" and not folded and self.second:
+            opinion = self.solver.confirm(assertions)
+            if opinion == "sat":
+                raise Contradiction(f"{label}: z3 says unsat, the second solver says sat")
+            confirmed = True if opinion == "unsat" else None
+        self.queries.append(Query(label, answer.status, folded, confirmed, answer.seconds))
+        match answer.status:
+            case "sat":
+                return answer.model
+            case "unsat":
+                return None
+            case "error":
+                raise Contradiction(f"{label}: {answer.reason}")
+            case _:
+                raise Undecided(label, answer.reason)
+
+    @property
+    def level(self) -> str:
+        """`two-solvers` when there are unsats that were not folded, and the second solver confirmed each of them; else `solver`."""
+        open_ones = [q for q in self.queries if q.status == "unsat" and not q.folded]
+        return "two-solvers" if open_ones and all(q.confirmed for q in open_ones) else "solver"

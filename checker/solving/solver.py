@@ -1,0 +1,321 @@
+"""Answers to obligations: folding, cache, abstraction, z3 in a child process, evaluated models, a second solver.
+
+This is all that the checker knows of solvers. Only `unsat` from a solver that answered normally, or `sat` with a model
+under which every assertion evaluates to true, is a verdict; everything else is `unknown` or `error` with the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from pgcheck.isa.files.cache import Cache
+from pgcheck.checker.solving.smtlib import Script, abstract, script
+from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
+from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, digest, evaluate, mask
+
+Status = Literal["unsat", "sat", "unknown", "error"]
+PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one obligation may cost.
+
+    `rlimit` and `wish_rlimit` are in z3's own unit and decide `unknown`; wall-clock `seconds` and `memory` (MiB of
+    address space) are a safety net far above them, and `second_seconds` is all that the second solver has.
+    """
+
+    rlimit: int = 20_000_000
+    wish_rlimit: int = 300_000
+    seconds: float = 600.0
+    memory: int = 6144
+    second_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A finite assignment, else 0: variables by name, elements by (array, index), functions by (name, arguments)."""
+
+    variables: Mapping[str, int]
+    elements: Mapping[tuple[str, int], int]
+    functions: Mapping[tuple[str, tuple[int, ...]], int]
+
+    def leaf(self, variable: Term) -> int:
+        return self.variables.get(variable.name, 0)
+
+    def element(self, array: Term, index: int) -> int:
+        return self.elements.get((array.name, index), 0)
+
+    def function(self, name: str, arguments: tuple[int, ...], width: int) -> int:
+        return self.functions.get((name, arguments), 0)
+
+    def values(self, terms: Sequence[Term]) -> list[int]:
+        """The values of `terms`, none of them an array."""
+        return evaluate(terms, self.leaf, self.element, self.function)
+
+    def satisfies(self, assertions: Sequence[Term]) -> bool:
+        return all(self.values(assertions))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one obligation; `model` is there iff `status` is `sat`, and all assertions are true under it."""
+
+    status: Status
+    reason: str = ""
+    model: Model | None = None
+    seconds: float = 0.0
+    rlimit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A formula that a witness had better satisfy; if it cannot, each of `bits` by itself."""
+
+    prefer: Term
+    bits: tuple[Term, ...] = ()
+
+
+class Solver:
+    """Solves obligations one at a time in a child process that starts with the first of them.
+
+    `cache` keeps verdicts between runs; `second` lets `confirm` ask a second solver. `dump` is called with the label
+    and the script of every obligation that folding does not settle, cached or not. `command` starts another child.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        cache: Cache | None = None,
+        second: bool = True,
+        *,
+        dump: Callable[[str, Script], None] | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._limits = limits
+        self._cache = cache
+        self._second = second
+        self._dump = dump
+        self._process = SolverProcess(command, limits.memory)
+        self._versions = versions()
+        self._printed: tuple[tuple[Term, ...], Script] | None = None
+
+    def check(self, assertions: Sequence[Term], *, label: str) -> Answer:
+        """Whether `assertions` can all be true; `label` names the obligation in a dump."""
+        start = time.monotonic()
+        assertions = [a for a in assertions if a is not TRUE]
+        if conjunction(assertions) is FALSE:
+            return Answer("unsat", "folded")
+        if not assertions:
+            return Answer("sat", "folded", Model({}, {}, {}))
+        if self._dump is not None:
+            self._dump(label, script(assertions))
+        key = self._key(assertions, "z3-solver", self._limits.rlimit)
+        answer = self._recall(key, assertions)
+        if answer is None:
+            answer = self._solve(assertions)
+            self._remember(key, answer)
+        return replace(answer, seconds=time.monotonic() - start)
+
+    def minimise(self, assertions: Sequence[Term], model: Model, wishes: Sequence[Wish]) -> Model:
+        """A model of `assertions` that fulfils `wishes` greedily in order; `model` itself if none better is found."""
+        if not wishes:
+            return model
+        formulas: list[Term] = []
+        positions: list[tuple[int, list[int]]] = []
+        for wish in wishes:
+            first = len(formulas)
+            formulas += (wish.prefer, *wish.bits)
+            positions.append((first, list(range(first + 1, len(formulas)))))
+        start = sorted(model.variables.items()), sorted(model.elements.items()), sorted(model.functions.items())
+        limit = f"{self._limits.wish_rlimit} {self._limits.rlimit} {positions} {start}"
+        key = self._key([*assertions, *formulas], "z3-solver", hashlib.blake2b(limit.encode()).hexdigest())
+        cached = self._recall(key, assertions)
+        if cached is not None and cached.model is not None:
+            return cached.model
+        text = script([*assertions, *formulas])
+        request = {
+            "do": "minimise", "text": text.text, "count": len(assertions), "wishes": positions,
+            "holds": [bool(v) for v in model.values(formulas)],
+            "rlimit": self._limits.rlimit, "wish_rlimit": self._limits.wish_rlimit,
+        }  # fmt: skip
+        try:
+            reply = self._process.ask(request, self._limits.seconds)
+            if _read_status(reply) != "sat":
+                return model
+            better = _read_model(reply["model"], text, [*assertions, *formulas]) if "model" in reply else model
+        except (SolverDied, _Unreadable):
+            return model
+        if not better.satisfies(assertions):
+            return model
+        self._remember(key, Answer("sat", model=better))
+        return better
+
+    def confirm(self, assertions: Sequence[Term], solver: Literal["bitwuzla", "cvc5"] = "bitwuzla") -> Status:
+        """What the second solver says, of the abstraction first: 'unknown' if there is none, 'error' if it failed."""
+        assertions = [a for a in assertions if a is not TRUE]
+        if conjunction(assertions) is FALSE:
+            return "unsat"
+        if not self._second or solver not in self._versions:
+            return "unknown"
+        key = self._key(assertions, solver, self._limits.second_seconds)
+        cached = self._recall(key, assertions)
+        if cached is not None:
+            return cached.status
+        status: Status = "unknown"
+        for attempt in _attempts(assertions):
+            seconds = self._limits.second_seconds
+            request = {"do": solver, "text": self._script(attempt).text, "seconds": seconds, "memory": self._limits.memory}
+            try:
+                status = _read_status(self._process.ask(request, 2 * seconds + 5))
+            except SolverDied as died:
+                status = died.status
+            except _Unreadable:
+                status = "error"
+            if status == "unsat":
+                self._remember(key, Answer("unsat"))
+                break
+        return status
+
+    def close(self) -> None:
+        """End the child; the next obligation starts another."""
+        self._process.kill()
+
+    def _script(self, assertions: Sequence[Term]) -> Script:
+        """The script of an obligation; the second solver is asked what the first was, so the last one is kept."""
+        key = tuple(assertions)
+        if self._printed is None or self._printed[0] != key:
+            self._printed = key, script(assertions)
+        return self._printed[1]
+
+    def _solve(self, assertions: Sequence[Term]) -> Answer:
+        """z3 on the abstracted and then, if that does not settle it, on the exact obligation."""
+        spent = 0
+        answer = Answer("unknown")
+        for attempt in _attempts(assertions):
+            text = self._script(attempt)
+            request = {"do": "check", "text": text.text, "rlimit": self._limits.rlimit}
+            try:
+                reply = self._process.ask(request, self._limits.seconds)
+                status = _read_status(reply)
+                model = _read_model(reply.get("model"), text, [*attempt, *assertions]) if status == "sat" else None
+                spent += int(reply.get("rlimit", 0))
+                answer = Answer(status, str(reply.get("reason", "")), model, rlimit=spent)
+            except SolverDied as died:
+                return Answer(died.status, died.reason, rlimit=spent)
+            except _Unreadable as error:
+                self._process.kill()
+                return Answer("error", str(error), rlimit=spent)
+            if status == "unsat":
+                return answer
+            if model is not None and not model.satisfies(attempt):
+                return Answer(
+                    "error", "invalid model: an assertion is false under the solver's own model", rlimit=spent
+                )
+            if model is not None and (attempt is assertions or model.satisfies(assertions)):
+                return answer
+        return answer
+
+    def _key(self, assertions: Sequence[Term], solver: str, limit: float | str) -> str:
+        return f"{digest(assertions)} {solver} {self._versions.get(solver, 'none')} {limit}"
+
+    def _recall(self, key: str, assertions: Sequence[Term]) -> Answer | None:
+        """The cached verdict; a cached model is evaluated like any other."""
+        text = self._cache.get(key) if self._cache is not None else None
+        if text is None:
+            return None
+        try:
+            stored = json.loads(text)
+            if stored["status"] == "unsat":
+                return Answer("unsat", "cached", rlimit=int(stored["rlimit"]))
+            model = Model(
+                dict(stored["variables"]),
+                {(n, i): v for n, i, v in stored["elements"]},
+                {(n, tuple(a)): v for n, a, v in stored["functions"]},
+            )
+            return Answer("sat", "cached", model, rlimit=int(stored["rlimit"])) if model.satisfies(assertions) else None
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def _remember(self, key: str, answer: Answer) -> None:
+        if self._cache is None or answer.status not in ("sat", "unsat"):
+            return
+        stored: dict[str, Any] = {"status": answer.status, "rlimit": answer.rlimit}
+        if answer.model is not None:
+            stored["variables"] = dict(answer.model.variables)
+            stored["elements"] = [(n, i, v) for (n, i), v in answer.model.elements.items()]
+            stored["functions"] = [(n, a, v) for (n, a), v in answer.model.functions.items()]
+        self._cache.put(key, json.dumps(stored, separators=(",", ":")))
+
+
+class _Unreadable(Exception):
+    """A reply that has not the shape of one."""
+
+
+def versions() -> dict[str, str]:
+    """The versions of the solvers that are installed, by package, without importing them."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _attempts(assertions: Sequence[Term]) -> list[Sequence[Term]]:
+    """The abstraction, if there is anything to abstract, then the exact obligation."""
+    looser = abstract(assertions)
+    return [assertions] if all(a is b for a, b in zip(looser, assertions, strict=True)) else [looser, assertions]
+
+
+def _read_status(reply: Mapping[str, Any]) -> Status:
+    status = reply.get("status")
+    if status not in ("unsat", "sat", "unknown", "error"):
+        raise _Unreadable(f"the solver process answered {str(status)[:80]!r}")
+    return status  # type: ignore[no-any-return]  # one of four literals, as just tested
+
+
+def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Model:
+    """The part of an interpretation that `terms` depend on; _Unreadable if a value is no number or out of range."""
+    variables: dict[str, int] = {}
+    elements: dict[tuple[str, int], int] = {}
+    functions: dict[tuple[str, tuple[int, ...]], int] = {}
+
+    def fit(value: Any, width: int) -> int:
+        if type(value) is not int or not 0 <= value <= mask(max(width, 1)):
+            raise _Unreadable(f"the solver's model gives {str(value)[:80]} for a value of {width} bits")
+        return value
+
+    try:
+        known = {name: symbol for symbol, (_, name) in text.symbols.items()}
+        plain = interpretation["variables"]
+        arrays = {s: (default, dict(rows)) for s, (default, rows) in interpretation["arrays"].items()}
+        tables = {
+            s: (default, {tuple(a): v for a, v in rows}) for s, (default, rows) in interpretation["functions"].items()
+        }
+
+        def leaf(term: Term) -> int:
+            return variables.setdefault(term.name, fit(plain.get(known.get(term.name), 0), term.width))
+
+        def element(array: Term, index: int) -> int:
+            assert array.shape is not None
+            default, rows = arrays.get(known.get(array.name), (0, {}))
+            return elements.setdefault((array.name, index), fit(rows.get(index, default), array.shape[1]))
+
+        def function(name: str, arguments: tuple[int, ...], width: int) -> int:
+            if not arguments:
+                return functions.setdefault((name, ()), fit(plain.get(known.get(name), 0), width))
+            default, rows = tables.get(known.get(name), (0, {}))
+            return functions.setdefault((name, arguments), fit(rows.get(arguments, default), width))
+
+        evaluate(terms, leaf, element, function)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _Unreadable(f"the solver's model cannot be read: {type(error).__name__}: {error}") from error
+    return Model(variables, elements, functions)

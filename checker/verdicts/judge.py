@@ -1,0 +1,276 @@
+"""One row judged: the passes P1 to P4 and P6 in order, and the verdict that their answers mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations, islice, product
+from operator import or_
+
+from pgcheck.checker.questions.classical import Classical, classify, completes_in_user_mode
+from pgcheck.checker.questions.configuration import admissible
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.questions.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
+from pgcheck.checker.questions.response import against
+from pgcheck.checker.result import Witness
+from pgcheck.checker.solving.solver import Model, Solver
+from pgcheck.checker.questions.subject import Setting, Subject, subject
+from pgcheck.checker.questions.taint import Footprint, footprint
+from pgcheck.checker.witnesses.witness import minimal
+from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.machine.machine import Instruction, ModeClass, Row
+from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
+
+MAX_CANDIDATES = 512
+MAX_CHOICE_BITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A refutation before it is minimised: where it was found."""
+
+    mode_class: str
+    question: Question
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one row showed on its own; `good` are the configurations that close its holes, `classical_good` those that make it privileged.
+
+    `partial`: there are more configurations than were tried, so that a hole left over may be one that another would close.
+    """
+
+    id: str
+    footprint: Footprint
+    classical: Classical | None
+    holed: frozenset[str]
+    good: tuple[Configuration, ...]
+    classical_good: tuple[Configuration, ...]
+    timing: bool
+    evidence: str
+    trouble: str
+    queries: int
+    folded: int
+    unsat: int
+    confirmed: int
+    seconds: float
+    slowest: tuple[str, float]
+    witness: Witness | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An instruction's row, as work to be done."""
+
+    instruction: Instruction
+    row: Row
+
+    @property
+    def id(self) -> str:
+        return self.instruction.id + self.row.label
+
+
+def judge(
+    setting: Setting, work: Work, solver: Solver, second: bool, configuration: Configuration | None = None,
+    *, trust_taint: bool = True,
+) -> Judgement:  # fmt: skip
+    """Judge a row: without a configuration over all legal states, collecting the configurations that would help; with one, under exactly it.
+
+    A hole that no configuration of the row's own closes, or that is left under `configuration`, gets a replayed witness.
+    """
+    started = time.perf_counter()
+    one = subject(setting, work.instruction, work.row)
+    found = footprint(setting, one)
+    evidence = Evidence(solver, second)
+    if found.innocuous and trust_taint:
+        return _finished(work.id, found, None, evidence, started, evidence_level="taint")
+    state = _State()
+    try:
+        _examine(setting, one, found, evidence, configuration, state)
+    except Undecided as undecided:
+        state.trouble = f"{undecided}"
+    except Contradiction as contradiction:
+        state.trouble = f"error: {contradiction}"
+    return _finished(work.id, found, state, evidence, started, evidence_level=evidence.level)
+
+
+@dataclass(slots=True)
+class _State:
+    """What has been learnt of a row so far."""
+
+    classical: Classical | None = None
+    holed: frozenset[str] = frozenset()
+    good: tuple[Configuration, ...] = ()
+    classical_good: tuple[Configuration, ...] = ()
+    timing: bool = False
+    witness: Witness | None = None
+    partial: bool = False
+    trouble: str = ""
+
+
+def _examine(
+    setting: Setting, one: Subject, found: Footprint, evidence: Evidence, configuration: Configuration | None, state: _State
+) -> None:
+    _not_vacuous(setting, one, evidence)
+    chosen = configuration or NOTHING
+    fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
+    state.classical = classify(setting, one, found, evidence, fixed)
+    holes = list(_holes(setting, one, evidence, chosen))
+    state.holed = frozenset(h.mode_class for h in holes)
+    if configuration is None:
+        _search(setting, one, found, evidence, holes, state)
+        if state.good:
+            return
+    if holes:
+        state.timing = not any(_holes(setting, one, evidence, chosen, logical_time=True))
+        if not state.timing:
+            if found.tables:
+                _no_response(setting, one, holes, evidence)
+                guests = Configuration({}, {t: None for t in found.tables if t not in chosen.tables})
+                holes = list(_holes(setting, one, evidence, chosen | guests)) or holes
+            state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
+
+
+def _search(setting: Setting, one: Subject, found: Footprint, evidence: Evidence, holes: Sequence[Hole], state: _State) -> None:
+    """The configurations that would help the row, among those that exclude nothing. Raises Undecided."""
+    classical = state.classical
+    assert classical is not None
+    refusable = classical.sensitive and not classical.privileged
+    if not holes and not refusable:
+        return
+    tried = list(islice(relevant(setting, found), MAX_CANDIDATES + 1))
+    state.partial = len(tried) > MAX_CANDIDATES
+    tried = tried[:MAX_CANDIDATES]
+    if holes:
+        known = [h.model for h in holes]
+        state.good = _smallest(
+            tried, lambda c: not any(_holes(setting, one, evidence, c, known=known)) and admissible(setting, c, evidence)
+        )
+    if refusable:
+        state.classical_good = _smallest(
+            tried, lambda c: _refused(setting, one, classical, evidence, c) and admissible(setting, c, evidence)
+        )
+        if state.partial and not state.classical_good:
+            raise Undecided(one.id, f"none of {MAX_CANDIDATES} configurations makes it privileged, and there are more")
+
+
+def _no_response(setting: Setting, one: Subject, holes: list[Hole], evidence: Evidence) -> None:
+    """Some hole is there against every entry that the monitor could put into the table. Raises Undecided."""
+    answers = [against(setting.machine, h.question, evidence, f"{one.id}:{h.mode_class}") for h in holes]
+    if "every" in answers or all(h.question.configuration.tables for h in holes):
+        return
+    if "undecided" in answers:
+        raise Undecided(one.id, "no declared response closes the hole, and whether another would is open")
+    raise Undecided(one.id, "no declared response closes the hole, but another would: add it to `respond`")
+
+
+def _not_vacuous(setting: Setting, one: Subject, evidence: Evidence) -> None:
+    """The row's own hypotheses can be met: some operands are canonical, some virtual state is modelled. Raises Undecided."""
+    if not evidence.possible([one.canonical], f"{one.id}:canonical"):
+        raise Undecided(one.id, "vacuous: no operands are canonical")
+    left_out = {UNMODELLED, UNPREDICTABLE}
+    if not any(e.function in left_out for e in one.transition.exits):
+        return
+    modes = setting.deployment.modes
+    asked = (
+        question(setting, one, mode_class, mode).assumptions
+        for mode_class in (modes.supervisor, modes.user) for mode in virtual_modes(setting, mode_class)
+    )  # fmt: skip
+    if not any(evidence.possible(a, f"{one.id}:hypotheses") for a in asked):
+        raise Undecided(one.id, "vacuous: every state of the row is left out of the specification")
+
+
+def _smallest(tried: Sequence[Configuration], helps: Callable[[Configuration], bool]) -> tuple[Configuration, ...]:
+    """The configurations that help and of which no part that was tried before does; `tried` is in order of size."""
+    good: list[Configuration] = []
+    for c in tried:
+        if not any(c.includes(g) for g in good) and helps(c):
+            good.append(c)
+    return tuple(good)
+
+
+def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evidence, chosen: Configuration) -> bool:
+    """Whether a configuration of constants makes the row privileged."""
+    if not classical.completes_supervisor or chosen.tables or not all(isinstance(v, int) for v in chosen.leaves.values()):
+        return False
+    fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
+    return not completes_in_user_mode(setting, one, evidence, fixed)
+
+
+def _holes(
+    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration, *, logical_time: bool = False,
+    known: Sequence[Model] = (),
+) -> Iterator[Hole]:  # fmt: skip
+    """The virtual modes in which the row is a hole under a configuration; `known` models of other holes may show it at once."""
+    modes = setting.deployment.modes
+    for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
+        for mode in virtual_modes(setting, mode_class):
+            found = _hole(setting, one, evidence, configuration, (name, mode_class, mode), logical_time, known)
+            if found is not None:
+                yield found
+                break
+
+
+def _hole(
+    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration,
+    where: tuple[str, ModeClass, int], logical_time: bool, known: Sequence[Model],
+) -> Hole | None:  # fmt: skip
+    name, mode_class, mode = where
+    asked = question(setting, one, mode_class, mode, configuration, logical_time=logical_time)
+    own = private_choices(asked)
+    seen = None if own else next((m for m in known if m.satisfies(asked.hole)), None)
+    if seen is not None:
+        return Hole(name, asked, seen)
+    label = f"{one.id}:hole@{name}{mode}"
+    model = evidence.model(asked.hole, label)
+    if model is None:
+        return None
+    if own:
+        model = _against_every_choice(asked, own, evidence, label)
+    return None if model is None else Hole(name, asked, model)
+
+
+def _against_every_choice(asked: Question, variables: list[Term], evidence: Evidence, label: str) -> Model | None:
+    """A hole whatever the virtual machine chooses where it may choose: the choices quantified by expansion."""
+    if sum(max(t.width, 1) for t in variables) > MAX_CHOICE_BITS:
+        raise Undecided(label, "too many bits of nondeterminism to expand")
+    whole = conjunction(asked.hole)
+    copies = [
+        substitute([whole], {t: constant(t.width, v) for t, v in zip(variables, values, strict=True)})[0]
+        for values in product(*(range(1 << max(t.width, 1)) for t in variables))
+    ]
+    return None if any(c is FALSE for c in copies) else evidence.model([*copies, whole], label + ":every choice")
+
+
+def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:
+    """Assignments to the candidates that the row's footprint touches, smallest first; leaves of one candidate group vary apart."""
+    touched = found.reads | found.writes
+    options: dict[str, list[Configuration]] = {}
+    for c in setting.machine.candidates:
+        if c.leaf in touched:
+            options.setdefault(c.leaf, []).extend(Configuration({c.leaf: v}) for v in c.values)
+    for table in sorted(found.tables):
+        options[f"@{table}"] = [Configuration({}, {table: r}) for r in setting.machine.tables[table].respond]
+    for size in range(1, len(options) + 1):
+        for names in combinations(options, size):
+            for chosen in product(*(options[n] for n in names)):
+                yield reduce(or_, chosen)
+
+
+def _finished(
+    identifier: str, found: Footprint, state: _State | None, evidence: Evidence, started: float, *, evidence_level: str
+) -> Judgement:
+    state = state or _State()
+    queries = evidence.queries
+    unsat = [q for q in queries if q.status == "unsat" and not q.folded]
+    slowest = max(((q.label, q.seconds) for q in queries), key=lambda p: p[1], default=("", 0.0))
+    return Judgement(
+        identifier, found, state.classical, state.holed, state.good, state.classical_good, state.timing, evidence_level,
+        state.trouble, len(queries), sum(q.folded for q in queries), len(unsat), sum(bool(q.confirmed) for q in unsat),
+        time.perf_counter() - started, slowest, state.witness, state.partial,
+    )  # fmt: skip
+

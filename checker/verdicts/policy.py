@@ -1,0 +1,87 @@
+"""The policy that a result promises a monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.result import DeploymentResult
+from pgcheck.checker.solving.solver import Wish
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import TRUE, Term, conjunction, eq
+from pgcheck.vmm.policy import Policy
+
+Kind = Literal["type1", "hybrid"]
+
+_TRAPPING = frozenset({"privileged", "trap-mediated", "conditional", "intentional"})
+
+
+class NoMonitor(Exception):
+    """The result has holes or open questions: no policy makes a monitor; the message names them."""
+
+
+def policy(
+    machine: Machine, result: DeploymentResult, evidence: Evidence, kind: Kind = "type1", *, force: bool = False
+) -> Policy:
+    """What to intercept and fix so that the monitor of Theorem 1 (or, hybrid, of Theorem 3) works.
+
+    Raises NoMonitor when the result does not promise one, unless `force`, and when the monitor has no state of its own to run a guest
+    in; Undecided when the solver cannot say.
+    """
+    deployment = next(d for d in machine.deployments if d.name == result.name)
+    if not force:
+        _promised(result, kind)
+    leaves = {n: v for n, v in result.configuration.items() if not n.startswith("@")}
+    tables = {n[1:]: v for n, v in result.configuration.items() if n.startswith("@")}
+    fixed = {n: v for n, v in leaves.items() if isinstance(v, int)}
+    return Policy(
+        deployment=deployment.name,
+        traps=frozenset(r.id for r in result.instructions if r.verdict in _TRAPPING),
+        intercept=entering(machine, deployment, evidence) | {TRANSLATE},
+        fixed=fixed,
+        mirrored=deployment.mirror | {n for n, v in leaves.items() if v == MIRROR},
+        real=_real(machine, deployment, fixed, evidence),
+        responses={
+            n: {str(f): int(x) for f, x in v.items()} if isinstance(v, Mapping) else None for n, v in tables.items()
+        },
+        direct=conjunction([deployment.guest, deployment.modes.user.when if kind == "hybrid" else TRUE]),
+    )
+
+
+def _promised(result: DeploymentResult, kind: Kind) -> None:
+    if kind == "type1":
+        monitor = result.theorems["monitor"]
+        if monitor.status not in ("holds", "conditional"):
+            raise NoMonitor(f"{result.name}: monitor {monitor.status} on {', '.join(monitor.failing)}")
+        return
+    third = result.theorems["theorem3"]
+    if third.status not in ("holds", "conditional") or not result.direct:
+        raise NoMonitor(f"{result.name}: theorem 3 {third.status} on {', '.join(third.failing)}")
+
+
+def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], evidence: Evidence) -> Mapping[str, int]:
+    """The monitor's control state while a guest runs: legal, as the deployment demands, and otherwise as after reset."""
+    setting = Setting(machine, deployment, frozenset())
+    translation = machine.translation
+    given = translation.realise.given if translation is not None and translation.realise is not None else {}
+    control = [leaf for leaf in machine.control if not leaf.volatile]
+    modes = [machine.leaves[machine.modes.leaf].term]
+    mode = TRUE if deployment.real_mode is None else eq(modes[0], setting.mode(deployment.real_mode))
+    must = [*setting.legal, setting.real, mode, *(_holds(machine.leaves[n], v) for n, v in fixed.items())]
+    model = evidence.model([conjunction(must)], f"{deployment.name}:real")
+    if model is None:
+        raise NoMonitor(f"{deployment.name}: no legal state of the monitor's own has this configuration")
+    wishes = [Wish(_holds(leaf, given.get(leaf.name, leaf.reset))) for leaf in control if not leaf.size]
+    better = evidence.solver.minimise([conjunction(must)], model, wishes)
+    return {
+        leaf.name: given.get(leaf.name, leaf.reset) if leaf.size else better.values([leaf.term])[0] for leaf in control
+    }  # fmt: skip
+
+
+def _holds(leaf: Leaf, value: int) -> Term:
+    return eq(leaf.term, leaf.holding(value))

@@ -1,0 +1,98 @@
+"""Whole results kept between runs: an unchanged specification is not checked again by an unchanged tool."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import pickle
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from pgcheck.checker.options import Options
+from pgcheck.checker.result import (
+    DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness,
+)  # fmt: skip
+from pgcheck.checker.solving.solver import versions
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.files.errors import Position, Text
+from pgcheck.isa.machine.machine import Machine
+
+_ROOMS = ("isa", "models", "vmm", "checker")
+# Exact names: a dotted one would reach through what these modules import.
+Values = Mapping[tuple[str, str], type]
+_VALUES: Values = {
+    ("pgcheck.checker.result", name.__name__): name
+    for name in (DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness)
+} | {("pgcheck.isa.files.errors", "Position"): Position, ("pgcheck.isa.files.errors", "Text"): Text}
+
+
+@cache
+def tool_digest() -> str:
+    """blake2b over the sources that can change an answer."""
+    return source_digest({room: files(f"pgcheck.{room}") for room in _ROOMS})
+
+
+def source_digest(rooms: Mapping[str, Traversable]) -> str:
+    """blake2b over the paths, lengths and bytes of the files of code and grammar in folders, at every depth."""
+    whole = hashlib.blake2b(digest_size=16)
+    for room, folder in sorted(rooms.items()):
+        for path, item in _sources(room, folder):
+            text = item.read_bytes()
+            whole.update(f"{len(path)} {path} {len(text)} ".encode() + text)
+    return whole.hexdigest()
+
+
+def _sources(path: str, folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    for item in sorted(folder.iterdir(), key=lambda f: f.name):
+        inner = f"{path}/{item.name}"
+        if item.is_dir():
+            yield from _sources(inner, item)
+        elif item.name.endswith((".py", ".lark")):
+            yield inner, item
+
+
+def key(machine: Machine, options: Options) -> str:
+    """What a result depends on: the files (and where they lie, for positions), the tool, the solvers, the budget."""
+    parts = (machine.digest, machine.path, tool_digest(), sorted(versions().items()), options.rlimit, options.second,
+             options.trust_taint, options.only)  # fmt: skip
+    return "result " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+class _Reader(pickle.Unpickler):
+    """Only values of the given classes; a foreign cache entry cannot make it run anything."""
+
+    def __init__(self, file: io.BytesIO, values: Values) -> None:
+        super().__init__(file)
+        self.values = values
+
+    def find_class(self, module: str, name: str) -> object:
+        try:
+            return self.values[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of a result") from None
+
+
+def read(text: str, values: Values) -> object:
+    """What an entry of the cache holds, made of `values` and plain data; None when it cannot be read."""
+    try:
+        return _Reader(io.BytesIO(base64.b64decode(text)), values).load()
+    except Exception:  # whatever a damaged entry does, it is no answer
+        return None
+
+
+def recall(kept: Cache, machine: Machine, options: Options) -> MachineResult | None:
+    """The result of an earlier run, or None; what cannot be read is as good as absent."""
+    text = kept.get(key(machine, options))
+    result = None if text is None else read(text, _VALUES)
+    return result if isinstance(result, MachineResult) else None
+
+
+def remember(kept: Cache, machine: Machine, options: Options, result: MachineResult) -> None:
+    """Keep a result in which nothing is unknown and no law is broken: a contradiction between solvers is never kept."""
+    rows = (r for d in result.deployments for r in d.instructions)
+    if any(r.verdict == "unknown" for r in rows) or any(f.status in ("unknown", "error") for f in result.findings):
+        return
+    kept.put(key(machine, options), base64.b64encode(pickle.dumps(result)).decode())

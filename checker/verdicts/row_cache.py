@@ -1,0 +1,108 @@
+"""Judgements of rows kept between runs by what the rows mean: one changed instruction is one judgement asked anew."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from pgcheck.checker.questions.classical import Classical, Sensitivity
+from pgcheck.checker.questions.hole import NOTHING, Configuration
+from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.options import Options
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
+from pgcheck.checker.result import Finding, Witness
+from pgcheck.checker.solving.solver import Solver, versions
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.questions.taint import Footprint
+from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.meaning import Meanings, meanings
+
+_VALUES: Values = {
+    (kind.__module__, kind.__name__): kind for kind in (Judgement, Footprint, Classical, Sensitivity, Configuration, Witness)
+} | {("builtins", "frozenset"): frozenset}  # fmt: skip
+
+
+class KeptRows:
+    """The judgements of a machine's rows, on disk where `cache` is one; what has trouble is never kept."""
+
+    def __init__(self, cache: Cache | None, machine: Machine, options: Options) -> None:
+        self.cache, self.machine, self.options = cache, machine, options
+
+    def judged(
+        self, pool: Pool, one: Callable[[Work, Solver], Judgement], rows: Sequence[Work], setting: Setting,
+        configuration: Configuration | None,
+    ) -> Iterator[tuple[Work, Judgement]]:  # fmt: skip
+        """Every row with its judgement, in order; `one` makes those that are not kept."""
+        known: dict[str, Judgement] = {}
+        if self.cache is not None:
+            known = {row.id: j for row in rows if (j := self._recalled(self._key(row, setting, configuration))) is not None}
+        fresh = pool.each(one, [row for row in rows if row.id not in known])
+        for row in rows:
+            if row.id in known:
+                yield row, known[row.id]
+                continue
+            _, judgement = next(fresh)
+            if self.cache is not None and not judgement.trouble:
+                text = base64.b64encode(pickle.dumps(judgement)).decode()
+                self.cache.put(self._key(row, setting, configuration), text)
+            yield row, judgement
+
+    def examined(
+        self, pool: Pool, one: Callable[[Instruction, Solver], list[Finding]], instructions: Sequence[Instruction]
+    ) -> Iterator[Finding]:
+        """The findings about instructions; one that broke no law is not examined again."""
+        open_ = [i for i in instructions if self.cache is None or self.cache.get(self._lint_key(i)) is None]
+        for instruction, findings in pool.each(one, open_):
+            if self.cache is not None and not findings:
+                self.cache.put(self._lint_key(instruction), "clean")
+            yield from findings
+
+    @cached_property
+    def _meanings(self) -> Meanings:
+        return meanings(self.machine)
+
+    @cached_property
+    def _context(self) -> str:
+        """What every judgement depends on besides its row: the machine around it, the tool, the solvers and the budget."""
+        machine, options = self.machine, self.options
+        exits = {name: self._meanings.exits[name] for name in sorted(machine.exits)}
+        leaves = [repr(machine.leaves[name]) for name in sorted(machine.leaves)]
+        parts = (sorted(self._meanings.frame.items()), exits, leaves, machine.name, tool_digest(), sorted(versions().items()),
+                 options.rlimit, options.second, options.trust_taint)  # fmt: skip
+        return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    def _key(self, row: Work, setting: Setting, configuration: Configuration | None) -> str:
+        chosen = None if configuration is None else _shown(configuration)
+        meaning = self._meanings.instructions[row.instruction.id]
+        text = repr(row.instruction.line)  # a witness shows the assembly
+        parts = (self._context, row.id, meaning.step, meaning.encoding, text, setting.deployment.name,
+                 sorted(setting.entering), chosen)  # fmt: skip
+        return "row " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    def _lint_key(self, instruction: Instruction) -> str:
+        meaning = self._meanings.instructions[instruction.id]
+        parts = (self._context, instruction.id, meaning.step, meaning.encoding)
+        return "lint " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    def _recalled(self, key: str) -> Judgement | None:
+        assert self.cache is not None
+        text = self.cache.get(key)
+        judgement = None if text is None else read(text, _VALUES)
+        if not isinstance(judgement, Judgement):
+            return None
+        if judgement.witness is None:
+            return judgement
+        return replace(judgement, witness=replace(judgement.witness, digest=self.machine.digest))
+
+
+def _shown(configuration: Configuration) -> tuple[object, ...]:
+    if configuration == NOTHING:
+        return ()
+    tables = {n: sorted(v.items()) if isinstance(v, Mapping) else v for n, v in configuration.tables.items()}
+    return tuple(sorted(configuration.leaves.items(), key=repr)), tuple(sorted(tables.items(), key=repr))

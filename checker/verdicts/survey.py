@@ -1,0 +1,267 @@
+"""One deployment surveyed: every row alone, one configuration for all, every row that it touches again under it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pgcheck.checker.questions.configuration import Demand, admissible, common, exhaustive
+from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.formula import idl
+from pgcheck.checker.questions.hole import NOTHING, Configuration
+from pgcheck.checker.verdicts.row_cache import KeptRows
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
+from pgcheck.checker.options import Options
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.result import DeploymentResult, Event, Finding, InstructionResult, Judged
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.verdicts.theorems import theorems
+from pgcheck.checker.verdicts.verdict import reason, verdict
+from pgcheck.checker.verdicts.visible import user_visible
+from pgcheck.isa.machine.machine import Deployment, Machine
+from pgcheck.isa.terms import Term, disjunction, eq
+from pgcheck.models.symbolic import predicate
+
+HYPOTHESES = "hypotheses_are_satisfiable"
+OUTSIDE = "leaves_specification"
+MAX_VETOES = 32
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is known of a machine under one deployment; filled phase by phase."""
+
+    setting: Setting
+    work: Sequence[Work]
+    findings: list[Finding] = field(default_factory=list)
+    judged: list[Judgement] = field(default_factory=list)
+    alone: dict[str, Judgement] = field(default_factory=dict)
+    under: dict[str, Judgement] = field(default_factory=dict)
+    configuration: Configuration = NOTHING
+
+    def result(self) -> DeploymentResult:
+        """The report of the deployment."""
+        shown = self.configuration.shown()
+        rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), shown) for w in self.work)
+        direct = "" if any(r.holed_user or r.verdict == "unknown" for r in rows) else self.direct
+        return DeploymentResult(self.setting.deployment.name, theorems(rows, shown), rows, shown, direct)
+
+    @property
+    def direct(self) -> str:
+        """The virtual states that a hybrid monitor runs directly when no row is a hole there: those of virtual user mode."""
+        return idl(predicate(self.setting.machine, self.setting.deployment.modes.user.when))
+
+
+def survey(
+    machine: Machine, deployment: Deployment, work: Sequence[Work], pool: Pool, options: Options, kept: KeptRows,
+    on_event: Callable[[Event], None],
+) -> Survey:  # fmt: skip
+    """Judge all rows of a deployment.
+
+    A row whose step no part of the configuration touches has the same obligations under it, and is not asked again. Raises Contradiction.
+    """
+    evidence = Evidence(pool.solver, options.second)
+    found = Survey(Setting(machine, deployment, frozenset()), work)
+    found.setting = _setting(machine, deployment, evidence, found.findings)
+    setting = found.setting
+
+    def run(phase: str, configuration: Configuration | None, rows: Sequence[Work]) -> dict[str, Judgement]:
+        def one(item: Work, solver: Solver) -> Judgement:
+            return judge(setting, item, solver, options.second, configuration, trust_taint=options.trust_taint)
+
+        answers: dict[str, Judgement] = {}
+        for item, answer in kept.judged(pool, one, rows, setting, configuration):
+            answers[item.id] = answer
+            found.judged.append(answer)
+            on_event(Judged(phase, item.id, verdict(answer, None), answer.seconds))
+        return answers
+
+    empty = _guarded(HYPOTHESES, deployment, lambda: _vacuous(setting, evidence))
+    found.findings += empty
+    found.alone = run("rows", None, work)
+    if empty:
+        said = "; ".join(f.message for f in empty)
+        found.alone = {i: replace(j, trouble=said) for i, j in found.alone.items()}
+    pairs = [(w, found.alone[w.id]) for w in work]
+    found.findings += _guarded("general_or_mirror", deployment, lambda: user_visible(setting, pairs, evidence))
+    found.findings += list(_outside(deployment, found.alone.values()))
+    if not empty:
+        _configured(found, run, evidence)
+    return found
+
+
+Run = Callable[[str, Configuration | None, Sequence[Work]], dict[str, Judgement]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A configuration, the rows to be asked again under it, the innocuous ones among them judged; `vacuous` and `spoiled` are its faults."""
+
+    configuration: Configuration
+    again: Sequence[Work]
+    vacuous: str
+    plain: Mapping[str, Judgement]
+
+    @property
+    def spoiled(self) -> list[str]:
+        """Innocuous rows that only trap because of the configuration."""
+        return [i for i, j in self.plain.items() if j.classical is not None and not j.classical.completes_user]
+
+
+def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
+    """One configuration that excludes no state and makes no innocuous row trap, and the rows that it touches again under exactly it."""
+    demands = list(_demands(found.alone.values()))
+    if not demands:
+        return
+    vetoed: list[Configuration] = []
+    trial = _tried(found, common(demands), run, evidence)
+    while (trial.vacuous or trial.spoiled) and len(vetoed) < MAX_VETOES:
+        vetoed += [trial.configuration] if trial.vacuous else []
+        vetoed += [trial.configuration.constants(touched(found.alone[i])) for i in trial.spoiled]
+        trial = _tried(found, common(demands, vetoed), run, evidence)
+    found.configuration = trial.configuration
+    found.under = {i: j for i, j in found.alone.items() if j.classical is not None}
+    if trial.vacuous:
+        found.under |= {w.id: replace(found.alone[w.id], trouble=trial.vacuous) for w in trial.again}
+        found.findings.append(Finding(HYPOTHESES, "error", found.setting.deployment.name, trial.vacuous))
+        return
+    found.under |= trial.plain
+    found.under |= run("configuration", trial.configuration, [w for w in trial.again if w.id not in trial.plain])
+    if trial.spoiled:
+        message = f"the configuration makes {', '.join(trial.spoiled)} trap"
+        found.findings.append(Finding("efficiency", "error", found.setting.deployment.name, message))
+    if not exhaustive(demands):
+        missed = [i for i, j in found.under.items() if j.holed and found.alone[i].good]
+        found.under |= {i: replace(found.under[i], trouble="open: not every common configuration was tried") for i in missed}
+
+
+def _tried(found: Survey, configuration: Configuration, run: Run, evidence: Evidence) -> _Trial:
+    fixed = set(configuration.shown())
+    again = [w for w in found.work if _asked_again(found.alone[w.id], fixed)]
+    vacuous = _excludes(found.setting, configuration, evidence)
+    plain = [] if vacuous else [w for w in again if _plain(found.alone[w.id])]
+    return _Trial(configuration, again, vacuous, run("configuration", configuration, plain))
+
+
+def _excludes(setting: Setting, configuration: Configuration, evidence: Evidence) -> str:
+    """Why a configuration proves nothing; "" for one that excludes no state."""
+    try:
+        shown = ", ".join(f"{n} = {v}" for n, v in configuration.shown().items())
+        return "" if admissible(setting, configuration, evidence) else f"vacuous: `legal` and `real` do not allow {shown} in every state"
+    except Undecided as undecided:
+        return f"vacuous, perhaps: {undecided}"
+
+
+def _plain(alone: Judgement) -> bool:
+    """A row that is innocuous without a configuration and goes on in user mode: it has to run there directly."""
+    classical = alone.classical
+    return classical is not None and not alone.holed and not classical.sensitive and classical.completes_user
+
+
+def _asked_again(alone: Judgement, fixed: set[str]) -> bool:
+    """Whether the configuration touches a row, or left it the hole that another would have closed and that has no witness yet."""
+    forgone = bool(alone.holed) and alone.witness is None and not alone.timing
+    return alone.classical is not None and (forgone or bool(fixed & touched(alone)))
+
+
+def _guarded(law: str, deployment: Deployment, findings: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    try:
+        return list(findings())
+    except Undecided as undecided:
+        return [Finding(law, "unknown", deployment.name, str(undecided))]
+
+
+def _setting(machine: Machine, deployment: Deployment, evidence: Evidence, findings: list[Finding]) -> Setting:
+    """The setting, with the traps that provably enter the monitor; undecided ones count as not entering."""
+    inside: frozenset[str] = frozenset()
+    try:
+        inside = entering(machine, deployment, evidence)
+    except Undecided as undecided:
+        findings.append(Finding("traps_enter_monitor", "unknown", deployment.name, str(undecided)))
+    setting = Setting(machine, deployment, inside)
+    if setting.continued:
+        message = f"not into the monitor: {', '.join(sorted(setting.continued))}; compared like completion"
+        findings.append(Finding("traps_enter_monitor", "ok", deployment.name, message))
+    return setting
+
+
+def _vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
+    """An error for each hypothesis that no state meets: everything said under it would be said of nothing, or of fewer states."""
+    machine, deployment = setting.machine, setting.deployment
+    modes, real_mode = deployment.modes, deployment.real_mode
+
+    def in_modes(values: Iterable[int]) -> Term:
+        return disjunction(eq(machine.leaves[machine.modes.leaf].term, setting.mode(v)) for v in values)
+
+    real = in_modes((*modes.supervisor.values, *modes.user.values) if real_mode is None else (real_mode,))
+    hypotheses = {
+        "no legal state in supervisor mode": [in_modes(modes.supervisor.values)],
+        "no legal state in user mode": [in_modes(modes.user.values)],
+        "no legal state satisfies `guest`": [setting.guest],
+        "no legal state in the real mode satisfies `real`": [setting.real, real],
+    }
+    empty = [m for m, terms in hypotheses.items() if not evidence.possible([*setting.legal, *terms], f"{deployment.name}:{m}")]
+    if not empty and not admissible(setting, NOTHING, evidence):
+        empty.append("`legal` or `real` leaves some virtual state without a real one")
+    for message in empty:
+        yield Finding(HYPOTHESES, "error", deployment.name, f"vacuous: {message}")
+
+
+def _outside(deployment: Deployment, judgements: Iterable[Judgement]) -> Iterator[Finding]:
+    """The rows whose answers are about fewer states than there are."""
+    judged = list(judgements)
+    leaving = [j.id for j in judged if j.footprint.outside]
+    if leaving:
+        message = f"{len(leaving)} of {len(judged)} rows may leave the specification, and are judged where they do not: {', '.join(leaving)}"
+        yield Finding(OUTSIDE, "ok", deployment.name, message)
+    anything = [j.id for j in judged if j.footprint.may_do_anything]
+    if anything:
+        yield Finding(OUTSIDE, "warning", deployment.name, f"may do anything in both modes: {', '.join(anything)}")
+
+
+def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
+    for j in judgements:
+        if j.holed and j.good:
+            yield Demand(j.id, j.good, True)
+        if j.classical_good:
+            yield Demand(j.id, j.classical_good, False)
+
+
+def _row(work: Work, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]) -> InstructionResult:
+    """The report's row from both judgements."""
+    exact = verdict(alone, under)
+    classical = alone.classical
+    after = under.classical if under is not None else classical
+    mine = {n: v for n, v in configuration.items() if n in touched(alone)}
+    return InstructionResult(
+        id=work.id, name=work.instruction.name, variant=work.instruction.variant, row=work.row.label,
+        position=work.instruction.position, sensitive=classical.sensitive if classical is not None else False,
+        sensitivities=tuple(map(str, classical.sensitivities)) if classical is not None else (),
+        user_sensitive=classical.user_sensitive if classical is not None else False,
+        timing=classical.timing if classical is not None else False,
+        privileged=classical.privileged if classical is not None else False,
+        privileged_under_configuration=after.privileged if after is not None else False,
+        sensitive_under_configuration=after.sensitive if after is not None else False,
+        user_sensitive_under_configuration=after.user_sensitive if after is not None else False,
+        holed_user=_holed_user(alone, under),
+        verdict=exact, configuration=mine if exact == "conditional" else None,
+        evidence=_evidence(alone, under), reason=reason(exact, alone, under, mine),
+        witness=(under.witness if under is not None and under.witness is not None else alone.witness) if exact == "hole" else None,
+    )  # fmt: skip
+
+
+def touched(judgement: Judgement) -> frozenset[str]:
+    """What of a configuration a row's step depends on: its obligations mention no other leaf and no other table."""
+    found = judgement.footprint
+    return found.reads | found.writes | {f"@{t}" for t in found.tables}
+
+
+def _holed_user(alone: Judgement, under: Judgement | None) -> bool:
+    return "user" in (under if under is not None else alone).holed
+
+
+def _evidence(alone: Judgement, under: Judgement | None) -> str:
+    levels = {alone.evidence} | ({under.evidence} if under is not None else set())
+    return next(level for level in ("solver", "two-solvers", "taint") if level in levels)

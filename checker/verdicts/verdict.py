@@ -1,0 +1,69 @@
+"""What a row's answers mean: the exact verdict, and the line that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pgcheck.checker.verdicts.judge import Judgement
+
+
+def verdict(alone: Judgement, under: Judgement | None) -> str:
+    """The exact verdict from a row's judgement on its own and under the machine-wide configuration (None: there is none)."""
+    if alone.trouble or (under is not None and under.trouble):
+        return "unknown"
+    classical = alone.classical
+    if classical is None:
+        return "intentional" if alone.footprint.never else "innocuous"
+    if not alone.holed:
+        if not classical.completes_supervisor and not classical.completes_user:
+            varies = classical.sensitive or classical.kind_varies or alone.footprint.outside
+            return "trap-mediated" if varies else "intentional"
+        if classical.privileged:
+            return "privileged"
+        return "trap-mediated" if classical.sensitive else "innocuous"
+    if under is not None and not under.holed:
+        return "conditional"
+    if (under or alone).timing:
+        return "timing"
+    return "unknown" if alone.partial else "hole"
+
+
+_SEEN = {
+    "trap": "the virtual machine would have trapped, the real one goes on",
+    "virtual": "changes the virtual machine's {0} without a trap",
+    "real": "changes the real machine's {0}",
+    "mirror": "leaves the mirrored {0} different",
+    "general": "the result in {0} shows the real machine's state",
+    "payload": "goes on with another instruction word",
+    "halt": "stops the real processor",
+    "unpredictable": "may do anything on the real machine",
+    "unmodelled": "does on the real machine what this specification leaves out",
+}
+
+
+def difference(key: str) -> str:
+    """A mismatch in words."""
+    kind, _, leaf = key.partition(":")
+    return _SEEN[kind].format(leaf)
+
+
+def reason(exact: str, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]) -> str:
+    """One line for people."""
+    judged = under if under is not None and under.witness is not None else alone
+    match exact:
+        case "unknown":
+            return alone.trouble or (under.trouble if under is not None else "") or "open: there are more configurations than were tried"
+        case "hole" if judged.witness is not None:
+            where = "/".join(sorted(judged.holed))
+            return f"in virtual {where}: {difference(judged.witness.differs[0])}"
+        case "conditional":
+            return "closed by " + ", ".join(f"{n} = {v}" for n, v in configuration.items())
+        case "trap-mediated":
+            return "sensitive, but no difference shows: it traps first, or the state is mirrored"
+        case "timing":
+            return "shows real time only"
+        case "innocuous" | "intentional" if alone.footprint.may_do_anything:
+            return "may do anything in both modes; in all other states no difference shows"
+        case "innocuous" if alone.classical is None:
+            return "touches no control state"
+    return ""

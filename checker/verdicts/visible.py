@@ -1,0 +1,71 @@
+"""P0: control state that user mode both changes and shows without a trap is perhaps no control state (decisions D8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pgcheck.checker.questions.classical import assumed, differences
+from pgcheck.checker.questions.copies import as_it_is, differ, fresh, instantiate
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.result import Finding
+from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.terms import disjunction, land
+
+LAW = "general_or_mirror"
+Judged = Sequence[tuple[Work, Judgement]]
+
+
+def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator[Finding]:
+    """A warning for each control leaf that some row changes, and some row shows, in user mode without a trap."""
+    free = [(w, j) for w, j in rows if j.classical is not None and j.classical.completes_user and not j.trouble]
+    for leaf in setting.machine.control:
+        writers = [w for w, j in free if leaf.name in j.footprint.writes and _says(j, "ctl", leaf)]
+        readers = [w for w, j in free if leaf.name in j.footprint.reads and _says(j, "beh", leaf)]
+        if not writers or not readers:
+            continue
+        if any(_changes(setting, w, leaf, evidence) for w in writers) and any(
+            _shows(setting, w, leaf, evidence) for w in readers
+        ):
+            yield Finding(
+                LAW,
+                "warning",
+                leaf.name,
+                f"user mode changes and shows it without a trap ({writers[0].id}, {readers[0].id}): general, or mirrored?",
+            )
+
+
+def _says(judgement: Judgement, kind: str, leaf: Leaf) -> bool:
+    assert judgement.classical is not None
+    return any(s.kind == kind and s.role == leaf.role and s.start == "U" for s in judgement.classical.sensitivities)
+
+
+def _changes(setting: Setting, work: Work, leaf: Leaf, evidence: Evidence) -> bool:
+    one = subject(setting, work.instruction, work.row)
+    for mode in setting.deployment.modes.user.values:
+        pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}
+        copy = instantiate(setting.machine, one.transition, pre, as_it_is, "a", one.private)
+        changed = disjunction(land(o.guard, differ(leaf, o.post[leaf.name], pre[leaf.name])) for o in copy.outcomes)
+        if evidence.possible([assumed(setting, one, copy), changed], f"{work.id}:changes:{leaf.name}"):
+            return True
+    return False
+
+
+def _shows(setting: Setting, work: Work, leaf: Leaf, evidence: Evidence) -> bool:
+    one = subject(setting, work.instruction, work.row)
+    for mode in setting.deployment.modes.user.values:
+        pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}
+        a = instantiate(setting.machine, one.transition, pre, as_it_is, "a", frozenset())
+        b = instantiate(
+            setting.machine,
+            one.transition,
+            {**pre, leaf.name: leaf.named("b." + leaf.name)},
+            as_it_is,
+            "b",
+            frozenset(),
+        )
+        known = [assumed(setting, one, a), assumed(setting, one, b)]
+        if evidence.possible([*known, differences(a, b)["beh"]], f"{work.id}:shows:{leaf.name}"):
+            return True
+    return False

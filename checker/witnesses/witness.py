@@ -1,0 +1,170 @@
+"""P6: from a refuted obligation to the smallest witness that the reference binding reproduces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from pgcheck.checker.questions.copies import MISS
+from pgcheck.checker.solving.evidence import Contradiction, Evidence
+from pgcheck.checker.questions.hole import Question
+from pgcheck.checker.witnesses.witness_replay import replay
+from pgcheck.checker.result import StateValue, Witness
+from pgcheck.checker.solving.solver import Model, Wish
+from pgcheck.checker.questions.subject import Setting, Subject
+from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.terms import (
+    Term, constant, eq, extract, lnot, rewrite, variable, walk,
+)  # fmt: skip
+from pgcheck.models.reference.step import operand_value
+from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
+
+# Which difference to show: the plainest first.
+ORDER = ("trap", "virtual", "real", "mirror", "payload", "general", "halt", "unpredictable", "unmodelled")
+
+
+def minimal(setting: Setting, subject: Subject, question: Question, model: Model, evidence: Evidence) -> Witness:
+    """The witness of a hole, minimised and replayed. Raises Contradiction when the reference does not reproduce it."""
+    key = _first(question, evidence, subject.id)
+    goal = [*question.assumptions, question.mismatches[key]]
+    if not model.satisfies(goal):
+        found = evidence.model(goal, f"{subject.id}:witness:{key}")
+        if found is None:
+            raise Contradiction(f"{subject.id}: the difference {key} vanished")
+        model = found
+    model = evidence.solver.minimise(goal, model, list(wishes(setting.machine, goal)))
+    witness = extracted(setting, subject, question, model, goal, key)
+    replayed = replay(setting.machine, witness)
+    if not replayed.reproduced:
+        raise Contradiction(
+            f"{subject.id}: checker bug: the witness for {key} does not replay (saw {replayed.differs})"
+        )
+    witness = replace(
+        witness, differs=(key, *(d for d in replayed.differs if d != key)), virtual_after=replayed.virtual_after,
+        real_after=replayed.real_after, virtual_exit=replayed.virtual_exit, real_exit=replayed.real_exit,
+    )  # fmt: skip
+    return _hardened(setting.machine, witness)
+
+
+def _hardened(machine: Machine, witness: Witness) -> Witness:
+    """The witness through the specification's own translation, where it is the identity; else as it is."""
+    if machine.translation is None or not machine.translation.replay:
+        return witness
+    again = replay(machine, witness, hard=True)
+    return replace(witness, hard=again.reproduced)
+
+
+def _first(question: Question, evidence: Evidence, label: str) -> str:
+    """The plainest difference that is possible."""
+    keys = sorted(question.mismatches, key=lambda k: ORDER.index(k.partition(":")[0]))
+    for key in keys:
+        if evidence.possible([*question.assumptions, question.mismatches[key]], f"{label}:differs:{key}"):
+            return key
+    raise Contradiction(f"{label}: a hole without a difference")
+
+
+def wishes(machine: Machine, goal: list[Term]) -> Iterator[Wish]:
+    """What a reader would like of a witness, most wanted first: small operands, no faults, identity translation, r like v, zeros."""
+    nodes = list(walk(goal))
+    scalars = {t.name: t for t in nodes if t.op == "var"}
+    yield from (_small(t) for name, t in sorted(scalars.items()) if name.startswith("o."))
+    closed = _identity(machine)
+    for t in nodes:
+        if t.op == "uf" and t.name in (FAULT, MISS):
+            yield Wish(lnot(t))
+        elif t.op == "uf" and t.name == ADDRESS and closed is not None:
+            yield Wish(eq(t, _applied(closed, t.args)))
+    for name, t in sorted(scalars.items()):
+        twin = scalars.get("v." + name[2:])
+        if name.startswith("r.") and twin is not None:
+            yield Wish(eq(t, twin))
+    rest = [t for name, t in sorted(scalars.items()) if not name.startswith(("o.", "k."))]
+    cells = [t for t in nodes if t.op == "select" and t.args[0].op == "array"]
+    answers = [t for t in nodes if t.op == "uf" and t.name not in (FAULT, MISS, ADDRESS)]
+    yield from (_small(t) for t in (*rest, *cells, *answers))
+    yield from (_small(t) for name, t in sorted(scalars.items()) if name.startswith("k."))
+
+
+def _small(term: Term) -> Wish:
+    if term.width == 0:
+        return Wish(lnot(term))
+    zeros = (eq(extract(term, b, b), constant(1, 0)) for b in range(term.width - 1, -1, -1))
+    return Wish(eq(term, constant(term.width, 0)), tuple(zeros) if 1 < term.width <= 64 else ())
+
+
+def _identity(machine: Machine) -> tuple[tuple[Term, ...], Term] | None:
+    """The translation's own result in the state `replay:`, over its parameters; None when the specification names no such state."""
+    translation = machine.translation
+    if translation is None or not translation.replay:
+        return None
+    state = initial(machine)
+    for name, value in translation.replay.items():
+        state[name] = machine.leaves[name].holding(value)
+    parameters = tuple(variable(w, "p." + n) for n, w in machine.functions[translation.function].parameters)
+    run = Execution(machine, state, {}, cuts=False)
+    (result,) = run.call(translation.function, parameters)
+    free = {t for t in walk([result]) if t.op in ("var", "array")}
+    return (parameters, result) if free <= set(parameters) else None
+
+
+def _applied(closed: tuple[tuple[Term, ...], Term], args: tuple[Term, ...]) -> Term:
+    mapping = dict(zip(closed[0], args, strict=True))
+    return rewrite([closed[1]], lambda t, _: mapping.get(t))[0]
+
+
+def extracted(
+    setting: Setting, subject: Subject, question: Question, model: Model, goal: list[Term], key: str
+) -> Witness:
+    """The witness that a model is, before it is replayed."""
+    machine = setting.machine
+    operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}
+    operands |= dict(subject.fixed)
+    operands["length"] = _length(subject, operands)
+    encoding = subject.instruction.encoding
+    assert encoding is not None
+    names = {t.name for t in walk(goal) if t.op == "var" and ("n." in t.name[:4] or "f." in t.name[:4])}
+    choices = {n: model.variables[n] for n in sorted(names) if model.variables.get(n)}
+    choices |= {f"{a}[{i}]": v for (a, i), v in sorted(model.elements.items()) if "f." in a[:4] and v}
+    functions = sorted(model.functions.items())
+    faults = {a: v for (n, a), v in functions if n == FAULT}
+    addresses = {a: v for (n, a), v in functions if n == ADDRESS}
+    line = subject.instruction.line
+    return Witness(
+        specification=machine.name, digest=machine.digest, deployment=setting.deployment.name,
+        instruction=subject.instruction.id, row=subject.row.label, virtual_mode=question.virtual_mode,
+        configuration=question.configuration.shown(), units=encode(encoding, operands),
+        assembly=disassemble(line, operands, machine.csr_names) if line is not None else subject.instruction.name,
+        operands=operands, virtual=_state(machine, question.virtual.pre, model),
+        real=_state(machine, question.real.pre, model), virtual_after={}, real_after={}, virtual_exit="", real_exit="",
+        choices=choices,
+        translations=tuple((a, faults.get(a, 0), addresses.get(a, 0)) for a in sorted({*faults, *addresses})),
+        misses=tuple((a, v) for (n, a), v in functions if n == MISS and v),
+        probes=tuple((n, a, v) for (n, a), v in functions if n.startswith(("probe.", "hostmap"))),
+        tables=tuple((n, a, v) for (n, a), v in functions if n.startswith(("table.", "r.table."))),
+        differs=(key,), continued=tuple(sorted(setting.continued)),
+    )  # fmt: skip
+
+
+def _length(subject: Subject, operands: Mapping[str, int]) -> int:
+    return operand_value(subject.instruction.length, operands)
+
+
+def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> dict[str, StateValue]:
+    """The leaves of one side that are not 0."""
+    values: dict[str, StateValue] = {}
+    for name in machine.leaves:
+        term = pre[name]
+        if term.op == "karray":
+            if term.value:
+                values[name] = {-1: term.value}
+        elif term.op == "array":
+            cells = {i: v for (a, i), v in sorted(model.elements.items()) if a == term.name and v}
+            if cells:
+                values[name] = cells
+        else:
+            (value,) = model.values([term])
+            if value:
+                values[name] = value
+    return values

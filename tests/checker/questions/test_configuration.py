@@ -1,0 +1,94 @@
+"""One configuration for the whole machine, from what each row would be content with."""
+
+from __future__ import annotations
+
+import pytest
+
+from pgcheck.checker.check import Options, check
+from pgcheck.checker.questions.configuration import Demand, common, exhaustive
+from pgcheck.checker.questions.hole import NOTHING, Configuration
+from pgcheck.isa.machine.machine import MIRROR
+from tests.checker.specifications import Checked, machine_of, row
+
+
+def fixed(**leaves: int) -> Configuration:
+    return Configuration(leaves)
+
+
+A0, A1, B0, B1 = fixed(A=0), fixed(A=1), fixed(B=0), fixed(B=1)
+
+
+@pytest.mark.parametrize(
+    ("demands", "expected"),
+    [
+        ([], {}),
+        ([((A0,), True)], {"A": 0}),
+        ([((A0, A1), True), ((A1,), True)], {"A": 1}),
+        ([((A0,), True), ((B1,), True)], {"A": 0, "B": 1}),
+        ([((A0, B0), True), ((B0,), True)], {"B": 0}),
+        ([((A0 | B0, A1), True)], {"A": 1}),
+        ([((A0,), True), ((A1,), False), ((A1,), False)], {"A": 0}),
+        ([((A0, A1), True), ((A1,), False)], {"A": 1}),
+        ([((A0,), True), ((A1,), True), ((A1,), True)], {"A": 1}),
+        ([((A0, fixed(A=0, B=0)), True)], {"A": 0}),
+    ],
+)  # fmt: skip
+def test_most_exact_then_most_classical_then_least(demands: list[tuple[tuple[Configuration, ...], bool]], expected: object) -> None:
+    found = common([Demand(str(k), good, exact) for k, (good, exact) in enumerate(demands)])
+    assert found.shown() == expected
+    assert found.empty == (not expected)
+
+
+@pytest.mark.parametrize(
+    ("vetoed", "expected"),
+    [([], {"A": 0}), ([A0], {"A": 1, "B": 0}), ([A0, A1], {"B": 0}), ([A0, A1, B0], {}), ([A0 | B0], {"A": 0}), ([fixed(A=2)], {"A": 0})],
+)  # fmt: skip
+@pytest.mark.parametrize("most", [200_000, 0])
+def test_nothing_vetoed_is_chosen(
+    vetoed: list[Configuration], expected: object, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pgcheck.checker.questions.configuration.MAX_ASSIGNMENTS", most)
+    demands = [Demand("x", (A0, A1), True), Demand("y", (A0, B0), True), Demand("z", (A0,), False)]
+    found = common(demands, vetoed)
+    assert not any(found.includes(v) for v in vetoed)
+    assert found.shown() == expected
+    assert exhaustive(demands) == bool(most)
+
+
+def test_tables_and_mirrors_are_choices_like_any_other() -> None:
+    closed, own = Configuration({}, {"descriptor": {"P": 0}}), Configuration({"TS": MIRROR}, {"descriptor": None})
+    assert common([Demand("pop", (closed,), True)]).shown() == {"@descriptor": {"P": 0}}
+    assert common([Demand("x", (own,), True)]).shown() == {"TS": "mirror", "@descriptor": "mirror"}
+    both = common([Demand("pop", (closed, own), True), Demand("fld", (Configuration({"TS": MIRROR}),), True)])
+    assert both.leaves == {"TS": MIRROR} and both.tables["descriptor"] in ({"P": 0}, None)
+
+
+def test_the_order_of_demands_does_not_matter() -> None:
+    demands = [Demand("a", (A0, B1), True), Demand("b", (B1, A1), True), Demand("c", (A0,), False)]
+    assert common(demands).shown() == common(demands[::-1]).shown()
+    assert common([Demand("a", (), True)]) == NOTHING
+
+
+def test_the_configuration_closes_what_it_is_for(checked: Checked) -> None:
+    result = checked("conditional")
+    assert result.main.configuration == {"TRAPIO": 1}
+    closed = row(result, "uio")
+    assert closed.configuration == {"TRAPIO": 1} and closed.privileged_under_configuration and not closed.privileged
+
+
+def test_nothing_is_fixed_without_need(checked: Checked) -> None:
+    for name in ("pg74", "popf", "m68010"):
+        assert checked(name).main.configuration == {}
+
+
+def test_no_innocuous_row_traps_because_of_it(checked: Checked) -> None:
+    for name in ("conditional", "pdp10-ka10", "spoiled", "spared"):
+        assert not [f for f in checked(name).findings if f.law == "efficiency"]
+    assert checked("spoiled").main.configuration == {} and row(checked("spoiled"), "uio").witness is not None
+    assert checked("spared").main.configuration == {"TRAPINPUT": 1}
+
+
+def test_a_configuration_that_spoils_all_the_same_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgcheck.checker.verdicts.survey.MAX_VETOES", 0)
+    (found,) = [f for f in check(machine_of("spoiled"), Options(cache=False, second=False)).findings if f.law == "efficiency"]
+    assert found.status == "error" and "calc" in found.message

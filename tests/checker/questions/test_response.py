@@ -1,0 +1,99 @@
+"""Best responses: a row is a hole only against every entry that the monitor could put into its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.questions.hole import question, virtual_modes
+from pgcheck.checker.questions.response import against
+from pgcheck.checker.questions.subject import Setting, subject
+from tests.checker.variants import with_instruction
+
+TABLE = """
+types: |
+  bitfield (WIDTH) Slot { V HIGH-1 P 0 }
+tables:
+  slot: {role: relocation, respond: [mirror], monitor: {MONITOR}}
+functions: |
+  function slot {
+    returns Slot
+    arguments Bits<2> n
+    description { the entry of a number }
+    body { return read_physical_memory<32>({8'd3, n})[HIGH:0]; }
+  }
+"""
+
+
+def answers(folder: Path, body: str, evidence: Evidence, monitor: str = "", width: int = 4) -> set[str]:
+    """The answers for every virtual mode in which the instruction is a hole against some entry."""
+    table = TABLE.replace("WIDTH", str(width)).replace("HIGH", str(width - 1)).replace("MONITOR", monitor)
+    machine = with_instruction(folder, body, more=table)
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    instruction = machine.instruction("new")
+    one = subject(setting, instruction, instruction.rows[0])
+    found: set[str] = set()
+    for mode_class in (machine.modes.supervisor, machine.modes.user):
+        for mode in virtual_modes(setting, mode_class):
+            asked = question(setting, one, mode_class, mode)
+            if evidence.possible(asked.hole, f"hole@{mode}"):
+                found.add(against(machine, asked, evidence, "new"))
+    return found
+
+
+READ = "Slot s = slot(A[r][1:0]);\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "monitor", "expected"),
+    [
+        ("C = s.P;", "", "some"),  # the guest's own entry
+        ("C = s.P;", "V: 1", "some"),
+        ("C = s.P;", "P: 1", "every"),  # a guest whose entry has P clear
+        ("A[r] = {28'd0, $bits(s)};", "", "some"),
+        ("A[r] = {28'd0, $bits(s)};", "V: 1", "every"),
+        ("if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0];", "", "some"),  # an entry that traps
+        (
+            "if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0];",
+            "P: 1",
+            "every",
+        ),  # a guest whose entry traps, where the monitor's must not
+        ("if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0];", "V: 1", "some"),
+        ("if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0];", "P: 1, V: 1", "every"),
+        ("C = s.P ^ R.l[0];", "", "every"),  # the monitor's own relocation shows whatever the entry
+        ("if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0] ^ R.l[0];", "", "some"),
+        ("R.l[0] = s.P;", "", "every"),  # a virtual register changes without a trap
+    ],
+)
+def test_the_answer_is_that_of_thought(
+    body: str, monitor: str, expected: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    assert answers(tmp_path, READ + body, evidence, monitor) == {expected}
+
+
+def test_what_shows_nothing_is_not_asked(tmp_path: Path, evidence: Evidence) -> None:
+    assert answers(tmp_path, READ + "if (s.P == 1) { C = A[r][0]; } else { C = A[r][0]; }", evidence) == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "C = slot(A[r][1:0]).P ^ slot(A[r][3:2]).P;",
+        "C = slot(R.l[1:0]).P;",
+        "if (M == 0) { C = slot(A[r][1:0]).P; }",
+    ],
+    ids=["two lookups", "the virtual and the real machine look elsewhere", "only one of them looks"],
+)
+def test_beyond_one_common_lookup_there_is_no_answer(body: str, tmp_path: Path, evidence: Evidence) -> None:
+    assert answers(tmp_path, body, evidence) == {"undecided"}
+
+
+@pytest.mark.parametrize(("width", "expected"), [(5, "some"), (12, "undecided")])
+def test_when_the_rounds_are_used_up_there_is_no_answer(
+    width: int, expected: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    """Every guest's entry is closed by its own only: 32 of them can be tried one by one, 4096 cannot."""
+    body = READ + f"A[r] = {{{32 - width}'d0, $bits(s)}};"
+    assert answers(tmp_path, body, evidence, width=width) == {expected}

@@ -1,0 +1,607 @@
+"""The solver's answers: evaluated models, honest failures of the child process, wishes, cache, second solver."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgcheck.isa.files.cache import Cache
+from pgcheck.checker.solving.smtlib import script
+from pgcheck.checker.solving.solver import Answer, Limits, Model, Solver, Wish, versions
+from pgcheck.isa.terms import (
+    FALSE,
+    TRUE,
+    Term,
+    apply,
+    array,
+    conjunction,
+    constant,
+    disjunction,
+    eq,
+    extract,
+    ite,
+    lnot,
+    mk,
+    select,
+    store,
+    variable,
+)
+
+A, B = variable(32, "a"), variable(32, "b")
+MEMORY = array(32, 8, "mem")
+LESS, SUM = mk("ult", 0, A, B), eq(mk("add", 32, A, B), constant(32, 5))
+BOTH = [LESS, SUM]
+P, Q = variable(40, "p"), variable(40, "q")
+HARD = [
+    eq(mk("mul", 80, mk("zext", 80, P), mk("zext", 80, Q)), constant(80, 738291028411 * 829384756321 + 2)),
+    mk("ult", 0, constant(40, 1), P),
+    mk("ult", 0, constant(40, 1), Q),
+]
+HUGE = [eq(mk("mul", 3000, variable(3000, "x"), variable(3000, "y")), constant(3000, 3**1700)), lnot(eq(A, B))]
+
+FAKE = """
+import json, os, signal, struct, sys, time
+def read():
+    length = struct.unpack(">I", sys.stdin.buffer.read(4))[0]
+    return json.loads(sys.stdin.buffer.read(length))
+def raw(data):
+    sys.stdout.buffer.write(data); sys.stdout.buffer.flush()
+def reply(request, **rest):
+    body = json.dumps({"id": request["id"], **rest}).encode()
+    raw(struct.pack(">I", len(body)) + body)
+"""
+
+
+@pytest.fixture(scope="module")
+def solver() -> Iterator[Solver]:
+    running = Solver(Limits())
+    yield running
+    running.close()
+
+
+def fake(folder: Path, behaviour: str, cache: Cache | None = None, **limits: Any) -> Solver:
+    """A solver whose child runs `behaviour` instead of z3."""
+    file = folder / "fake_worker.py"
+    file.write_text(FAKE + behaviour)
+    return Solver(replace(Limits(seconds=10.0), **limits), cache, command=(sys.executable, str(file)))
+
+
+def model(**variables: int) -> dict[str, object]:
+    return {"variables": variables, "arrays": {}, "functions": {}}
+
+
+# --- answers
+
+
+def test_sat_comes_with_a_model_and_unsat_without(solver: Solver) -> None:
+    yes = solver.check(BOTH, label="yes")
+    assert yes.status == "sat"
+    assert yes.model is not None
+    assert yes.model.satisfies(BOTH)
+    assert not yes.model.satisfies([lnot(LESS)])
+    no = solver.check([LESS, mk("ult", 0, B, A)], label="no")
+    assert (no.status, no.model) == ("unsat", None)
+    assert no.rlimit > 0
+
+
+@pytest.mark.parametrize("assertions", [[FALSE], [LESS, lnot(LESS)], [TRUE, FALSE]])
+def test_folding_needs_no_solver(tmp_path: Path, assertions: list[Term]) -> None:
+    answer = fake(tmp_path, "os._exit(3)").check(assertions, label="")
+    assert (answer.status, answer.reason) == ("unsat", "folded")
+
+
+def test_nothing_to_satisfy_is_satisfied(tmp_path: Path) -> None:
+    assert fake(tmp_path, "os._exit(3)").check([TRUE], label="") == Answer("sat", "folded", Model({}, {}, {}), 0.0, 0)
+
+
+def test_a_model_has_arrays_functions_and_every_variable(solver: Solver) -> None:
+    where = apply(32, "f", A, LESS)
+    written = store(MEMORY, A, constant(8, 3))
+    chosen = ite(variable(0, "g"), select(written, where), select(MEMORY, B))
+    assertions = [eq(chosen, constant(8, 7)), lnot(eq(where, A)), LESS, apply(0, "p", B), lnot(apply(0, "p", A))]
+    answer = solver.check(assertions, label="")
+    assert answer.model is not None
+    found = answer.model
+    a, b = found.variables["a"], found.variables["b"]
+    assert set(found.variables) == {"a", "b", "g"}
+    assert found.functions["p", (a,)] == 0
+    assert found.functions["p", (b,)] == 1
+    assert ("mem", found.functions["f", (a, 1)]) in found.elements
+    assert ("mem", b) in found.elements
+    assert found.values([where, select(MEMORY, constant(32, 12345678))])[0] == found.functions["f", (a, 1)]
+
+
+def test_the_same_obligation_costs_the_same_whatever_came_before(solver: Solver) -> None:
+    fresh = Solver(Limits())
+    solver.check(HARD[1:], label="")
+    one, two = fresh.check(BOTH, label=""), solver.check(BOTH, label="")
+    assert (one.model, one.rlimit) == (two.model, two.rlimit)
+    fresh.close()
+
+
+def test_equal_products_are_proved_without_multiplying(solver: Solver) -> None:
+    x, y = variable(64, "x"), variable(64, "y")
+    high = [
+        mk("extract", 64, mk("mul", 128, mk("sext", 128, u), mk("sext", 128, v)), data=(127, 64))
+        for u, v in ((x, y), (y, x))
+    ]
+    answer = solver.check([lnot(eq(*high))], label="")
+    assert answer.status == "unsat"
+    assert answer.rlimit < 10_000
+    assert solver.confirm([lnot(eq(*high))]) == "unsat"
+
+
+def test_a_product_that_only_the_abstraction_satisfies_is_unsat(solver: Solver) -> None:
+    even = [
+        eq(extract(mk("mul", 8, variable(8, "x"), variable(8, "y")), 0, 0), constant(1, 1)),
+        eq(extract(variable(8, "x"), 0, 0), constant(1, 0)),
+    ]
+    assert solver.check(even, label="").status == "unsat"
+    assert solver.check(even[:1], label="").status == "sat"
+
+
+def test_the_resource_limit_gives_unknown(solver: Solver) -> None:
+    answer = Solver(Limits(rlimit=200_000)).check(HARD, label="")
+    assert (answer.status, answer.model) == ("unknown", None)
+    assert "resource limit 200000" in answer.reason
+
+
+def test_a_dump_is_the_text_that_is_solved() -> None:
+    seen: list[tuple[str, str]] = []
+    dumping = Solver(Limits(), dump=lambda label, written: seen.append((label, written.text)))
+    dumping.check([FALSE], label="folded")
+    dumping.check(BOTH, label="both")
+    assert seen == [("both", script(BOTH).text)]
+
+
+# --- the honesty rule
+
+
+def read_smtlib(text: str) -> list[Term]:
+    """The assertions of a script with `let`, as terms; only the operators that the file of the test uses."""
+    tokens = re.findall(r"\(|\)|[^\s()]+", re.sub(r";[^\n]*", "", text))
+
+    def parse(at: int) -> tuple[object, int]:
+        if tokens[at] != "(":
+            return tokens[at], at + 1
+        items, at = [], at + 1
+        while tokens[at] != ")":
+            item, at = parse(at)
+            items.append(item)
+        return items, at + 1
+
+    forms, at = [], 0
+    while at < len(tokens):
+        form, at = parse(at)
+        forms.append(form)
+    leaves: dict[str, Term] = {}
+    functions: dict[str, int] = {}
+
+    def width(sort: object) -> int:
+        return 0 if sort == "Bool" else int(sort[2])  # type: ignore[index]  # (_ BitVec n)
+
+    table: dict[str, Callable[..., Term]] = {
+        "and": lambda *a: conjunction(a), "or": lambda *a: disjunction(a), "not": lnot,
+        "=": eq, "ite": ite, "select": select,
+        "distinct": lambda a, b: lnot(eq(a, b)), "bvadd": lambda a, b: mk("add", a.width, a, b),
+        "concat": lambda a, b: mk("concat", a.width + b.width, a, b),
+    }  # fmt: skip
+
+    def term(e: object, scope: dict[str, Term]) -> Term:
+        match e:
+            case "true":
+                return TRUE
+            case str(name):
+                return scope[name] if name in scope else leaves[name]
+            case ["_", str(value), str(bits)]:
+                return constant(int(bits), int(value[2:]))
+            case [["_", "extract", str(high), str(low)], x]:
+                return extract(term(x, scope), int(high), int(low))
+            case ["let", list(bindings), body]:
+                return term(body, {**scope, **{n: term(x, scope) for n, x in bindings}})
+            case [str(name), *rest]:
+                args = [term(x, scope) for x in rest]
+                return apply(functions[name], name, *args) if name in functions else table[name](*args)
+        raise AssertionError(e)
+
+    assertions = []
+    for form in forms:
+        match form:
+            case ["declare-fun", str(name), [], ["Array", index, element]]:
+                leaves[name] = array(width(index), width(element), name)
+            case ["declare-fun", str(name), [], sort]:
+                leaves[name] = variable(width(sort), name)
+            case ["declare-fun", str(name), _, sort]:
+                functions[name] = width(sort)
+            case ["assert", body]:
+                assertions.append(term(body, {}))
+    return assertions
+
+
+def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "data" / "invalid_model.smt2").read_text()
+    assertions = read_smtlib(text)
+    assert len(assertions) == 3
+    verbatim = tmp_path / "verbatim.py"
+    verbatim.write_text(
+        "import json, sys\nfrom pgcheck.checker import solver_worker\n"
+        f"TEXT = {text!r}\n"
+        "check = solver_worker.REQUESTS['check']\n"
+        "solver_worker.REQUESTS['check'] = lambda request: check({**request, 'text': TEXT})\n"
+        "solver_worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
+    )
+    for asking in (Solver(Limits()), Solver(Limits(), command=(sys.executable, str(verbatim)))):
+        answer = asking.check(assertions, label="")
+        assert answer.status == "sat", answer.reason
+        assert answer.model is not None
+        assert answer.model.satisfies(assertions)
+        assert answer.model.variables["s.cpl"] == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ({"status": "sat", "model": model(a=3, b=2)}, "invalid model"),
+        ({"status": "sat", "model": model(a=1)}, "invalid model"),
+        ({"status": "sat", "model": model(a=1 << 32, b=4)}, "32 bits"),
+        ({"status": "sat", "model": model(a=-1, b=4)}, "32 bits"),
+        ({"status": "sat", "model": {"variables": {"a": "1"}, "arrays": {}, "functions": {}}}, "32 bits"),
+        ({"status": "sat", "model": {"variables": []}}, "cannot be read"),
+        ({"status": "sat"}, "cannot be read"),
+        ({"status": "proved"}, "'proved'"),
+        ({}, "'None'"),
+    ],
+)
+def test_a_wrong_reply_is_an_error(tmp_path: Path, reply: dict[str, object], reason: str) -> None:
+    cache = Cache(tmp_path / "cache")
+    answer = fake(tmp_path, f"while True: reply(read(), **{reply!r})", cache).check(BOTH, label="")
+    assert answer.status == "error"
+    assert reason in answer.reason
+    assert answer.model is None
+    assert Solver(Limits(seconds=10.0), cache).check(BOTH, label="").reason != "cached"
+
+
+def test_a_right_reply_is_accepted(tmp_path: Path) -> None:
+    good = {"status": "sat", "model": model(a=1, b=4), "rlimit": 9}
+    answer = fake(tmp_path, f"reply(read(), **{good!r})").check(BOTH, label="")
+    assert (answer.status, answer.model) == ("sat", Model({"a": 1, "b": 4}, {}, {}))
+
+
+# --- the child process
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "reason"),
+    [
+        ("read(); os.kill(os.getpid(), signal.SIGKILL)", "unknown", "killed by signal 9"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "unknown", "killed by signal 11"),
+        ("read(); os._exit(101)", "unknown", "out of memory"),
+        ("read(); os._exit(1)", "error", "ended with code 1"),
+        ("sys.exit(0)", "error", "ended with code 0"),
+        ("raise ImportError('no z3')", "error", "ended with code 1"),
+        ("read(); time.sleep(60)", "unknown", "killed after 1 s"),
+        ("time.sleep(60)", "unknown", "killed after 1 s"),
+        ("read(); os.close(1); time.sleep(60)", "error", "closed its pipe"),
+        ("read(); raw(b'sat\\n'); time.sleep(60)", "error", "no reply"),
+        ("read(); raw(b'Traceback (most recent call last)'); time.sleep(60)", "error", "no reply"),
+        ("read(); raw(struct.pack('>I', 3) + b'sat'); time.sleep(60)", "error", "no reply"),
+        ("read(); raw(struct.pack('>I', 2) + b'[]'); time.sleep(60)", "error", "no reply"),
+        ("read(); raw(struct.pack('>I', 4) + b'\\xff\\xfe\\xfd\\xfc'); time.sleep(60)", "error", "no reply"),
+        ("read(); raw(struct.pack('>I', 90000) + b'[' * 90000); time.sleep(60)", "error", "no reply"),
+        ("read(); raw(struct.pack('>I', 100) + b'half'); time.sleep(60)", "unknown", "killed after 1 s"),
+        ("reply({'id': read()['id'] - 1}, status='unsat')", "error", "no reply"),
+        ("reply(read(), status='error', reason='boom')", "error", "boom"),
+        ("reply(read(), status='unknown', reason='tired')", "unknown", "tired"),
+    ],
+)
+def test_a_child_that_fails_is_never_a_verdict(tmp_path: Path, behaviour: str, status: str, reason: str) -> None:
+    cache = Cache(tmp_path / "cache")
+    answer = fake(tmp_path, behaviour, cache, seconds=1.0).check(BOTH, label="")
+    assert (answer.status, answer.model) == (status, None)
+    assert reason in answer.reason
+    assert Solver(Limits(seconds=1.0), cache).check(BOTH, label="").reason == ""
+
+
+def test_a_command_that_does_not_exist_is_an_error() -> None:
+    answer = Solver(Limits(), command=("/nonexistent/solver",)).check(BOTH, label="")
+    assert answer.status == "error"
+    assert "cannot run" in answer.reason
+
+
+def test_a_child_that_does_not_read_a_long_request_is_killed(tmp_path: Path) -> None:
+    long = [eq(variable(32, f"{'x' * 200}{i}"), constant(32, i)) for i in range(3000)]
+    answer = fake(tmp_path, "time.sleep(60)", seconds=1.0).check(long, label="")
+    assert (answer.status, answer.reason) == ("unknown", "killed after 1 s")
+
+
+def test_another_child_starts_after_one_died(tmp_path: Path) -> None:
+    mark = tmp_path / "died"
+    once = f"if not os.path.exists({str(mark)!r}): open({str(mark)!r}, 'w'); os._exit(1)"
+    again = fake(tmp_path, f"request = read()\n{once}\nreply(request, status='unsat')")
+    assert [again.check(BOTH, label="").status for _ in range(2)] == ["error", "unsat"]
+
+
+def solver_child(own: Solver) -> int:
+    process = own._process._child
+    assert process is not None
+    return process.pid
+
+
+def test_a_solver_that_is_killed_in_its_search_is_unknown_and_starts_again() -> None:
+    own = Solver(Limits(rlimit=4_000_000_000, seconds=30.0))
+    own.check(BOTH, label="")
+    pid = solver_child(own)
+    threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+    answer = own.check(HARD, label="")
+    assert (answer.status, answer.reason) == ("unknown", "the solver process was killed by signal 9")
+    assert own.check(BOTH, label="").status == "sat"
+    assert solver_child(own) != pid
+    own.close()
+
+
+def test_a_search_that_takes_too_long_is_killed() -> None:
+    own = Solver(Limits(rlimit=4_000_000_000, seconds=1.0))
+    answer = own.check(HARD, label="")
+    assert (answer.status, answer.reason) == ("unknown", "killed after 1 s")
+    assert answer.seconds < 5
+
+
+def test_too_little_memory_is_unknown() -> None:
+    own = Solver(Limits(rlimit=4_000_000_000, seconds=60.0, memory=250))
+    assert own.check(BOTH, label="").status == "sat"
+    answer = own.check(HUGE, label="")
+    assert (answer.status, answer.reason) == ("unknown", "out of memory (250 MiB)")
+    assert own.check(BOTH, label="").status == "sat"
+    own.close()
+
+
+def test_the_child_is_out_of_reach_of_the_terminal(solver: Solver) -> None:
+    solver.check(BOTH, label="")
+    assert os.getsid(solver_child(solver)) != os.getsid(0)
+
+
+PARENT = """
+import sys, threading
+from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.isa.terms import constant, eq, mk, variable
+from tests_hard import HARD
+own = Solver(Limits(rlimit=4_000_000_000, seconds=100.0))
+own.check([eq(variable(8, "a"), constant(8, 1))], label="")
+print(own._process._child.pid, flush=True)
+if sys.argv[1] == "search":
+    own.check(HARD, label="")
+"""
+
+
+@pytest.mark.parametrize(
+    ("way", "number"),
+    [("search", signal.SIGKILL), ("search", signal.SIGINT), ("search", signal.SIGTERM), ("exit", None)],
+)
+def test_the_child_dies_with_its_parent(tmp_path: Path, way: str, number: signal.Signals | None) -> None:
+    (tmp_path / "tests_hard.py").write_text(
+        "from pgcheck.isa.terms import constant, eq, mk, variable\nP, Q = variable(40, 'p'), variable(40, 'q')\n"
+        "PRODUCT = mk('mul', 80, mk('zext', 80, P), mk('zext', 80, Q))\n"
+        "HARD = [eq(PRODUCT, constant(80, 738291028411 * 829384756321 + 2)),"
+        "mk('ult', 0, constant(40, 1), P), mk('ult', 0, constant(40, 1), Q)]\n"
+    )
+    (tmp_path / "parent.py").write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(tmp_path / "parent.py"), way], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    if number is not None:
+        time.sleep(0.3)
+        parent.send_signal(number)
+    parent.wait(10)
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_forked_process_gets_a_child_of_its_own(solver: Solver) -> None:
+    solver.check(BOTH, label="")
+    pid = solver_child(solver)
+    forked = os.fork()
+    if forked == 0:
+        good = solver.check(BOTH, label="").status == "sat" and solver_child(solver) != pid
+        solver.close()
+        os._exit(0 if good else 1)
+    assert os.waitpid(forked, 0)[1] == 0
+    assert solver.check(BOTH, label="").status == "sat"
+    assert solver_child(solver) == pid
+
+
+def test_close_ends_the_child() -> None:
+    own = Solver(Limits())
+    own.check(BOTH, label="")
+    pid = solver_child(own)
+    own.close()
+    assert not alive(pid)
+
+
+def test_a_small_obligation_costs_milliseconds(solver: Solver) -> None:
+    times = []
+    for i in range(60):
+        times.append(solver.check([LESS, eq(mk("add", 32, A, B), constant(32, i))], label="").seconds)
+    assert sorted(times)[30] < 0.03
+
+
+# --- wishes
+
+
+def zero(term: Term) -> Wish:
+    return Wish(
+        eq(term, constant(term.width, 0)),
+        tuple(eq(extract(term, i, i), constant(1, 0)) for i in reversed(range(term.width))),
+    )
+
+
+def test_wishes_are_fulfilled_in_their_order(solver: Solver) -> None:
+    assertions = [mk("ult", 0, constant(32, 1000), mk("or", 32, A, B)), lnot(eq(select(MEMORY, A), constant(8, 0)))]
+    answer = solver.check(assertions, label="")
+    assert answer.model is not None
+    first = solver.minimise(assertions, answer.model, [zero(A), zero(B), zero(select(MEMORY, A))])
+    second = solver.minimise(assertions, answer.model, [zero(B), zero(A), zero(select(MEMORY, A))])
+    assert first.satisfies(assertions)
+    assert first.variables == {"a": 0, "b": 1001}
+    assert second.variables == {"a": 1001, "b": 0}
+    assert first.elements == {("mem", 0): 1}
+
+
+def test_a_wish_that_cannot_be_is_passed_over(solver: Solver) -> None:
+    given = Model({"a": 2, "b": 3}, {}, {})
+    impossible = Wish(eq(A, B), (mk("ult", 0, B, A), eq(constant(32, 1), B)))
+    assert solver.minimise(BOTH, given, [impossible, zero(A)]) == Model({"a": 0, "b": 5}, {}, {})
+    assert solver.minimise([*BOTH, eq(A, constant(32, 2))], given, [zero(A)]) == given
+    assert solver.minimise(BOTH, given, []) == given
+
+
+def test_bits_are_wished_one_by_one(solver: Solver) -> None:
+    odd = [eq(extract(A, 3, 3), constant(1, 1)), mk("ult", 0, constant(32, 100), A)]
+    assert solver.minimise(odd, Model({"a": 0xFFFFFFFF}, {}, {}), [zero(A)]).variables == {"a": 0x68}
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        "os._exit(1)",
+        "read(); raw(b'garbage!')",
+        "reply(read(), status='error', reason='boom')",
+        f"reply(read(), status='sat', model={model(a=3, b=2)!r})",
+        "reply(read(), status='sat', model={'variables': {'a': 'x'}, 'arrays': {}, 'functions': {}})",
+    ],
+)
+def test_a_failure_to_minimise_keeps_the_model(tmp_path: Path, behaviour: str) -> None:
+    given = Model({"a": 2, "b": 3}, {}, {})
+    assert fake(tmp_path, behaviour).minimise(BOTH, given, [zero(A)]) is given
+
+
+# --- cache
+
+
+def test_a_verdict_is_remembered_and_its_model_evaluated_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    assertions = [LESS, eq(select(MEMORY, apply(32, "f", A)), constant(8, 9))]
+    first = Solver(Limits(), cache).check(assertions, label="")
+    dead = fake(tmp_path, "os._exit(3)", cache)
+    again = dead.check(assertions, label="")
+    assert (again.status, again.reason) == ("sat", "cached")
+    assert (again.model, again.rlimit) == (first.model, first.rlimit)
+    assert dead.check([*assertions, SUM], label="").status == "error"
+    Solver(Limits(), cache).check([LESS, mk("ult", 0, B, A)], label="")
+    assert dead.check([LESS, mk("ult", 0, B, A)], label="").status == "unsat"
+
+
+def test_other_limits_are_another_question(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    Solver(Limits(), cache).check(BOTH, label="")
+    assert fake(tmp_path, "os._exit(3)", cache, rlimit=49_999_999).check(BOTH, label="").status == "error"
+
+
+def test_unknown_is_not_remembered(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    limits = Limits(rlimit=100_000)
+    assert Solver(limits, cache).check(HARD, label="").status == "unknown"
+    again = fake(tmp_path, "while True: reply(read(), status='unknown', reason='asked')", cache, rlimit=100_000)
+    assert again.check(HARD, label="").reason == "asked"
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "null",
+        "[]",
+        '{"status":"sat"}',
+        '{"status":"sat","rlimit":1,"variables":{"a":9},"elements":[],"functions":[]}',
+    ],
+)
+def test_a_wrong_entry_in_the_cache_is_not_believed(tmp_path: Path, stored: str) -> None:
+    cache = Cache(tmp_path / "cache")
+    own = Solver(Limits(), cache)
+    cache.put(own._key(BOTH, "z3-solver", Limits().rlimit), stored)
+    answer = own.check(BOTH, label="")
+    assert (answer.status, answer.reason) == ("sat", "")
+    assert own.check(BOTH, label="").reason == "cached"
+
+
+def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    given = Model({"a": 2, "b": 3}, {}, {})
+    best = Model({"a": 0, "b": 5}, {}, {})
+    dead = fake(tmp_path, "os._exit(3)", cache)
+    assert dead.minimise(BOTH, given, [zero(A)]) is given
+    assert Solver(Limits(), cache).minimise(BOTH, given, [zero(A)]) == best
+    assert dead.minimise(BOTH, given, [zero(A)]) == best
+    assert dead.minimise(BOTH, given, [zero(B)]) is given
+    other = Model({"a": 1, "b": 4}, {}, {})
+    assert dead.minimise(BOTH, other, [zero(A)]) is other
+
+
+# --- the second solver
+
+
+@pytest.mark.parametrize("name", ["bitwuzla", "cvc5"])
+def test_a_second_solver_says_the_same(solver: Solver, name: str) -> None:
+    assert solver.confirm(BOTH, name) == "sat"  # type: ignore[arg-type]  # one of the two names
+    assert solver.confirm([LESS, mk("ult", 0, B, A)], name) == "unsat"  # type: ignore[arg-type]  # as above
+
+
+def test_without_a_second_solver_nothing_is_confirmed() -> None:
+    assert Solver(Limits(), second=False).confirm([LESS, mk("ult", 0, B, A)]) == "unknown"
+
+
+def test_the_second_solver_has_a_time_limit() -> None:
+    own = Solver(Limits(second_seconds=0.5))
+    start = time.monotonic()
+    assert own.confirm(HARD) == "unknown"
+    assert time.monotonic() - start < 5
+    own.close()
+
+
+def test_a_second_solver_that_fails_confirms_nothing(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    assert fake(tmp_path, "os._exit(1)", cache).confirm(BOTH) == "error"
+    assert fake(tmp_path, "reply(read(), status='maybe')", cache).confirm(BOTH) == "error"
+    assert fake(tmp_path, "os.kill(os.getpid(), 9)", cache).confirm(BOTH) == "unknown"
+
+
+def test_a_confirmation_is_remembered_only_if_it_is_one(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    no = [LESS, mk("ult", 0, B, A)]
+    assert (Solver(Limits(), cache).confirm(no), Solver(Limits(), cache).confirm(BOTH)) == ("unsat", "sat")
+    dead = fake(tmp_path, "os._exit(3)", cache)
+    assert (dead.confirm(no), dead.confirm(BOTH)) == ("unsat", "error")
+    assert dead.check(no, label="").status == "error"
+
+
+def test_versions_are_known_without_importing_a_solver() -> None:
+    code = (
+        "import json, sys; from pgcheck.checker.solving.solver import versions\n"
+        "print(json.dumps([versions(), [m for m in ('z3', 'bitwuzla', 'cvc5') if m in sys.modules]]))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found, imported = json.loads(run.stdout)
+    assert found == versions()
+    assert found["z3-solver"] == "4.15.4.0"
+    assert imported == []

@@ -1,0 +1,81 @@
+"""Kept results: the same answer again, and nothing but a result out of a damaged or hostile entry."""
+
+import base64
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker.check import Options, check
+from pgcheck.checker.verdicts.result_cache import key, recall, remember, source_digest
+from pgcheck.checker.result import Effort, Finding, MachineResult
+from pgcheck.isa.files.cache import Cache
+from tests.checker.specifications import machine_of
+
+OPTIONS = Options(cache=False, second=False)
+MACHINE = machine_of("jrst1")
+
+
+@pytest.fixture(scope="module")
+def result() -> MachineResult:
+    return check(MACHINE, OPTIONS)
+
+
+def test_a_kept_result_comes_back_whole(tmp_path: Path, result: MachineResult) -> None:
+    kept = Cache(tmp_path)
+    assert recall(kept, MACHINE, OPTIONS) is None
+    remember(kept, MACHINE, OPTIONS, result)
+    assert recall(kept, MACHINE, OPTIONS) == result
+    assert result.main.instructions[-1].witness is not None
+
+
+@pytest.mark.parametrize("status", ["unknown", "error"])
+def test_a_result_with_trouble_is_not_kept(tmp_path: Path, result: MachineResult, status: str) -> None:
+    kept = Cache(tmp_path)
+    troubled = replace(result, findings=(Finding("law", status, "x", "said"),))  # type: ignore[arg-type]  # from the table
+    remember(kept, MACHINE, OPTIONS, troubled)
+    assert recall(kept, MACHINE, OPTIONS) is None
+
+
+def test_another_budget_specification_or_selection_is_another_result(tmp_path: Path, result: MachineResult) -> None:
+    kept = Cache(tmp_path)
+    remember(kept, MACHINE, OPTIONS, result)
+    for other in (replace(OPTIONS, rlimit=7), replace(OPTIONS, second=True), replace(OPTIONS, only=("add",))):
+        assert recall(kept, MACHINE, other) is None
+    assert recall(kept, replace(MACHINE, digest="0"), OPTIONS) is None
+
+
+def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
+    deep = tmp_path / "inner" / "deep"
+    deep.mkdir(parents=True)
+    (tmp_path / "a.py").write_text("a")
+    (deep / "b.lark").write_text("b")
+    seen = [source_digest({"room": tmp_path})]
+    for path, text in ((deep / "b.lark", "c"), (deep / "c.py", ""), (tmp_path / "a.py", "ab")):
+        path.write_text(text)
+        seen.append(source_digest({"room": tmp_path}))
+    (deep / "c.py").rename(tmp_path / "c.py")
+    seen.append(source_digest({"room": tmp_path}))
+    assert len({*seen}) == len(seen)
+    (deep / "notes.txt").write_text("no code")
+    assert source_digest({"room": tmp_path}) == seen[-1]
+
+
+HOSTILE = {
+    "a call": b"cos\nsystem\n(S'touch broken'\ntR.",
+    "through what a module imports": b"\x80\x04\x8c\x16pgcheck.checker.result\x8c\x16field.__builtins__.get\x93\x8c\x04exec\x85R"
+    b"\x8c\x1dopen('broken', 'w').write('')\x85R.",
+    "not a result": pickle.dumps(Effort()),
+    "no pickle": b"nothing of the kind",
+    "cut short": pickle.dumps(Effort())[:-5],
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_entry_runs_nothing_and_is_no_answer(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = Cache(tmp_path)
+    kept.put(key(MACHINE, OPTIONS), base64.b64encode(content).decode())
+    assert recall(kept, MACHINE, OPTIONS) is None
+    assert not (tmp_path / "broken").exists()

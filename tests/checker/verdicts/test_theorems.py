@@ -1,0 +1,78 @@
+"""Theorems from rows: each status both ways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pgcheck.checker.result import InstructionResult
+from pgcheck.checker.verdicts.theorems import theorems, untested
+from pgcheck.isa.files.errors import Position
+
+PLAIN = InstructionResult(
+    id="add", name="add", variant="", row="", position=Position("x.yaml", 1, 1), sensitive=False, sensitivities=(),
+    user_sensitive=False, timing=False, privileged=False, privileged_under_configuration=False,
+    sensitive_under_configuration=False, user_sensitive_under_configuration=False, holed_user=False, verdict="innocuous",
+    configuration=None, evidence="taint", reason="", witness=None,
+)  # fmt: skip
+PRIVILEGED = replace(
+    PLAIN, id="lrr", sensitive=True, sensitive_under_configuration=True, privileged=True,
+    privileged_under_configuration=True, verdict="privileged",
+)  # fmt: skip
+HOLE = replace(PLAIN, id="jrst1", sensitive=True, sensitive_under_configuration=True, verdict="hole")
+USER_HOLE = replace(HOLE, id="sgdt", user_sensitive=True, user_sensitive_under_configuration=True, holed_user=True)
+CLOSED = replace(
+    PLAIN, id="cli", sensitive=True, user_sensitive=True, sensitive_under_configuration=True,
+    user_sensitive_under_configuration=True, privileged_under_configuration=True, verdict="conditional",
+)  # fmt: skip
+GONE = replace(CLOSED, id="in", sensitive_under_configuration=False, user_sensitive_under_configuration=False, privileged_under_configuration=False)
+CLOCK = replace(PLAIN, id="rdtsc", timing=True, verdict="timing")
+SHUT_CLOCK = replace(CLOCK, id="rdtime", privileged_under_configuration=True, verdict="conditional")
+MEDIATED = replace(PLAIN, id="int", sensitive=True, sensitive_under_configuration=True, verdict="trap-mediated")
+UNKNOWN = replace(PLAIN, id="mul", verdict="unknown")
+OPEN = replace(HOLE, id="pop", verdict="unknown")
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([PLAIN, PRIVILEGED], "holds holds holds holds"),
+        ([PLAIN, HOLE], "fails fails holds fails"),
+        ([PLAIN, USER_HOLE], "fails fails fails fails"),
+        ([PRIVILEGED, CLOSED], "conditional conditional conditional conditional"),
+        ([PRIVILEGED, GONE], "conditional conditional conditional conditional"),
+        ([CLOSED, HOLE], "fails fails conditional fails"),
+        ([CLOCK], "holds fails holds holds"),
+        ([SHUT_CLOCK], "holds conditional holds conditional"),
+        ([MEDIATED], "fails fails holds holds"),
+        ([PLAIN, UNKNOWN], "unknown unknown unknown unknown"),
+        ([PLAIN, OPEN], "unknown unknown unknown unknown"),
+        ([HOLE, UNKNOWN], "fails fails unknown fails"),
+        ([], "holds holds holds holds"),
+    ],
+)  # fmt: skip
+def test_the_four_answers(rows: list[InstructionResult], expected: str) -> None:
+    found = theorems(rows, {"IOPL": 0})
+    assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected
+
+
+def test_failing_rows_are_named_in_order_and_the_configuration_is_shown() -> None:
+    found = theorems([USER_HOLE, PLAIN, CLOSED, HOLE], {"IOPL": 0})
+    assert found["theorem1"].failing == ("sgdt", "jrst1")
+    assert found["theorem3"].failing == ("sgdt",)
+    closed = theorems([CLOSED], {"IOPL": 0})["theorem1"]
+    assert (closed.failing, closed.configuration) == (("cli",), {"IOPL": 0})
+    assert theorems([PRIVILEGED], {"IOPL": 0})["theorem1"].configuration is None
+
+
+def test_time_alone_is_no_matter_of_theorems_1_and_3() -> None:
+    assert theorems([CLOCK], {})["theorem2"].failing == ("rdtsc",)
+    assert {theorems([CLOCK], {})[n].status for n in ("theorem1", "theorem3")} == {"holds"}
+
+
+def test_what_untested_checks_say_is_no_proof() -> None:
+    for rows, expected in (([PLAIN], "unknown unknown unknown unknown"), ([CLOSED, HOLE], "fails fails unknown fails")):
+        found = untested(theorems(rows, {"IOPL": 0}))
+        assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected
+        assert all(t.configuration is None for t in found.values())
