@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from hypothesis import HealthCheck, given, settings
 
-from pgcheck import run
+from pgcheck.running import run
 from pgcheck.checker.campaign import strategies
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.properties.equivalence import eq2

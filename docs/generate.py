@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from pgcheck import cli, output
+from pgcheck import cli, console
 from pgcheck.commands import monitors
 from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
@@ -66,7 +66,7 @@ def _help(name: str, command: click.Command) -> list[str]:
 def _exit_codes() -> Iterator[str]:
     yield "Over several specifications the worst counts, in the order 4, 2, 1, 3, 0."
     ends = {
-        output.INTERRUPTED: "interrupted (Ctrl-C)", output.READER_GONE: "the reader of the output went away",
+        console.INTERRUPTED: "interrupted (Ctrl-C)", console.READER_GONE: "the reader of the output went away",
         cli.TERMINATED: "terminated",
     }  # fmt: skip
     yield from ("", "## pgcheck", "", *_codes({**_read(cli.EPILOG), **ends}))

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from pgcheck.checker.verdicts.difference import Difference
     from pgcheck.checker.result import Event, ExitCode, MachineResult
-    from pgcheck.events import Checked
+    from pgcheck.running.events import Checked
     from pgcheck.isa.files.errors import SpecificationError
     from pgcheck.isa.machine.machine import Machine
-    from pgcheck.run import Request
+    from pgcheck.running.run import Request
 
     Path = str | PathLike[str]
     Required = Literal["theorem1", "theorem3", "monitor"]
@@ -60,7 +60,7 @@ def load(specification: Path) -> Machine:
 
     Raises SpecificationError with every error of a wrong one, and ValueError if there is no such file.
     """
-    from pgcheck import run
+    from pgcheck.running import run
     from pgcheck.isa.machine.build import load as build
     from pgcheck.shipped import shipped
 
@@ -86,7 +86,7 @@ def check(
     pgcheck-waivers.yaml, False none. `listener` hears `Started`, `Judged` and `Finished` of pgcheck.checker.result.
     Raises SpecificationError for a wrong specification or waiver file, and ValueError for names that are not there.
     """
-    from pgcheck import run
+    from pgcheck.running import run
 
     path = _asked(run.find, str(specification))
     request = _request(require, deployment, only, waivers, jobs, budget, second, cache)
@@ -100,7 +100,7 @@ def compare(
 
     Raises SpecificationError for a wrong specification, and ValueError if there is no such file.
     """
-    from pgcheck import run
+    from pgcheck.running import run
     from pgcheck.checker.verdicts.difference import Version, difference
     from pgcheck.isa.machine.meaning import meanings
 
@@ -121,7 +121,7 @@ def _request(
     from pathlib import Path as File
 
     from pgcheck.checker.check import Options, default_jobs
-    from pgcheck.run import Request
+    from pgcheck.running.run import Request
 
     if require not in ("theorem1", "theorem3", "monitor"):
         raise ValueError(f"require is theorem1, theorem3 or monitor, not {require!r}")
@@ -139,7 +139,7 @@ def _request(
 
 def _asked(function: Callable[_P, _R], *given: _P.args, **named: _P.kwargs) -> _R:
     """The function's answer; what is wrong with a command line is a ValueError here."""
-    from pgcheck.output import Failure
+    from pgcheck.console import Failure
 
     try:
         return function(*given, **named)

@@ -48,11 +48,11 @@ class Commands(click.Group):
     @staticmethod
     def _configured() -> bool:
         """Whether the project says what to check."""
-        from pgcheck import project
+        from pgcheck.settings import project
 
         if not project.perhaps_configured():
             return False
-        from pgcheck import config
+        from pgcheck.settings import config
 
         return "specs" in config.current().values
 
@@ -92,14 +92,14 @@ def run(arguments: list[str]) -> int:
     try:
         return _obeyed(arguments)
     except KeyboardInterrupt:
-        from pgcheck import output
+        from pgcheck import console
 
         click.echo("Interrupted.", err=True)
-        return output.INTERRUPTED
+        return console.INTERRUPTED
 
 
 def _obeyed(arguments: list[str]) -> int:
-    from pgcheck import output
+    from pgcheck import console
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal shows ? for what it lacks
@@ -108,16 +108,16 @@ def _obeyed(arguments: list[str]) -> int:
             with command.make_context("pgcheck", list(arguments)) as context:
                 return int(command.invoke(context) or 0)
         finally:
-            output.flush()
+            console.flush()
     except click.exceptions.Exit as ended:
         return ended.exit_code
-    except output.ReaderGone:
-        return output.READER_GONE
+    except console.ReaderGone:
+        return console.READER_GONE
     except click.ClickException as error:
         error.show()
-        return output.FAILED
+        return console.FAILED
     except Exception:
-        from pgcheck.trouble import troubles
+        from pgcheck.running.trouble import troubles
 
         codes: list[Any] = []
         with troubles(codes):

@@ -125,7 +125,7 @@ def test_the_installed_program_has_its_schemas_and_its_version(installed: Path) 
 
 def test_the_installed_package_announces_its_pytest_plugin_and_has_what_it_writes(installed: Path) -> None:
     announced = (installed / f"pgcheck-{__version__}.dist-info" / "entry_points.txt").read_text(encoding="utf-8")
-    assert "[pytest11]\npgcheck = pgcheck.pytest_plugin" in announced
+    assert "[pytest11]\npgcheck = pgcheck.plugin.hooks" in announced
     assert "10 instructions" in away(installed, "validate", str(written(installed)))
 
 
@@ -146,5 +146,5 @@ def test_nothing_else_is_installed(installed: Path) -> None:
 def test_the_wheel_is_no_zip_of_links(installed: Path) -> None:
     with zipfile.ZipFile(next(installed.parent.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-    assert {"pgcheck/isa/schema.json", "pgcheck/checker/check.py", "pgcheck/templates/page.html"} <= {*names}
+    assert {"pgcheck/isa/schema.json", "pgcheck/checker/check.py", "pgcheck/reports/html/templates/page.html"} <= {*names}
     assert len(names) == len(set(names))

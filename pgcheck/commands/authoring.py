@@ -25,11 +25,11 @@ def new_isa(name: str, folder: Path) -> int:
 
     It has ten instructions and comments that explain it; at its end it says how to mend the hole.
     """
-    from pgcheck import new as making
-    from pgcheck import output
+    from pgcheck.machines import new as making
+    from pgcheck import console
 
     path = making.isa(name, folder)
-    output.say(f"{path} is written. Now ask for its hole:\n  pgcheck {making.word(path)}")
+    console.say(f"{path} is written. Now ask for its hole:\n  pgcheck {making.word(path)}")
     return 0
 
 
@@ -44,10 +44,11 @@ def watch(specification: str, require: str, only: tuple[str, ...], rows: bool, *
 
     Ctrl-C ends it.
     """
-    from pgcheck import outputs, watching
+    from pgcheck.reports import formats
+    from pgcheck.running import watching
 
     asked = request(judging_, only=only, require=require)
-    return watching.watch(specification, asked, outputs.Manner(every_row=rows, partly=bool(only)))
+    return watching.watch(specification, asked, formats.Manner(every_row=rows, partly=bool(only)))
 
 
 @click.command()
@@ -58,13 +59,13 @@ def lsp() -> int:
     """
     from importlib.util import find_spec
 
-    from pgcheck import output
+    from pgcheck import console
 
     if find_spec("pygls") is None:
-        raise output.Failure("the language server needs pygls: pip install 'pgcheck[lsp]'")
-    from pgcheck import lsp_server
+        raise console.Failure("the language server needs pygls: pip install 'pgcheck[lsp]'")
+    from pgcheck.editor import server
 
-    lsp_server.serve()
+    server.serve()
     return 0
 
 

@@ -50,11 +50,13 @@ def check(
     Without a specification those of [tool.pgcheck] in pyproject.toml are checked, which presets options too.
     """
     if show_config:
-        from pgcheck import config_text, output
+        from pgcheck import console
+        from pgcheck.settings import config_text
 
-        output.say(config_text.shown(context))
+        console.say(config_text.shown(context))
         return 0
-    from pgcheck import outputs, run
+    from pgcheck.reports import formats
+    from pgcheck.running import run
 
     specifications = specifications or context.meta[CONFIGURATION].specifications()
     if not specifications:
@@ -63,9 +65,9 @@ def check(
     asked = request(
         judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses, waivers=accepted
     )  # fmt: skip
-    manner = outputs.Manner(not no_timing, rows, bool(only), sarif_waived)
+    manner = formats.Manner(not no_timing, rows, bool(only), sarif_waived)
     commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
-    return run.each(specifications, asked, outputs.subscribers(format_, outputs_, manner), commands)
+    return run.each(specifications, asked, formats.subscribers(format_, outputs_, manner), commands)
 
 
 def _waivers(context: click.Context, file: Path | None, none: bool) -> Path | Literal["found", "none"]:
@@ -90,12 +92,13 @@ def _siblings(context: click.Context) -> tuple[str, ...]:
 @judging
 def explain(specification: str, instruction: str, **judging_: Any) -> int:
     """Say why an instruction is what it is."""
-    from pgcheck import output, run
-    from pgcheck import explain as explanation
+    from pgcheck import console
+    from pgcheck.running import run
+    from pgcheck.reports.text import explain as explanation
 
     machine = run.loaded(specification)
     asked = request(judging_, only=(instruction,))
-    output.say(explanation.explained(machine, run.judged(machine, asked)))
+    console.say(explanation.explained(machine, run.judged(machine, asked)))
     return 0
 
 
@@ -104,15 +107,16 @@ def explain(specification: str, instruction: str, **judging_: Any) -> int:
 @click.option("--spec", metavar="SPECIFICATION", help="Default: the shipped one that the file names.")
 def replay(file: str, spec: str | None) -> int:
     """Run a witness, or a finding of a campaign, again on integers, without a solver."""
-    from pgcheck import explain as explanation
-    from pgcheck import output, run
+    from pgcheck.reports.text import explain as explanation
+    from pgcheck import console
+    from pgcheck.running import run
     from pgcheck.checker.witnesses.witness_replay import BadWitness
     from pgcheck.checker.witnesses.witness_replay import replay as replayed
     from pgcheck.checker.witnesses.file import BadWitnessFile, load
 
-    text = output.read(file)
+    text = console.read(file)
     if text.lstrip().startswith("{"):
-        from pgcheck import fuzz as campaigns
+        from pgcheck.machines import fuzz as campaigns
 
         return campaigns.replay(text, file, spec)
     try:
@@ -120,10 +124,10 @@ def replay(file: str, spec: str | None) -> int:
         machine = run.loaded(spec or witness.specification)
         found = replayed(machine, witness)
     except BadWitnessFile as error:
-        raise output.Failure(str(error)) from None
+        raise console.Failure(str(error)) from None
     except BadWitness as error:
-        raise output.Failure(f"{file}: {error}") from None
-    output.say(explanation.replayed(machine, witness, found))
+        raise console.Failure(f"{file}: {error}") from None
+    console.say(explanation.replayed(machine, witness, found))
     return 0 if found.reproduced else 1
 
 
@@ -133,16 +137,17 @@ def replay(file: str, spec: str | None) -> int:
 )
 def validate(specifications: tuple[str, ...]) -> int:
     """Read specifications and show every error at once."""
-    from pgcheck import output, run
+    from pgcheck import console
+    from pgcheck.running import run
     from pgcheck.checker.result import ExitCode
-    from pgcheck.trouble import troubles
+    from pgcheck.running.trouble import troubles
 
     codes: list[ExitCode] = []
     for word in specifications:
         with troubles(codes):
             machine = run.loaded(word)
             size = f"{len(machine.instructions)} instructions, {len(machine.leaves)} leaves"
-            output.say(f"{machine.path}: {size}: valid")
+            console.say(f"{machine.path}: {size}: valid")
     return ExitCode.worst(codes)
 
 
@@ -156,7 +161,7 @@ def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any)
 
     Two files or folders, or git revisions: `pgcheck diff main.. -- specs/`.
     """
-    from pgcheck import diff as comparing
+    from pgcheck.gate import diff as comparing
 
     revisions = ".." in versions[0] and not Path(versions[0]).exists()
     words, paths = (versions[:1], versions[1:]) if revisions else (versions, ())
@@ -172,7 +177,7 @@ def report(places: tuple[str, ...], file: Path | None, **judging_: Any) -> int:
 
     PLACE is a result of `pgcheck --format json`, a specification, or a folder of such files.
     """
-    from pgcheck import report as reports
+    from pgcheck.reports.html import report as reports
 
     return reports.report(places, request(judging_), file)
 

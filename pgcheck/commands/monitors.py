@@ -48,16 +48,17 @@ def run_(
     IMAGE is an ELF file, a raw memory image, or assembly if it is named *.s or *.asm. Standard output is the console.
     With --vmm the computer is a virtual one; how often its monitor stepped in, and why, is on standard error.
     """
-    from pgcheck import output, run_image
-    from pgcheck import run as checks
+    from pgcheck import console
+    from pgcheck.machines import bare
+    from pgcheck.running import run as checks
 
-    asked = run_image.Request(image, disk, run_image.size(memory) if memory else 0, input_, trace, max_instructions)
+    asked = bare.Request(image, disk, bare.size(memory) if memory else 0, input_, trace, max_instructions)
     machine = checks.loaded(specification)
     if vmm is None:
         if guests > 1 or force or deployment or report != "text":
-            raise output.Failure("--guests, --force, --deployment and --report need --vmm")
-        return run_image.run(machine, asked)
-    from pgcheck import run_guests
+            raise console.Failure("--guests, --force, --deployment and --report need --vmm")
+        return bare.run(machine, asked)
+    from pgcheck.machines import guests as run_guests
 
     judging_ = {"jobs": None, "budget": None, "no_cache": False, "no_second": False, "dump_smt": None}
     under = run_guests.Request(vmm, guests, force, report)
@@ -82,7 +83,8 @@ def prove_monitor(
 
     Exit code 0: every obligation is proved; 1: one is refuted, or there is no monitor; 3: one is open.
     """
-    from pgcheck import prove, run
+    from pgcheck.machines.proofs import prove
+    from pgcheck.running import run
 
     machine = run.loaded(specification)
     manner = prove.Manner(kind, force, json_ or format_ == "json", not no_timing, every)
@@ -112,11 +114,11 @@ def fuzz(
 
     Exit codes: 0 no failure, 1 failures found, 3 a property of which not one shard of cases was finished.
     """
-    from pgcheck import fuzz as campaigns
-    from pgcheck import run
+    from pgcheck.machines import fuzz as campaigns
+    from pgcheck.running import run
 
     if images is not None:
-        from pgcheck.images import show
+        from pgcheck.machines.images import show
 
         return show(run.loaded(specification), request(judging_), images)
     limit = 60.0 if cases is None and seconds is None else seconds

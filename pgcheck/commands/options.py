@@ -19,7 +19,7 @@ class Configured(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--help" not in args:
-            from pgcheck import config
+            from pgcheck.settings import config
 
             ctx.meta[CONFIGURATION] = found = config.current()
             ctx.default_map = found.presets(everywhere=not self.own)
@@ -49,7 +49,7 @@ def judging(function: Callable[..., Any]) -> Callable[..., Any]:
 def request(judging_: dict[str, Any], **asked: Any) -> Any:
     """The request that the options mean."""
     from pgcheck.checker.check import Options, default_jobs
-    from pgcheck.run import Request
+    from pgcheck.running.run import Request
 
     defaults = Options()
     options = Options(

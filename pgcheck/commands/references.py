@@ -12,7 +12,7 @@ from pgcheck.commands.completion import specifications as completed
 @click.command("list")
 def list_() -> int:
     """Name the specifications that are shipped."""
-    from pgcheck import output
+    from pgcheck import console
     from pgcheck.isa.files.loader import load
     from pgcheck.shipped import names, shipped
 
@@ -20,7 +20,7 @@ def list_() -> int:
         path = shipped(name)
         assert path is not None
         title = next((v for k, v in load(path, shipped).root.items() if k == "title"), "")
-        output.say(f"{name:14}{title}")
+        console.say(f"{name:14}{title}")
     return 0
 
 
@@ -28,9 +28,10 @@ def list_() -> int:
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 def rules_(format_: str) -> int:
     """List the rules that results are reported under."""
-    from pgcheck import output, rules
+    from pgcheck import console
+    from pgcheck.reports import rules
 
-    output.say(rules.listed() if format_ == "text" else rules.document())
+    console.say(rules.listed() if format_ == "text" else rules.document())
     return 0
 
 
@@ -42,10 +43,11 @@ def rule_(rule: str, format_: str) -> int:
 
     RULE is an id or a name from `pgcheck rules`.
     """
-    from pgcheck import output, rules
+    from pgcheck import console
+    from pgcheck.reports import rules
 
     found = rules.found(rule)
-    output.say(rules.shown(found) if format_ == "text" else rules.document(found))
+    console.say(rules.shown(found) if format_ == "text" else rules.document(found))
     return 0
 
 
@@ -55,10 +57,10 @@ def schema(which: str) -> int:
     """Print the JSON Schema of specifications or results."""
     from importlib.resources import files
 
-    from pgcheck import output
+    from pgcheck import console
 
     package, name = ("pgcheck", "result-schema.json") if which == "result" else ("pgcheck.isa", "schema.json")
-    output.say(files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
+    console.say(files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
     return 0
 
 
@@ -70,9 +72,11 @@ def assemble(specification: str, file: str) -> int:
 
     FILE is standard input by default.
     """
-    from pgcheck import listing, output, run
+    from pgcheck import console
+    from pgcheck.machines import listing
+    from pgcheck.running import run
 
-    output.say(listing.assembled(run.loaded(specification), output.read(file), file))
+    console.say(listing.assembled(run.loaded(specification), console.read(file), file))
     return 0
 
 
@@ -84,9 +88,11 @@ def disassemble(specification: str, file: str) -> int:
 
     FILE is standard input by default.
     """
-    from pgcheck import listing, output, run
+    from pgcheck import console
+    from pgcheck.machines import listing
+    from pgcheck.running import run
 
-    output.say(listing.disassembled(run.loaded(specification), output.read(file), file))
+    console.say(listing.disassembled(run.loaded(specification), console.read(file), file))
     return 0
 
 

@@ -33,7 +33,7 @@ def waive(
     INSTRUCTION is a row of the report, or an id or mnemonic with all its rows. The waiver names what the check finds, and
     covers nothing else. One that is there is replaced; comments and order stay.
     """
-    from pgcheck import waive as waiving
+    from pgcheck.gate import waive as waiving
 
     asked = waiving.Asked(instruction, reason, properties, expires, file)
     return waiving.waive(specification, request(judging_), asked)

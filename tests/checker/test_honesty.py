@@ -24,7 +24,7 @@ from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import TRUE, Term
 from pgcheck.models.symbolic import Transition
-from pgcheck.run import Request, code
+from pgcheck.running.run import Request, code
 from pgcheck.shipped import shipped
 from tests.checker.variants import edited
 from tests.checker.specifications import machine_of

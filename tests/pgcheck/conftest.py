@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pgcheck import cli, run
+from pgcheck import cli
+from pgcheck.running import run
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import MachineResult
 from pgcheck.isa.machine.machine import Machine

@@ -12,7 +12,7 @@ import html5lib
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode
-from pgcheck.events import Checked
+from pgcheck.running.events import Checked
 from pgcheck.isa.machine.build import load
 from pgcheck.shipped import shipped
 

@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 from pgcheck.checker.result import DeploymentResult, ExitCode, Finding, InstructionResult, MachineResult
-from pgcheck.events import Began, Checked, Ended, Event, Failed, Recorder, Story
+from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import Position, Problem
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.outputs import Manner
+from pgcheck.reports.formats import Manner
 from pgcheck.shipped import shipped
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, WITNESS, result, theorems
 

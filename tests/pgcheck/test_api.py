@@ -13,7 +13,7 @@ import pytest
 
 import pgcheck
 from pgcheck.checker.verdicts.waiver import Property
-from pgcheck.waiver_file import PROPERTIES
+from pgcheck.waivers.file import PROPERTIES
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 POPF = ROOT / "tests" / "specs" / "popf.yaml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.output import Failure, folder, read, write
+from pgcheck.console import Failure, folder, read, write
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pgcheck.checker.result import Finding
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.rule_examples import PAGED, Example, operation
+from pgcheck.reports.rule_examples import PAGED, Example, operation
 from tests.checker.specifications import every_name, machine_of
 from tests.checker.variants import edited, variant, with_instruction
 

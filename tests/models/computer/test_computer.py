@@ -16,7 +16,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Interpreter
 from pgcheck.models.memory import Ram
 from pgcheck.models.reference.step import Cells
-from pgcheck.run_image import assembled
+from pgcheck.machines.bare import assembled
 from tests.models.worlds import machine
 
 RISC, MOTOROLA, INTEL, DEC, PAPER = "riscv64", "m68000", "i386", "pdp10-ka10", "pg74"

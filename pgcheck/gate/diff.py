@@ -1,0 +1,57 @@
+"""`pgcheck diff`: two versions of specifications, compared by meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from pgcheck import console
+from pgcheck.gate import diff_text
+from pgcheck.running import run
+from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
+from pgcheck.checker.result import ExitCode
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.meaning import meanings
+from pgcheck.gate.revisions import Pair, sides
+from pgcheck.running.run import Request
+from pgcheck.shipped import shipped
+from pgcheck.running.trouble import troubles
+
+FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {
+    "regression": lambda d: d.regressions,
+    "hole": lambda d: any(c.after == "hole" and c.before != "hole" for c in d.instructions),
+    "class": lambda d: d.regressions or any(c.before != c.after for c in d.instructions),
+    "any": lambda d: not d.empty,
+    "never": lambda d: False,
+}
+
+
+def compare(words: Sequence[str], paths: Sequence[str], request: Request, fail_on: str, *, as_json: bool) -> ExitCode:
+    """Compare both sides and print what changed; a pair that cannot be checked does not stop the others. Raises Failure."""
+    codes: list[ExitCode] = []
+    found: list[Difference] = []
+    with sides(words, paths) as pairs:
+        for pair in pairs:
+            with troubles(codes):
+                answer = _compared(pair, request)
+                found.append(answer)
+                codes.append(ExitCode.REFUTED if FAIL_ON[fail_on](answer) else ExitCode.PROVED)
+                if not as_json:
+                    console.say(diff_text.report(answer))
+    if as_json:
+        console.say(diff_text.document(found))
+    return ExitCode.worst(codes)
+
+
+def _compared(pair: Pair, request: Request) -> Difference:
+    old, new = (None if path is None else _version(path, request) for path in (pair.old, pair.new))
+    if old is None:
+        assert new is not None
+        return appeared(new)
+    return disappeared(old) if new is None else difference(old, new)
+
+
+def _version(path: Path, request: Request) -> Version:
+    machine = load(path, shipped=shipped)
+    return Version(run.judged(machine, request), meanings(machine))

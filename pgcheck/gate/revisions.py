@@ -1,0 +1,122 @@
+"""Where the two sides of a comparison come from: files, folders, or revisions of a git repository."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from pgcheck.console import Failure
+from pgcheck.shipped import shipped
+
+_MACHINE: Final = re.compile(r"^kind:\s*machine\s*(#.*)?$", re.MULTILINE)
+_HEAD: Final = 1 << 16
+_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One specification on both sides, called `name`; None where it does not exist."""
+
+    name: str
+    old: Path | None
+    new: Path | None
+
+
+def is_machine(path: Path) -> bool:
+    """Whether a file says that it is a specification."""
+    try:
+        with path.open("rb") as file:
+            return _MACHINE.search(file.read(_HEAD).decode("utf-8", "replace")) is not None
+    except OSError:
+        return False
+
+
+@contextmanager
+def sides(words: Sequence[str], paths: Sequence[str] = ()) -> Iterator[list[Pair]]:
+    """The specifications to compare: `OLD NEW`, or `REVISION..[REVISION]` with the files and folders `paths`. Raises Failure."""
+    if len(words) == 1 and ".." in words[0]:
+        old, _, new = words[0].partition("..")
+        with TemporaryDirectory(prefix="pgcheck-") as folder:
+            first = _checked_out(old or "HEAD", paths, Path(folder) / "old")
+            second = _checked_out(new, paths, Path(folder) / "new") if new else _root()
+            yield _pairs(first, second, paths)
+        return
+    if len(words) != 2 or paths:
+        raise Failure("compare two files or folders, `OLD NEW`, or revisions, `REVISION..[REVISION] -- [PATHS]`")
+    one, other = (_existing(word) for word in words)
+    if one.is_dir() != other.is_dir():
+        raise Failure(f"{words[0]} and {words[1]} are a file and a folder")
+    yield _pairs(one, other, ()) if one.is_dir() else [Pair(words[1], one, other)]
+
+
+def _existing(word: str) -> Path:
+    path = shipped(word) or Path(word)
+    if not path.exists():
+        raise Failure(f"no specification, file or folder '{word}'")
+    return path
+
+
+def _pairs(old: Path, new: Path, paths: Sequence[str]) -> list[Pair]:
+    """The machines under both folders, matched by where they are."""
+    names = sorted({*_machines(old, paths), *_machines(new, paths)})
+    if not names:
+        raise Failure("no specification on either side: a file is one if it says `kind: machine`")
+    return [Pair(n, *(side / n if is_machine(side / n) else None for side in (old, new))) for n in names]
+
+
+def _machines(side: Path, paths: Sequence[str]) -> Iterator[str]:
+    for start in [side / p for p in paths] if paths else [side]:
+        files = [start] if start.is_file() else sorted(start.rglob("*.yaml"))
+        for file in files:
+            relative = file.relative_to(side)
+            if not any(part.startswith(".") for part in relative.parts) and is_machine(file):
+                yield relative.as_posix()
+
+
+def _checked_out(revision: str, paths: Sequence[str], folder: Path) -> Path:
+    """The files of a revision, in a folder. Includes lie in the folder of the including file, so that is taken whole."""
+    root = _root()
+    here = Path.cwd().resolve()
+    wanted = sorted({_folder((here / p).resolve(), root) for p in paths}) or ["."]
+    there = [w for w in wanted if w == "." or _git("ls-tree", "-d", revision, "--", w, folder=root).strip()]
+    folder.mkdir()
+    if there:
+        index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
+        _git("read-tree", revision, folder=root, environment=index)
+        names = _git("ls-files", "-z", "--", *there, folder=root, environment=index)
+        _git("checkout-index", "-z", "--stdin", f"--prefix={folder}/", folder=root, environment=index, given=names)
+    return folder
+
+
+def _folder(path: Path, root: Path) -> str:
+    if not path.is_relative_to(root):
+        raise Failure(f"{path} lies outside the repository {root}")
+    inside = path if path.is_dir() or not path.suffix else path.parent
+    return inside.relative_to(root).as_posix()
+
+
+def _root() -> Path:
+    return Path(_git("rev-parse", "--show-toplevel").decode().strip())
+
+
+def _git(
+    command: str, *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None, given: bytes = b""
+) -> bytes:
+    try:
+        done = subprocess.run(["git", command, *arguments], cwd=folder, env={**os.environ, **(environment or {})}, input=given,
+                              capture_output=True, timeout=_SECONDS, check=False)  # fmt: skip
+    except FileNotFoundError:
+        raise Failure("comparing revisions needs git") from None
+    except subprocess.TimeoutExpired:
+        raise Failure(f"git {command} took longer than {_SECONDS} s") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise Failure(f"git {command}: {said[0] if said else 'failed'}")
+    return done.stdout

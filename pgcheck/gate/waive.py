@@ -1,0 +1,229 @@
+"""`pgcheck waive`: writes down the difference that an instruction shows today, as accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pgcheck import console
+from pgcheck.running import run
+from pgcheck.settings import config
+from pgcheck.waivers import application, file as waiver_file
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
+from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.shipped import shipped
+
+_HEAD: Final = (
+    "# Accepted differences: docs/waivers.md of pgcheck. `pgcheck waive` writes entries and keeps comments.\n"
+)
+_NONE: Final = re.compile(r"^waivers:[ \t]*\[[ \t]*\]", re.MULTILINE)
+_ENTRY: Final = re.compile(r" *- ")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for: a row, id or mnemonic, why, for which properties (none: all that fail), until when, and where."""
+
+    instruction: str
+    reason: str
+    properties: tuple[Property, ...]
+    expires: str
+    file: Path | None
+
+
+def waive(word: str, request: run.Request, asked: Asked) -> ExitCode:
+    """Check, and write a waiver for each property that fails on the instruction. Raises Failure or SpecificationError."""
+    expires = _valid(asked)
+    path = run.find(word)
+    machine = load(path, shipped=shipped)
+    file = _file(word, path, asked.file)
+    text = console.read(str(file)) if file.exists() else ""
+    waiver_file.parsed(text, file)
+    rows = _named(machine, request.deployment, asked.instruction)
+    result = run.judged(machine, request)
+    failing = _failing(result, result.main, rows, asked)
+    try:
+        waivers = [_waiver(machine, result, row, name, asked.reason, expires, request) for row, name in failing]
+    except Undecided as undecided:
+        click.echo(f"Error: not decided, so nothing is waived: {undecided}", err=True)
+        return ExitCode.UNKNOWN
+    changed = written(text, waivers, file)
+    waiver_file.parsed(changed, file)
+    console.write(file, changed)
+    for waiver in waivers:
+        console.say(f"{file}: {waiver.instruction}, {waiver.property}: {', '.join(sorted(waiver.differences))}")
+    return ExitCode.PROVED
+
+
+def _valid(asked: Asked) -> date | None:
+    """The last day, if one is named. Raises Failure for what a waiver cannot say."""
+    if not asked.reason.strip():
+        raise console.Failure("a waiver needs a reason: --reason says why the difference is accepted")
+    if not asked.reason.isprintable():
+        raise console.Failure("--reason is one line of text without control characters")
+    expires = waiver_file.day(asked.expires)
+    if asked.expires and expires is None:
+        raise console.Failure(f"--expires {asked.expires}: it is a day as YYYY-MM-DD")
+    if expires is not None and expires < date.today():
+        raise console.Failure(f"--expires {asked.expires}: that day is over")
+    return expires
+
+
+def _file(word: str, path: Path, given: Path | None) -> Path:
+    """Where the waiver is written: in the file that a check reads, or a new one beside the specification."""
+    if given is not None:
+        return given
+    configured = config.current().presets().get("waivers")
+    if configured is not None:
+        return Path(configured)
+    found = waiver_file.found(path)
+    if found is None and shipped(word) is not None:
+        raise console.Failure(
+            f"{word} comes with pgcheck: name a file of your own with --file, and check with --waivers"
+        )
+    return found or path.parent / waiver_file.NAME
+
+
+def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
+    """The rows that a word means. Raises Failure."""
+    run.under(machine, deployment)
+    names = {i.id + r.label: {i.id + r.label, i.id, i.name} for i in machine.instructions for r in i.rows}
+    found = frozenset(row for row, words in names.items() if word in words)
+    if not found:
+        hint = did_you_mean(word, {n for words in names.values() for n in words})
+        raise console.Failure(f"{machine.name} has no instruction '{word}'" + (f"; {hint}" if hint else ""))
+    return found
+
+
+def _failing(
+    result: MachineResult, deployment: DeploymentResult, rows: frozenset[str], asked: Asked
+) -> list[tuple[InstructionResult, Property]]:
+    """The rows and the properties that fail on them. Raises Failure if nothing is there to waive."""
+    found: list[tuple[InstructionResult, Property]] = []
+    for name in asked.properties or waiver_file.PROPERTIES:
+        theorem = deployment.theorems[name]
+        failing = rows & set(theorem.failing) if theorem.status == "fails" else ()
+        for row in deployment.instructions:
+            if row.id in failing:
+                found.append((row, name))
+        if asked.properties and not failing:
+            raise console.Failure(
+                f"{name} does not fail on {asked.instruction} of {result.name}: nothing is to be waived"
+            )
+    if not found:
+        raise console.Failure(f"nothing fails on {asked.instruction} of {result.name}: nothing is to be waived")
+    return found
+
+
+def _waiver(
+    machine: Machine, result: MachineResult, row: InstructionResult, name: Property, reason: str, expires: date | None,
+    request: run.Request,
+) -> Waiver:  # fmt: skip
+    """All that the row shows today and nothing else. Raises Undecided."""
+    main = result.main
+    evidence = application.asking(request.options)
+    try:
+        shown = differences(machine, main, row, name, evidence)
+        where = modes(machine, main, row, evidence) if name == "monitor" else frozenset(CLASSES)
+    finally:
+        evidence.solver.close()
+    return Waiver(
+        machine.name, main.name, row.id, name, meaning_of(machine, row), shown, reason, where, expires=expires
+    )  # fmt: skip
+
+
+def written(text: str, waivers: Sequence[Waiver], file: Path) -> str:
+    """The text of a waiver file with these in it: in the place of those for the same, else after its last.
+
+    Raises WaiverFileError, and Failure for a file in which an entry does not start on a line of its own.
+    """
+    known = waiver_file.parsed(text, file)
+    lines = _opened(text, bool(known)).splitlines(keepends=True)
+    spans = _spans(lines, [waiver.position.line - 1 for waiver in known], file)
+    offset = lines[spans[0][0]].index("-") if spans else 2
+    end = spans[-1][1] if spans else len(lines)
+    places = {waiver_file.identity(waiver): span for waiver, span in zip(known, spans, strict=True)}
+    changes: dict[tuple[int, int], str] = {}
+    for waiver in waivers:
+        start, stop = places.get(waiver_file.identity(waiver), (end, end))
+        before = changes.get((start, stop), "") if start == stop else ""
+        changes[start, stop] = before + _entry("".join(lines[start:stop]), waiver, offset)
+    for (start, stop), entry in sorted(changes.items(), reverse=True):
+        lines[start:stop] = [entry]
+    return "".join(lines)
+
+
+def _opened(text: str, entries: bool) -> str:
+    """The text, ready for further entries at its end."""
+    if waiver_file.empty(text):
+        text = (text or _HEAD).rstrip("\n") + "\nwaivers:\n"
+    elif not entries:
+        text = _NONE.sub("waivers:", text)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _spans(lines: Sequence[str], starts: Sequence[int], file: Path) -> list[tuple[int, int]]:
+    """The lines of each entry, without the comments and blank lines after it."""
+    spans = []
+    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=False):
+        if not _ENTRY.match(lines[start]):
+            raise console.Failure(
+                f"{file}:{start + 1}: to change this file every entry starts on a line of its own, with -"
+            )
+        while not lines[stop - 1].strip() or lines[stop - 1].lstrip().startswith("#"):
+            stop -= 1
+        spans.append((start, stop))
+    return spans
+
+
+def _entry(text: str, waiver: Waiver, offset: int) -> str:
+    """The lines of an entry that says this, with the comments and the order of those that are there."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1 << 16
+    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
+    entries = yaml.load(text) if text else yaml.seq([yaml.map()])
+    _fill(entries[0], _keys(waiver), yaml)
+    out = StringIO()
+    yaml.dump(entries, out)
+    return out.getvalue()
+
+
+def _fill(entry: Any, keys: dict[str, Any], yaml: Any) -> None:
+    """Set the keys, and take out those that are not said any more; the order of what is there stays."""
+    for key in [key for key in entry if key not in keys]:
+        del entry[key]
+    for key, value in keys.items():
+        if isinstance(value, list):
+            if key in entry and [*entry[key]] == value:
+                continue
+            words = yaml.seq(value)
+            words.fa.set_flow_style()
+            entry[key] = words
+        elif entry.get(key) != value:
+            entry[key] = value
+
+
+def _keys(waiver: Waiver) -> dict[str, Any]:
+    """An entry of the file, in its order."""
+    found: dict[str, Any] = {
+        "machine": waiver.machine, "deployment": waiver.deployment, "instruction": waiver.instruction,
+        "property": waiver.property, "meaning": waiver.meaning, "differences": sorted(waiver.differences),
+    }  # fmt: skip
+    if waiver.modes != frozenset(CLASSES):
+        found["modes"] = sorted(waiver.modes)
+    found["reason"] = waiver.reason
+    return found | ({"expires": waiver.expires} if waiver.expires is not None else {})

@@ -1,0 +1,239 @@
+"""Programs run on a specification's computer: the console on standard output, the report on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Set
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pgcheck import console as output
+from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
+from pgcheck.isa.terms.ir import HALT
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.models.computer import image
+from pgcheck.models.computer.computer import STUCK, Computer, new_ram
+from pgcheck.models.devices.backing import HostFile
+from pgcheck.models.devices.power import POWERED_OFF
+from pgcheck.models.devices.standard import standard
+from pgcheck.models.engine import Engine, Interpreter, Stop, pending, waiting
+from pgcheck.models.reference.step import Exit, State, Surroundings, fetch
+
+DONE, FAILED, WRONG, SPENT = 0, 1, output.FAILED, 3
+SLICE: Final = 1 << 16
+ASSEMBLY: Final = (".s", ".asm")
+COMPILED: Final = "pgcheck.models.generated.compiled"
+MAX_IMAGE: Final = 1 << 28
+MAX_MEMORY: Final = 1 << 30
+SUFFIXES: Final = {"": 0, "K": 10, "M": 20, "G": 30}
+FLUSHED: Final = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    image: Path
+    disk: Path | None = None
+    memory: int = 0
+    input: str = ""
+    trace: bool = False
+    budget: int | None = None
+
+
+def size(text: str) -> int:
+    """A number of memory units, with K, M or G for powers of 1024. Raises Failure."""
+    digits, suffix = (text[:-1], text[-1].upper()) if text[-1:].upper() in "KMG" and text else (text, "")
+    value = int(digits) << SUFFIXES[suffix] if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0
+    if not 0 < value <= MAX_MEMORY:
+        raise output.Failure(
+            f"'{text}' is no size of memory; write a number up to {MAX_MEMORY:#x}, perhaps with K, M or G"
+        )
+    return value
+
+
+def program(machine: Machine, path: Path) -> image.Image:
+    """The program in a file: assembly by its name, else ELF or raw. Raises Failure."""
+    try:
+        if path.suffix.lower() in ASSEMBLY:
+            return assembled(machine, output.read(str(path)), str(path))
+        with path.open("rb") as file:
+            content = file.read(MAX_IMAGE + 1)
+    except OSError as error:
+        raise output.Failure(f"cannot read {path}: {error.strerror}") from None
+    if len(content) > MAX_IMAGE:
+        raise output.Failure(f"cannot run {path}: it is larger than {MAX_IMAGE} bytes")
+    try:
+        return image.parse(content, machine)
+    except image.BadImage as error:
+        raise output.Failure(f"cannot run {path}: {error}") from None
+
+
+def assembled(machine: Machine, text: str, source: str) -> image.Image:
+    """The program of an assembly text; it starts at the label `start` or `_start`, else where it begins. Raises Failure."""
+    lines = {i.id: i.line for i in machine.instructions if i.line is not None}
+    assembler = Assembler(lines, machine.decode, comment=machine.syntax.comment, csr_names=machine.csr_names)
+    origin = image.entry(machine)
+    try:
+        found = assembler.program(text, origin)
+    except AssemblyError as error:
+        raise output.Failure(f"{source}:{error}") from None
+    bytes_ = machine.memory_unit == 8
+    segments = tuple(
+        image.Segment(c.address, len(c.cells), bytes(c.cells) if bytes_ else c.cells) for c in found.chunks
+    )
+    entry = next((found.symbols[n] for n in ("start", "_start") if n in found.symbols), origin)
+    return image.Image(segments, entry)
+
+
+class Console:
+    """Standard output as a console: lines leave when they are whole, and nothing is kept beyond a block."""
+
+    __slots__ = ("pending",)
+
+    def __init__(self) -> None:
+        self.pending = bytearray()
+
+    def put(self, byte: int) -> None:
+        self.pending.append(byte)
+        if byte == 0x0A or len(self.pending) >= FLUSHED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Raises ReaderGone or Failure."""
+        if self.pending:
+            data = bytes(self.pending)
+            self.pending.clear()
+            output.put(data)
+
+
+def run(machine: Machine, asked: Request) -> int:
+    """Run a program; the exit code. Raises Failure or ReaderGone."""
+    found = program(machine, asked.image)
+    console = Console()
+    with ExitStack() as files:
+        source = input_of(asked.input, files)
+        disk = disk_of(machine, asked.disk, files)
+        ram = new_ram(machine, asked.memory) if asked.memory else None
+        computer = Computer(machine, engine(machine, asked.trace), ram, standard(console.put, source, disk))
+        try:
+            image.load(found, computer)
+        except image.BadImage as error:
+            raise output.Failure(f"cannot run {asked.image}: {error}") from None
+        try:
+            stop = _run(computer, asked.budget)
+        except KeyboardInterrupt:
+            click.echo(f"{counted(computer.clock)}, then interrupted", err=True)
+            raise
+        finally:
+            console.flush()
+    click.echo(report(computer, stop), err=True)
+    return code(stop)
+
+
+def _run(computer: Computer, budget: int | None) -> Stop:
+    left = budget
+    while left is None or left > 0:
+        stop = computer.run(SLICE if left is None else min(SLICE, left))
+        if stop.exit is not None:
+            return stop
+        left = None if left is None else left - stop.steps
+    return Stop(0)
+
+
+def engine(machine: Machine, trace: bool) -> Engine:
+    """The fastest engine that there is; one that shows every step if asked."""
+    if trace:
+        return Tracer(machine)
+    if find_spec(COMPILED) is None:
+        return Interpreter(machine)
+    made: Engine = import_module(COMPILED).Compiled(machine)
+    return made
+
+
+class Tracer(Interpreter):
+    """The interpreter, with each instruction on standard error before it runs."""
+
+    __slots__ = ()
+
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+        machine = self.machine
+        if not pending(machine, state, surroundings) and not waiting(machine, state, surroundings):
+            click.echo(f"{surroundings.clock}: {state[machine.pc]:x}: {shown(machine, state, surroundings)}", err=True)
+        return super().run(state, surroundings, min(budget, 1), intercept)
+
+
+def shown(machine: Machine, state: State, surroundings: Surroundings) -> str:
+    """The instruction at the program counter."""
+    found = fetch(machine, state, surroundings)
+    if isinstance(found, Exit):
+        return f"({found.function})"
+    if found is None or found.instruction.line is None:
+        return "?"
+    return disassemble(found.instruction.line, found.operands, machine.csr_names)
+
+
+def counted(steps: int) -> str:
+    return f"{steps} step{'' if steps == 1 else 's'}"
+
+
+def report(computer: Computer, stop: Stop) -> str:
+    """How many steps there were, and why the run ended."""
+    machine, exit_ = computer.machine, stop.exit
+    pc = computer.state[machine.pc]
+    steps = counted(computer.clock)
+    if exit_ is None:
+        return f"{steps}, then the limit; at {pc:#x}"
+    if exit_.note == POWERED_OFF:
+        return f"{steps}, then {POWERED_OFF}{f' with code {exit_.args[0]}' if exit_.args[0] else ''}"
+    words = "halted" if exit_.function == HALT else exit_.function
+    at = stop.fetched.instruction.name if stop.fetched is not None else ""
+    return f"{steps}, then {words}{': ' + exit_.note if exit_.note else ''}; at {pc:#x}{' ' + at if at else ''}"
+
+
+def code(stop: Stop) -> int:
+    """The exit code that an end means; a guest that ran into what its specification leaves out, or into a double fault, failed."""
+    if stop.exit is None:
+        return SPENT
+    if stop.exit.function != HALT:
+        return FAILED
+    if stop.exit.note == POWERED_OFF:
+        return FAILED if stop.exit.args[0] else DONE
+    return DONE if stop.exit.note in ("", STUCK) else FAILED
+
+
+def input_of(path: str, files: ExitStack) -> Callable[[int], bytes]:
+    """Where the console reads from: nothing, a file, or standard input for `-`. Raises Failure."""
+    if not path:
+        return lambda count: b""
+    if path == "-":
+        return lambda count: os.read(sys.stdin.fileno(), count)
+    try:
+        file = files.enter_context(Path(path).open("rb"))
+    except OSError as error:
+        raise output.Failure(f"cannot read {path}: {error.strerror}") from None
+    return file.read
+
+
+def disk_of(machine: Machine, path: Path | None, files: ExitStack) -> HostFile | None:
+    """The file that the disk is. Raises Failure."""
+    if path is None:
+        return None
+    if all(device.model != "disk" for device in machine.platform.devices):
+        raise output.Failure(f"{machine.name} has no disk, so --disk cannot be used")
+    try:
+        disk = HostFile(path)
+    except OSError as error:
+        raise output.Failure(f"cannot use the disk {path}: {error.strerror}") from None
+    files.callback(disk.close)
+    if disk.read_only:
+        click.echo(f"{path} cannot be written, so the guest's disk is read-only", err=True)
+    return disk

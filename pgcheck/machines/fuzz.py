@@ -1,0 +1,310 @@
+"""Campaigns from the command line: the policy, the log on standard output, progress on standard error, the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pgcheck import __version__, console
+from pgcheck.running import progress, run
+from pgcheck.checker.campaign import finding, runner
+from pgcheck.checker.campaign.cases.case import Author
+from pgcheck.checker.campaign.pairs.outcome import Property
+from pgcheck.checker.campaign.cases.layout import TooSmall, layout
+from pgcheck.checker.campaign.policies import policy_from, policy_values
+from pgcheck.checker.campaign.properties.table import PROPERTIES
+from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
+from pgcheck.checker.campaign.store import BadStore, Store
+from pgcheck.checker.check import solver_for
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
+from pgcheck.checker.result import ExitCode
+from pgcheck.isa.files.cache import Cache, default_folder
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.running.run import Request
+from pgcheck.vmm.policy import Policy
+
+WIDTH: Final = 80
+EVERY: Final = 0.2
+DEFAULT: Final = ("EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "DV1")
+SCHEMA: Final = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for."""
+
+    properties: tuple[str, ...] = ()
+    cases: int | None = None
+    seconds: float | None = None
+    seed: str = "0"
+    resume: bool = False
+    database: Path | None = None
+    tests: Path | None = None
+    monitor: str = ""
+    force: bool = False
+    json: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a campaign has done so far, by property."""
+
+    cases: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)
+
+    def add(self, done: Done) -> None:
+        shard = done.shard
+        for table, more in ((self.cases, shard.cases), (self.steps, shard.steps), (self.excluded, shard.excluded)):
+            table[shard.property] = table.get(shard.property, 0) + more
+
+
+def fuzz(machine: Machine, request: Request, asked: Asked) -> ExitCode:
+    """Run a campaign. Raises Failure."""
+    chosen = _properties(asked.properties)
+    found, kind = _policy(machine, request, asked)
+    path = asked.database or _default()
+    try:
+        store = Store(path)
+        try:
+            return _campaign(machine, found, kind, chosen, asked, store)
+        finally:
+            store.close()
+    except BadStore as error:
+        raise console.Failure(str(error)) from None
+
+
+def replay(text: str, path: str, spec: str | None) -> ExitCode:
+    """Run a finding's cases again and say what happened; 0 if it fails as it did. Raises Failure."""
+    try:
+        document = finding.read(text, path)
+        machine = run.loaded(spec or document["specification"])
+        outcome = finding.again(machine, document, path)
+    except finding.BadFinding as error:
+        raise console.Failure(str(error)) from None
+    failure = outcome.failure
+    console.say("\n".join(textwrap.wrap(document["identity"], WIDTH)))
+    if failure is None:
+        console.say(f"  does not happen again: {len(outcome.log)} steps without a failure")
+        return ExitCode.REFUTED
+    same = failure.identity == document["identity"]
+    console.say(f"  {'happens again' if same else 'fails otherwise: ' + failure.identity}")
+    console.say(f"  step {failure.step}: {failure.seen}")
+    return ExitCode.PROVED if same else ExitCode.REFUTED
+
+
+def _campaign(
+    machine: Machine, found: Policy, kind: str, chosen: tuple[Property, ...], asked: Asked, store: Store
+) -> ExitCode:
+    plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
+    campaign = Campaign(Author(machine, found), found, plan, store, __version__, asked.resume)
+    tally, meter = Tally(), _Meter()
+    known = 0
+    try:
+        for event in campaign.run():
+            match event:
+                case Tick(property=name):
+                    meter.tick(name)
+                case Found():
+                    meter.clear()
+                    _say(asked, _line(event))
+                    _write_test(asked, event)
+                case Done(shard=shard, skipped=skipped):
+                    known += shard.cases if skipped else 0
+                    tally.add(event)
+                    meter.clear()
+                    _say(asked, _shard(shard))
+    except KeyboardInterrupt:
+        meter.end()
+        click.echo("stopped; --resume goes on from the last whole shard", err=True)
+        raise
+    meter.end()
+    if known:
+        click.echo(f"{known} cases taken from {store.path}", err=True)
+    console.say(_json(campaign, tally, kind) if asked.json else "\n" + _report(campaign, tally, kind))
+    if campaign.findings:
+        return ExitCode.REFUTED
+    return ExitCode.UNKNOWN if any(not tally.cases.get(p.id) for p in chosen) else ExitCode.PROVED
+
+
+def _say(asked: Asked, line: str) -> None:
+    if not asked.json:
+        console.say(line)
+        console.flush()
+
+
+def _line(event: Found) -> str:
+    failure = event.failure
+    text = f"FOUND {failure.identity}: case {event.number}, step {failure.step}: {failure.seen}"
+    return "\n".join(textwrap.wrap(text, WIDTH, subsequent_indent="  "))
+
+
+def _shard(shard: Any) -> str:
+    last = shard.number * runner.SHARD + shard.cases - 1
+    parts = [f"{shard.cases} cases, {shard.steps} steps"]
+    if shard.excluded:
+        parts.append(f"{shard.excluded} left open by the specification")
+    if shard.found:
+        parts.append(f"{len(shard.found)} kind{'s' if len(shard.found) > 1 else ''} of failure")
+    return f"{shard.property} {shard.number * runner.SHARD}-{last}: {', '.join(parts)}"
+
+
+def _report(campaign: Campaign, tally: Tally, kind: str) -> str:
+    machine, seen = campaign.author.machine, campaign.coverage
+    cases, steps = sum(tally.cases.values()), sum(tally.steps.values())
+    number = len(campaign.findings)
+    headline = (
+        f"{machine.name}, {campaign.policy.deployment}, {kind}: {number or 'no'} finding{'' if number == 1 else 's'} in "
+        f"{cases} cases, {steps} steps (seed {campaign.plan.seed})"
+    )
+    lines = [*textwrap.wrap(headline, WIDTH, subsequent_indent="  "), ""]
+    total = sum(1 for i in machine.instructions if i.encoding is not None)
+    here = [len(seen.seen(mode)) for mode in ("", "supervisor", "user")]
+    lines.append(f"Coverage: {here[0]} of {total} instructions, {here[1]} in supervisor mode, {here[2]} in user mode")
+    lines.append(f"  {'steps ended in':24}{'supervisor':>12}{'user':>12}")
+    lines += [f"  {name:24}{first:12}{second:12}" for name, first, second in seen.table()]
+    unseen = seen.unseen()
+    if unseen:
+        shown = ", ".join(unseen[:60]) + (f" and {len(unseen) - 60} more" if len(unseen) > 60 else "")
+        lines += textwrap.wrap(f"Never run: {shown}", WIDTH, subsequent_indent="  ")
+    empty = [p.id for p in campaign.plan.properties if not tally.cases.get(p.id)]
+    if empty:
+        lines.append(f"Not one whole shard of {', '.join(empty)}: nothing is known of them")
+    for identity in campaign.findings:
+        lines += ["", *textwrap.wrap(identity, WIDTH), *_program(campaign.findings[identity])]
+    return "\n".join(lines)
+
+
+def _program(file: str) -> list[str]:
+    """What a person wants to see of a finding."""
+    document = json.loads(file)
+    failure = document["failure"]
+    where = f"  step {failure['step']}: {failure['seen']}"
+    return [
+        *textwrap.wrap(where, WIDTH, initial_indent="", subsequent_indent="    "),
+        "  programs:",
+        *(f"    {line}" for line in document["programs"][:24]),
+    ]
+
+
+def _json(campaign: Campaign, tally: Tally, kind: str) -> str:
+    machine = campaign.author.machine
+    return json.dumps({
+        "schema_version": SCHEMA, "specification": {"name": machine.name, "digest": machine.digest},
+        "tool": {"version": __version__, "generator": runner.GENERATOR}, "deployment": campaign.policy.deployment,
+        "monitor": kind, "seed": campaign.plan.seed,
+        "properties": [
+            {
+                "id": p.id, "law": p.title, "cases": tally.cases.get(p.id, 0), "steps": tally.steps.get(p.id, 0),
+                "left_open": tally.excluded.get(p.id, 0),
+            }
+            for p in campaign.plan.properties
+        ],
+        "findings": [json.loads(file) for file in campaign.findings.values()],
+        "coverage": [[*cell, n] for cell, n in sorted(campaign.coverage.cells.items())],
+        "never_run": list(campaign.coverage.unseen()),
+    }, indent=1)  # fmt: skip
+
+
+def _write_test(asked: Asked, event: Found) -> None:
+    """The finding as a file and a test beside it. Raises Failure."""
+    if asked.tests is None:
+        return
+    folder = console.folder(asked.tests)
+    name = finding.name(event.failure.identity)
+    console.write(folder / f"{name}.json", event.file)
+    console.write(folder / f"test_{name}.py", finding.pytest_case(f"{name}.json", event.failure.identity))
+
+
+def _properties(words: tuple[str, ...]) -> tuple[Property, ...]:
+    """The properties that the words name. Raises Failure."""
+    chosen: dict[str, Property] = {}
+    for word in words or DEFAULT:
+        name = word.upper()
+        if name not in PROPERTIES:
+            hint = did_you_mean(name, PROPERTIES) or f"there are {', '.join(PROPERTIES)}"
+            raise console.Failure(f"no property '{word}'; {hint}")
+        chosen[name] = PROPERTIES[name]
+    return tuple(chosen.values())
+
+
+def _default() -> Path:
+    """Where campaigns are kept unless told otherwise. Raises Failure."""
+    try:
+        return console.folder(default_folder()) / "campaigns.sqlite"
+    except RuntimeError as error:
+        raise console.Failure(f"no folder for campaigns: {error}; use --database") from None
+
+
+def _policy(machine: Machine, request: Request, asked: Asked) -> tuple[Policy, str]:
+    """The policy to run under, and the kind of monitor. Raises Failure when the machine has none, or no room for one."""
+    try:
+        layout(machine)
+    except TooSmall as error:
+        raise console.Failure(str(error)) from None
+    kinds: tuple[Kind, ...] = ("type1",) if asked.force else ("type1", "hybrid")
+    if asked.monitor:
+        kinds = ("type1",) if asked.monitor == "type1" else ("hybrid",)
+    name = request.deployment or machine.deployments[0].name
+    cache = Cache() if request.options.cache else None
+    key = f"policy {machine.digest} {name} {' '.join(kinds)} {asked.force} {request.options.rlimit} {__version__}"
+    kept = cache.get(key) if cache is not None else None
+    if kept is not None:
+        values: Mapping[str, Any] = json.loads(kept)
+        return policy_from(machine, values), _kind(values["kind"])
+    result = run.judged(machine, request)
+    evidence = Evidence(solver_for(request.options), False)
+    refused: list[str] = []
+    for kind in kinds:
+        try:
+            found = policy(machine, result.deployments[0], evidence, kind, force=asked.force)
+        except NoMonitor as error:
+            refused.append(str(error))
+            continue
+        if cache is not None:
+            cache.put(key, json.dumps(policy_values(found)))
+        return found, _kind(kind)
+    raise console.Failure(f"no monitor for {machine.name}: {'; '.join(refused)}; --force runs one all the same")
+
+
+def _kind(kind: str) -> str:
+    return "type 1" if kind == "type1" else kind
+
+
+class _Meter:
+    """Cases and rate on a terminal's standard error, and one line of them at the end."""
+
+    def __init__(self) -> None:
+        self.shown = progress.wanted()
+        self.start = self.last = time.monotonic()
+        self.cases = 0
+
+    def tick(self, name: str) -> None:
+        self.cases += 1
+        now = time.monotonic()
+        if self.shown and now - self.last >= EVERY:
+            self.last = now
+            text = f"{name}: {self.cases} cases, {self.rate(now):.0f} a second"
+            print(f"\r{text[: WIDTH - 1]:{WIDTH - 1}}", end="", file=sys.stderr, flush=True)
+
+    def rate(self, now: float) -> float:
+        return self.cases / max(now - self.start, 1e-9)
+
+    def clear(self) -> None:
+        if self.shown:
+            print(f"\r{'':{WIDTH - 1}}\r", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        self.clear()
+        now = time.monotonic()
+        click.echo(f"{self.cases} cases in {now - self.start:.1f} s, {self.rate(now):.0f} a second", err=True)

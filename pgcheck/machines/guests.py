@@ -1,0 +1,210 @@
+"""Programs run on virtual machines: under the monitor that a check promises, with an account of what it did."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import click
+
+from pgcheck import console as output, words
+from pgcheck.machines import bare
+from pgcheck.running import run as checks
+from pgcheck.checker.check import solver_for
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
+from pgcheck.checker.result import DeploymentResult, MachineResult
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.computer import image
+from pgcheck.models.computer.computer import Computer, new_ram
+from pgcheck.models.devices.standard import standard
+from pgcheck.models.engine import Stop
+from pgcheck.models.memory import Ram
+from pgcheck.vmm.allocator import OutOfMemory
+from pgcheck.vmm.paging.pages import NoTables
+from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.statistics import REASONS
+from pgcheck.vmm.vmm import QUANTUM, TABLE_FRAMES, Guest, Vmm, page_shift
+
+Format = Literal["text", "json"]
+REFUSED: Final = 1
+FAILED: Final = 1
+MAX_GUESTS: Final = 64
+ENDLESS: Final = 1 << 62
+KINDS: Final[dict[str, str]] = {"type1": "a type 1 monitor", "hybrid": "a hybrid monitor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for, besides the program."""
+
+    kind: Kind
+    guests: int = 1
+    force: bool = False
+    format: Format = "text"
+
+
+def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Request) -> int:
+    """Run the program on every guest; the exit code, the worst of theirs. Raises Failure or ReaderGone."""
+    found = bare.program(machine, asked.image)
+    if under.guests > 1 and (asked.input or asked.disk):
+        raise output.Failure("--input and --disk are for one guest; leave out --guests")
+    answer = checks.judged(machine, judged)
+    wrong = [f for f in answer.findings if f.status == "error"]
+    if wrong:
+        raise output.Failure(f"{machine.name} has errors, as {wrong[0].message}; `pgcheck {machine.name}` shows them")
+    try:
+        chosen, rules = _promised(machine, answer, under, judged)
+    except NoMonitor as refusal:
+        click.echo(f"{machine.name} has no {under.kind} monitor: {refusal}. --force runs one anyway.", err=True)
+        return REFUSED
+    click.echo(_announced(machine, chosen, under), err=True)
+    with ExitStack() as files:
+        vmm, consoles = _started(machine, asked, under, rules, found, files)
+        try:
+            for guest in vmm.run(ENDLESS if asked.budget is None else asked.budget, QUANTUM):
+                consoles[guest.name].flush()
+        finally:
+            for console in consoles.values():
+                console.flush()
+            click.echo(_report(vmm, chosen, under), err=True)
+    return max(FAILED if g.lost else bare.code(g.stopped or Stop(0)) for g in vmm.guests)
+
+
+def _promised(
+    machine: Machine, answer: MachineResult, under: Request, asked: checks.Request
+) -> tuple[DeploymentResult, Policy]:  # fmt: skip
+    """The first deployment that promises such a monitor, or when forced the first. Raises NoMonitor."""
+    solver = solver_for(asked.options)
+    refusals: list[NoMonitor] = []
+    try:
+        evidence = Evidence(solver, asked.options.second)
+        for found in answer.deployments:
+            try:
+                return found, policy(machine, found, evidence, under.kind)
+            except NoMonitor as refusal:
+                refusals.append(refusal)
+        if not under.force:
+            raise refusals[0]
+        return answer.main, policy(machine, answer.main, evidence, under.kind, force=True)
+    finally:
+        solver.close()
+
+
+def _announced(machine: Machine, chosen: DeploymentResult, under: Request) -> str:
+    forced = "" if _holds(chosen, under.kind) else ", forced: the check refuses it"
+    how = "" if chosen.name == "default" else f" as {chosen.name}"
+    return f"{machine.name}{how} under {KINDS[under.kind]} with {words.configuration(chosen.configuration)}{forced}"
+
+
+def _holds(chosen: DeploymentResult, kind: Kind) -> bool:
+    return chosen.theorems["monitor" if kind == "type1" else "theorem3"].status in ("holds", "conditional")
+
+
+# ---- guests
+
+
+class Prefixed(bare.Console):
+    """A console that shares standard output: each line begins with its guest's name."""
+
+    __slots__ = ("begun", "name")
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def put(self, byte: int) -> None:
+        if not self.pending:
+            self.pending += f"{self.name}: ".encode()
+        super().put(byte)
+
+    def flush(self) -> None:
+        if self.pending and self.pending[-1] != 0x0A:
+            self.pending.append(0x0A)
+        super().flush()
+
+
+def _started(
+    machine: Machine, asked: bare.Request, under: Request, rules: Policy, found: image.Image, files: ExitStack
+) -> tuple[Vmm, dict[str, bare.Console]]:  # fmt: skip
+    source, disk = bare.input_of(asked.input, files), bare.disk_of(machine, asked.disk, files)
+    size, room = _sizes(machine, asked.memory, under.guests)
+    ram = Ram(machine.platform.ram_base, room, machine.memory_unit, machine.big_endian)
+    vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules)
+    consoles: dict[str, bare.Console] = {}
+    for number in range(under.guests):
+        name = f"guest {number + 1}"
+        console = consoles[name] = Prefixed(name) if under.guests > 1 else bare.Console()
+        try:
+            guest = vmm.guest(name, size, standard(console.put, source, disk))
+            image.load(found, guest.computer)
+        except image.BadImage as error:
+            raise output.Failure(f"cannot run {asked.image}: {error}") from None
+        except (OutOfMemory, NoTables, ValueError) as error:
+            raise output.Failure(f"{name} cannot be made: {error}") from None
+    return vmm, consoles
+
+
+def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
+    """The RAM of a guest and of the host: as much as asked for, or as much as the address space has for each. Raises Failure."""
+    shift = page_shift(machine)
+    realise = machine.translation.realise if machine.translation is not None else None
+    tables = TABLE_FRAMES << shift if realise is not None and realise.kind == "entries" else 0
+    space = machine.leaves[machine.memory].size - machine.platform.ram_base
+    # The first frame may be nobody's.
+    most = ((space - (1 << shift)) // guests - tables) >> shift << shift
+    size = memory or min(new_ram(machine).size, most)
+    if size <= 0 or size > most:
+        raise output.Failure(
+            f"{guests} guests of {size:#x} units do not fit into the address space of {machine.name}; at most {max(most, 0):#x} each"
+        )
+    if size & (1 << shift) - 1:
+        raise output.Failure(f"a guest's memory is a multiple of {1 << shift:#x} units, which {size:#x} is not")
+    return size, (1 << shift) + guests * (size + tables)
+
+
+# ---- the account
+
+
+def _report(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
+    return (_json if under.format == "json" else _text)(vmm, chosen, under)
+
+
+def _ended(guest: Guest) -> str:
+    if guest.lost:
+        return f"{bare.counted(guest.used)}, then stopped: {guest.lost}"
+    return bare.report(guest.computer, guest.stopped or Stop(0))
+
+
+def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
+    lines: list[str] = []
+    for guest in vmm.guests:
+        found = guest.monitor.statistics
+        total = sum(found.interventions.values())
+        lines.append(f"{guest.name}: {_ended(guest)}")
+        lines.append(f"  {found.direct} directly, {total} interventions, {found.misses} translations made")
+        lines += [f"  {n:>9}  {i or '(no instruction)':18} {why}" for (i, why), n in found.interventions.most_common()]
+    reasons = {why for g in vmm.guests for _, why in g.monitor.statistics.interventions}
+    lines += [f"{why}: {REASONS[why]}" for why in REASONS if why in reasons]
+    return "\n".join(lines)
+
+
+def _json(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
+    document: dict[str, Any] = {
+        "machine": vmm.machine.name, "monitor": under.kind, "deployment": chosen.name,
+        "configuration": dict(chosen.configuration), "forced": not _holds(chosen, under.kind),
+        "guests": [_account(guest) for guest in vmm.guests],
+    }  # fmt: skip
+    return json.dumps(document, indent=2, default=dict)
+
+
+def _account(guest: Guest) -> dict[str, Any]:
+    found = guest.monitor.statistics
+    return {
+        "name": guest.name, "steps": guest.used, "end": _ended(guest), "direct": found.direct,
+        "translations": found.misses, "interventions": [
+            {"instruction": i, "reason": why, "count": n} for (i, why), n in found.interventions.most_common()
+        ],
+    }  # fmt: skip

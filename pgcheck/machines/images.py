@@ -1,0 +1,58 @@
+"""The holes of a specification as programs: boot images on disk, and what each shows on the bare machine and under a forced monitor."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Final
+
+from pgcheck import console
+from pgcheck.running import run
+from pgcheck.checker.campaign.images.image import BootImage, images
+from pgcheck.checker.check import solver_for
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.policy import policy
+from pgcheck.checker.result import ExitCode
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.running.run import Request
+
+WIDTH: Final = 80
+
+
+def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
+    """Write and run the image of every hole; 1 if the machine has holes. Raises Failure."""
+    result = run.judged(machine, request).deployments[0]
+    holes = [(row.id, row.witness) for row in result.instructions if row.witness is not None]
+    if not holes:
+        console.say(f"{machine.name} has no hole with a witness: there is nothing to show")
+        return ExitCode.PROVED
+    solver = solver_for(request.options)
+    try:
+        forced = policy(machine, result, Evidence(solver, False), force=True)
+    finally:
+        solver.close()
+    console.folder(folder)
+    noticed = 0
+    for row, image, shown, reason in images(machine, forced, holes):
+        if image is not None and shown is not None and not reason:
+            noticed += 1
+            path = folder / f"{machine.name}-{''.join(c if c.isalnum() or c in '._-' else '_' for c in row)}.img"
+            try:
+                path.write_bytes(raw(machine, image))
+            except OSError as error:
+                raise console.Failure(f"cannot write {path}: {error.strerror}") from None
+            console.say(f"{row:20} {shown.bare} bare, {shown.monitored} monitored: {path.name}, {image.steps} steps")
+        else:
+            console.say("\n".join(textwrap.wrap(f"{row:20} no image: {reason}", WIDTH, subsequent_indent=" " * 21)))
+    console.say(f"\n{noticed} of {len(holes)} holes shown by programs in {folder}")
+    return ExitCode.REFUTED
+
+
+def raw(machine: Machine, image: BootImage) -> bytes:
+    """An image as `pgcheck run` takes it: memory from the start of RAM, each unit in whole bytes."""
+    size = -(-machine.memory_unit // 8)
+    base = machine.platform.ram_base
+    end = max(image.cells) + 1
+    if machine.big_endian:
+        return b"".join(image.cells.get(a, 0).to_bytes(size, "big") for a in range(base, end))
+    return b"".join(image.cells.get(a, 0).to_bytes(size, "little") for a in range(base, end))

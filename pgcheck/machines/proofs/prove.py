@@ -1,0 +1,84 @@
+"""`pgcheck prove-monitor`: the proofs of the monitor of one specification, with progress, as text or JSON, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from pgcheck import console
+from pgcheck.machines.proofs import json_output, text_output
+from pgcheck.running import progress
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.monitor.proof import Proved, prove_monitor
+from pgcheck.checker.monitor.result import MonitorProof
+from pgcheck.checker.verdicts.policy import Kind
+from pgcheck.checker.result import ExitCode
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.running.run import Request, selected, under
+
+CODES = {
+    "proved": ExitCode.PROVED,
+    "refuted": ExitCode.REFUTED,
+    "unknown": ExitCode.UNKNOWN,
+    "vacuous": ExitCode.UNKNOWN,
+    "error": ExitCode.INTERNAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to prove and to show: the kind of monitor (None: what the check allows), and the parts of the report."""
+
+    kind: Kind | None = None
+    force: bool = False
+    json: bool = False
+    timing: bool = True
+    every: bool = False
+
+
+def prove(machine: Machine, request: Request, manner: Manner) -> ExitCode:
+    """Prove, print, and say what it means. Raises Failure for names that the machine does not have."""
+    machine = under(machine, request.deployment)
+    asked = selected(machine, request.only)
+    options = replace(request.options, only=asked)
+    try:
+        with _shown(machine.name) as subscriber:
+            found = prove_monitor(machine, options, subscriber, kind=manner.kind, force=manner.force)
+    except Undecided as undecided:
+        print(f"{machine.name}: not decided: {undecided}", file=sys.stderr)
+        return ExitCode.UNKNOWN
+    console.say(_document(found, manner))
+    return CODES[found.verdict]
+
+
+def _document(found: MonitorProof, manner: Manner) -> str:
+    if manner.json:
+        return json_output.document(found, timing=manner.timing)
+    return text_output.report(found, timing=manner.timing, every=manner.every)
+
+
+class _Progress:
+    """One line on standard error that tells how far the proofs are."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.done, self.bad, self.started = name, 0, 0, time.monotonic()
+
+    def __call__(self, event: Proved) -> None:
+        self.done += 1
+        self.bad += sum(o.verdict not in ("proved", "vacuous") for o in event.obligations)
+        line = f"{self.name}: {self.done} of {event.total} rows, {self.bad} not proved, {time.monotonic() - self.started:.0f} s"
+        print(f"\r{line[:70]:70}", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[Callable[[Proved], None]]:
+    if not progress.wanted():
+        yield lambda event: None
+        return
+    try:
+        yield _Progress(name)
+    finally:
+        print("\r" + " " * 70 + "\r", end="", file=sys.stderr, flush=True)

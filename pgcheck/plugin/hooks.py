@@ -1,0 +1,26 @@
+"""The pytest plugin: off unless `[tool.pgcheck] specs = [...]` stands in the root folder's pyproject.toml.
+
+Nothing of pgcheck is loaded before it is on.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+SETTINGS = "pyproject.toml"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.rootpath / SETTINGS
+    try:
+        said = b"pgcheck" in path.read_bytes()
+    except OSError:
+        return
+    if said:
+        from pgcheck.plugin import items
+
+        plugin = items.plugin(path)
+        if plugin is not None:
+            config.pluginmanager.register(plugin, "pgcheck-specifications")
+            items.profiles(chosen=bool(config.getoption("hypothesis_profile", None)))

@@ -1,0 +1,61 @@
+"""A run as one HTML page: self-contained, without network, readable without its script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pgcheck import __version__
+from pgcheck.running.events import Story
+from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES, section
+from pgcheck.reports.remarks import printable
+from pgcheck.words import VERDICTS, counted
+
+if TYPE_CHECKING:
+    from pgcheck.reports.formats import Manner
+
+LONGEST = 100_000
+
+
+def written(story: Story, manner: Manner) -> str:
+    """The page of a run: each specification with its answer, those without one, and whether the run was broken off."""
+    sections = [section(checked, i, story.began.require) for i, checked in enumerate(story.checked)]
+    return rendered(
+        "page.html", sections=sections, failed=story.failed, unfinished=story.unfinished, ended=story.ended,
+        manner=manner,
+    )  # fmt: skip
+
+
+def rendered(template: str, **given: Any) -> str:
+    """A template of pgcheck/reports/html/templates with what it is given; every text from outside is escaped."""
+    return _environment().get_template(template).render(**given).rstrip("\n")
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("pgcheck", "templates")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_clean
+    )
+    script, style = (loader.get_source(environment, name)[0].strip() for name in ("page.js", "page.css"))
+    environment.globals |= {
+        "version": __version__, "script": Markup(script), "script_hash": _hash(script), "style": Markup(style),
+        "verdicts": VERDICTS, "statuses": STATUSES, "monitors": MONITORS, "evidence_words": EVIDENCE,
+        "counted": counted, "most_names": MOST_NAMES, "privileged_columns": PRIVILEGED,
+    }  # fmt: skip
+    return environment
+
+
+def _hash(text: str) -> str:
+    """The hash by which a content security policy names an inline script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _clean(value: object) -> object:
+    """Text without characters that a page may not have or that change how others are shown."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value.expandtabs(), LONGEST)

@@ -1,0 +1,211 @@
+"""What a page says of each checked specification, gathered for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
+from pgcheck.checker.verdicts.waiver import Reviewed
+from pgcheck.running.events import Checked
+from pgcheck.reports.text.explain import MEANINGS, PLACES, source
+from pgcheck.reports.html.bits import Cell, Word, compared, words
+from pgcheck.reports.html.flow import Access, Drawing, access, drawing
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.idl.state import ROLES
+from pgcheck.reports.text.report import answers
+from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, sensitivity, units
+
+STATUSES = {"holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided"}
+MONITORS = {"holds": "exists", "conditional": "exists if configured", "fails": "none", "unknown": "not decided"}
+EVIDENCE = {
+    "two-solvers": "two solvers agree on every proof",
+    "solver": "one solver's answers, and what simplification alone settles",
+    "taint": "no control state on any path, so the machines take the same step",
+}
+PRIVILEGED = ("yes", "configured", "no")
+MOST_NAMES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A theorem's answer: title, what is said of it, what follows from that."""
+
+    title: str
+    word: str
+    rest: str
+    theorem: TheoremResult
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that stand in a cell of the matrix, by name; `wrong` where Theorem 1 wants none."""
+
+    sensitive: bool
+    privileged: str
+    names: tuple[str, ...]
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A witness as it is shown: what was run, how both machines end, what differs, and each cell of state."""
+
+    units: str
+    assembly: str
+    ends: tuple[str, str]
+    differences: tuple[str, ...]
+    configuration: str
+    cells: tuple[Cell, ...]
+    own_translation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table with all that unfolds below it; `key` is its place in the page."""
+
+    key: str
+    row: InstructionResult
+    description: str
+    privileged: str
+    sensitive: str
+    meanings: tuple[str, ...]
+    configuration: str
+    waived: str
+    words: tuple[Word, ...]
+    prefixes: tuple[str, ...]
+    source: str
+    access: Access | None
+    roles: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+    witness: Example | None
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """A specification under one deployment."""
+
+    key: str
+    result: DeploymentResult
+    answers: tuple[Answer, ...]
+    matrix: tuple[tuple[Group, ...], ...]
+    counts: Mapping[str, int]
+    configuration: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A checked specification: its answer in a line, its deployments, its graph, and what the answers rest on."""
+
+    key: str
+    result: MachineResult
+    sources: tuple[str, ...]
+    headline: Answer
+    divisions: tuple[Division, ...]
+    drawing: Drawing | None
+    waivers: tuple[Reviewed, ...]
+    evidence: Mapping[str, int]
+    size: str
+
+
+def section(checked: Checked, number: int, require: str) -> Section:
+    """What the page says of one specification, its `number` in the page."""
+    key, machine, result = f"m{number}", checked.machine, checked.result
+    accesses = _accesses(machine, result.main.instructions)
+    divisions = tuple(_division(checked, d, f"{key}-d{i}", accesses) for i, d in enumerate(result.deployments))
+    main = result.main.instructions
+    evidence = {name: sum(row.evidence == name for row in main) for name in EVIDENCE}
+    size = f"{counted(len({(r.name, r.variant) for r in main}), 'instruction')}, {counted(len(main), 'row')}"
+    headline = next(a for a in divisions[0].answers if a.theorem.name == require)
+    return Section(
+        key, result, machine.source, headline, divisions, drawing(machine, accesses.items()),
+        checked.waivers, evidence, size,
+    )  # fmt: skip
+
+
+def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, Access]:
+    """The access of each row that the machine has."""
+    wanted = {row.id for row in rows}
+    return {
+        i.id + row.label: access(machine, i, row)
+        for i in machine.instructions
+        for row in i.rows
+        if i.id + row.label in wanted
+    }  # fmt: skip
+
+
+def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Access]) -> Division:
+    order = list(VERDICTS)
+    rows = sorted(result.instructions, key=lambda row: order.index(row.verdict))
+    known = {i.id: i for i in checked.machine.instructions}
+    lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id), known) for i, row in enumerate(rows))
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
+    return Division(
+        key, result, tuple(Answer(*answer) for answer in answers(result)), tuple(_matrix(lines)),
+        {verdict: count for verdict, count in counts.items() if count},
+        configuration(result.configuration) if result.configuration else "", lines,
+    )  # fmt: skip
+
+
+def _matrix(lines: Sequence[Line]) -> Iterator[tuple[Group, ...]]:
+    for sensitive in (True, False):
+        yield tuple(
+            Group(
+                sensitive, privileged,
+                tuple(n.row.id for n in lines if (n.row.sensitive, n.privileged) == (sensitive, privileged)),
+                sensitive and privileged == "no",
+            )
+            for privileged in PRIVILEGED
+        )  # fmt: skip
+
+
+def _line(
+    checked: Checked, result: DeploymentResult, row: InstructionResult, key: str, accessed: Access | None,
+    instructions: Mapping[str, Instruction],
+) -> Line:  # fmt: skip
+    machine, main = checked.machine, result is checked.result.main
+    instruction = instructions.get(row.id.removesuffix(row.row))
+    encoding = instruction.encoding if instruction is not None else None
+    return Line(
+        key, row, instruction.description if instruction is not None else "",
+        "yes" if row.privileged else "configured" if row.privileged_under_configuration else "no",
+        sensitivities(row.sensitivities), tuple(_meaning(text) for text in row.sensitivities),
+        configuration(row.configuration) if row.configuration else "", checked.waived.get((result.name, row.id), ""),
+        words(encoding) if encoding is not None and main else (), encoding.prefixes if encoding is not None else (),
+        "\n".join(_source(row.position)) if main else "", accessed if main else None,
+        tuple(_roles(machine, accessed)) if accessed is not None and main else (),
+        _example(machine, row.witness) if row.witness is not None else None,
+    )  # fmt: skip
+
+
+def _source(position: Position) -> list[str]:
+    try:
+        return source(position)
+    except ValueError:  # a name that no file can have
+        return []
+
+
+def _meaning(text: str) -> str:
+    kind, role, start = sensitivity(text)
+    return MEANINGS[kind].format(role=role, start=PLACES.get(start, start)) if kind in MEANINGS else text
+
+
+def _roles(machine: Machine, accessed: Access) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Each role with what is read and what is written of it."""
+    for role in ROLES:
+        read, written = (
+            tuple(name for name in names if machine.leaves[name].role == role)
+            for names in (accessed.reads, accessed.writes)
+        )
+        if read or written:
+            yield role, read, written
+
+
+def _example(machine: Machine, witness: Witness) -> Example:
+    return Example(
+        units(witness.units, machine.decode.unit), witness.assembly,
+        (ending(witness.virtual_exit), ending(witness.real_exit)),
+        tuple(difference(witness, differs) for differs in witness.differs),
+        configuration(witness.configuration) if witness.configuration else "", compared(machine, witness), witness.hard,
+    )  # fmt: skip

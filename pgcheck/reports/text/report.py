@@ -1,0 +1,301 @@
+"""A result as text for people, 80 columns wide: the theorems, the holes with their reasons, then the table."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+
+import click
+
+from pgcheck.checker.result import DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult
+from pgcheck.checker.verdicts.waiver import Reviewed
+from pgcheck.isa.encoding.encoding import Decode
+from pgcheck.reports.remarks import printable
+from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
+
+# Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
+CLAIMS = {
+    "theorem1": (
+        "Theorem 1", "sensitive and not privileged",
+        "every sensitive instruction is privileged: a monitor by trap and emulate exists",
+    ),
+    "theorem2": (
+        "Theorem 2", "timing-sensitive and do not trap",
+        "Theorem 1's, and no clock betrays the monitor: monitors run under monitors",
+    ),
+    "theorem3": (
+        "Theorem 3", "user-sensitive and not privileged",
+        "every user-sensitive instruction is privileged: a hybrid monitor exists",
+    ),
+}  # fmt: skip
+COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": "yellow"}
+LEFT = 11
+COLUMNS = (28, 15, 12)
+MOST_SUFFIXES = 6
+
+
+def report(
+    result: MachineResult, decode: Decode, *, timing: bool, every_row: bool = False, partly: bool = False,
+    waivers: Sequence[Reviewed] = (),
+) -> str:  # fmt: skip
+    """The whole text; `every_row` groups nothing, `partly` says that only some instructions were judged."""
+    main = result.main
+    lines = [*_heading(result, main, partly), ""]
+    lines += _errors(result.findings)
+    lines += _theorems(main)
+    for verdict, title in (("hole", "Holes"), ("unknown", "Not decided")):
+        lines += _reasons(main, verdict, title, decode, every_row)
+    lines += _waivers(waivers, decode)
+    lines += _configured(main, every_row)
+    lines += _table(main, every_row)
+    lines += _innocuous(main, every_row)
+    for other in result.deployments[1:]:
+        lines += _other(other)
+    lines += _notes(result)
+    if timing:
+        lines += ["", *wrapped(_effort(result.effort), "")]
+    return "\n".join(lines)
+
+
+def _heading(result: MachineResult, main: DeploymentResult, partly: bool) -> list[str]:
+    instructions = len({(i.name, i.variant) for i in main.instructions})
+    judged = f"{counted(instructions, 'instruction')}, {counted(len(main.instructions), 'row')}"
+    under = f"; deployment {main.name}" if main.name != "default" else ""
+    only = "; only these were judged, so the answers below speak of them alone" if partly else ""
+    return [
+        *wrapped(f"{result.name}: {result.title}", "  ", ""),
+        *wrapped(f"{result.path}; {judged}{under}{only}", "  "),
+    ]
+
+
+def answers(result: DeploymentResult) -> Iterator[tuple[str, str, str, TheoremResult]]:
+    """Of each theorem, and of the monitor, the title, the answer in a few words, what follows, and the result."""
+    first = result.theorems["theorem1"]
+    for name, (title, fault, meaning) in CLAIMS.items():
+        theorem = result.theorems[name]
+        if name == "theorem2" and theorem.status == "fails" and theorem.failing == first.failing:
+            yield title, "the premise fails", ", for it includes that of Theorem 1", theorem
+        else:
+            yield title, *_premise(theorem, fault, meaning), theorem
+    theorem = result.theorems["monitor"]
+    yield "Monitor", *_monitor(theorem), theorem
+
+
+def _theorems(result: DeploymentResult, indent: str = "") -> Iterator[str]:
+    for title, word, rest, theorem in answers(result):
+        yield from _answer(title, (word, rest), theorem, indent)
+    if result.direct:
+        direct = f"A hybrid monitor may run directly the virtual states that satisfy {result.direct}."
+        yield from wrapped(direct, indent + " " * LEFT)
+
+
+def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str]:
+    match theorem.status:
+        case "holds":
+            return "the premise holds", f": {meaning}"
+        case "conditional":
+            return "the premise holds", f" with {configuration(theorem.configuration)}: {meaning}"
+        case "fails":
+            return f"the premise fails{_waived(theorem)}", f": {_listed(theorem.failing, fault, fault)}"
+        case "unknown":
+            return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
+
+
+def _monitor(theorem: TheoremResult) -> tuple[str, str]:
+    match theorem.status:
+        case "holds":
+            return "exists", ": no instruction is a hole"
+        case "conditional":
+            return "exists", f" with {configuration(theorem.configuration)}: no hole is left"
+        case "fails":
+            return f"none by trap and emulate alone{_waived(theorem)}", f": {_listed(theorem.failing, 'a hole', 'holes')}"
+        case "unknown":
+            return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
+
+
+def _waived(theorem: TheoremResult) -> str:
+    return f" ({len(theorem.waived)} waived)" if theorem.waived else ""
+
+
+def _answer(title: str, answer: tuple[str, str], theorem: TheoremResult, indent: str) -> Iterator[str]:
+    word, rest = answer
+    lines = wrapped(word + rest, indent + " " * LEFT, f"{indent}{title:{LEFT}}")
+    yield lines[0].replace(word, click.style(word, fg=COLOURS[theorem.status], bold=True), 1)
+    yield from lines[1:]
+
+
+def _listed(names: Sequence[str], one: str, many: str, most: int = 8) -> str:
+    """Few names, or their number: `popf is a hole`, `22 instructions are holes`."""
+    if len(names) == 1:
+        return f"{names[0]} is {one}"
+    several = f"{', '.join(names[:-1])} and {names[-1]}" if 0 < len(names) <= most else f"{len(names)} instructions"
+    return f"{several} are {many}"
+
+
+def _reasons(
+    result: DeploymentResult, verdict: str, title: str, decode: Decode, every_row: bool
+) -> Iterator[str]:
+    found = [i for i in result.instructions if i.verdict == verdict]
+    if not found:
+        return
+    yield ""
+    yield click.style(f"{title} ({len(found)})", bold=True)
+    for rows in _grouped(found, lambda i: (i.name, i.reason), every_row):
+        yield from wrapped(f"{grouped_names(rows, most=len(rows))}: {rows[0].reason}", "    ", "  ")
+        witness = rows[0].witness
+        if witness is not None:
+            shown = f"{witness.assembly}  [{units(witness.units, decode.unit)}]"
+            yield from wrapped(f"{shown}: {difference(witness, witness.differs[0])}", "        ", "      ")
+
+
+def _waivers(waivers: Sequence[Reviewed], decode: Decode) -> Iterator[str]:
+    if not waivers:
+        return
+    yield ""
+    yield click.style(f"Waivers ({len(waivers)})", bold=True)
+    for one in waivers:
+        waiver, place = one.waiver, "" if one.status == "accepted" else f" ({one.waiver.position})"
+        about = f"{waiver.instruction}, {waiver.property}"
+        about += f" under {waiver.deployment}" if waiver.deployment != "default" else ""
+        about += f" until {waiver.expires}" if waiver.expires is not None else ""
+        lines = wrapped(f"{one.status}: {about}: {printable(one.message)}{place}", "    ", "  ")
+        colour = {"accepted": "green", "unknown": "yellow"}.get(one.status, "red")
+        yield lines[0].replace(one.status, click.style(one.status, fg=colour), 1)
+        yield from lines[1:]
+        if one.witness is not None:
+            shown = f"{one.witness.assembly}  [{units(one.witness.units, decode.unit)}]"
+            yield from wrapped(f"{shown}: {difference(one.witness, one.witness.differs[0])}", "        ", "      ")
+
+
+def _configured(result: DeploymentResult, every_row: bool) -> Iterator[str]:
+    found = [i for i in result.instructions if i.verdict == "conditional"]
+    if not found:
+        return
+    yield ""
+    yield click.style(f"Closed by the configuration ({len(found)})", bold=True)
+    for rows in _grouped(found, lambda i: configuration(i.configuration), every_row):
+        yield from wrapped(configuration(rows[0].configuration), "    ", "  ")
+        yield from wrapped(grouped_names(rows), "      ")
+
+
+def _table(result: DeploymentResult, every_row: bool) -> Iterator[str]:
+    rows = [i for i in result.instructions if every_row or i.verdict != "innocuous" or i.sensitive]
+    if not rows:
+        return
+    order = list(VERDICTS)
+    groups = _grouped(rows, _cells, every_row)
+    if not every_row:
+        groups.sort(key=lambda group: order.index(group[0].verdict))
+    yield ""
+    yield click.style(_columns("instructions", "verdict", "privileged") + "sensitive", bold=True)
+    for group in groups:
+        verdict, privileged, sensitive = _cells(group[0])
+        left = textwrap.wrap(grouped_names(group), COLUMNS[0] - 2, break_long_words=False, break_on_hyphens=False)
+        right = textwrap.wrap(sensitive or "-", WIDTH - sum(COLUMNS), break_long_words=False)
+        for line, (names, roles) in enumerate(zip_longest(left, right, fillvalue="")):
+            start = _columns(names, *((verdict, privileged) if line == 0 else ("", "")))
+            yield (start + roles).rstrip()
+
+
+def _columns(*texts: str) -> str:
+    return "".join(f"{text:{width}}" for text, width in zip(texts, COLUMNS, strict=True))
+
+
+def _cells(result: InstructionResult) -> tuple[str, str, str]:
+    privileged = "yes" if result.privileged else "configured" if result.privileged_under_configuration else "no"
+    return result.verdict, privileged, sensitivities(result.sensitivities)
+
+
+def _innocuous(result: DeploymentResult, every_row: bool) -> Iterator[str]:
+    rest = [i for i in result.instructions if i.verdict == "innocuous" and not i.sensitive]
+    if rest and not every_row:
+        yield ""
+        yield click.style(f"innocuous ({len(rest)})", bold=True)
+        yield from wrapped(counted_names(rest), "  ")
+
+
+def _grouped(
+    results: Sequence[InstructionResult], key: Callable[[InstructionResult], object], apart: bool
+) -> list[list[InstructionResult]]:
+    """Results with equal keys together, in the order of the first of each."""
+    groups: dict[object, list[InstructionResult]] = {}
+    for result in results:
+        groups.setdefault(result.id if apart else key(result), []).append(result)
+    return list(groups.values())
+
+
+def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> str:
+    """The ids, what is common said once: `cli, in (al_dx, ax_dx), csrrw csrrs (satp)`; many suffixes are counted."""
+    suffixes: dict[str, list[str]] = {}
+    for row in rows:
+        suffixes.setdefault(row.name, []).append(row.id.removeprefix(row.name).lstrip(".:") or "-")
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, found in suffixes.items():
+        alike.setdefault(tuple(found), []).append(name)
+    parts: list[str] = []
+    for shared, names in alike.items():
+        if shared == ("-",):
+            parts += names
+        elif len(shared) == 1 and len(names) == 1:
+            parts.append(next(r.id for r in rows if r.name == names[0]))
+        elif len(shared) <= most:
+            parts.append(f"{' '.join(names)} ({', '.join(shared)})")
+        else:
+            parts += [f"{name} ({len(shared)})" for name in names]
+    return ", ".join(parts)
+
+
+def counted_names(rows: Sequence[InstructionResult]) -> str:
+    """The mnemonics without their suffixes, with how many rows each has: `add (14), nop`."""
+    counts = Counter(row.name.partition(".")[0] or row.name for row in rows)
+    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
+
+
+def _other(result: DeploymentResult) -> Iterator[str]:
+    yield ""
+    yield click.style(f"Deployment {result.name}", bold=True)
+    yield from _theorems(result, "  ")
+    counts = {v: sum(i.verdict == v for i in result.instructions) for v in VERDICTS}
+    yield from wrapped(", ".join(f"{n} {v}" for v, n in counts.items() if n), " " * (LEFT + 2), f"  {'Rows':{LEFT}}")
+
+
+def _errors(findings: Sequence[Finding]) -> Iterator[str]:
+    wrong = [f for f in findings if f.status in ("error", "unknown")]
+    for finding in wrong:
+        yield from _found(finding)
+    if wrong:
+        yield ""
+
+
+def _notes(result: MachineResult) -> Iterator[str]:
+    warnings = [f for f in result.findings if f.status == "warning"]
+    if warnings or result.unmodelled:
+        yield ""
+    for finding in warnings:
+        yield from _found(finding)
+    if result.unmodelled:
+        yield click.style("Not modelled", bold=True)
+    for left_out in result.unmodelled:
+        yield from wrapped(left_out, "    ", "  * ")
+
+
+def _found(finding: Finding) -> list[str]:
+    place = f" ({finding.position})" if finding.position is not None else ""
+    about = f"{finding.subject}: " if finding.subject else ""
+    status = "not decided" if finding.status == "unknown" else finding.status
+    lines = wrapped(f"{status}: {finding.law}: {about}{finding.message}{place}", "  ", "")
+    colour = "red" if finding.status == "error" else "yellow"
+    return [lines[0].replace(status, click.style(status, fg=colour), 1), *lines[1:]]
+
+
+def _effort(effort: Effort) -> str:
+    name, seconds = effort.slowest
+    slowest = f"; slowest {name} {seconds:.2f} s" if name else ""
+    return (
+        f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding; "
+        f"{effort.confirmed} of {counted(effort.unsat, 'proof')} confirmed by the second solver; "
+        f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed; "
+        f"{effort.seconds:.1f} s{slowest}"
+    )

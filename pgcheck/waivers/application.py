@@ -1,0 +1,85 @@
+"""Waivers in a run: which of a file's concern it, what became of them, and the exit code that they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pgcheck.waivers import file as waiver_file
+from pgcheck.checker.check import Options, solver_for
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.result import ExitCode, MachineResult, TheoremResult
+from pgcheck.checker.verdicts.waiver import Property, Reviewed, Waiver, review
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from pgcheck.running.run import Request
+
+
+def read(specification: Path, wanted: Path | Literal["found", "none"]) -> tuple[Waiver, ...]:
+    """The waivers of the file that is wanted for a specification. Raises WaiverFileError."""
+    file = wanted if isinstance(wanted, Path) else waiver_file.found(specification) if wanted == "found" else None
+    return waiver_file.load(file) if file is not None else ()
+
+
+def reviewed(
+    machine: Machine, result: MachineResult, waivers: Sequence[Waiver], request: Request
+) -> tuple[MachineResult, tuple[Reviewed, ...]]:
+    """The result with what is waived in its theorems, and what became of the waivers that the request asks about."""
+    concerned = [w for w in waivers if w.machine == machine.name and _asked(machine, result, w, request)]
+    if not concerned:
+        return result, ()
+    evidence = asking(request.options)
+    try:
+        result, found = review(machine, result, concerned, evidence, date.today())
+    finally:
+        evidence.solver.close()
+    return result, tuple(_hinted(result, one) for one in found)
+
+
+def asking(options: Options) -> Evidence:
+    """A solver for questions about one row; to be closed."""
+    return Evidence(solver_for(options), options.second)
+
+
+def _asked(machine: Machine, result: MachineResult, waiver: Waiver, request: Request) -> bool:
+    """Whether a run was about a waiver: one about another deployment or instruction of the machine says nothing of it."""
+    judged = {d.name: {row.id for row in d.instructions} for d in result.deployments}
+    if waiver.deployment not in judged:
+        return not (request.deployment and any(d.name == waiver.deployment for d in machine.deployments))
+    return not request.only or waiver.instruction in judged[waiver.deployment]
+
+
+def _hinted(result: MachineResult, one: Reviewed) -> Reviewed:
+    """With the name that was meant, where a waiver names what is not there."""
+    waiver = one.waiver
+    deployment = next((d for d in result.deployments if d.name == waiver.deployment), None)
+    if one.status != "stale" or (deployment and any(row.id == waiver.instruction for row in deployment.instructions)):
+        return one
+    names = [row.id for row in deployment.instructions] if deployment else [d.name for d in result.deployments]
+    hint = did_you_mean(waiver.instruction if deployment else waiver.deployment, names)
+    return Reviewed(waiver, one.status, f"{one.message}; {hint}") if hint else one
+
+
+def accepted(found: Sequence[Reviewed], property_: Property) -> list[Reviewed]:
+    """The waivers of a property that count."""
+    return [one for one in found if one.status == "accepted" and one.waiver.property == property_]
+
+
+def waived(theorem: TheoremResult) -> bool:
+    """Whether a premise fails on instructions alone that somebody has accepted."""
+    return theorem.status == "fails" and bool(theorem.failing) and set(theorem.failing) <= set(theorem.waived)
+
+
+def code(one: Reviewed) -> ExitCode:
+    """What a waiver means by itself: one that does not hold any more is no pass."""
+    match one.status:
+        case "accepted":
+            return ExitCode.PROVED
+        case "unknown":
+            return ExitCode.UNKNOWN
+        case _:
+            return ExitCode.REFUTED

@@ -1,0 +1,203 @@
+"""`pgcheck fuzz`: one log for one seed, findings that outlive the process, refusals in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pgcheck.running import run
+from pgcheck.models.computer import image as files
+from pgcheck.models.computer.computer import Computer
+from pgcheck.reports.rule_examples import EXAMPLES
+from tests.pgcheck.conftest import ROOT, Pgcheck
+
+POPF = ROOT / "tests" / "specs" / "popf.yaml"
+FEW = ("--cases", "20", "--property", "EQ2", "--property", "EQ3")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path_factory.getbasetemp() / "fuzz-cache"))
+
+
+def process(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "pgcheck", "fuzz", *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_right_machine_passes_and_says_what_was_exercised(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", "pg74", *FEW, "--database", tmp_path / "c.sqlite")
+    assert ran.code == 0 and "no findings in 40 cases" in ran.out and "of 30 instructions" in ran.out
+    assert "completed" in ran.out and "supervisor" in ran.out and "cases in" in ran.err
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_a_machine_with_a_hole_has_no_monitor_unless_forced(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    refused = pgcheck("fuzz", POPF, *FEW, "--monitor", "type1", "--database", tmp_path / "c.sqlite")
+    assert refused.code == 2 and "monitor fails on popf" in refused.err and "--force" in refused.err
+    found = pgcheck("fuzz", POPF, "--force", "--cases", "200", "--property", "EQ2", "--database", tmp_path / "c.sqlite")
+    assert found.code == 1 and "FOUND EQ2 popf" in found.out
+
+
+def test_theorem_3_gives_the_same_machine_a_hybrid_monitor(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", POPF, *FEW, "--database", tmp_path / "c.sqlite")
+    assert ran.code == 0 and "hybrid: no findings" in ran.out
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_hashing_does(tmp_path: Path) -> None:
+    outputs = []
+    for number, seed in enumerate(("0", "1", "2")):
+        asked = (POPF, "--force", "--cases", "160", "--property", "EQ2", "--database", tmp_path / f"{number}.sqlite")
+        child = process(*asked, PYTHONHASHSEED=seed)
+        outputs.append(child.communicate()[0])
+    assert outputs[0] == outputs[1] == outputs[2] and "FOUND" in outputs[0]
+
+
+def test_another_seed_is_another_campaign(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    first, second = (pgcheck("fuzz", "pg74", *FEW, "--seed", s, "--database", tmp_path / "c.sqlite").out for s in "xy")
+    assert first != second
+
+
+def test_time_cuts_the_log_and_changes_nothing_in_it(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    asked = ("fuzz", POPF, "--force", "--property", "EQ2", "--property", "EQ3", "--database", tmp_path / "c.sqlite")
+    whole = pgcheck(*asked, "--cases", "800").out.split("\n\n")[0].splitlines()
+    part = pgcheck(*asked, "--seconds", "2").out.split("\n\n")[0].splitlines()
+    assert part and part == whole[: len(part)]
+
+
+def test_a_campaign_without_one_whole_shard_is_no_pass(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", "pg74", "--seconds", "0.1", "--database", tmp_path / "c.sqlite")
+    assert ran.code == 3 and "nothing is known of them" in ran.out
+
+
+def test_json_is_one_document(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck(
+        "fuzz", POPF, "--force", "--cases", "100", "--property", "EQ2", "--json", "--database", tmp_path / "c.sqlite"
+    )
+    document = json.loads(ran.out)
+    assert document["specification"]["name"] == "popf" and document["seed"] == "0"
+    assert [(p["id"], p["cases"]) for p in document["properties"]] == [("EQ2", 100)]
+    assert document["findings"] and document["findings"][0]["kind"] == "finding" and document["coverage"]
+
+
+def test_a_finding_is_written_with_a_test_that_fails_and_is_replayed(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    asked = (
+        "--force",
+        "--cases",
+        "100",
+        "--property",
+        "EQ2",
+        "--database",
+        tmp_path / "c.sqlite",
+        "--write-test",
+        folder,
+    )
+    assert pgcheck("fuzz", POPF, *asked).code == 1
+    file = sorted(folder.glob("*.json"))[0]
+    again = pgcheck("replay", file, "--spec", POPF)
+    assert again.code == 0 and "happens again" in again.out
+    other = pgcheck("replay", file, "--spec", "m68010")
+    assert other.code == 2 and "does not fit m68010" in other.err
+    document = json.loads(file.read_text())
+    document["cases"][0]["steps"] = 1
+    file.write_text(json.dumps(document))
+    assert pgcheck("replay", file, "--spec", POPF).code == 1
+    test = file.with_name(f"test_{file.stem}.py")
+    compile(test.read_text(), str(test), "exec")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"kind": "finding", "finding_version": "1"}'])
+def test_a_file_that_is_no_finding_is_refused(pgcheck: Pgcheck, tmp_path: Path, text: str) -> None:
+    (tmp_path / "f.json").write_text(text)
+    ran = pgcheck("replay", tmp_path / "f.json")
+    assert ran.code == 2 and "f.json" in ran.err and "Internal" not in ran.err
+
+
+def test_a_database_of_somebody_else_is_refused(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "c.sqlite") as connection:
+        connection.execute("CREATE TABLE t (x)")
+    ran = pgcheck("fuzz", "pg74", *FEW, "--database", tmp_path / "c.sqlite")
+    assert ran.code == 2 and "of another program" in ran.err
+    missing = pgcheck("fuzz", "pg74", *FEW, "--database", tmp_path / "no" / "c.sqlite")
+    assert missing.code == 2 and "does its folder exist" in missing.err
+
+
+def test_unknown_properties_are_refused_with_a_hint(pgcheck: Pgcheck) -> None:
+    ran = pgcheck("fuzz", "pg74", "--property", "EQ22")
+    assert ran.code == 2 and "no property 'EQ22'" in ran.err and "EQ2" in ran.err
+
+
+def test_a_killed_campaign_keeps_what_it_told_and_goes_on(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    database = tmp_path / "c.sqlite"
+    asked = (POPF, "--force", "--property", "EQ2", "--cases", "640", "--database", database)
+    child = process(*asked)
+    assert child.stdout is not None
+    lines: list[str] = []
+    while sum(line.startswith("EQ2") for line in lines) < 4:
+        lines.append(child.stdout.readline())
+    child.send_signal(signal.SIGKILL)
+    lines += child.stdout.readlines()
+    child.wait()
+    told = [
+        line.split(":")[0].removeprefix("FOUND ") for line in lines if line.startswith("FOUND") and line.endswith("\n")
+    ]
+    with sqlite3.connect(database) as connection:
+        stored = {row[0] for row in connection.execute("SELECT identity FROM finding")}
+        done = connection.execute("SELECT count(*) FROM shard").fetchone()[0]
+    assert told and set(told) <= stored and done >= 4
+    ran = pgcheck("fuzz", *asked, "--resume")
+    assert ran.code == 1 and f"{32 * done} cases taken from" in ran.err
+    assert all(identity in ran.out for identity in told)
+
+
+def test_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
+    child = process("pg74", "--seconds", "60", "--property", "EQ2", "--database", tmp_path / "c.sqlite")
+    assert child.stdout is not None and child.stdout.readline().startswith("EQ2 0-31")
+    time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == 130 and "--resume goes on" in err and "Traceback" not in err
+
+
+def test_two_campaigns_share_a_database(tmp_path: Path) -> None:
+    database = tmp_path / "c.sqlite"
+    children = [process("pg74", *FEW, "--seed", seed, "--database", database) for seed in ("a", "b", "b")]
+    outputs = [child.communicate()[0] for child in children]
+    assert [child.returncode for child in children] == [0, 0, 0] and outputs[1] == outputs[2] != outputs[0]
+
+
+# ---- holes as programs
+
+
+def test_images_are_files_that_run(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", ROOT / "tests" / "specs" / "read_mode.yaml", "--images", tmp_path / "i", "--no-cache")
+    assert ran.code == 1 and "1 of 1 holes shown" in ran.out
+    (path,) = (tmp_path / "i").glob("*.img")
+    machine = run.loaded(str(ROOT / "tests" / "specs" / "read_mode.yaml"))
+    computer = Computer(machine)
+    files.load(files.parse(path.read_bytes(), machine), computer)
+    assert computer.run(10).steps == 10
+
+
+def test_a_machine_without_holes_has_nothing_to_show(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("fuzz", "pg74", "--images", tmp_path / "i", "--no-cache")
+    assert ran.code == 0 and "nothing to show" in ran.out and not (tmp_path / "i").exists()
+
+
+def test_a_machine_without_room_for_a_guest_is_refused_in_a_sentence(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    small = tmp_path / "small.yaml"
+    small.write_text(EXAMPLES["cuts_change_no_general_state"].mended, "utf-8")
+    ran = pgcheck("fuzz", small, *FEW, "--force", "--database", tmp_path / "c.sqlite")
+    assert ran.code == 2
+    assert "addresses 256 units of memory; a campaign needs 2048" in ran.err

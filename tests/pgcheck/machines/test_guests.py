@@ -1,0 +1,164 @@
+"""`pgcheck run --vmm`: programs on virtual machines, what is said about them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker.result import Finding
+from tests.models.compiling import compiled
+from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
+from tests.pgcheck.factory import result
+from tests.pgcheck.running.test_run import CONTENT, PROGRAMS
+from tests.vmm.lockstep import CONFIGURATIONS
+
+GUESTS = ROOT / "tests" / "guests"
+PG74, M68, PDP10 = (GUESTS / n / "hello.s" for n in ("pg74", "m68000", "pdp10-ka10"))
+LOOP = ".org 2\njump 2\n"
+STOP = ".org 2\nli a1, 88\nsio a1, 0\nli a1, 10\nsio a1, 0\nhalt\n"
+SMALL = GUESTS.parent / "specs"
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "guest.s"
+    path.write_text(STOP)
+    return path
+
+
+def test_a_guest_prints_and_its_monitor_gives_an_account(pgcheck: Pgcheck, answer: Answer) -> None:
+    answer.result = result()
+    ran = pgcheck("run", "pg74", PG74, "--vmm", "type1")
+    assert (ran.code, ran.out) == (0, "Hello\nSPSPP\n")
+    lines = ran.err.splitlines()
+    assert lines[0] == "pg74 under a type 1 monitor with nothing fixed"
+    assert lines[1] == "guest 1: 191 steps, then halted; at 0x59 halt"
+    assert lines[2] == "  161 directly, 31 interventions, 0 translations made"
+    assert [line.split() for line in lines[3:6]] == [
+        ["12", "sio", "emulated"],
+        ["6", "tio", "emulated"],
+        ["6", "lpsw", "emulated"],
+    ]
+    assert sum(int(line.split()[0]) for line in lines if line.startswith("    ")) == 31
+    assert [line.split(":")[0] for line in lines[-3:]] == ["emulated", "reflected", "ended"]
+
+
+def test_the_account_as_json(pgcheck: Pgcheck, answer: Answer) -> None:
+    answer.result = result()
+    ran = pgcheck("run", "pg74", PG74, "--vmm", "type1", "--guests", 2, "--memory", 352, "--report", "json")
+    assert ran.code == 0
+    head, _, text = ran.err.partition("\n")
+    found = json.loads(text)
+    assert head.startswith("pg74 under") and (found["machine"], found["monitor"], found["forced"]) == (
+        "pg74",
+        "type1",
+        False,
+    )
+    assert (found["deployment"], found["configuration"]) == ("default", {})
+    assert [(g["name"], g["steps"], g["direct"]) for g in found["guests"]] == [
+        ("guest 1", 191, 161),
+        ("guest 2", 191, 161),
+    ]
+    assert {"instruction": "sio", "reason": "emulated", "count": 12} in found["guests"][1]["interventions"]
+
+
+@pytest.mark.parametrize("deployment", ["s_in_u", "vmm_in_m"])
+@pytest.mark.parametrize("name", ["timer", "user"])
+def test_c_programs_print_the_same_on_a_virtual_machine(
+    pgcheck: Pgcheck, answer: Answer, tmp_path: Path, name: str, deployment: str
+) -> None:
+    main = replace(result().main, name=deployment, configuration=CONFIGURATIONS["riscv64", deployment])
+    answer.result = replace(result(), deployments=(main,))
+    ran = pgcheck("run", "riscv64", compiled(name, tmp_path), "--vmm", "type1", "--max-instructions", "20000")
+    assert (ran.out, ran.code) == (PROGRAMS[name], 0)
+    assert ran.err.startswith(f"riscv64 as {deployment} under a type 1 monitor") and "interpreted" not in ran.err
+
+
+def test_a_guest_has_the_disk(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
+    main = replace(result().main, name="s_in_u", configuration=CONFIGURATIONS["riscv64", "s_in_u"])
+    answer.result = replace(result(), deployments=(main,))
+    disk = tmp_path / "disk"
+    disk.write_bytes(CONTENT)
+    ran = pgcheck("run", "riscv64", compiled("disk", tmp_path), "--vmm", "type1", "--disk", disk)
+    assert ran.out == "sectors 4\n" + "B" * 16 + "\n" + "b" * 16 + "\nbeyond the end: 1\n" and ran.code == 0
+    assert disk.read_bytes() == CONTENT[:1024] + b"b" * 512 + CONTENT[1536:]
+
+
+def test_guests_share_standard_output_line_by_line(pgcheck: Pgcheck, answer: Answer, image: Path) -> None:
+    answer.result = result()
+    ran = pgcheck("run", "pg74", image, "--vmm", "type1", "--guests", 3, "--memory", 64)
+    assert ran.code == 0 and sorted(ran.out.splitlines()) == ["guest 1: X", "guest 2: X", "guest 3: X"]
+
+
+def test_a_hybrid_monitor(pgcheck: Pgcheck, answer: Answer) -> None:
+    found = result(theorem1="fails", monitor="fails")
+    main = replace(found.main, configuration={"FL.IOT": 0}, direct="FL.USER == 1 && FL.IOT == 0")
+    answer.result = replace(found, deployments=(main,))
+    ran = pgcheck("run", "pdp10-ka10", PDP10, "--vmm", "hybrid", "--memory", 4096)
+    assert (ran.code, ran.out) == (0, "Hello\n5 ticks\nSPS\n")
+    assert ran.err.startswith("pdp10-ka10 under a hybrid monitor with FL.IOT = 0\n") and "interpreted" in ran.err
+    refused = pgcheck("run", "pdp10-ka10", PDP10, "--vmm", "type1")
+    assert refused.code == 1 and "no type1 monitor: default: monitor fails on popf" in refused.err
+
+
+def test_a_monitor_that_the_check_refuses_runs_when_forced(pgcheck: Pgcheck, answer: Answer) -> None:
+    answer.result = result(monitor="fails")
+    refused = pgcheck("run", "m68000", M68, "--vmm", "type1")
+    assert (refused.code, refused.out) == (1, "")
+    assert "m68000 has no type1 monitor: default: monitor fails on popf. --force runs one anyway." in refused.err
+    forced = pgcheck("run", "m68000", M68, "--vmm", "type1", "--force", "--report", "json")
+    assert forced.out.startswith("Hello\n") and "forced: the check refuses it" in forced.err
+    assert json.loads(forced.err.partition("\n")[2])["forced"] is True
+
+
+def test_a_forced_guest_that_takes_control_fails(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
+    answer.result = result(monitor="fails")
+    path = tmp_path / "lim.s"
+    path.write_text(".org 2\nli a1, 3\nlim a1\n")
+    ran = pgcheck("run", SMALL / "shrink.yaml", path, "--vmm", "type1", "--force", "--memory", 512)
+    assert ran.code == 1 and "then stopped: R.b changed while a guest ran" in ran.err
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_guest_that_loops_ends_at_the_limit(pgcheck: Pgcheck, answer: Answer, tmp_path: Path, count: int) -> None:
+    answer.result = result()
+    path = tmp_path / "loop.s"
+    path.write_text(LOOP)
+    ran = pgcheck("run", "pg74", path, "--vmm", "type1", "--guests", count, "--memory", 64, "--max-instructions", 500)
+    assert ran.code == 3 and ran.err.count("500 steps, then the limit") == count
+
+
+def test_a_specification_with_errors_has_no_monitor(pgcheck: Pgcheck, answer: Answer, image: Path) -> None:
+    answer.result = result(findings=(Finding("access", "error", "svc", "svc is never allowed"),))
+    ran = pgcheck("run", "pg74", image, "--vmm", "type1")
+    assert ran.code == 2 and "svc is never allowed" in ran.err
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--guests", "2"], "need --vmm"),
+    (["--force"], "need --vmm"),
+    (["--deployment", "default"], "need --vmm"),
+    (["--vmm", "type1", "--guests", "0"], "0 is not in the range"),
+    (["--vmm", "type1", "--guests", "40"], "40 guests of"),
+    (["--vmm", "type1", "--guests", "2", "--memory", "1K"], "at most 0x1e0 each"),
+    (["--vmm", "type1", "--memory", "100"], "a multiple of 0x20 units"),
+    (["--vmm", "type1", "--guests", "2", "--memory", "64", "--input", "x"], "--input and --disk are for one guest"),
+    (["--vmm", "type1", "--memory", "32"], "guest.s"),
+    (["--vmm", "type3"], "'type3' is not one of"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(
+    pgcheck: Pgcheck, answer: Answer, tmp_path: Path, options: list[str], said: str
+) -> None:
+    answer.result = result()
+    path = tmp_path / "guest.s"
+    path.write_text(f"{STOP}.org 48\n.word 1\n")
+    ran = pgcheck("run", "pg74", path, *options)
+    assert (ran.code, ran.out) == (2, "") and said in ran.err
+
+
+def test_a_deployment_that_is_not_there(pgcheck: Pgcheck, image: Path) -> None:
+    ran = pgcheck("run", "pg74", image, "--vmm", "type1", "--deployment", "defualt")
+    assert ran.code == 2 and "did you mean 'default'" in ran.err

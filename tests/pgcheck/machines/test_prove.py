@@ -1,0 +1,95 @@
+"""`pgcheck prove-monitor` on the command line: text, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pgcheck.machines.proofs import json_output, prove, text_output
+from pgcheck.checker.monitor.replay import Counterexample
+from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.result import ExitCode
+from pgcheck.cli import run
+
+SMALL = Path(__file__).resolve().parents[2] / "specs"
+
+
+def proof(*deployments: DeploymentProof) -> MonitorProof:
+    return MonitorProof("m", "specs/m.yaml", "d", deployments, {"z3-solver": "4"}, 1.5)
+
+
+EXAMPLE = Counterexample("add", {"r": 3}, 0, {"A": {2: 255, -1: 1}, "P": 9}, (("xl.fault", (1,), 1),), ("state:C",))
+BAD = Obligation("EQ1", "add@0", "refuted", "solver", "state:C", 0.1, EXAMPLE)
+GOOD = Obligation("RC1", "add@0", "proved", "folded")
+
+
+@pytest.mark.parametrize(
+    ("obligations", "verdict"),
+    [
+        ((GOOD,), "proved"),
+        ((GOOD, BAD), "refuted"),
+        ((GOOD, Obligation("EQ1", "x", "unknown")), "unknown"),
+        ((GOOD, Obligation("EQ1", "x", "vacuous")), "vacuous"),
+        ((BAD, Obligation("EQ1", "x", "error")), "error"),
+        ((), "unknown"),
+    ],
+)
+def test_the_worst_obligation_decides(obligations: tuple[Obligation, ...], verdict: str) -> None:
+    found = proof(DeploymentProof("d", "type1", obligations))
+    assert found.verdict == verdict
+    assert (prove.CODES[found.verdict] == ExitCode.PROVED) == (verdict == "proved")
+
+
+def test_a_refused_deployment_beside_a_proved_one_does_not_count() -> None:
+    refused = DeploymentProof("a", "type1", refused="theorem 1 fails")
+    assert proof(refused).verdict == "refuted"
+    assert proof(refused, DeploymentProof("b", "hybrid", (GOOD,))).verdict == "proved"
+
+
+def test_the_text_fits_80_columns_and_names_what_differs() -> None:
+    canary = Canary("EQ3", "nothing", fired=False, reason="undecided " * 12)
+    shown = text_output.report(proof(DeploymentProof("d", "type1", (GOOD, BAD) * 20, (canary,), left_out=2)))
+    assert max(map(len, shown.splitlines())) <= 80
+    for part in (
+        "the monitor is refuted",
+        "EQ1",
+        "20 refuted",
+        "state:C",
+        "A[0x2]=0xff",
+        "A[*]=0x1",
+        "r=0x3",
+        "and 8 more",
+        "EQ3 proves nothing",
+    ):
+        assert part in " ".join(shown.split())
+    assert "seconds" not in shown and "1.5 s" in shown and "1.5 s" not in text_output.report(proof(), timing=False)
+
+
+def test_the_json_has_every_obligation_and_exact_numbers() -> None:
+    found = json.loads(json_output.document(proof(DeploymentProof("d", "type1", (GOOD, BAD)))))
+    (deployment,) = found["deployments"]
+    assert found["verdict"] == "refuted" and deployment["families"] == {"EQ1": {"refuted": 1}, "RC1": {"proved": 1}}
+    example = deployment["obligations"][1]["counterexample"]
+    assert example["virtual"] == {"A": {"2": "0xff", "*": "0x1"}, "P": "0x9"} and example["differs"] == ["state:C"]
+    assert "seconds" not in json.loads(json_output.document(proof(), timing=False))
+
+
+def test_a_machine_without_a_monitor_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove-monitor", str(SMALL / "popf.yaml"), "--kind", "type1", "--jobs", "1"]) == ExitCode.REFUTED
+    assert "no type1 monitor" in capsys.readouterr().out
+
+
+def test_a_forced_monitor_is_refuted_where_the_hole_is(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run(["prove-monitor", str(SMALL / "popf.yaml"), "--force", "--kind", "type1", "--jobs", "1", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert code == ExitCode.REFUTED
+    bad = [o for o in found["deployments"][0]["obligations"] if o["verdict"] == "refuted"]
+    assert any(o["subject"].startswith("popf") for o in bad) and all(o["counterexample"]["differs"] for o in bad)
+
+
+def test_names_that_are_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prove-monitor", "pg74", "--only", "lpsv"]) == ExitCode.USAGE
+    assert "did you mean" in capsys.readouterr().err.lower()
+    assert run(["prove-monitor", "nowhere"]) == ExitCode.USAGE

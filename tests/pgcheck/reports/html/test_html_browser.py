@@ -1,0 +1,202 @@
+"""The page in a real browser: its script, its look at two widths, and that it needs neither script nor network.
+
+Needs Chromium and its driver (Debian: chromium, chromium-driver) and selenium.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgcheck.reports.html.output import written
+from tests.pgcheck.pages import poisoned_run, real
+from tests.pgcheck.stories import TIMELESS, hostile, story
+
+selenium = pytest.importorskip("selenium", reason="selenium is not installed")
+from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import WebDriverException  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.select import Select  # noqa: E402
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no Chromium with its driver (Debian: chromium, chromium-driver)"
+)
+WIDE, NARROW = 1280, 400
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.binary_location = BROWSER or ""
+    try:
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    except WebDriverException as error:
+        pytest.skip(f"Chromium does not start: {error.msg}")
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("page") / "page.html"
+    file.write_text(written(story(real("m68000"), real("pg74")), TIMELESS), encoding="utf-8")
+    return file.as_uri()
+
+
+def opened(browser: Any, address: str, width: int = WIDE, *, scripts: bool = True, scheme: str = "light") -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+    browser.get_log("browser")
+    browser.get("about:blank")
+    browser.get(address)
+
+
+def complaints(browser: Any) -> list[str]:
+    return [entry["message"] for entry in browser.get_log("browser")]
+
+
+def shown(browser: Any) -> list[str]:
+    """The instructions of the first table that can be seen."""
+    lines = browser.find_elements(By.CSS_SELECTOR, "#m0-d0-table tbody.line")
+    return [line.find_element(By.CSS_SELECTOR, "th").text for line in lines if line.is_displayed()]
+
+
+def form(browser: Any, name: str) -> Any:
+    return browser.find_element(By.CSS_SELECTOR, f"form[data-table='m0-d0-table'] [name='{name}']")
+
+
+ALL = ["move.from_sr", "move.to_sr", "rte", "trap", "moveq"]
+
+
+def test_search_narrows_the_table_as_one_types(browser: Any, page: str) -> None:
+    opened(browser, page)
+    assert shown(browser) == ALL
+    form(browser, "q").send_keys("STATUS register")
+    assert shown(browser) == ["move.from_sr", "move.to_sr"]
+    assert browser.find_element(By.CSS_SELECTOR, "form output").text == "2 of 5 rows"
+    form(browser, "q").send_keys(" nonsense")
+    assert shown(browser) == []
+    browser.find_element(By.CSS_SELECTOR, "button[type=reset]").click()
+    assert shown(browser) == ALL
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize(
+    "name, value, expected",
+    [
+        ("verdict", "hole", ["move.from_sr"]),
+        ("verdict", "privileged", ["move.to_sr", "rte"]),
+        ("privileged", "yes", ["move.to_sr", "rte"]),
+        ("sensitive", "yes", ["move.from_sr", "move.to_sr", "rte"]),
+        ("sensitive", "no", ["trap", "moveq"]),
+        ("sensitive", "timing", []),
+    ],
+)
+def test_filters(browser: Any, page: str, name: str, value: str, expected: list[str]) -> None:
+    opened(browser, page)
+    Select(form(browser, name)).select_by_value(value)
+    assert shown(browser) == expected
+    assert complaints(browser) == []
+
+
+def test_filters_add_up_and_concern_one_table(browser: Any, page: str) -> None:
+    opened(browser, page)
+    Select(form(browser, "privileged")).select_by_value("yes")
+    form(browser, "q").send_keys("return" + Keys.ENTER)
+    assert shown(browser) == ["rte"]
+    others = browser.find_elements(By.CSS_SELECTOR, "#m1-d0-table tbody.line")
+    assert len(others) == 10 and all(line.is_displayed() for line in others)
+
+
+def test_a_witness_unfolds_by_mouse_and_by_keyboard(browser: Any, page: str) -> None:
+    opened(browser, page)
+    witness = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 table.witness")
+    summary = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 summary")
+    assert not witness.is_displayed()
+    summary.click()
+    assert witness.is_displayed() and "virtual machine" in witness.text and "0x2000" in witness.text
+    summary.send_keys(Keys.ENTER)
+    assert not witness.is_displayed()
+    assert complaints(browser) == []
+
+
+def test_all_that_is_shown_unfolds_at_once(browser: Any, page: str) -> None:
+    opened(browser, page)
+    Select(form(browser, "verdict")).select_by_value("privileged")
+    browser.find_element(By.CSS_SELECTOR, "button[data-open='yes']").click()
+    unfolded = browser.find_elements(By.CSS_SELECTOR, "#m0-d0-table .more > td > details[open]")
+    assert len(unfolded) == 2
+    browser.find_element(By.CSS_SELECTOR, "button[data-open='']").click()
+    assert browser.find_elements(By.CSS_SELECTOR, "#m0-d0-table .more > td > details[open]") == []
+
+
+def test_a_link_to_a_row_unfolds_it(browser: Any, page: str) -> None:
+    opened(browser, page + "#m0-d0-i1")
+    assert browser.find_element(By.CSS_SELECTOR, "#m0-d0-i1 .blocks").is_displayed()
+    assert not browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 .blocks").is_displayed()
+
+
+def test_what_has_the_focus_shows_it(browser: Any, page: str) -> None:
+    opened(browser, page)
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.TAB)
+    first = browser.switch_to.active_element
+    assert first.text == "Skip to the results" and first.is_displayed()
+    assert first.value_of_css_property("outline-style") == "solid"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_picture_at_two_widths(browser: Any, page: str, width: int, scheme: str, tmp_path: Path) -> None:
+    opened(browser, page + "#m0-d0-i0", width, scheme=scheme)
+    assert browser.save_screenshot(str(tmp_path / "page.png")) and (tmp_path / "page.png").stat().st_size > 10_000
+    wide, window = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window, "only tables scroll sideways"
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ground == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(17, 21, 27)")
+    assert complaints(browser) == []
+
+
+def test_the_page_reads_without_scripts(browser: Any, page: str) -> None:
+    opened(browser, page, scripts=False)
+    assert shown(browser) == ALL
+    assert not browser.find_element(By.CSS_SELECTOR, "form.filters").is_displayed()
+    browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 summary").click()
+    assert browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 table.witness").is_displayed()
+    opened(browser, "about:blank")
+
+
+@pytest.mark.parametrize("kind", ["specification", "results"])
+def test_markup_in_specifications_is_never_run(browser: Any, tmp_path: Path, kind: str) -> None:
+    told = story(poisoned_run(tmp_path)) if kind == "specification" else hostile()
+    (tmp_path / "page.html").write_text(written(told, TIMELESS), encoding="utf-8")
+    opened(browser, (tmp_path / "page.html").as_uri())
+    assert browser.execute_script("return [typeof owned, document.scripts.length, document.images.length]") == [
+        "undefined",
+        1,
+        0,
+    ]
+    assert "owned" != browser.title
+    assert complaints(browser) == []
+
+
+def test_a_script_that_is_not_ours_would_not_run(browser: Any, page: str, tmp_path: Path) -> None:
+    """The page's own policy, should something ever slip through the escapes."""
+    text = written(story(real("pg74")), TIMELESS).replace("</main>", "<script>var owned = 1</script></main>")
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    opened(browser, (tmp_path / "page.html").as_uri())
+    assert browser.execute_script("return typeof owned") == "undefined"
+    assert any("Content Security Policy" in message for message in complaints(browser))
