@@ -44,9 +44,13 @@ __all__ = [
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _PLACES: Final = {
-    "Checked": "events", "Difference": "checker.difference", "ExitCode": "checker.result", "Machine": "isa.machine",
-    "MachineResult": "checker.result", "SpecificationError": "isa.errors",
-}  # fmt: skip
+    "Checked": "running.events",
+    "Difference": "checker.verdicts.difference",
+    "ExitCode": "checker.result",
+    "Machine": "isa.machine.machine",
+    "MachineResult": "checker.result",
+    "SpecificationError": "isa.files.errors",
+}
 
 
 def __getattr__(name: str) -> Any:

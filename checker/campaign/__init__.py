@@ -1,1 +1,1 @@
-"""Campaigns: whole programs on a bare machine and under its monitor, from one byte tape each."""
+"""Campaigns: random whole guests on the bare machine and under a monitor, compared."""

@@ -1,1 +1,1 @@
-""""""
+"""Proofs about the monitor: its own dispatcher, run on terms."""

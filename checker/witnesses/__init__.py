@@ -1,1 +1,1 @@
-""""""
+"""Counterexamples: made small, replayed on integers, written to files."""

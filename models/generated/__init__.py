@@ -1,1 +1,1 @@
-""""""
+"""Python generated from the one intermediate form: the fast engine."""

@@ -1,1 +1,1 @@
-""""""
+"""The reference binding: a step on integers."""

@@ -163,7 +163,7 @@ def made() -> Server:
         )
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions([":", "{", " ", "."]))
-    async def completion(params: types.CompletionParams) -> list[types.CompletionItem]:
+    async def completed(params: types.CompletionParams) -> list[types.CompletionItem]:
         path, lines, row, column = server.place(params.text_document.uri, params.position)
         place = completion.place(lines, row, column)
         root = await server.desk.settled(path)

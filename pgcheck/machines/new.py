@@ -26,7 +26,7 @@ def isa(name: str, folder: Path) -> Path:
     path = folder / f"{name}.yaml"
     if not folder.is_dir():
         raise console.Failure(f"there is no folder {folder}")
-    text = files("pgcheck").joinpath("new_isa.yaml").read_text(encoding="utf-8").replace("NAME", name)
+    text = files("pgcheck.machines").joinpath("new_isa.yaml").read_text(encoding="utf-8").replace("NAME", name)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

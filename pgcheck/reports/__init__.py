@@ -1,1 +1,1 @@
-""""""
+"""What is written about a run, by format."""

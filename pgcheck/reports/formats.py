@@ -17,7 +17,7 @@ from pgcheck.isa.files.errors import did_you_mean
 
 # The module that has `written(story, manner)`, by format.
 FORMATS: Final = {
-    "text": "text_output", "json": "json_output", "sarif": "sarif", "junit": "junit", "github": "github", "html": "html_output",
+    "text": "text.output", "json": "json_output", "sarif": "sarif", "junit": "junit", "github": "github", "html": "html.output",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ class Manner:
 
 def written(format_: str, story: Story, manner: Manner) -> str:
     """The whole text of a format."""
-    text: str = import_module(f"pgcheck.{FORMATS[format_]}").written(story, manner)
+    text: str = import_module(f"pgcheck.reports.{FORMATS[format_]}").written(story, manner)
     return text
 
 

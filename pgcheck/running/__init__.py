@@ -1,1 +1,1 @@
-""""""
+"""A run over several specifications: its events, its progress, its troubles."""

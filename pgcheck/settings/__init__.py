@@ -1,1 +1,1 @@
-""""""
+"""Settings from the command line and from pyproject.toml."""

@@ -1,1 +1,1 @@
-""""""
+"""Shadow page tables, written by asking the processor's own walk."""

@@ -1,1 +1,1 @@
-""""""
+"""What a case of a campaign is, and how a byte tape becomes one."""

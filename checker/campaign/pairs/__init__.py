@@ -1,1 +1,1 @@
-""""""
+"""The bare machine and the monitored one side by side, and what comes of running them."""

@@ -1,1 +1,1 @@
-""""""
+"""What campaigns claim, each about whole runs."""

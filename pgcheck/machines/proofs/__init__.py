@@ -1,1 +1,1 @@
-""""""
+"""`prove-monitor` and its outputs."""

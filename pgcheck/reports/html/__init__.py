@@ -1,1 +1,1 @@
-""""""
+"""The page to look at."""

@@ -38,7 +38,7 @@ def rendered(template: str, **given: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    loader = PackageLoader("pgcheck", "templates")
+    loader = PackageLoader("pgcheck.reports.html", "templates")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_clean
     )

@@ -1,1 +1,1 @@
-""""""
+"""The text for people."""
