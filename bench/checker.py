@@ -162,7 +162,10 @@ def solvers(name: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         check(machine_of(name), Options(cache=False, second=False, dump=Path(folder)))
-        scripts = [p.read_text().replace("(check-sat)\n(check-sat)", "(check-sat)") for p in sorted(Path(folder).glob("*.smt2"))]
+        scripts = [
+            p.read_text().replace("(check-sat)\n(check-sat)", "(check-sat)")
+            for p in sorted(Path(folder).glob("*.smt2"))
+        ]
     print(f"  {name}: {len(scripts)} obligations that folding leaves")
     verdicts: dict[str, list[str]] = {}
     for solver in SOLVERS:
@@ -173,7 +176,11 @@ def solvers(name: str) -> None:
         process.ask({"do": "check", "text": "(check-sat)\n", "rlimit": 1000}, 60)
         times, answers = [], []
         for text in scripts:
-            do = {"do": "check", "rlimit": 50_000_000} if solver == "z3" else {"do": solver, "seconds": 10.0, "memory": 6144}
+            do = (
+                {"do": "check", "rlimit": 50_000_000}
+                if solver == "z3"
+                else {"do": solver, "seconds": 10.0, "memory": 6144}
+            )
             started = time.perf_counter()
             try:
                 answers.append(str(process.ask({**do, "text": text}, 60)["status"]))
@@ -183,7 +190,9 @@ def solvers(name: str) -> None:
         process.kill()
         verdicts[solver] = answers
         open_ = sum(a not in ("sat", "unsat") for a in answers)
-        print(f"    {solver:9s} {sum(times):7.2f} s  median {1000 * median(times):6.1f} ms  max {max(times):6.2f} s  without an answer {open_}")
+        print(
+            f"    {solver:9s} {sum(times):7.2f} s  median {1000 * median(times):6.1f} ms  max {max(times):6.2f} s  without an answer {open_}"
+        )
     both = [{a for a in answers if a in ("sat", "unsat")} for answers in zip(*verdicts.values(), strict=True)]
     print(f"    disagreements {sum(len(b) > 1 for b in both)}")
 
@@ -192,11 +201,17 @@ def show(m: Measured) -> None:
     e = m.result.effort
     p95 = quantiles(m.rows, n=20)[18] if len(m.rows) > 1 else max(m.rows)
     unknown = sum(i.verdict == "unknown" for d in m.result.deployments for i in d.instructions)
-    print(f"{m.name}: {len(m.rows)} rows, {e.queries} queries ({e.folded} folded), {m.cold:.1f} s cold, {m.cached:.1f} s cached")
-    print(f"  a row: median {1000 * median(m.rows):.0f} ms, p95 {1000 * p95:.0f} ms, max {max(m.rows):.2f} s ({m.slowest}); slowest query {e.slowest[1]:.2f} s ({e.slowest[0]})")
+    print(
+        f"{m.name}: {len(m.rows)} rows, {e.queries} queries ({e.folded} folded), {m.cold:.1f} s cold, {m.cached:.1f} s cached"
+    )
+    print(
+        f"  a row: median {1000 * median(m.rows):.0f} ms, p95 {1000 * p95:.0f} ms, max {max(m.rows):.2f} s ({m.slowest}); slowest query {e.slowest[1]:.2f} s ({e.slowest[0]})"
+    )
     agreed = 100 * e.confirmed / e.unsat if e.unsat else 100.0
     replayed = 100 * e.replayed / e.witnesses if e.witnesses else 100.0
-    print(f"  second solver confirms {agreed:.1f} % of {e.unsat} proofs; {replayed:.0f} % of {e.witnesses} witnesses replayed; {unknown} unknown")
+    print(
+        f"  second solver confirms {agreed:.1f} % of {e.unsat} proofs; {replayed:.0f} % of {e.witnesses} witnesses replayed; {unknown} unknown"
+    )
     print(f"  taint settles {100 * m.core:.0f} % of the unprivileged core; peak memory {m.peak:.0f} MiB")
 
 
@@ -205,14 +220,27 @@ def targets(found: list[Measured], jobs: int) -> None:
 
     def line(what: str, target: float, value: float, unit: str, *, least: bool = False) -> None:
         good = value >= target if least else value <= target
-        print(f"  {'ok  ' if good else 'MISS'} {what}: {'at least' if least else 'at most'} {target:g} {unit} / {value:.2f} {unit}")
+        print(
+            f"  {'ok  ' if good else 'MISS'} {what}: {'at least' if least else 'at most'} {target:g} {unit} / {value:.2f} {unit}"
+        )
 
     for m in found:
         line(f"{m.name} cold", 30 if m.name == "riscv64" else 20, m.cold, "s")
         line(f"{m.name} cached", 2, m.cached, "s")
-        line(f"{m.name} unknown", 0, sum(i.verdict == "unknown" for d in m.result.deployments for i in d.instructions), "rows")
+        line(
+            f"{m.name} unknown",
+            0,
+            sum(i.verdict == "unknown" for d in m.result.deployments for i in d.instructions),
+            "rows",
+        )
         line(f"{m.name} settled by taint", 80, 100 * m.core, "%", least=True)
-        line(f"{m.name} proofs that both solvers agree on", 100, 100 * m.result.effort.confirmed / max(1, m.result.effort.unsat) if m.result.effort.unsat else 100, "%", least=True)
+        line(
+            f"{m.name} proofs that both solvers agree on",
+            100,
+            100 * m.result.effort.confirmed / max(1, m.result.effort.unsat) if m.result.effort.unsat else 100,
+            "%",
+            least=True,
+        )
         line(f"{m.name} peak memory", 1536, m.peak, "MiB")
     line("100 instructions in the mix of i386", 6, mix(jobs), "s")
     bare = cpu("-c", "pass")
@@ -226,10 +254,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="shipped specifications; default: all")
     parser.add_argument("--jobs", type=int, default=default_jobs())
-    parser.add_argument("--solvers", action="store_true", help="time z3, bitwuzla and cvc5 alone on the same obligations")
+    parser.add_argument(
+        "--solvers", action="store_true", help="time z3, bitwuzla and cvc5 alone on the same obligations"
+    )
     asked = parser.parse_args()
     load_ = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    print(f"Python {platform.python_version()}, {platform.machine()}, {asked.jobs} workers, load before {load_:.1f}, {versions()}\n")
+    print(
+        f"Python {platform.python_version()}, {platform.machine()}, {asked.jobs} workers, load before {load_:.1f}, {versions()}\n"
+    )
     found = []
     for name in asked.names or names():
         m = measured(name, asked.jobs)

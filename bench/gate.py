@@ -18,8 +18,11 @@ from pgcheck.shipped import folder, shipped
 
 NAME = "riscv64"
 LEAF = ("integer.yaml", "X[xd] = X[xs1] ^ X[xs2];", "X[xd] = X[xs2] ^ X[xs1] ^ 64'd0;")
-SHARED = ("memory.yaml", "if (mode == PrivilegeMode::U && pte.U == 0) { return false; }",
-          "if (pte.U == 0 && mode == PrivilegeMode::U) { return false; }")  # fmt: skip
+SHARED = (
+    "memory.yaml",
+    "if (mode == PrivilegeMode::U && pte.U == 0) { return false; }",
+    "if (pte.U == 0 && mode == PrivilegeMode::U) { return false; }",
+)
 
 
 def main() -> None:
@@ -31,7 +34,11 @@ def main() -> None:
         leaf, _ = _seconds(_copied(Path(place), "leaf", LEAF))
         shared, _ = _seconds(_copied(Path(place), "shared", SHARED))
     print(f"{NAME}: {rows} rows, cold {cold:.1f} s on {default_jobs()} processors")
-    for what, seconds in (("unchanged", same), ("one leaf instruction changed", leaf), ("a shared function changed", shared)):
+    for what, seconds in (
+        ("unchanged", same),
+        ("one leaf instruction changed", leaf),
+        ("a shared function changed", shared),
+    ):
         print(f"  {what}: {seconds:.2f} s, {seconds / cold:.3f} of the cold run")
 
 

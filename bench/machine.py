@@ -18,12 +18,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pgcheck.isa.machine.build import load  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.isa.encoding.codec import encode  # noqa: E402
+from pgcheck.isa.machine.build import load  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.isa.terms import mask  # noqa: E402
-from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.engine import Engine, Interpreter  # noqa: E402
+from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.memory import Bus, Ram  # noqa: E402
 from pgcheck.models.reference.step import Cells, State, Surroundings, reset  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402

@@ -28,8 +28,8 @@ from pgcheck.checker.verdicts.policy import policy  # noqa: E402
 from pgcheck.isa.encoding.assembly import Assembler, Image  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402
 from pgcheck.isa.machine.machine import Machine  # noqa: E402
-from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.computer.computer import Computer  # noqa: E402
+from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.memory import Ram  # noqa: E402
 from pgcheck.models.reference.step import Cells  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from pgcheck.checker.laws.canaries import LAW as CANARIES
-from pgcheck.checker.verdicts.judge import Judgement, Work
-from pgcheck.checker.verdicts.row_cache import KeptRows
 from pgcheck.checker.laws.lint import lint
 from pgcheck.checker.options import Options
-from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.verdicts.result_cache import recall, remember
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
+from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.smtlib import Script
 from pgcheck.checker.solving.solver import Limits, Solver, versions
+from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.verdicts.result_cache import recall, remember
+from pgcheck.checker.verdicts.row_cache import KeptRows
 from pgcheck.checker.verdicts.survey import survey
 from pgcheck.checker.verdicts.theorems import untested
 from pgcheck.isa.files.cache import Cache
@@ -64,9 +64,16 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)
     spent = effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)
     result = MachineResult(
-        machine.name, machine.title, machine.path, machine.digest, machine.unmodelled, results, tuple(findings), versions(),
+        machine.name,
+        machine.title,
+        machine.path,
+        machine.digest,
+        machine.unmodelled,
+        results,
+        tuple(findings),
+        versions(),
         spent,
-    )  # fmt: skip
+    )
     if kept is not None:
         remember(kept, machine, options, result)
     on_event(Finished(result))
@@ -88,10 +95,15 @@ def effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], sec
     """What a run took, all deployments together."""
     holes = [r for d in results for r in d.instructions if r.verdict == "hole"]
     return Effort(
-        sum(j.queries for j in judged), sum(j.folded for j in judged), sum(j.unsat for j in judged),
-        sum(j.confirmed for j in judged), len(holes), sum(r.witness is not None for r in holes), seconds,
+        sum(j.queries for j in judged),
+        sum(j.folded for j in judged),
+        sum(j.unsat for j in judged),
+        sum(j.confirmed for j in judged),
+        len(holes),
+        sum(r.witness is not None for r in holes),
+        seconds,
         max((j.slowest for j in judged), key=lambda s: s[1], default=("", 0.0)),
-    )  # fmt: skip
+    )
 
 
 def default_jobs() -> int:

@@ -66,9 +66,10 @@ def _help(name: str, command: click.Command) -> list[str]:
 def _exit_codes() -> Iterator[str]:
     yield "Over several specifications the worst counts, in the order 4, 2, 1, 3, 0."
     ends = {
-        console.INTERRUPTED: "interrupted (Ctrl-C)", console.READER_GONE: "the reader of the output went away",
+        console.INTERRUPTED: "interrupted (Ctrl-C)",
+        console.READER_GONE: "the reader of the output went away",
         cli.TERMINATED: "terminated",
-    }  # fmt: skip
+    }
     yield from ("", "## pgcheck", "", *_codes({**_read(cli.EPILOG), **ends}))
     yield "`--exit-zero` turns 1 and 3 into 0."
     yield from ("", "## pgcheck run", "", *_codes(_read(monitors.RUN_EPILOG)))

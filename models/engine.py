@@ -6,8 +6,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.reference.step import Exit, Fetched, State, Surroundings, call, enter, execute, fetch
 
 

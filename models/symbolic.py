@@ -10,25 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.terms.ir import (
-    HALT,
-    TRANSLATE,
-    UNMODELLED,
-    UNPREDICTABLE,
-    Bind,
-    Block,
-    Do,
-    If,
-    Raise,
-    Return,
-    SetElement,
-    SetLeaf,
-    SetLocal,
-    SetNext,
-    Store,
-)  # fmt: skip
-from pgcheck.isa.machine.machine import ExitRule, Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.types import width_of
+from pgcheck.isa.machine.machine import ExitRule, Instruction, Machine
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -48,8 +32,24 @@ from pgcheck.isa.terms import (
     substitute,
     variable,
     walk,
-)  # fmt: skip
-from pgcheck.isa.idl.types import width_of
+)
+from pgcheck.isa.terms.ir import (
+    HALT,
+    TRANSLATE,
+    UNMODELLED,
+    UNPREDICTABLE,
+    Bind,
+    Block,
+    Do,
+    If,
+    Raise,
+    Return,
+    SetElement,
+    SetLeaf,
+    SetLocal,
+    SetNext,
+    Store,
+)
 
 FAULT, ADDRESS = "xl.fault", "xl.pa"
 NEXT_PC = "$next"
@@ -450,7 +450,9 @@ def predicate(machine: Machine, term: Term) -> Term:
     return execution.value(term)
 
 
-def delivered(machine: Machine, function: str, args: tuple[Term, ...], state: Mapping[str, Term], *, cuts: bool = True) -> Execution:
+def delivered(
+    machine: Machine, function: str, args: tuple[Term, ...], state: Mapping[str, Term], *, cuts: bool = True
+) -> Execution:
     """The execution of a terminator's delivery body on `state`; its frame holds the state afterwards."""
     execution = Execution(machine, dict(state), {}, cuts=cuts)
     execution.frame.state[NEXT_PC] = execution.frame.state[machine.pc]
@@ -464,4 +466,3 @@ def delivered(machine: Machine, function: str, args: tuple[Term, ...], state: Ma
 def free_leaves(terms: Iterable[Term]) -> set[str]:
     """The names of the leaves among the free terms of `terms`."""
     return {t.name[2:] for t in walk(terms) if t.op in ("var", "array") and t.name.startswith("s.")}
-

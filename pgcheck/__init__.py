@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from os import PathLike
 
-    from pgcheck.checker.verdicts.difference import Difference
     from pgcheck.checker.result import Event, ExitCode, MachineResult
-    from pgcheck.running.events import Checked
+    from pgcheck.checker.verdicts.difference import Difference
     from pgcheck.isa.files.errors import SpecificationError
     from pgcheck.isa.machine.machine import Machine
+    from pgcheck.running.events import Checked
     from pgcheck.running.run import Request
 
     Path = str | PathLike[str]
@@ -64,8 +64,8 @@ def load(specification: Path) -> Machine:
 
     Raises SpecificationError with every error of a wrong one, and ValueError if there is no such file.
     """
-    from pgcheck.running import run
     from pgcheck.isa.machine.build import load as build
+    from pgcheck.running import run
     from pgcheck.shipped import shipped
 
     return build(_asked(run.find, str(specification)), shipped=shipped)
@@ -104,9 +104,9 @@ def compare(
 
     Raises SpecificationError for a wrong specification, and ValueError if there is no such file.
     """
-    from pgcheck.running import run
     from pgcheck.checker.verdicts.difference import Version, difference
     from pgcheck.isa.machine.meaning import meanings
+    from pgcheck.running import run
 
     request = _request("theorem1", "", (), False, jobs, budget, second, cache)
 
@@ -118,9 +118,15 @@ def compare(
 
 
 def _request(
-    require: Required, deployment: str, only: Iterable[str], waivers: Path | None | Literal[False], jobs: int | None,
-    budget: int | None, second: bool, cache: bool,
-) -> Request:  # fmt: skip
+    require: Required,
+    deployment: str,
+    only: Iterable[str],
+    waivers: Path | None | Literal[False],
+    jobs: int | None,
+    budget: int | None,
+    second: bool,
+    cache: bool,
+) -> Request:
     from dataclasses import replace
     from pathlib import Path as File
 
@@ -134,9 +140,7 @@ def _request(
     for name, number in (("jobs", jobs), ("budget", budget)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is a number from 1 on, not {number}")
-    options = Options(
-        jobs=jobs or default_jobs(), rlimit=budget or Options().rlimit, cache=cache, second=second
-    )  # fmt: skip
+    options = Options(jobs=jobs or default_jobs(), rlimit=budget or Options().rlimit, cache=cache, second=second)
     asked = Request(options, tuple(only), deployment, require)
     return asked if waivers is None else replace(asked, waivers="none" if waivers is False else File(waivers))
 

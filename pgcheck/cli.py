@@ -71,9 +71,7 @@ def command() -> None:
     """
 
 
-for one in (
-    *checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS, *authoring.COMMANDS, *waivers.COMMANDS
-):  # fmt: skip
+for one in (*checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS, *authoring.COMMANDS, *waivers.COMMANDS):
     command.add_command(one)
 
 

@@ -85,9 +85,12 @@ def value_of(values: Mapping[str, int], cell: str) -> int:
 def ending(name: str) -> str:
     """How a step ended, from the name of its exit."""
     ends = {
-        "next": "goes on", "halt": "halts", "unpredictable": "does something unpredictable",
-        "unmodelled": "runs into what the specification leaves out", "translation fault": "faults in translation",
-    }  # fmt: skip
+        "next": "goes on",
+        "halt": "halts",
+        "unpredictable": "does something unpredictable",
+        "unmodelled": "runs into what the specification leaves out",
+        "translation fault": "faults in translation",
+    }
     return ends.get(name, f"traps: {name}")
 
 
@@ -142,6 +145,10 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
     """The text in lines of at most 80 columns."""
     return textwrap.wrap(
-        text, WIDTH, initial_indent=indent if first is None else first, subsequent_indent=indent,
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+        text,
+        WIDTH,
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

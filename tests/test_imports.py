@@ -57,8 +57,9 @@ def words(tree: ast.AST) -> Iterator[str]:
         id(node.body[0].value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.body and isinstance(node.body[0], ast.Expr)
-    }  # fmt: skip
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.keyword(arg=str(word)):
@@ -106,7 +107,9 @@ def test_code_is_looked_for_at_every_depth_and_not_behind_links(tmp_path: Path) 
         path.touch()
     (tmp_path / "room" / "link").symlink_to(inner)
     assert [p.name for p in sources(tmp_path / "room")] == ["a.py", "b.py"]
-    assert {path.relative_to(ROOT / "pgcheck").parts[0] for room, path in FILES if room == "pgcheck"}.isdisjoint(ROOMS[:-1])
+    assert {path.relative_to(ROOT / "pgcheck").parts[0] for room, path in FILES if room == "pgcheck"}.isdisjoint(
+        ROOMS[:-1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,20 @@ def test_heavy_libraries_are_declared_and_the_solver_is_pinned() -> None:
     assert "z3-solver==4.15.4.0" in needed
     names = {name.split(">")[0].split("=")[0] for name in needed}
     assert names == {
-        "z3-solver", "bitwuzla", "click", "hypothesis", "jinja2", "lark", "networkx", "pydantic", "pyelftools", "pytest", "PyYAML", "rich",
+        "z3-solver",
+        "bitwuzla",
+        "click",
+        "hypothesis",
+        "jinja2",
+        "lark",
+        "networkx",
+        "pydantic",
+        "pyelftools",
+        "pytest",
+        "PyYAML",
+        "rich",
         "ruamel.yaml",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +101,21 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unpacked = next(p for p in sdist.iterdir() if p.is_dir())
     wheel = f"from setuptools import build_meta; print(build_meta.build_wheel({str(folder)!r}))"
     run([sys.executable, "-c", wheel], unpacked)
-    run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(target),
-         str(next(folder.glob("*.whl")))], folder)  # fmt: skip
+    run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-index",
+            "--target",
+            str(target),
+            str(next(folder.glob("*.whl"))),
+        ],
+        folder,
+    )
     return target
 
 
@@ -146,5 +170,7 @@ def test_nothing_else_is_installed(installed: Path) -> None:
 def test_the_wheel_is_no_zip_of_links(installed: Path) -> None:
     with zipfile.ZipFile(next(installed.parent.glob("*.whl"))) as wheel:
         names = wheel.namelist()
-    assert {"pgcheck/isa/schema.json", "pgcheck/checker/check.py", "pgcheck/reports/html/templates/page.html"} <= {*names}
+    assert {"pgcheck/isa/schema.json", "pgcheck/checker/check.py", "pgcheck/reports/html/templates/page.html"} <= {
+        *names
+    }
     assert len(names) == len(set(names))

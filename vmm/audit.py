@@ -13,9 +13,9 @@ from pgcheck.isa.terms import mask
 from pgcheck.models.reference.step import State
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds, Extent
+from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.coherence import Finding as Finding
 from pgcheck.vmm.paging.coherence import ShadowAudit
-from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
 from pgcheck.vmm.translate import in_place
 from pgcheck.vmm.vmm import Guest, Vmm
@@ -118,7 +118,7 @@ def _owned(
 
 def footprint(
     bounds: Bounds, guest: str, key: tuple[int, ...], extent: Extent, allocator: Allocator, own: Mapping[str, int]
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[Finding]:
     """FOOTPRINT: under an extent, the processor accepts what the guest's relocation accepts, and finds it in the guest's frames.
 
     Checked at the first and last address of every page, at the ends of the extent and at the ends of the address space.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms.reads import leaves_read
-from pgcheck.isa.terms import mask
 from pgcheck.isa.idl.types import width_of
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import mask
+from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.step import State, Step, Surroundings

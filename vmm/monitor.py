@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from pgcheck.isa.terms.ir import BUILTIN_EXITS
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE
-from pgcheck.isa.idl.types import Bitfield
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call
@@ -40,9 +40,7 @@ class TrapAndEmulate:
     at most MAX_STUTTERS in a row, then an instruction is interpreted, so that the guest goes on whatever its tables look like.
     """
 
-    def __init__(
-        self, host: Computer, division: World, policy: Policy, mmu: Mmu, binding: Binding = REFERENCE
-    ) -> None:  # fmt: skip
+    def __init__(self, host: Computer, division: World, policy: Policy, mmu: Mmu, binding: Binding = REFERENCE) -> None:
         self.host, self.division, self.policy, self.mmu, self.binding = host, division, policy, mmu, binding
         self.machine: Machine = host.machine
         self.statistics = Statistics()

@@ -8,13 +8,25 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
-from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, constant, mask
+from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Single, program_of
 from pgcheck.models.memory import Storage
-from pgcheck.models.reference.step import Ended, Exit, Fetched, State, Step, Surroundings, decoded, deliver, enter, execute, executed
+from pgcheck.models.reference.step import (
+    Ended,
+    Exit,
+    Fetched,
+    State,
+    Step,
+    Surroundings,
+    decoded,
+    deliver,
+    enter,
+    execute,
+    executed,
+)
 from pgcheck.vmm.binding import REFERENCE, Binding
 
 WARM: Final = 3
@@ -40,9 +52,14 @@ class Routines:
         self._decoded: dict[int, Fetched | None] = {}
         pc = machine.leaves[machine.pc]
         self._undefined = replace(
-            machine.instructions[0], id=UNDEFINED, operands={}, length=constant(pc.width, 0), body=machine.undefined,
-            encoding_term=None, partial=False,
-        )  # fmt: skip
+            machine.instructions[0],
+            id=UNDEFINED,
+            operands={},
+            length=constant(pc.width, 0),
+            body=machine.undefined,
+            encoding_term=None,
+            partial=False,
+        )
         self._quiet: object = None
         self._seen = _getter(sorted(self.program.pending)) if self.program.stable and self.program.pending else None
         self._held: dict[tuple[Term, object], bool] = {}
@@ -52,9 +69,14 @@ class Routines:
     def binding(self) -> Binding:
         """These answers as the dispatcher asks for them."""
         return replace(
-            REFERENCE, pending=self.pending, waiting=self.waiting, holds=self.holds, fetch=self.fetch, execute=self.execute,
+            REFERENCE,
+            pending=self.pending,
+            waiting=self.waiting,
+            holds=self.holds,
+            fetch=self.fetch,
+            execute=self.execute,
             enter=self.enter,
-        )  # fmt: skip
+        )
 
     # ---- the questions
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.idl.types import Enum
+from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Region, Storage

@@ -16,10 +16,10 @@ from pgcheck.vmm.external import ExternalMmu
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Mmu
 from pgcheck.vmm.monitor import ResourceControlLost, TrapAndEmulate
-from pgcheck.vmm.policy import Policy
-from pgcheck.vmm.routines import Routines
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.paging.tlb import Tlb
+from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.routines import Routines
 from pgcheck.vmm.world import World, world
 
 TABLE_FRAMES = 96
@@ -62,9 +62,13 @@ class Vmm:
         self.guests: list[Guest] = []
 
     def guest(
-        self, name: str, ram_size: int, makers: Mapping[str, Maker] | None = None, quota: int | None = None,
+        self,
+        name: str,
+        ram_size: int,
+        makers: Mapping[str, Maker] | None = None,
+        quota: int | None = None,
         tables: int = TABLE_FRAMES,
-    ) -> Guest:  # fmt: skip
+    ) -> Guest:
         """A new guest with RAM of `ram_size` units, at most `quota` steps, and `tables` frames for its shadow tables if it needs any.
 
         Raises OutOfMemory, NoTables, ValueError for a name that is taken or a size that is no whole number of frames.

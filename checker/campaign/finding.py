@@ -12,8 +12,8 @@ from pgcheck.checker.campaign.cases.case import Author, Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.properties.table import PROPERTIES
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.reference.step import Cells, State
 from pgcheck.vmm.policy import Policy
 
@@ -28,16 +28,32 @@ class BadFinding(Exception):
 
 
 def written(
-    machine: Machine, policy: Policy, failure: Failure, cases: Sequence[Case], tape: bytes, seed: str, number: int, version: str
-) -> str:  # fmt: skip
+    machine: Machine,
+    policy: Policy,
+    failure: Failure,
+    cases: Sequence[Case],
+    tape: bytes,
+    seed: str,
+    number: int,
+    version: str,
+) -> str:
     """The file of a failure."""
     document = {
-        "kind": KIND, "finding_version": VERSION, "tool": version, "specification": machine.name, "digest": machine.digest,
-        "property": failure.law, "identity": failure.identity, "failure": asdict(failure), "seed": seed, "case": number,
-        "tape": tape.hex(), "policy": policy_values(policy),
+        "kind": KIND,
+        "finding_version": VERSION,
+        "tool": version,
+        "specification": machine.name,
+        "digest": machine.digest,
+        "property": failure.law,
+        "identity": failure.identity,
+        "failure": asdict(failure),
+        "seed": seed,
+        "case": number,
+        "tape": tape.hex(),
+        "policy": policy_values(policy),
         "cases": [_case(machine, case) for case in cases],
         "programs": [line for case in cases for line in listing(machine, case)],
-    }  # fmt: skip
+    }
     return json.dumps(document, indent=1) + "\n"
 
 
@@ -96,9 +112,14 @@ def _case(machine: Machine, case: Case) -> dict[str, object]:
         elif held:
             state[leaf] = hex(held)
     return {
-        "state": state, "stores": [[hex(a), n, hex(v)] for a, n, v in case.stores], "steps": case.steps, "stride": case.stride,
-        "site": case.site, "events": [list(e) for e in case.events], "turns": list(case.turns),
-    }  # fmt: skip
+        "state": state,
+        "stores": [[hex(a), n, hex(v)] for a, n, v in case.stores],
+        "steps": case.steps,
+        "stride": case.stride,
+        "site": case.site,
+        "events": [list(e) for e in case.events],
+        "turns": list(case.turns),
+    }
 
 
 def read(text: str, path: str = "<finding>") -> Mapping[str, Any]:

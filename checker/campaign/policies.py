@@ -13,11 +13,15 @@ from pgcheck.vmm.policy import Policy
 def policy_values(policy: Policy) -> dict[str, object]:
     """A policy in the types of JSON."""
     return {
-        "deployment": policy.deployment, "kind": "type1" if policy.direct is TRUE else "hybrid", "traps": sorted(policy.traps),
-        "intercept": sorted(policy.intercept), "fixed": dict(policy.fixed), "mirrored": sorted(policy.mirrored),
+        "deployment": policy.deployment,
+        "kind": "type1" if policy.direct is TRUE else "hybrid",
+        "traps": sorted(policy.traps),
+        "intercept": sorted(policy.intercept),
+        "fixed": dict(policy.fixed),
+        "mirrored": sorted(policy.mirrored),
         "real": dict(policy.real),
         "responses": {n: None if v is None else dict(v) for n, v in policy.responses.items()},
-    }  # fmt: skip
+    }
 
 
 def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
@@ -33,9 +37,12 @@ def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
         if table not in machine.tables:
             raise ValueError(f"no table {table!r}")
     return Policy(
-        deployment.name, frozenset(map(str, values["traps"])), frozenset(map(str, values["intercept"])),
-        {str(n): int(v) for n, v in values["fixed"].items()}, frozenset(map(str, values["mirrored"])),
+        deployment.name,
+        frozenset(map(str, values["traps"])),
+        frozenset(map(str, values["intercept"])),
+        {str(n): int(v) for n, v in values["fixed"].items()},
+        frozenset(map(str, values["mirrored"])),
         {str(n): int(v) for n, v in values["real"].items()},
         {str(n): None if v is None else {str(f): int(x) for f, x in v.items()} for n, v in values["responses"].items()},
         direct,
-    )  # fmt: skip
+    )

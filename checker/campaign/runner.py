@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pgcheck.checker.campaign import finding
-from pgcheck.checker.campaign.pairs import coverage
 from pgcheck.checker.campaign.cases.case import TAPE, Author
+from pgcheck.checker.campaign.cases.tape import counted
+from pgcheck.checker.campaign.pairs import coverage
 from pgcheck.checker.campaign.pairs.coverage import Coverage
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, Property
 from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.store import Shard, Store
-from pgcheck.checker.campaign.cases.tape import counted
 from pgcheck.vmm.policy import Policy
 
 GENERATOR: Final = "1"

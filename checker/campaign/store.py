@@ -71,9 +71,15 @@ class Store:
     def finish(self, campaign: str, shard: Shard) -> None:
         """Note a shard as done."""
         row = (
-            campaign, shard.property, shard.number, shard.cases, shard.steps, shard.excluded, "\n".join(shard.found),
+            campaign,
+            shard.property,
+            shard.number,
+            shard.cases,
+            shard.steps,
+            shard.excluded,
+            "\n".join(shard.found),
             shard.coverage,
-        )  # fmt: skip
+        )
         self._write("INSERT OR REPLACE INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row, "NORMAL")
 
     def add(self, campaign: str, identity: str, place: int, file: str) -> None:

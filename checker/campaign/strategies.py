@@ -15,8 +15,8 @@ from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.cases.inventory import Units
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import check, solver_for
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.options import Options
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import Kind, policy
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.vmm.policy import Policy

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pgcheck.checker.questions.classical import classify
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.questions.hole import question, virtual_modes
-from pgcheck.checker.result import Finding
 from pgcheck.checker.questions.subject import Setting, Subject, continued
 from pgcheck.checker.questions.taint import footprint
+from pgcheck.checker.result import Finding
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
-from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
+from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
 from pgcheck.models.symbolic import run
 
 LAW = "canaries"
@@ -61,7 +61,13 @@ def _usable(leaf: Leaf, machine: Machine) -> bool:
 def made_up(control: Leaf, bit: int, held: Leaf) -> tuple[Canary, ...]:
     """The canaries: nothing, a control leaf changed without a trap, one bit of a control leaf shown in a general one."""
     value = _read(control)
-    low = mk("extract", 1, value, data=(bit, bit)) if value.width > 1 else value if value.width else mk("ite", 1, value, constant(1, 1), constant(1, 0))
+    low = (
+        mk("extract", 1, value, data=(bit, bit))
+        if value.width > 1
+        else value
+        if value.width
+        else mk("ite", 1, value, constant(1, 1), constant(1, 0))
+    )
     shown = mk("zext", _read(held).width, low) if _read(held).width else mk("eq", 0, low, constant(1, 1))
     return (
         Canary("nothing", (), hole=False, sensitive=False),
@@ -78,7 +84,12 @@ def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
         general += [leaf for leaf in machine.general if _usable(leaf, machine) and leaf.hardwired]
         free = _free_bit(setting, evidence)
         if free is None or not general:
-            yield Finding(LAW, "unknown", deployment.name, "there is no free control leaf to make canaries of, so the checks are untested")
+            yield Finding(
+                LAW,
+                "unknown",
+                deployment.name,
+                "there is no free control leaf to make canaries of, so the checks are untested",
+            )
             continue
         leaf, bit = free
         modes = (deployment.modes.supervisor, deployment.modes.user)
@@ -91,10 +102,14 @@ def _free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
     """A control leaf, and a bit of it that may differ in the two machines: the lowest of a free leaf, else one of the mode."""
     machine = setting.machine
     counted = (
-        leaf for leaf in machine.control
-        if _usable(leaf, machine) and leaf.role != "timing" and leaf.name not in setting.deployment.mirror
-        and leaf.name != machine.modes.leaf and not leaf.hardwired
-    )  # fmt: skip
+        leaf
+        for leaf in machine.control
+        if _usable(leaf, machine)
+        and leaf.role != "timing"
+        and leaf.name not in setting.deployment.mirror
+        and leaf.name != machine.modes.leaf
+        and not leaf.hardwired
+    )
     free = next((leaf for leaf in counted if _free(setting, leaf, evidence)), None)
     if free is not None:
         return free, 0
@@ -125,9 +140,13 @@ def _differing(setting: Setting, bit: int, evidence: Evidence) -> bool:
     if real is None or not possible(real, setting.real):
         return False
     first, second = sides(modes.supervisor.values), sides(modes.user.values)
-    return bool(first and second) and len(first | second) == 2 and any(
-        1 - (real >> bit & 1) in sides(virtual_modes(setting, c), setting.guest, setting.virtual(c))
-        for c in (modes.supervisor, modes.user)
+    return (
+        bool(first and second)
+        and len(first | second) == 2
+        and any(
+            1 - (real >> bit & 1) in sides(virtual_modes(setting, c), setting.guest, setting.virtual(c))
+            for c in (modes.supervisor, modes.user)
+        )
     )
 
 
@@ -135,18 +154,37 @@ def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidenc
     """Whether the answers are the known ones; a hole is one in any of the classes `modes`."""
     machine = setting.machine
     instruction = Instruction(
-        f"canary {canary.name}", "canary", "", Position(machine.path, 1, 1), None, {}, constant(1, 0), TRUE, None, canary.body,
-        None, {}, (Row(""),), False, "",
-    )  # fmt: skip
+        f"canary {canary.name}",
+        "canary",
+        "",
+        Position(machine.path, 1, 1),
+        None,
+        {},
+        constant(1, 0),
+        TRUE,
+        None,
+        canary.body,
+        None,
+        {},
+        (Row(""),),
+        False,
+        "",
+    )
     step = continued(setting, run(machine, canary.body, {}, constant(1, 0)))
     one = Subject(instruction, Row(""), step, TRUE, (), frozenset(leaf.name for leaf in machine.control))
     where = f"{setting.deployment.name}: {canary.name}"
     holes = [
         evidence.possible(question(setting, one, mode_class, m).hole, f"{one.id}:hole@{m}")
-        for mode_class in modes for m in virtual_modes(setting, mode_class)
-    ]  # fmt: skip
+        for mode_class in modes
+        for m in virtual_modes(setting, mode_class)
+    ]
     if any(holes) != canary.hole:
         yield Finding(LAW, "error", where, f"the hole check says {any(holes)}, the truth is {canary.hole}")
     classical = classify(setting, one, footprint(setting, one), evidence)
     if classical.sensitive != canary.sensitive or classical.privileged:
-        yield Finding(LAW, "error", where, f"the classical check says sensitive {classical.sensitive}, the truth is {canary.sensitive}")
+        yield Finding(
+            LAW,
+            "error",
+            where,
+            f"the classical check says sensitive {classical.sensitive}, the truth is {canary.sensitive}",
+        )

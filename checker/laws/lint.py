@@ -7,25 +7,51 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.questions.copies import Copy, as_it_is, differ, fresh, instantiate, over
 from pgcheck.checker.questions.entry import translation_faults_enter
-from pgcheck.checker.solving.evidence import Evidence, Undecided
-from pgcheck.checker.verdicts.row_cache import KeptRows
-from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.questions.realise import realisable
 from pgcheck.checker.result import Finding
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
+from pgcheck.checker.verdicts.row_cache import KeptRows
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.terms import (
-    FALSE, Term, conjunction, constant, disjunction, evaluate, extract, land, lnot, lor, mk, rewrite, substitute, variable, walk,
-)  # fmt: skip
+    FALSE,
+    Term,
+    conjunction,
+    constant,
+    disjunction,
+    evaluate,
+    extract,
+    land,
+    lnot,
+    lor,
+    mk,
+    rewrite,
+    substitute,
+    variable,
+    walk,
+)
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
 from pgcheck.models.symbolic import (
-    ADDRESS, Execution, Exit, Transition, delivered, exit_kinds, initial, predicate, resized, run, transition,
-)  # fmt: skip
+    ADDRESS,
+    Execution,
+    Exit,
+    Transition,
+    delivered,
+    exit_kinds,
+    initial,
+    predicate,
+    resized,
+    run,
+    transition,
+)
 
 Law = Callable[[Machine, Evidence], Iterator[Finding]]
 
 
-def lint(machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction], kept: KeptRows) -> list[Finding]:
+def lint(
+    machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction], kept: KeptRows
+) -> list[Finding]:
     """Every finding about a machine and the given instructions of it; an obligation without an answer is a finding too.
 
     Raises Contradiction, or WorkerFailed from a worker: solvers that disagree say nothing about the specification.

@@ -10,20 +10,20 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle, with_fields
 from pgcheck.checker.monitor.machine import Leaves, Way, entered, instance
 from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, value
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle, with_fields
 from pgcheck.checker.questions.subject import Setting, Subject
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference.step import Cells, Exit, Fetched, State, reset
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
-from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.monitor import ResourceControlLost
+from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World
 

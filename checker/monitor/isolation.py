@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from pgcheck.checker.questions.copies import differ
-from pgcheck.checker.questions.hole import related
 from pgcheck.checker.monitor.guest import FETCH, Monitored, Processor, Row, Surroundings, apart
 from pgcheck.checker.monitor.machine import Leaves
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import bits, paths
-from pgcheck.isa.terms.ir import Block, Store
+from pgcheck.checker.questions.copies import differ
+from pgcheck.checker.questions.hole import related
 from pgcheck.isa.machine.machine import Machine, ModeClass
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, apply, conjunction, constant, disjunction, eq, extract, land, lnot, lor, mk, rewrite, substitute,
-    variable, walk,
-)  # fmt: skip
+    FALSE,
+    TRUE,
+    Term,
+    apply,
+    conjunction,
+    constant,
+    disjunction,
+    eq,
+    extract,
+    land,
+    lnot,
+    lor,
+    mk,
+    rewrite,
+    substitute,
+    variable,
+    walk,
+)
+from pgcheck.isa.terms.ir import Block, Store
 from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Execution, Exit, State, initial, resized
 from pgcheck.vmm.vmm import page_shift
 from pgcheck.vmm.world import World

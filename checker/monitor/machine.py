@@ -11,11 +11,22 @@ from dataclasses import dataclass
 
 from pgcheck.checker.questions.copies import Answer, as_it_is, executing
 from pgcheck.checker.questions.subject import Subject
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, apply, array, disjunction, ite, land, lnot, lor, rewrite, variable,
-)  # fmt: skip
+    FALSE,
+    TRUE,
+    Term,
+    apply,
+    array,
+    disjunction,
+    ite,
+    land,
+    lnot,
+    lor,
+    rewrite,
+    variable,
+)
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.symbolic import Execution, Transition, delivered, initial
 
 Leaves = Mapping[str, Term]
@@ -66,9 +77,11 @@ def instance(
 
 def _either(guard: Term, args: tuple[Term, ...], state: Leaves, other: Way) -> Way:
     return Way(
-        other.function, lor(guard, other.guard), {n: ite(guard, t, other.state[n]) for n, t in state.items()},
+        other.function,
+        lor(guard, other.guard),
+        {n: ite(guard, t, other.state[n]) for n, t in state.items()},
         tuple(ite(guard, a, b) for a, b in zip(args, other.args, strict=True)),
-    )  # fmt: skip
+    )
 
 
 def faulting(machine: Machine) -> tuple[str, ...]:

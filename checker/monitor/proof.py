@@ -6,11 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pgcheck.checker.laws.canaries import made_up
 from pgcheck.checker.check import check, solver_for
-from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
-from pgcheck.checker.questions.hole import virtual_modes
-from pgcheck.checker.verdicts.judge import Work
+from pgcheck.checker.laws.canaries import made_up
 from pgcheck.checker.monitor.guest import LOST, Monitored, Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, reach, residue, stray
 from pgcheck.checker.monitor.replay import Counterexample, remembered, replayed, strayed
@@ -29,17 +26,20 @@ from pgcheck.checker.monitor.step import (
 )
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.options import Options
-from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
-from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.result import DeploymentResult
-from pgcheck.checker.solving.solver import Model, Solver, versions
+from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.result import DeploymentResult
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.solving.solver import Model, Solver, versions
+from pgcheck.checker.verdicts.judge import Work
+from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.terms.ir import TRANSLATE, Block
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
-from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
+from pgcheck.isa.terms.ir import TRANSLATE, Block
 from pgcheck.models.reference.step import Fetched
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
@@ -59,9 +59,13 @@ class Proved:
 
 
 def prove_monitor(
-    machine: Machine, options: Options, on_event: Callable[[Proved], None] = lambda event: None,
-    *, kind: Kind | None = None, force: bool = False,
-) -> MonitorProof:  # fmt: skip
+    machine: Machine,
+    options: Options,
+    on_event: Callable[[Proved], None] = lambda event: None,
+    *,
+    kind: Kind | None = None,
+    force: bool = False,
+) -> MonitorProof:
     """The proofs for every deployment that the check promises a monitor for; `kind` asks for one kind, else type 1, else hybrid.
 
     Raises Undecided and Contradiction where the check itself does; KeyboardInterrupt passes after the workers have ended.
@@ -74,9 +78,14 @@ def prove_monitor(
 
 
 def _deployment(
-    machine: Machine, result: DeploymentResult, options: Options, pool: Pool, on_event: Callable[[Proved], None],
-    kind: Kind | None, force: bool,
-) -> DeploymentProof:  # fmt: skip
+    machine: Machine,
+    result: DeploymentResult,
+    options: Options,
+    pool: Pool,
+    on_event: Callable[[Proved], None],
+    kind: Kind | None,
+    force: bool,
+) -> DeploymentProof:
     evidence = Evidence(pool.solver, options.second)
     refused = ""
     for tried in (kind,) if kind is not None else ("type1", "hybrid"):
@@ -209,9 +218,13 @@ def _answer(
 
 
 def _claim(
-    family: str, subject: str, hypotheses: Sequence[Term], claims: Mapping[str, Term],
-    shown: Callable[[Model], Counterexample], evidence: Evidence,
-) -> Obligation:  # fmt: skip
+    family: str,
+    subject: str,
+    hypotheses: Sequence[Term],
+    claims: Mapping[str, Term],
+    shown: Callable[[Model], Counterexample],
+    evidence: Evidence,
+) -> Obligation:
     """None of the claims' terms can be true; one that can is shown in the real monitor, or it is an error of ours."""
     possible = {n: t for n, t in claims.items() if t is not FALSE}
     if not possible:
@@ -332,9 +345,22 @@ def _operation(promise: Promise, name: str, solver: Solver) -> Obligation:
 def _made_up_row(promise: Promise, name: str, body: Block) -> Row:
     machine = promise.machine
     instruction = Instruction(
-        f"canary {name}", "canary", "", Position(machine.path, 1, 1), None, {}, constant(1, 1), TRUE, None,
-        body, None, {}, (Label(""),), False, "",
-    )  # fmt: skip
+        f"canary {name}",
+        "canary",
+        "",
+        Position(machine.path, 1, 1),
+        None,
+        {},
+        constant(1, 1),
+        TRUE,
+        None,
+        body,
+        None,
+        {},
+        (Label(""),),
+        False,
+        "",
+    )
     row = instruction_row(promise, instruction, Label(""))
     return replace(row, fetched=Fetched(instruction, {}))
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from pgcheck.checker.questions.copies import MISS, executing
 from pgcheck.checker.monitor.guest import (
     ENTERS,
     FETCH,
@@ -24,14 +23,15 @@ from pgcheck.checker.monitor.guest import (
 )
 from pgcheck.checker.monitor.machine import faulting
 from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected
-from pgcheck.checker.witnesses.witness_replay import values_of
+from pgcheck.checker.questions.copies import MISS, executing
 from pgcheck.checker.result import StateValue
 from pgcheck.checker.solving.solver import Model
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.checker.witnesses.witness_replay import values_of
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.terms import Term, variable
 from pgcheck.isa.idl.types import width_of
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import Term, variable
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call, copied, deliver
 from pgcheck.models.reference.step import Step as Body
@@ -195,8 +195,13 @@ class _World:
     def binding(self) -> Binding:
         nothing = lambda machine, state, surroundings: False  # noqa: E731
         return replace(
-            REFERENCE, pending=nothing, waiting=nothing, fetch=self.fetch, execute=self.execute, enter=self.enter,
-        )  # fmt: skip
+            REFERENCE,
+            pending=nothing,
+            waiting=nothing,
+            fetch=self.fetch,
+            execute=self.execute,
+            enter=self.enter,
+        )
 
 
 class _Processor:
@@ -299,9 +304,13 @@ def replayed(promise: Promise, step: Step, family: str, model: Model) -> Counter
     instruction = step.row.subject.instruction.id if step.row.fetched is not None else step.row.subject.row.label
     fetched = world_.fetched
     return Counterexample(
-        instruction, dict(fetched.operands) if fetched is not None else {}, step.mode, values_of(before),
-        _answers(model), tuple(differs),
-    )  # fmt: skip
+        instruction,
+        dict(fetched.operands) if fetched is not None else {},
+        step.mode,
+        values_of(before),
+        _answers(model),
+        tuple(differs),
+    )
 
 
 def _bare(world_: _World, state: State, *, deliver_: bool) -> _End:
@@ -446,9 +455,13 @@ def strayed(promise: Promise, row: Row, mode: int, before: Mapping[str, Term], m
     pages = {a >> shift for a in given}
     fetched = world_.fetched
     return Counterexample(
-        row.subject.id, dict(fetched.operands) if fetched is not None else {}, mode, start, _answers(model),
+        row.subject.id,
+        dict(fetched.operands) if fetched is not None else {},
+        mode,
+        start,
+        _answers(model),
         tuple(f"reaches:{a:#x}" for a in sorted(noted.used) if a >> shift not in pages),
-    )  # fmt: skip
+    )
 
 
 def remembered(promise: Promise, row: Row, mode: int, guest: Monitored, model: Model) -> Counterexample:

@@ -25,17 +25,17 @@ from pgcheck.checker.monitor.stage import (
     virtual_leaves,
 )
 from pgcheck.checker.monitor.step import Promise
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.monitor.values import paths, unequal
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Model
+from pgcheck.isa.idl.types import Bitfield, width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
-from pgcheck.isa.idl.types import Bitfield, width_of
 from pgcheck.models.reference.step import Cells, State, Surroundings, reset
-from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.paging import shadow
+from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Shadow, ShadowTables
 from pgcheck.vmm.translate import Args, Walk, accesses
 

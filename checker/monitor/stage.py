@@ -12,8 +12,8 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import apply, variable
 from pgcheck.models.reference.step import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
 
 

@@ -10,15 +10,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pgcheck.checker.questions.copies import differ, executing, over
-from pgcheck.checker.questions.hole import Configuration, related
 from pgcheck.checker.monitor.guest import (
-    FETCH, FETCHED, LOST, STUTTER, Ended, Monitored, Row, apart, faults, relocated,
-)  # fmt: skip
+    FETCH,
+    FETCHED,
+    LOST,
+    STUTTER,
+    Ended,
+    Monitored,
+    Row,
+    apart,
+    faults,
+    relocated,
+)
 from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, fetching
 from pgcheck.checker.monitor.values import Path, Symbolic, bits, paths
+from pgcheck.checker.questions.copies import differ, executing, over
+from pgcheck.checker.questions.hole import Configuration, related
 from pgcheck.checker.questions.subject import Setting, Subject, continued, subject
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.machine.machine import MIRROR, Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import (
@@ -34,6 +42,7 @@ from pgcheck.isa.terms import (
     rewrite,
     variable,
 )
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.reference.step import Fetched
 from pgcheck.models.symbolic import Exit, Transition, run
 from pgcheck.vmm.policy import Policy

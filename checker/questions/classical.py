@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pgcheck.checker.questions.copies import Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ, second_oracle
-from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.questions.copies import (
+    Copy,
+    as_it_is,
+    differ,
+    fresh,
+    instantiate,
+    over,
+    payloads_differ,
+    second_oracle,
+)
 from pgcheck.checker.questions.model_replay import reenact
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import Footprint
-from pgcheck.isa.terms.ir import UNPREDICTABLE
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.terms import FALSE, Term, conjunction, disjunction, land, lnot, lor
+from pgcheck.isa.terms.ir import UNPREDICTABLE
 
 TIMING = "timing"
 MODE = "mode"
@@ -187,8 +196,10 @@ def _control(
             copy, assume = runs.run("a", mode)
             changed = disjunction(
                 land(o.guard, differ(leaf, o.post[leaf.name], copy.pre[leaf.name]))
-                for o in copy.outcomes for leaf in leaves if leaf.role == role
-            )  # fmt: skip
+                for o in copy.outcomes
+                for leaf in leaves
+                if leaf.role == role
+            )
             sensitivity = Sensitivity("ctl", role, start)
             if sensitivity not in found and evidence.possible([assume, changed], f"{runs.subject.id}:{sensitivity}"):
                 found[sensitivity] = None
@@ -205,9 +216,10 @@ def _behaviour(runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, ev
         pre = {n: other[n] if machine.leaves[n].role == role else a.pre[n] for n in machine.leaves}
         pre[machine.modes.leaf] = other[machine.modes.leaf]
         private = frozenset(
-            n for n in subject.private
+            n
+            for n in subject.private
             if n[2:].partition("#")[0] in machine.leaves and machine.leaves[n[2:].partition("#")[0]].role == role
-        )  # fmt: skip
+        )
         b = instantiate(
             machine, subject.transition, pre, second_oracle(machine, setting.mode(first), pre, role), "b", private
         )

@@ -6,14 +6,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.questions.hole import Configuration, Related, related, virtual_modes
-from pgcheck.checker.solving.solver import Model
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import MIRROR
 from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, conjunction, constant, constant_array, lnot, rewrite, store, substitute, walk,
-)  # fmt: skip
+    FALSE,
+    TRUE,
+    Term,
+    conjunction,
+    constant,
+    constant_array,
+    lnot,
+    rewrite,
+    store,
+    substitute,
+    walk,
+)
 
 MAX_ASSIGNMENTS = 200_000
 ROUNDS = 16
@@ -114,7 +124,9 @@ def _assignments(
         current = frozenset()
     for name, values in useful.items():
         rest = frozenset(i for i in current if i[0] != name)
-        current = max([current, *(a for a in (rest | {v} for v in values) if allowed(a))], key=lambda a: _score(a, wanted))
+        current = max(
+            [current, *(a for a in (rest | {v} for v in values) if allowed(a))], key=lambda a: _score(a, wanted)
+        )
     yield current
 
 
@@ -142,7 +154,11 @@ def _every_user_mode(setting: Setting, configuration: Configuration, evidence: E
     """The user modes in which classical steps start have a legal state with the constants, if they have one at all."""
     machine, label = setting.machine, f"{setting.deployment.name}:start"
     mode = machine.leaves[machine.modes.leaf].term
-    constants = {machine.leaves[n].term: machine.leaves[n].holding(v) for n, v in configuration.leaves.items() if isinstance(v, int)}
+    constants = {
+        machine.leaves[n].term: machine.leaves[n].holding(v)
+        for n, v in configuration.leaves.items()
+        if isinstance(v, int)
+    }
     for value in setting.deployment.modes.user.values:
         free = conjunction(substitute(setting.legal, {mode: setting.mode(value)}))
         fixed = conjunction(substitute(setting.legal, {**constants, mode: setting.mode(value)}))
@@ -154,9 +170,12 @@ def _every_user_mode(setting: Setting, configuration: Configuration, evidence: E
 def _every_virtual_state(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
     modes = setting.deployment.modes
     return all(
-        _represented(related(setting, mode_class, mode, configuration), evidence, f"{setting.deployment.name}:real state@{mode}")
-        for mode_class in (modes.supervisor, modes.user) for mode in virtual_modes(setting, mode_class)
-    )  # fmt: skip
+        _represented(
+            related(setting, mode_class, mode, configuration), evidence, f"{setting.deployment.name}:real state@{mode}"
+        )
+        for mode_class in (modes.supervisor, modes.user)
+        for mode in virtual_modes(setting, mode_class)
+    )
 
 
 def _represented(states: Related, evidence: Evidence, label: str) -> bool:

@@ -6,14 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.terms import (
-    FALSE, Term, apply, array, conjunction, constant, disjunction, eq, extract, ite, land, lnot, lor, mk, rewrite,
-    select, substitute, variable,
-)  # fmt: skip
 from pgcheck.isa.idl.types import Bitfield
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import (
+    FALSE,
+    Term,
+    apply,
+    array,
+    conjunction,
+    constant,
+    disjunction,
+    eq,
+    extract,
+    ite,
+    land,
+    lnot,
+    lor,
+    mk,
+    rewrite,
+    select,
+    substitute,
+    variable,
+)
+from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
 MISS = "xl.miss"
@@ -217,5 +233,3 @@ def has_fields(type_: Bitfield, entry: Term, fields: Mapping[str, int]) -> Term:
         eq(extract(entry, *type_.ranges[name]), constant(type_.ranges[name][0] - type_.ranges[name][1] + 1, value))
         for name, value in fields.items()
     )
-
-

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.questions.copies import with_fields
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.questions.realise import valid
-from pgcheck.checker.result import Finding
 from pgcheck.checker.questions.subject import Setting
-from pgcheck.isa.terms.ir import EXECUTE, UNMODELLED
+from pgcheck.checker.result import Finding
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import FALSE, Term, disjunction, land, lnot, mk, rewrite, variable
+from pgcheck.isa.terms.ir import EXECUTE, UNMODELLED
 from pgcheck.models.symbolic import FAULT, Execution, delivered, initial, predicate
 
 FAULTS_ENTER = "translation_faults_enter"

@@ -10,15 +10,31 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from pgcheck.checker.questions.copies import (
-    Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ, real_oracle, with_fields,
-)  # fmt: skip
+    Copy,
+    as_it_is,
+    differ,
+    fresh,
+    instantiate,
+    over,
+    payloads_differ,
+    real_oracle,
+    with_fields,
+)
 from pgcheck.checker.questions.subject import Setting, Subject
-from pgcheck.isa.terms.ir import NEXT
-from pgcheck.isa.machine.machine import MIRROR, Choice, Fields, ModeClass
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import MIRROR, Choice, Fields, ModeClass
 from pgcheck.isa.terms import (
-    FALSE, Term, apply, disjunction, conjunction, land, lnot, substitute, walk,
-)  # fmt: skip
+    FALSE,
+    Term,
+    apply,
+    conjunction,
+    disjunction,
+    land,
+    lnot,
+    substitute,
+    walk,
+)
+from pgcheck.isa.terms.ir import NEXT
 
 TIMING = "timing"
 
@@ -94,7 +110,12 @@ def virtual_modes(setting: Setting, mode_class: ModeClass) -> tuple[int, ...]:
 
 
 def related(
-    setting: Setting, mode_class: ModeClass, virtual_mode: int, configuration: Configuration = NOTHING, *, logical_time: bool = False
+    setting: Setting,
+    mode_class: ModeClass,
+    virtual_mode: int,
+    configuration: Configuration = NOTHING,
+    *,
+    logical_time: bool = False,
 ) -> Related:
     """The two states before a step, in one virtual mode."""
     machine, deployment = setting.machine, setting.deployment
@@ -109,9 +130,14 @@ def related(
 
 
 def question(
-    setting: Setting, subject: Subject, mode_class: ModeClass, virtual_mode: int, configuration: Configuration = NOTHING,
-    *, logical_time: bool = False,
-) -> Question:  # fmt: skip
+    setting: Setting,
+    subject: Subject,
+    mode_class: ModeClass,
+    virtual_mode: int,
+    configuration: Configuration = NOTHING,
+    *,
+    logical_time: bool = False,
+) -> Question:
     """The hole query. With `logical_time` the two machines share their clocks: what is left is no matter of timing."""
     machine, mode = setting.machine, setting.mode(virtual_mode)
     states = related(setting, mode_class, virtual_mode, configuration, logical_time=logical_time)
@@ -130,7 +156,9 @@ def question(
     real = instantiate(machine, subject.transition, states.real, real_oracle(machine, mode, respond), "r", private)
     outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
     assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
-    return Question(assumptions, _mismatches(setting, virtual, real, states.how), virtual, real, virtual_mode, configuration)
+    return Question(
+        assumptions, _mismatches(setting, virtual, real, states.how), virtual, real, virtual_mode, configuration
+    )
 
 
 def _relation(setting: Setting, leaf: Leaf, configuration: Configuration, logical_time: bool) -> str:
@@ -171,11 +199,17 @@ def _mismatches(setting: Setting, v: Copy, r: Copy, relation: Mapping[str, str])
             for name, how in relation.items():
                 leaf = leaves[name]
                 if prefix == "virtual" and how in ("own", "const"):
-                    found[f"virtual:{name}"] = _or(found, f"virtual:{name}", land(both, differ(leaf, a.post[name], v.pre[name])))
+                    found[f"virtual:{name}"] = _or(
+                        found, f"virtual:{name}", land(both, differ(leaf, a.post[name], v.pre[name]))
+                    )
                 elif prefix == "real" and how in ("own", "const"):
-                    found[f"real:{name}"] = _or(found, f"real:{name}", land(b.guard, differ(leaf, b.post[name], r.pre[name])))
+                    found[f"real:{name}"] = _or(
+                        found, f"real:{name}", land(b.guard, differ(leaf, b.post[name], r.pre[name]))
+                    )
                 elif prefix == how:
-                    found[f"{how}:{name}"] = _or(found, f"{how}:{name}", land(both, differ(leaf, a.post[name], b.post[name])))
+                    found[f"{how}:{name}"] = _or(
+                        found, f"{how}:{name}", land(both, differ(leaf, a.post[name], b.post[name]))
+                    )
         if a.name != NEXT:
             found[f"payload:{a.name}"] = land(both, payloads_differ(a.payload, b.payload))
     found["unmodelled"] = r.unmodelled
@@ -191,5 +225,3 @@ def _or(found: Mapping[str, Term], name: str, term: Term) -> Term:
 def private_choices(question_: Question) -> list[Term]:
     """The virtual machine's own nondeterministic choices among the free variables of a hole query."""
     return [t for t in walk(question_.hole) if t.op == "var" and t.name.startswith("v.n.")]
-
-

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.questions.copies import Copy
+from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.solving.evidence import Contradiction
 from pgcheck.checker.solving.solver import Model
-from pgcheck.checker.questions.subject import Setting, Subject
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.terms import Term, lor, variable
 from pgcheck.isa.idl.types import width_of
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import Term, lor, variable
 from pgcheck.models.reference.step import Cells, Exit, State, Surroundings, deliver, operand_value, step
 from pgcheck.models.symbolic import ADDRESS, FAULT
 

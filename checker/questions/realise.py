@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pgcheck.checker.questions.copies import has_fields
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.result import Finding
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.isa.idl.types import Bitfield, Enum, width_of
 from pgcheck.isa.machine.machine import Machine, Realise, Translation
 from pgcheck.isa.terms import (
-    TRUE, Term, conjunction, constant, disjunction, eq, extract, land, lnot, lor, mk, rewrite, variable, zext,
-)  # fmt: skip
-from pgcheck.isa.idl.types import Bitfield, Enum, width_of
+    TRUE,
+    Term,
+    conjunction,
+    constant,
+    disjunction,
+    eq,
+    extract,
+    land,
+    lnot,
+    lor,
+    mk,
+    rewrite,
+    variable,
+    zext,
+)
 from pgcheck.models.symbolic import Execution, initial, predicate
 
 LAW = "realisable"
@@ -87,18 +100,28 @@ def _entries(machine: Machine, translation: Translation, how: Realise, evidence:
     write = _access_value(translation, "Write")
     reads = TRUE if write is None else lnot(eq(access, constant(access.width, write)))
     questions: list[tuple[str, str, list[Term]]] = [
-        ("deny", "an entry with `deny` lets an access through", [leads, has_fields(entry, last, how.deny), lnot(fault)]),
-        ("map", "an entry with `map` faults or gives another address",
-         [inside, leads, has_fields(entry, last, how.map), lor(fault, lnot(eq(address, wanted)))]),
+        (
+            "deny",
+            "an entry with `deny` lets an access through",
+            [leads, has_fields(entry, last, how.deny), lnot(fault)],
+        ),
+        (
+            "map",
+            "an entry with `map` faults or gives another address",
+            [inside, leads, has_fields(entry, last, how.map), lor(fault, lnot(eq(address, wanted)))],
+        ),
         ("satisfiable", "", [inside, leads, has_fields(entry, last, how.map), lnot(fault)]),
-    ]  # fmt: skip
+    ]
     if how.readonly:
         fields = has_fields(entry, last, how.readonly)
         questions += [
-            ("readonly", "an entry with `readonly` faults on a read or gives another address",
-             [inside, leads, fields, reads, lor(fault, lnot(eq(address, wanted)))]),
+            (
+                "readonly",
+                "an entry with `readonly` faults on a read or gives another address",
+                [inside, leads, fields, reads, lor(fault, lnot(eq(address, wanted)))],
+            ),
             ("readonly", "an entry with `readonly` lets a write through", [leads, fields, lnot(reads), lnot(fault)]),
-        ]  # fmt: skip
+        ]
     for name, message, assertions in questions:
         possible = evidence.possible([walk.known, *assertions], f"realise:{name}")
         if name == "satisfiable" and not possible:
@@ -149,13 +172,30 @@ def _bounds(machine: Machine, translation: Translation, how: Realise, evidence: 
     still = conjunction([lnot(here.fault), lnot(at(here.fault, moved)), lnot(eq(base, other_base))])
     width = max(address.width, limit.width)
     questions = (
-        ("an address beyond the limit is let in", [here.known, lnot(here.fault), mk("ult", 0, zext(limit, width), zext(address, width))]),
+        (
+            "an address beyond the limit is let in",
+            [here.known, lnot(here.fault), mk("ult", 0, zext(limit, width), zext(address, width))],
+        ),
         ("two bases give the same address", [known, still, eq(here.address, at(here.address, moved))]),
-        ("some base lets in what base 0 refuses", [known, lnot(here.fault), at(here.fault, {base: constant(base.width, 0)})]),
-        ("the base does not move all addresses alike", [known, passes, lnot(eq(difference(both, elsewhere), difference(moved, {})))]),
-        ("a larger limit admits less", [known, land(here.known, at(here.known, {limit: other_limit})),
-                                        mk("ule", 0, limit, other_limit), lnot(here.fault), at(here.fault, {limit: other_limit})]),
-    )  # fmt: skip
+        (
+            "some base lets in what base 0 refuses",
+            [known, lnot(here.fault), at(here.fault, {base: constant(base.width, 0)})],
+        ),
+        (
+            "the base does not move all addresses alike",
+            [known, passes, lnot(eq(difference(both, elsewhere), difference(moved, {})))],
+        ),
+        (
+            "a larger limit admits less",
+            [
+                known,
+                land(here.known, at(here.known, {limit: other_limit})),
+                mk("ule", 0, limit, other_limit),
+                lnot(here.fault),
+                at(here.fault, {limit: other_limit}),
+            ],
+        ),
+    )
     for message, assertions in questions:
         if evidence.possible(assertions, f"realise:{message}"):
             yield Finding(LAW, "error", translation.function, message)

@@ -9,14 +9,25 @@ from __future__ import annotations
 from typing import Literal
 
 from pgcheck.checker.questions.copies import has_fields
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.questions.hole import Question
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Model
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
-    FALSE, Term, apply, array, conjunction, constant, eq, land, lnot, rewrite, variable, walk,
-)  # fmt: skip
-from pgcheck.isa.idl.types import Bitfield
+    FALSE,
+    Term,
+    apply,
+    array,
+    conjunction,
+    constant,
+    eq,
+    land,
+    lnot,
+    rewrite,
+    variable,
+    walk,
+)
 
 ROUNDS = 40
 

@@ -81,9 +81,13 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
         canonical = substitute([canonical], {operand: constant(operand.width, row.value)})[0]
     others = conjunction(lnot(eq(operand, constant(operand.width, v))) for v in row.others)
     return Subject(
-        instruction, row, found, land(canonical, others), tuple(fixed.items()),
+        instruction,
+        row,
+        found,
+        land(canonical, others),
+        tuple(fixed.items()),
         frozenset(leaf.name for leaf in machine.control),
-    )  # fmt: skip
+    )
 
 
 def continued(setting: Setting, step: Transition) -> Transition:

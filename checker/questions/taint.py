@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from pgcheck.checker.questions.copies import executing
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject
-from pgcheck.isa.terms.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, apply, constant, rewrite, substitute, walk
+from pgcheck.isa.terms.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.symbolic import ADDRESS, FAULT
 
 if TYPE_CHECKING:
@@ -62,7 +62,11 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
         never = never and roots[0] is FALSE
         shapes.add(roots)
         reads |= explicit
-        writes |= {n for n, t in zip(names, roots, strict=False) if n in control and not _kept(machine, n, t, setting.mode(value))}
+        writes |= {
+            n
+            for n, t in zip(names, roots, strict=False)
+            if n in control and not _kept(machine, n, t, setting.mode(value))
+        }
         for term in walk(roots):
             if term.op in ("var", "array") and term.name.startswith("s.") and term.name[2:] in control:
                 reads.add(term.name[2:])
@@ -78,7 +82,13 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
     if len(shapes) > 1:
         reads.add(mode_leaf)
     return Footprint(
-        frozenset(reads), frozenset(writes), frozenset(tables), traps and not outside, HALT in ends, outside, traps and bool(outside)
+        frozenset(reads),
+        frozenset(writes),
+        frozenset(tables),
+        traps and not outside,
+        HALT in ends,
+        outside,
+        traps and bool(outside),
     )
 
 

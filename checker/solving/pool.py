@@ -118,9 +118,12 @@ def _failed(message: str, trace: str) -> WorkerFailed:
 
 
 def _serve(
-    pipe: Connection, parents: Sequence[Connection], function: Callable[[T, Solver], R], items: Sequence[T],
+    pipe: Connection,
+    parents: Sequence[Connection],
+    function: Callable[[T, Solver], R],
+    items: Sequence[T],
     make_solver: Callable[[], Solver],
-) -> None:  # fmt: skip
+) -> None:
     """A worker: indices come in, (index, result, failure or None) go out; Ctrl-C is the parent's affair.
 
     The parent's ends that came with the fork are closed, so that its death ends the worker's input.

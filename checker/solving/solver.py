@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from pgcheck.isa.files.cache import Cache
-from pgcheck.checker.solving.smtlib import Script, abstract, script
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
+from pgcheck.checker.solving.smtlib import Script, abstract, script
+from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, digest, evaluate, mask
 
 Status = Literal["unsat", "sat", "unknown", "error"]
@@ -141,10 +141,14 @@ class Solver:
             return cached.model
         text = script([*assertions, *formulas])
         request = {
-            "do": "minimise", "text": text.text, "count": len(assertions), "wishes": positions,
+            "do": "minimise",
+            "text": text.text,
+            "count": len(assertions),
+            "wishes": positions,
             "holds": [bool(v) for v in model.values(formulas)],
-            "rlimit": self._limits.rlimit, "wish_rlimit": self._limits.wish_rlimit,
-        }  # fmt: skip
+            "rlimit": self._limits.rlimit,
+            "wish_rlimit": self._limits.wish_rlimit,
+        }
         try:
             reply = self._process.ask(request, self._limits.seconds)
             if _read_status(reply) != "sat":
@@ -171,7 +175,12 @@ class Solver:
         status: Status = "unknown"
         for attempt in _attempts(assertions):
             seconds = self._limits.second_seconds
-            request = {"do": solver, "text": self._script(attempt).text, "seconds": seconds, "memory": self._limits.memory}
+            request = {
+                "do": solver,
+                "text": self._script(attempt).text,
+                "seconds": seconds,
+                "memory": self._limits.memory,
+            }
             try:
                 status = _read_status(self._process.ask(request, 2 * seconds + 5))
             except SolverDied as died:

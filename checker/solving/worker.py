@@ -128,8 +128,11 @@ def ask_cvc5(request: Reply) -> Reply:
 
 
 REQUESTS: Final[dict[str, Callable[[Reply], Reply]]] = {
-    "check": check, "minimise": minimise, "bitwuzla": ask_bitwuzla, "cvc5": ask_cvc5,
-}  # fmt: skip
+    "check": check,
+    "minimise": minimise,
+    "bitwuzla": ask_bitwuzla,
+    "cvc5": ask_cvc5,
+}
 
 
 def _package(name: str) -> Any:

@@ -151,9 +151,15 @@ def _instructions(
 
 
 def _changed(
-    old: DeploymentResult, new: DeploymentResult, former: InstructionResult, row: InstructionResult, meant: Meanings,
-    means: Meanings, instruction: str, renamed: Mapping[str, str],
-) -> Iterator[InstructionChange]:  # fmt: skip
+    old: DeploymentResult,
+    new: DeploymentResult,
+    former: InstructionResult,
+    row: InstructionResult,
+    meant: Meanings,
+    means: Meanings,
+    instruction: str,
+    renamed: Mapping[str, str],
+) -> Iterator[InstructionChange]:
     origin = renamed.get(instruction, instruction)
     was, now = meant.instructions[origin], means.instructions[instruction]
 
@@ -164,7 +170,9 @@ def _changed(
         vanished = {n: v for n, v in old.configuration.items() if new.configuration.get(n) != v}
         if row.verdict == "hole" and former.verdict == "conditional" and was.step == now.step and vanished:
             names = ", ".join(f"{n} = {v}" for n, v in sorted(vanished.items(), key=lambda item: item[0]))
-            yield change("vanished-configuration", f"the instruction is as it was; the common configuration lost {names}")
+            yield change(
+                "vanished-configuration", f"the instruction is as it was; the common configuration lost {names}"
+            )
         elif row.verdict == "hole":
             yield change("newly-hole", row.reason)
         elif row.verdict == "unknown":

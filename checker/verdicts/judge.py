@@ -11,17 +11,17 @@ from operator import or_
 
 from pgcheck.checker.questions.classical import Classical, classify, completes_in_user_mode
 from pgcheck.checker.questions.configuration import admissible
-from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.questions.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
 from pgcheck.checker.questions.response import against
-from pgcheck.checker.result import Witness
-from pgcheck.checker.solving.solver import Model, Solver
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
+from pgcheck.checker.result import Witness
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.solver import Model, Solver
 from pgcheck.checker.witnesses.witness import minimal
-from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.machine.machine import Instruction, ModeClass, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
+from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 
 MAX_CANDIDATES = 512
 MAX_CHOICE_BITS = 8
@@ -75,9 +75,14 @@ class Work:
 
 
 def judge(
-    setting: Setting, work: Work, solver: Solver, second: bool, configuration: Configuration | None = None,
-    *, trust_taint: bool = True,
-) -> Judgement:  # fmt: skip
+    setting: Setting,
+    work: Work,
+    solver: Solver,
+    second: bool,
+    configuration: Configuration | None = None,
+    *,
+    trust_taint: bool = True,
+) -> Judgement:
     """Judge a row: without a configuration over all legal states, collecting the configurations that would help; with one, under exactly it.
 
     A hole that no configuration of the row's own closes, or that is left under `configuration`, gets a replayed witness.
@@ -113,7 +118,12 @@ class _State:
 
 
 def _examine(
-    setting: Setting, one: Subject, found: Footprint, evidence: Evidence, configuration: Configuration | None, state: _State
+    setting: Setting,
+    one: Subject,
+    found: Footprint,
+    evidence: Evidence,
+    configuration: Configuration | None,
+    state: _State,
 ) -> None:
     _not_vacuous(setting, one, evidence)
     chosen = configuration or NOTHING
@@ -135,7 +145,9 @@ def _examine(
             state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
 
 
-def _search(setting: Setting, one: Subject, found: Footprint, evidence: Evidence, holes: Sequence[Hole], state: _State) -> None:
+def _search(
+    setting: Setting, one: Subject, found: Footprint, evidence: Evidence, holes: Sequence[Hole], state: _State
+) -> None:
     """The configurations that would help the row, among those that exclude nothing. Raises Undecided."""
     classical = state.classical
     assert classical is not None
@@ -148,7 +160,8 @@ def _search(setting: Setting, one: Subject, found: Footprint, evidence: Evidence
     if holes:
         known = [h.model for h in holes]
         state.good = _smallest(
-            tried, lambda c: not any(_holes(setting, one, evidence, c, known=known)) and admissible(setting, c, evidence)
+            tried,
+            lambda c: not any(_holes(setting, one, evidence, c, known=known)) and admissible(setting, c, evidence),
         )
     if refusable:
         state.classical_good = _smallest(
@@ -178,8 +191,9 @@ def _not_vacuous(setting: Setting, one: Subject, evidence: Evidence) -> None:
     modes = setting.deployment.modes
     asked = (
         question(setting, one, mode_class, mode).assumptions
-        for mode_class in (modes.supervisor, modes.user) for mode in virtual_modes(setting, mode_class)
-    )  # fmt: skip
+        for mode_class in (modes.supervisor, modes.user)
+        for mode in virtual_modes(setting, mode_class)
+    )
     if not any(evidence.possible(a, f"{one.id}:hypotheses") for a in asked):
         raise Undecided(one.id, "vacuous: every state of the row is left out of the specification")
 
@@ -195,16 +209,25 @@ def _smallest(tried: Sequence[Configuration], helps: Callable[[Configuration], b
 
 def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evidence, chosen: Configuration) -> bool:
     """Whether a configuration of constants makes the row privileged."""
-    if not classical.completes_supervisor or chosen.tables or not all(isinstance(v, int) for v in chosen.leaves.values()):
+    if (
+        not classical.completes_supervisor
+        or chosen.tables
+        or not all(isinstance(v, int) for v in chosen.leaves.values())
+    ):
         return False
     fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
     return not completes_in_user_mode(setting, one, evidence, fixed)
 
 
 def _holes(
-    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration, *, logical_time: bool = False,
+    setting: Setting,
+    one: Subject,
+    evidence: Evidence,
+    configuration: Configuration,
+    *,
+    logical_time: bool = False,
     known: Sequence[Model] = (),
-) -> Iterator[Hole]:  # fmt: skip
+) -> Iterator[Hole]:
     """The virtual modes in which the row is a hole under a configuration; `known` models of other holes may show it at once."""
     modes = setting.deployment.modes
     for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
@@ -216,9 +239,14 @@ def _holes(
 
 
 def _hole(
-    setting: Setting, one: Subject, evidence: Evidence, configuration: Configuration,
-    where: tuple[str, ModeClass, int], logical_time: bool, known: Sequence[Model],
-) -> Hole | None:  # fmt: skip
+    setting: Setting,
+    one: Subject,
+    evidence: Evidence,
+    configuration: Configuration,
+    where: tuple[str, ModeClass, int],
+    logical_time: bool,
+    known: Sequence[Model],
+) -> Hole | None:
     name, mode_class, mode = where
     asked = question(setting, one, mode_class, mode, configuration, logical_time=logical_time)
     own = private_choices(asked)
@@ -269,8 +297,21 @@ def _finished(
     unsat = [q for q in queries if q.status == "unsat" and not q.folded]
     slowest = max(((q.label, q.seconds) for q in queries), key=lambda p: p[1], default=("", 0.0))
     return Judgement(
-        identifier, found, state.classical, state.holed, state.good, state.classical_good, state.timing, evidence_level,
-        state.trouble, len(queries), sum(q.folded for q in queries), len(unsat), sum(bool(q.confirmed) for q in unsat),
-        time.perf_counter() - started, slowest, state.witness, state.partial,
-    )  # fmt: skip
-
+        identifier,
+        found,
+        state.classical,
+        state.holed,
+        state.good,
+        state.classical_good,
+        state.timing,
+        evidence_level,
+        state.trouble,
+        len(queries),
+        sum(q.folded for q in queries),
+        len(unsat),
+        sum(bool(q.confirmed) for q in unsat),
+        time.perf_counter() - started,
+        slowest,
+        state.witness,
+        state.partial,
+    )

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pgcheck.checker.questions.entry import entering
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.result import DeploymentResult
-from pgcheck.checker.solving.solver import Wish
 from pgcheck.checker.questions.subject import Setting
-from pgcheck.isa.terms.ir import TRANSLATE
-from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
+from pgcheck.checker.result import DeploymentResult
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.solver import Wish
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
 from pgcheck.isa.terms import TRUE, Term, conjunction, eq
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.policy import Policy
 
 Kind = Literal["type1", "hybrid"]
@@ -80,7 +80,7 @@ def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], ev
     better = evidence.solver.minimise([conjunction(must)], model, wishes)
     return {
         leaf.name: given.get(leaf.name, leaf.reset) if leaf.size else better.values([leaf.term])[0] for leaf in control
-    }  # fmt: skip
+    }
 
 
 def _holds(leaf: Leaf, value: int) -> Term:

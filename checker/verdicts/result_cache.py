@@ -13,8 +13,14 @@ from importlib.resources.abc import Traversable
 
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import (
-    DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness,
-)  # fmt: skip
+    DeploymentResult,
+    Effort,
+    Finding,
+    InstructionResult,
+    MachineResult,
+    TheoremResult,
+    Witness,
+)
 from pgcheck.checker.solving.solver import versions
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.files.errors import Position, Text
@@ -56,8 +62,16 @@ def _sources(path: str, folder: Traversable) -> Iterator[tuple[str, Traversable]
 
 def key(machine: Machine, options: Options) -> str:
     """What a result depends on: the files (and where they lie, for positions), the tool, the solvers, the budget."""
-    parts = (machine.digest, machine.path, tool_digest(), sorted(versions().items()), options.rlimit, options.second,
-             options.trust_taint, options.only)  # fmt: skip
+    parts = (
+        machine.digest,
+        machine.path,
+        tool_digest(),
+        sorted(versions().items()),
+        options.rlimit,
+        options.second,
+        options.trust_taint,
+        options.only,
+    )
     return "result " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 

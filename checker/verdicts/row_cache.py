@@ -9,23 +9,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from pgcheck.checker.options import Options
 from pgcheck.checker.questions.classical import Classical, Sensitivity
 from pgcheck.checker.questions.hole import NOTHING, Configuration
-from pgcheck.checker.verdicts.judge import Judgement, Work
-from pgcheck.checker.options import Options
-from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
-from pgcheck.checker.result import Finding, Witness
-from pgcheck.checker.solving.solver import Solver, versions
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.taint import Footprint
+from pgcheck.checker.result import Finding, Witness
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.solving.solver import Solver, versions
+from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.meaning import Meanings, meanings
 
 _VALUES: Values = {
-    (kind.__module__, kind.__name__): kind for kind in (Judgement, Footprint, Classical, Sensitivity, Configuration, Witness)
-} | {("builtins", "frozenset"): frozenset}  # fmt: skip
+    (kind.__module__, kind.__name__): kind
+    for kind in (Judgement, Footprint, Classical, Sensitivity, Configuration, Witness)
+} | {("builtins", "frozenset"): frozenset}
 
 
 class KeptRows:
@@ -35,13 +36,19 @@ class KeptRows:
         self.cache, self.machine, self.options = cache, machine, options
 
     def judged(
-        self, pool: Pool, one: Callable[[Work, Solver], Judgement], rows: Sequence[Work], setting: Setting,
+        self,
+        pool: Pool,
+        one: Callable[[Work, Solver], Judgement],
+        rows: Sequence[Work],
+        setting: Setting,
         configuration: Configuration | None,
-    ) -> Iterator[tuple[Work, Judgement]]:  # fmt: skip
+    ) -> Iterator[tuple[Work, Judgement]]:
         """Every row with its judgement, in order; `one` makes those that are not kept."""
         known: dict[str, Judgement] = {}
         if self.cache is not None:
-            known = {row.id: j for row in rows if (j := self._recalled(self._key(row, setting, configuration))) is not None}
+            known = {
+                row.id: j for row in rows if (j := self._recalled(self._key(row, setting, configuration))) is not None
+            }
         fresh = pool.each(one, [row for row in rows if row.id not in known])
         for row in rows:
             if row.id in known:
@@ -73,16 +80,33 @@ class KeptRows:
         machine, options = self.machine, self.options
         exits = {name: self._meanings.exits[name] for name in sorted(machine.exits)}
         leaves = [repr(machine.leaves[name]) for name in sorted(machine.leaves)]
-        parts = (sorted(self._meanings.frame.items()), exits, leaves, machine.name, tool_digest(), sorted(versions().items()),
-                 options.rlimit, options.second, options.trust_taint)  # fmt: skip
+        parts = (
+            sorted(self._meanings.frame.items()),
+            exits,
+            leaves,
+            machine.name,
+            tool_digest(),
+            sorted(versions().items()),
+            options.rlimit,
+            options.second,
+            options.trust_taint,
+        )
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _key(self, row: Work, setting: Setting, configuration: Configuration | None) -> str:
         chosen = None if configuration is None else _shown(configuration)
         meaning = self._meanings.instructions[row.instruction.id]
         text = repr(row.instruction.line)  # a witness shows the assembly
-        parts = (self._context, row.id, meaning.step, meaning.encoding, text, setting.deployment.name,
-                 sorted(setting.entering), chosen)  # fmt: skip
+        parts = (
+            self._context,
+            row.id,
+            meaning.step,
+            meaning.encoding,
+            text,
+            setting.deployment.name,
+            sorted(setting.entering),
+            chosen,
+        )
         return "row " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _lint_key(self, instruction: Instruction) -> str:

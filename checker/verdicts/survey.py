@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pgcheck.checker.options import Options
 from pgcheck.checker.questions.configuration import Demand, admissible, common, exhaustive
 from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.hole import NOTHING, Configuration
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.result import DeploymentResult, Event, Finding, InstructionResult, Judged
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.formula import idl
-from pgcheck.checker.questions.hole import NOTHING, Configuration
-from pgcheck.checker.verdicts.row_cache import KeptRows
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
-from pgcheck.checker.options import Options
 from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.result import DeploymentResult, Event, Finding, InstructionResult, Judged
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
+from pgcheck.checker.verdicts.row_cache import KeptRows
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.checker.verdicts.visible import user_visible
@@ -55,9 +55,14 @@ class Survey:
 
 
 def survey(
-    machine: Machine, deployment: Deployment, work: Sequence[Work], pool: Pool, options: Options, kept: KeptRows,
+    machine: Machine,
+    deployment: Deployment,
+    work: Sequence[Work],
+    pool: Pool,
+    options: Options,
+    kept: KeptRows,
     on_event: Callable[[Event], None],
-) -> Survey:  # fmt: skip
+) -> Survey:
     """Judge all rows of a deployment.
 
     A row whose step no part of the configuration touches has the same obligations under it, and is not asked again. Raises Contradiction.
@@ -134,7 +139,9 @@ def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
         found.findings.append(Finding("efficiency", "error", found.setting.deployment.name, message))
     if not exhaustive(demands):
         missed = [i for i, j in found.under.items() if j.holed and found.alone[i].good]
-        found.under |= {i: replace(found.under[i], trouble="open: not every common configuration was tried") for i in missed}
+        found.under |= {
+            i: replace(found.under[i], trouble="open: not every common configuration was tried") for i in missed
+        }
 
 
 def _tried(found: Survey, configuration: Configuration, run: Run, evidence: Evidence) -> _Trial:
@@ -149,7 +156,11 @@ def _excludes(setting: Setting, configuration: Configuration, evidence: Evidence
     """Why a configuration proves nothing; "" for one that excludes no state."""
     try:
         shown = ", ".join(f"{n} = {v}" for n, v in configuration.shown().items())
-        return "" if admissible(setting, configuration, evidence) else f"vacuous: `legal` and `real` do not allow {shown} in every state"
+        return (
+            ""
+            if admissible(setting, configuration, evidence)
+            else f"vacuous: `legal` and `real` do not allow {shown} in every state"
+        )
     except Undecided as undecided:
         return f"vacuous, perhaps: {undecided}"
 
@@ -202,7 +213,11 @@ def _vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
         "no legal state satisfies `guest`": [setting.guest],
         "no legal state in the real mode satisfies `real`": [setting.real, real],
     }
-    empty = [m for m, terms in hypotheses.items() if not evidence.possible([*setting.legal, *terms], f"{deployment.name}:{m}")]
+    empty = [
+        m
+        for m, terms in hypotheses.items()
+        if not evidence.possible([*setting.legal, *terms], f"{deployment.name}:{m}")
+    ]
     if not empty and not admissible(setting, NOTHING, evidence):
         empty.append("`legal` or `real` leaves some virtual state without a real one")
     for message in empty:
@@ -229,15 +244,21 @@ def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
             yield Demand(j.id, j.classical_good, False)
 
 
-def _row(work: Work, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]) -> InstructionResult:
+def _row(
+    work: Work, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]
+) -> InstructionResult:
     """The report's row from both judgements."""
     exact = verdict(alone, under)
     classical = alone.classical
     after = under.classical if under is not None else classical
     mine = {n: v for n, v in configuration.items() if n in touched(alone)}
     return InstructionResult(
-        id=work.id, name=work.instruction.name, variant=work.instruction.variant, row=work.row.label,
-        position=work.instruction.position, sensitive=classical.sensitive if classical is not None else False,
+        id=work.id,
+        name=work.instruction.name,
+        variant=work.instruction.variant,
+        row=work.row.label,
+        position=work.instruction.position,
+        sensitive=classical.sensitive if classical is not None else False,
         sensitivities=tuple(map(str, classical.sensitivities)) if classical is not None else (),
         user_sensitive=classical.user_sensitive if classical is not None else False,
         timing=classical.timing if classical is not None else False,
@@ -246,10 +267,14 @@ def _row(work: Work, alone: Judgement, under: Judgement | None, configuration: M
         sensitive_under_configuration=after.sensitive if after is not None else False,
         user_sensitive_under_configuration=after.user_sensitive if after is not None else False,
         holed_user=_holed_user(alone, under),
-        verdict=exact, configuration=mine if exact == "conditional" else None,
-        evidence=_evidence(alone, under), reason=reason(exact, alone, under, mine),
-        witness=(under.witness if under is not None and under.witness is not None else alone.witness) if exact == "hole" else None,
-    )  # fmt: skip
+        verdict=exact,
+        configuration=mine if exact == "conditional" else None,
+        evidence=_evidence(alone, under),
+        reason=reason(exact, alone, under, mine),
+        witness=(under.witness if under is not None and under.witness is not None else alone.witness)
+        if exact == "hole"
+        else None,
+    )
 
 
 def touched(judgement: Judgement) -> frozenset[str]:

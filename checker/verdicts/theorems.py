@@ -12,7 +12,9 @@ Rows = Sequence[InstructionResult]
 def theorems(rows: Rows, configuration: Mapping[str, object]) -> dict[str, TheoremResult]:
     """The four answers by name. Theorem 1 is sufficient only: that its premise fails does not say that no monitor exists."""
     first = _premise("theorem1", rows, configuration, lambda r: r.sensitive, lambda r: r.sensitive_under_configuration)
-    third = _premise("theorem3", rows, configuration, lambda r: r.user_sensitive, lambda r: r.user_sensitive_under_configuration)
+    third = _premise(
+        "theorem3", rows, configuration, lambda r: r.user_sensitive, lambda r: r.user_sensitive_under_configuration
+    )
     return {
         "theorem1": first,
         "theorem2": _recursive(first, rows, configuration),
@@ -22,9 +24,12 @@ def theorems(rows: Rows, configuration: Mapping[str, object]) -> dict[str, Theor
 
 
 def _premise(
-    name: str, rows: Rows, configuration: Mapping[str, object],
-    needs: Callable[[InstructionResult], bool], needs_under: Callable[[InstructionResult], bool],
-) -> TheoremResult:  # fmt: skip
+    name: str,
+    rows: Rows,
+    configuration: Mapping[str, object],
+    needs: Callable[[InstructionResult], bool],
+    needs_under: Callable[[InstructionResult], bool],
+) -> TheoremResult:
     """Every row that needs to be privileged is: over all legal states, or else under the configuration."""
     always = [r.id for r in rows if needs(r) and not r.privileged]
     under = [r.id for r in rows if needs_under(r) and not r.privileged_under_configuration and r.verdict != "unknown"]

@@ -52,7 +52,11 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
     judged = under if under is not None and under.witness is not None else alone
     match exact:
         case "unknown":
-            return alone.trouble or (under.trouble if under is not None else "") or "open: there are more configurations than were tried"
+            return (
+                alone.trouble
+                or (under.trouble if under is not None else "")
+                or "open: there are more configurations than were tried"
+            )
         case "hole" if judged.witness is not None:
             where = "/".join(sorted(judged.holed))
             return f"in virtual {where}: {difference(judged.witness.differs[0])}"

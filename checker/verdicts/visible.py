@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from pgcheck.checker.questions.classical import assumed, differences
 from pgcheck.checker.questions.copies import as_it_is, differ, fresh, instantiate
+from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.judge import Judgement, Work
-from pgcheck.checker.result import Finding
-from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import disjunction, land
 

@@ -8,11 +8,11 @@ from datetime import date
 from typing import Literal
 
 from pgcheck.checker.questions.entry import entering
-from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.questions.hole import Configuration, Question, question, virtual_modes
-from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import footprint
+from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
+from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.files.errors import NOWHERE, Position, did_you_mean
 from pgcheck.isa.machine.machine import MIRROR, Choice, Deployment, Machine
@@ -62,13 +62,17 @@ def review(
     """The result with the waived instructions noted in its theorems, and what became of each waiver of this machine."""
     meaning = {i: m.step + m.encoding for i, m in meanings(machine).instructions.items()} if waivers else {}
     found = tuple(
-        _reviewed(machine, result, waiver, meaning, evidence, today) for waiver in waivers if waiver.machine == machine.name
+        _reviewed(machine, result, waiver, meaning, evidence, today)
+        for waiver in waivers
+        if waiver.machine == machine.name
     )
     accepted = [r.waiver for r in found if r.status == "accepted"]
     return replace(result, deployments=tuple(_noted(d, accepted) for d in result.deployments)), found
 
 
-def differences(machine: Machine, result: DeploymentResult, row: InstructionResult, property_: Property, evidence: Evidence) -> frozenset[str]:
+def differences(
+    machine: Machine, result: DeploymentResult, row: InstructionResult, property_: Property, evidence: Evidence
+) -> frozenset[str]:
     """All that a waiver of a row would have to name today: its sensitivities, or every difference that its hole can show. Raises Undecided."""
     if property_ != "monitor":
         return frozenset(row.sensitivities)

@@ -176,7 +176,9 @@ _READERS: Final[dict[str, Callable[[Node], object]]] = {
     **dict.fromkeys(("differs", "continued"), _texts), "hard": _truth,
 }  # fmt: skip
 _EMPTY: Final[dict[str, object]] = {
-    **dict.fromkeys(_TEXT_FIELDS, ""), "virtual_mode": 0, "hard": False,
+    **dict.fromkeys(_TEXT_FIELDS, ""),
+    "virtual_mode": 0,
+    "hard": False,
     **dict.fromkeys(("operands", "choices", "configuration", "virtual", "real", "virtual_after", "real_after"), {}),
     **dict.fromkeys(("units", "translations", "misses", "probes", "tables", "differs", "continued"), ()),
-}  # fmt: skip
+}

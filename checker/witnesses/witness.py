@@ -6,18 +6,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pgcheck.checker.questions.copies import MISS
-from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.questions.hole import Question
-from pgcheck.checker.witnesses.witness_replay import replay
-from pgcheck.checker.result import StateValue, Witness
-from pgcheck.checker.solving.solver import Model, Wish
 from pgcheck.checker.questions.subject import Setting, Subject
+from pgcheck.checker.result import StateValue, Witness
+from pgcheck.checker.solving.evidence import Contradiction, Evidence
+from pgcheck.checker.solving.solver import Model, Wish
+from pgcheck.checker.witnesses.witness_replay import replay
 from pgcheck.isa.encoding.codec import encode
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
-    Term, constant, eq, extract, lnot, rewrite, variable, walk,
-)  # fmt: skip
+    Term,
+    constant,
+    eq,
+    extract,
+    lnot,
+    rewrite,
+    variable,
+    walk,
+)
 from pgcheck.models.reference.step import operand_value
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
@@ -42,9 +49,13 @@ def minimal(setting: Setting, subject: Subject, question: Question, model: Model
             f"{subject.id}: checker bug: the witness for {key} does not replay (saw {replayed.differs})"
         )
     witness = replace(
-        witness, differs=(key, *(d for d in replayed.differs if d != key)), virtual_after=replayed.virtual_after,
-        real_after=replayed.real_after, virtual_exit=replayed.virtual_exit, real_exit=replayed.real_exit,
-    )  # fmt: skip
+        witness,
+        differs=(key, *(d for d in replayed.differs if d != key)),
+        virtual_after=replayed.virtual_after,
+        real_after=replayed.real_after,
+        virtual_exit=replayed.virtual_exit,
+        real_exit=replayed.real_exit,
+    )
     return _hardened(setting.machine, witness)
 
 
@@ -132,19 +143,30 @@ def extracted(
     addresses = {a: v for (n, a), v in functions if n == ADDRESS}
     line = subject.instruction.line
     return Witness(
-        specification=machine.name, digest=machine.digest, deployment=setting.deployment.name,
-        instruction=subject.instruction.id, row=subject.row.label, virtual_mode=question.virtual_mode,
-        configuration=question.configuration.shown(), units=encode(encoding, operands),
+        specification=machine.name,
+        digest=machine.digest,
+        deployment=setting.deployment.name,
+        instruction=subject.instruction.id,
+        row=subject.row.label,
+        virtual_mode=question.virtual_mode,
+        configuration=question.configuration.shown(),
+        units=encode(encoding, operands),
         assembly=disassemble(line, operands, machine.csr_names) if line is not None else subject.instruction.name,
-        operands=operands, virtual=_state(machine, question.virtual.pre, model),
-        real=_state(machine, question.real.pre, model), virtual_after={}, real_after={}, virtual_exit="", real_exit="",
+        operands=operands,
+        virtual=_state(machine, question.virtual.pre, model),
+        real=_state(machine, question.real.pre, model),
+        virtual_after={},
+        real_after={},
+        virtual_exit="",
+        real_exit="",
         choices=choices,
         translations=tuple((a, faults.get(a, 0), addresses.get(a, 0)) for a in sorted({*faults, *addresses})),
         misses=tuple((a, v) for (n, a), v in functions if n == MISS and v),
         probes=tuple((n, a, v) for (n, a), v in functions if n.startswith(("probe.", "hostmap"))),
         tables=tuple((n, a, v) for (n, a), v in functions if n.startswith(("table.", "r.table."))),
-        differs=(key,), continued=tuple(sorted(setting.continued)),
-    )  # fmt: skip
+        differs=(key,),
+        continued=tuple(sorted(setting.continued)),
+    )
 
 
 def _length(subject: Subject, operands: Mapping[str, int]) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.idl.types import Bitfield
+from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
+from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.reference.step import Cells, State, Surroundings, copied, deliver, step
 
 
@@ -79,7 +79,9 @@ def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
         if leaf is None:
             raise BadWitness(f"no state '{name}' in {machine.name}")
         numbers = value.items() if isinstance(value, Mapping) else [(0, value)]
-        if isinstance(value, Mapping) != bool(leaf.size) or any(not 0 <= v < 1 << leaf.element_width for _, v in numbers):
+        if isinstance(value, Mapping) != bool(leaf.size) or any(
+            not 0 <= v < 1 << leaf.element_width for _, v in numbers
+        ):
             raise BadWitness(f"{name} cannot have the value {value}")
         if isinstance(value, Mapping) and any(not -1 <= i < leaf.size for i in value):
             raise BadWitness(f"{name} has {leaf.size} elements, and no others")
@@ -132,9 +134,13 @@ def replay(machine: Machine, witness: Witness, *, hard: bool = False) -> Replaye
         outcome[tag] = _run(machine, witness, instruction, post[tag], tag, hard)
     differs = _differences(machine, deployment, witness, pre, post, outcome)
     return Replayed(
-        bool(witness.differs) and witness.differs[0] in differs, differs, values_of(post["v"]), values_of(post["r"]),
-        outcome["v"][0], outcome["r"][0],
-    )  # fmt: skip
+        bool(witness.differs) and witness.differs[0] in differs,
+        differs,
+        values_of(post["v"]),
+        values_of(post["r"]),
+        outcome["v"][0],
+        outcome["r"][0],
+    )
 
 
 def _checked_response(machine: Machine, name: str, response: object) -> None:
@@ -191,9 +197,13 @@ def _goes_on(machine: Machine, outcome: tuple[str, tuple[int, ...]]) -> bool:
 
 
 def _differences(
-    machine: Machine, deployment: Deployment, witness: Witness, pre: Mapping[str, State], post: Mapping[str, State],
+    machine: Machine,
+    deployment: Deployment,
+    witness: Witness,
+    pre: Mapping[str, State],
+    post: Mapping[str, State],
     outcome: Mapping[str, tuple[str, tuple[int, ...]]],
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     """The mismatches of definitions 1.2, on values; nothing when the real machine trapped into the monitor."""
     v, r = outcome["v"], outcome["r"]
     if v[0] in (UNMODELLED, UNPREDICTABLE):
@@ -239,4 +249,3 @@ def _relation(machine: Machine, deployment: Deployment, witness: Witness, leaf: 
         return "own" if deployment.real_mode is not None else "mirror"
     mirrored = leaf.name in deployment.mirror or witness.configuration.get(leaf.name) == MIRROR
     return "mirror" if mirrored else "own"
-

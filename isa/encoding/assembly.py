@@ -13,10 +13,8 @@ from itertools import islice
 from typing import Final
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import knownbits
 from pgcheck.isa.encoding.codec import compiled, completed, encode, is_canonical
 from pgcheck.isa.encoding.encoding import Decode, Encoding
-from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.encoding.templates import (
     Alternative,
     Choice,
@@ -28,8 +26,9 @@ from pgcheck.isa.encoding.templates import (
     base,
     compile_line,
     disassemble,
-)  # fmt: skip
-from pgcheck.isa.terms import Term
+)
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.terms import Term, knownbits
 
 __all__ = [
     "Alternative", "Assembled", "Assembler", "AssemblyError", "Chunk", "Image", "Line", "Syntax", "compile_line", "disassemble",

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import knownbits
 from pgcheck.isa.encoding.encoding import LENGTH, Decode, Encoding, Slot
-from pgcheck.isa.terms import OPERATORS, Term
+from pgcheck.isa.terms import OPERATORS, Term, knownbits
 
 Operands = Mapping[str, int]
 Predicate = Callable[[Operands], int]

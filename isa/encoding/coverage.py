@@ -14,11 +14,10 @@ from itertools import combinations
 from typing import Final
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import knownbits
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.encoding import Decode, Encoding, Slot
+from pgcheck.isa.terms import Term, knownbits
 from pgcheck.isa.terms.knownbits import Bits
-from pgcheck.isa.terms import Term
 
 _BUDGET: Final = 2000
 

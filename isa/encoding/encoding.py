@@ -14,8 +14,6 @@ from functools import lru_cache
 from typing import Final
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import knownbits
-from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
 from pgcheck.isa.encoding.fields import (
     Declaration,
     Decode,
@@ -29,7 +27,8 @@ from pgcheck.isa.encoding.fields import (
     Variable,
     parse_variable,
 )
-from pgcheck.isa.terms import Term
+from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
+from pgcheck.isa.terms import Term, knownbits
 
 __all__ = [
     "Condition",

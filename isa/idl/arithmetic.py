@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value, extraction, resize, resize_value, wider
 from pgcheck.isa.idl.syntax import Item, Tree
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mask, node
 from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, Bits, Boolean, Enum, is_scalar, width_of
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mask, node
 
 if TYPE_CHECKING:
     from pgcheck.isa.idl.expressions import Expressions
@@ -55,8 +55,12 @@ def compare(e: Expressions, tree: Tree) -> Value:
         a, b = e.value(left), e.value(right)
         if isinstance(a.type, Boolean | Enum) or isinstance(b.type, Boolean | Enum):
             if a.type != b.type:
-                raise Refusal(tree, "these two cannot be compared", found=f"{a.type} and {b.type}",
-                              hint="convert one: $bits(x), $enum(E, x), x != 0")  # fmt: skip
+                raise Refusal(
+                    tree,
+                    "these two cannot be compared",
+                    found=f"{a.type} and {b.type}",
+                    hint="convert one: $bits(x), $enum(E, x), x != 0",
+                )
             same = node("eq", 0, a.term, b.term)
         else:
             x, y, _ = _both(e, tree, left, right)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.idl.program import instance_name
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value
 from pgcheck.isa.idl.syntax import Item, Tree
-from pgcheck.isa.terms import Term, node
 from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, Bits, Type, is_scalar, scalars, width_of
+from pgcheck.isa.terms import Term, node
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
 
 if TYPE_CHECKING:
     from pgcheck.isa.idl.expressions import Expressions
@@ -65,8 +65,12 @@ def arguments(
     if name not in program.terminators:
         if name in program.active:
             cycle = " -> ".join([*program.active[program.active.index(name) :], name])
-            raise Refusal(tree, "functions cannot be recursive", found=cycle,
-                          hint="a function named in `exits` ends the step and may be called")  # fmt: skip
+            raise Refusal(
+                tree,
+                "functions cannot be recursive",
+                found=cycle,
+                hint="a function named in `exits` ends the step and may be called",
+            )
         program.lower(name, values)
     return function, tuple(terms), result
 
@@ -89,8 +93,13 @@ def address(e: Expressions, item: Item) -> Term:
     """A physical address, as wide as memory's index; a narrower one is extended."""
     value, width = e.bits(item), e.program.address_width
     if width_of(value.type) > width and not value.term.is_constant:
-        raise Refusal(item, "this address is wider than memory", found=str(value.type), expected=f"Bits<{width}>",
-                      hint="take the low bits")  # fmt: skip
+        raise Refusal(
+            item,
+            "this address is wider than memory",
+            found=str(value.type),
+            expected=f"Bits<{width}>",
+            hint="take the low bits",
+        )
     return e.convert(value, Bits(width), item, "as an address").term
 
 
@@ -124,7 +133,9 @@ def _choice(e: Expressions, tree: Tree, values: tuple[int, ...], args: list[Item
 
 Builtin = Callable[["Expressions", Tree, tuple[int, ...], list[Item]], Value]
 _BUILTINS: Final[Mapping[str, Builtin]] = {
-    "read_physical_memory": _load, "undefined": _undefined, "choice": _choice,
-}  # fmt: skip
+    "read_physical_memory": _load,
+    "undefined": _undefined,
+    "choice": _choice,
+}
 Form = Callable[["Expressions", Tree], Value]
 FORMS: Final[Mapping[str, Form]] = {"call": call, "templated": templated}

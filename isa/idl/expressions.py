@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from pgcheck.isa.idl import arithmetic, calls
 from pgcheck.isa.files.errors import Text, did_you_mean
+from pgcheck.isa.idl import arithmetic, calls
 from pgcheck.isa.idl.literals import literal
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, resize
 from pgcheck.isa.idl.state import Entry, read_entry, read_leaf
 from pgcheck.isa.idl.syntax import Item, Tree
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node, variable
 from pgcheck.isa.idl.types import BOOLEAN, Bitfield, Bits, Boolean, Enum, Struct, Type, Void, width_of
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node, variable
 
 
 class Expressions:
@@ -216,9 +216,12 @@ class Expressions:
                 raise Refusal(item, f"{entry.name} has {entry.size} elements", found=str(value.term.value))
         elif width_of(value.type) > entry.index_width:
             raise Refusal(
-                item, f"this index is wider than {entry.name} needs", found=str(value.type),
-                expected=f"Bits<{entry.index_width}>", hint="take the low bits: x[..:0]",
-            )  # fmt: skip
+                item,
+                f"this index is wider than {entry.name} needs",
+                found=str(value.type),
+                expected=f"Bits<{entry.index_width}>",
+                hint="take the low bits: x[..:0]",
+            )
         return resize(value.term, entry.index_width, False)
 
     def index(self, tree: Tree) -> Value:

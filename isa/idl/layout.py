@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
+from pgcheck.isa.files.schema import Field, StateEntry
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Refusal
-from pgcheck.isa.files.schema import Field, StateEntry
 from pgcheck.isa.idl.scopes import Scope
 from pgcheck.isa.idl.state import Entry, Leaf, Part
 from pgcheck.isa.idl.syntax import IdlSyntaxError, parse
@@ -72,8 +72,12 @@ def declare_state(program: Program, state: Mapping[Text, StateEntry]) -> None:
     pcs = [name for name, e in program.entries.items() if e.pc]
     if len(pcs) != 1:
         at = next(iter(state)).position if state else program.origin
-        program.problems.report(at, "exactly one entry of state is the program counter", found=", ".join(pcs) or "none",
-                                expected="one entry with `pc: true`")  # fmt: skip
+        program.problems.report(
+            at,
+            "exactly one entry of state is the program counter",
+            found=", ".join(pcs) or "none",
+            expected="one entry with `pc: true`",
+        )
 
 
 def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> None:

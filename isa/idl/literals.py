@@ -9,8 +9,8 @@ from typing import Final
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value
 from pgcheck.isa.idl.syntax import Item
-from pgcheck.isa.terms import constant
 from pgcheck.isa.idl.types import MAX_WIDTH, Bits
+from pgcheck.isa.terms import constant
 
 _LITERAL: Final = re.compile(
     r"(?:(\d+|MXLEN)?'(s?)([bodh]?)([0-9a-fA-F_]+)|0([bx])([0-9a-fA-F_]+)(s?)|([0-9_]+)(s?))\Z"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.idl.expressions import Expressions, csr_name
-from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf, SetLocal, SetNext, Statement
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Array, Value, extraction, local, resize, resize_value
 from pgcheck.isa.idl.state import Entry
 from pgcheck.isa.idl.syntax import Item, Tree
-from pgcheck.isa.terms import Term, constant, node, variable
 from pgcheck.isa.idl.types import Bitfield, Bits, Struct, width_of
+from pgcheck.isa.terms import Term, constant, node, variable
+from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf, SetLocal, SetNext, Statement
 
 
 def store(e: Expressions, target: Item, value: Value, item: Item) -> Block:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text, did_you_mean
-from pgcheck.isa.terms.ir import Function
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.state import Entry, Leaf
 from pgcheck.isa.idl.syntax import IdlSyntaxError, Item, Token, Tree, parse
 from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, VOID, Bitfield, Bits, Enum, Struct, Tuple, Type, is_scalar
+from pgcheck.isa.terms.ir import Function
 
 
 def _type_name(item: Tree) -> str:

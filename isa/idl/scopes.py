@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.state import Entry
-from pgcheck.isa.terms import Term, node, variable
 from pgcheck.isa.idl.types import Bits, Type, scalars, width_of
+from pgcheck.isa.terms import Term, node, variable
 
 
 @dataclass(frozen=True, slots=True)

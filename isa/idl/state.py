@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.terms import Term, array, constant, constant_array, mk, node, select, variable
 from pgcheck.isa.idl.types import Bitfield, Struct, Type, width_of
+from pgcheck.isa.terms import Term, array, constant, constant_array, mk, node, select, variable
 
 GENERAL = "general"
 CONTROL_ROLES = (

@@ -6,17 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from pgcheck.isa.idl.calls import address, arguments, memory_width
 from pgcheck.isa.files.errors import Text
+from pgcheck.isa.idl.calls import address, arguments, memory_width
 from pgcheck.isa.idl.expressions import Expressions
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetLocal, Statement, Store
 from pgcheck.isa.idl.places import store, store_name
 from pgcheck.isa.idl.program import Declaration, Program, instance_name
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.scopes import Scope, Value, local
 from pgcheck.isa.idl.syntax import Item, Tree
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 from pgcheck.isa.idl.types import Bits, Tuple, Type, Void, is_scalar, scalars, width_of
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetLocal, Statement, Store
 
 MAX_TRIPS: Final = 4096
 MAX_STATEMENTS: Final = 50_000

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pgcheck.isa.files import schema
-from pgcheck.isa.machine import cuts
 from pgcheck.isa.encoding.codec import Decoder
-from pgcheck.isa.machine.csrs import Csr, access_functions
-from pgcheck.isa.machine.deployments import candidates, deployments, modes
+from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
-from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
+from pgcheck.isa.files.tree import without_collector
 from pgcheck.isa.idl.grammar import keep_trees
-from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_of, syntax_of
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.wiring import platform
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
-from pgcheck.isa.machine.resolve import truth
 from pgcheck.isa.idl.statements import lower_body
-from pgcheck.isa.files.tree import without_collector
 from pgcheck.isa.idl.types import VOID, Bits, Boolean
+from pgcheck.isa.machine import cuts
+from pgcheck.isa.machine.csrs import Csr, access_functions
+from pgcheck.isa.machine.deployments import candidates, deployments, modes
+from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
+from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_of, syntax_of
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.resolve import truth
+from pgcheck.isa.machine.wiring import platform
 
 
 def load(path: Path, *, shipped: Callable[[str], Path | None] = lambda name: None) -> Machine:
@@ -72,17 +72,38 @@ def _machine(given: schema.Specification, program: Program, path: Path) -> Machi
         return None
     encodings = {i.id: i.encoding for i in instructions if i.encoding is not None}
     return Machine(
-        name=str(given.name), title=str(given.title or given.name), source=tuple(map(str, given.source)),
-        unmodelled=tuple(map(str, given.unmodelled)), path=str(path), digest=given.digest,
-        entries=program.entries, leaves=program.leaves, pc=next(e.name for e in program.entries.values() if e.pc),
-        memory=memory.name, memory_unit=program.memory_unit, big_endian=given.memory.endian == "big", modes=mode,
-        legal=tuple(t for t in legal if t is not None), functions=program.functions,
-        exits={n: rule for n, rule in exits.items() if rule is not None}, interrupt=interrupt,
-        translation=translation, tables=tables, sites=program.sites, candidates=chosen, deployments=deployed,
-        decode=decode, decoder=Decoder(encodings, decode), fetch=str(given.decode.fetch), undefined=undefined,
-        syntax=syntax, csr_names=csr_names, instructions=instructions, undecided=undecided,
+        name=str(given.name),
+        title=str(given.title or given.name),
+        source=tuple(map(str, given.source)),
+        unmodelled=tuple(map(str, given.unmodelled)),
+        path=str(path),
+        digest=given.digest,
+        entries=program.entries,
+        leaves=program.leaves,
+        pc=next(e.name for e in program.entries.values() if e.pc),
+        memory=memory.name,
+        memory_unit=program.memory_unit,
+        big_endian=given.memory.endian == "big",
+        modes=mode,
+        legal=tuple(t for t in legal if t is not None),
+        functions=program.functions,
+        exits={n: rule for n, rule in exits.items() if rule is not None},
+        interrupt=interrupt,
+        translation=translation,
+        tables=tables,
+        sites=program.sites,
+        candidates=chosen,
+        deployments=deployed,
+        decode=decode,
+        decoder=Decoder(encodings, decode),
+        fetch=str(given.decode.fetch),
+        undefined=undefined,
+        syntax=syntax,
+        csr_names=csr_names,
+        instructions=instructions,
+        undecided=undecided,
         platform=around,
-    )  # fmt: skip
+    )
 
 
 def _declare(given: schema.Specification, program: Program) -> None:
@@ -110,9 +131,11 @@ def _check_memory(given: schema.Memory, program: Program) -> None:
     leaf = program.leaves.get(entry.name)
     if leaf is None or leaf.width != given.unit or not leaf.size or leaf.volatile or leaf.hardwired:
         program.problems.report(
-            given.state.position, f"{entry.name} is not memory of {given.unit}-bit units", found=str(entry.type),
+            given.state.position,
+            f"{entry.name} is not memory of {given.unit}-bit units",
+            found=str(entry.type),
             expected=f"a plain array of Bits<{given.unit}>",
-        )  # fmt: skip
+        )
 
 
 def _csrs(given: schema.Specification) -> list[Csr]:

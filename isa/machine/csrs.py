@@ -45,13 +45,19 @@ def access_functions(csrs: Iterable[Csr], address: str, value: str) -> tuple[str
     text += chain("csr_mode", "Bits<2>", one, "return 2'd3;", lambda c: f"return 2'd{c.mode};")
     text += chain("csr_writable?", "Boolean", one, "return false;", lambda c: f"return {str(c.writable).lower()};")
     text += chain(
-        "csr_sw_read", value, one, f"{value} zero = 0; return zero;",
+        "csr_sw_read",
+        value,
+        one,
+        f"{value} zero = 0; return zero;",
         lambda c: f"return csr_read_{c.name}();" if c.read is not None else f"{value} zero = 0; return zero;",
-    )  # fmt: skip
+    )
     text += chain(
-        "csr_sw_write", "", f"{one}, {value} csr_value", "",
+        "csr_sw_write",
+        "",
+        f"{one}, {value} csr_value",
+        "",
         lambda c: f"csr_write_{c.name}(csr_value); return;" if c.write is not None else "return;",
-    )  # fmt: skip
+    )
     bodies: list[tuple[str, Text]] = []
     for c in listed:
         if c.read is not None:

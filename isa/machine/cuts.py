@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.layout import parse_type
-from pgcheck.isa.machine.machine import Realise, Table, Translation
 from pgcheck.isa.idl.program import Program
+from pgcheck.isa.idl.types import Bitfield, Bits, Enum, Type, is_scalar, width_of
+from pgcheck.isa.machine.machine import Realise, Table, Translation
 from pgcheck.isa.machine.resolve import assignment, declared, fields, one_leaf, one_of, signature, truth
 from pgcheck.isa.terms import TRUE
-from pgcheck.isa.idl.types import Bitfield, Bits, Enum, Type, is_scalar, width_of
 
 Parameters = tuple[tuple[str, Type], ...]
 
@@ -37,14 +37,18 @@ def translation(program: Program, given: schema.Translate, mode_width: int) -> T
     mode, access = names.index(str(given.mode)), names.index(str(given.access))
     if width_of(types[0][mode]) != mode_width:
         problems.report(
-            given.mode.position, f"parameter '{given.mode}' does not take the mode", found=str(types[0][mode]),
+            given.mode.position,
+            f"parameter '{given.mode}' does not take the mode",
+            found=str(types[0][mode]),
             expected=f"{mode_width} bits",
-        )  # fmt: skip
+        )
     if not isinstance(types[0][access], Enum):
         problems.report(
-            given.access.position, f"parameter '{given.access}' does not tell kinds of access",
-            found=str(types[0][access]), expected="an enum",
-        )  # fmt: skip
+            given.access.position,
+            f"parameter '{given.access}' does not tell kinds of access",
+            found=str(types[0][access]),
+            expected="an enum",
+        )
     for probe in given.probe:
         if declared(program, probe, f"a function with the parameters of {name}") is None:
             continue
@@ -86,10 +90,18 @@ def realise(program: Program, given: schema.Realise, parameters: Parameters) -> 
         )
     addresses = TRUE if given.addresses is None else truth(program, given.addresses, names)
     return Realise(
-        "entries", setup, entry, fields(program, given.table, entry), fields(program, given.deny, entry),
-        fields(program, given.map, entry), fields(program, given.readonly, entry), str(given.frame.field),
-        given.frame.shift, str(given.frame.address), TRUE if addresses is None else addresses,
-    )  # fmt: skip
+        "entries",
+        setup,
+        entry,
+        fields(program, given.table, entry),
+        fields(program, given.deny, entry),
+        fields(program, given.map, entry),
+        fields(program, given.readonly, entry),
+        str(given.frame.field),
+        given.frame.shift,
+        str(given.frame.address),
+        TRUE if addresses is None else addresses,
+    )
 
 
 def table(program: Program, name: Text, given: schema.Table) -> Table | None:

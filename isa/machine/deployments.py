@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Text
-from pgcheck.isa.machine.machine import MIRROR, Candidate, Choice, Deployment, ModeClass, Modes
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.machine.resolve import leaf_number, leaves_of, one_leaf, truth_or
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import MIRROR, Candidate, Choice, Deployment, ModeClass, Modes
+from pgcheck.isa.machine.resolve import leaf_number, leaves_of, one_leaf, truth_or
 from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq
 
 MODE = "mode"
@@ -23,15 +23,20 @@ def modes(program: Program, given: schema.Modes) -> Modes | None:
         return None
     if leaf.role != MODE:
         program.problems.report(
-            given.state.position, "the mode is control state of role mode", found=f"role {leaf.role}", expected=f"role {MODE}",
+            given.state.position,
+            "the mode is control state of role mode",
+            found=f"role {leaf.role}",
+            expected=f"role {MODE}",
             hint=f"give {leaf.name} the role {MODE} under `state`, or name the leaf that has it",
-        )  # fmt: skip
+        )
         return None
     if leaf.width > MAX_MODE_BITS:
         program.problems.report(
-            given.state.position, "the mode is too wide to try all its values", found=f"{leaf.width} bits",
+            given.state.position,
+            "the mode is too wide to try all its values",
+            found=f"{leaf.width} bits",
             expected=f"at most {MAX_MODE_BITS} bits",
-        )  # fmt: skip
+        )
         return None
     return _classes(program, leaf, given)
 
@@ -66,10 +71,14 @@ def _deployment(program: Program, name: str, given: schema.Deployment, leaf: Lea
     mode = None if same else leaf_number(program, leaf, given.real_mode, given.position)
     mirror = {leaf for path in given.mirror for leaf in leaves_of(program, path)}
     return Deployment(
-        name, truth_or(program, given.guest, TRUE), mode, truth_or(program, given.real, TRUE),
+        name,
+        truth_or(program, given.guest, TRUE),
+        mode,
+        truth_or(program, given.real, TRUE),
         truth_or(program, given.monitor, _one_of(leaf, own.supervisor.values)),
-        frozenset(mirror | {machine.leaf} if same else mirror), own,
-    )  # fmt: skip
+        frozenset(mirror | {machine.leaf} if same else mirror),
+        own,
+    )
 
 
 def candidates(program: Program, given: Mapping[Text, Mapping[Text, list[int | Text]]]) -> tuple[Candidate, ...]:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Text, did_you_mean
-from pgcheck.isa.terms.ir import BUILTIN_EXITS
-from pgcheck.isa.machine.machine import ExitRule, Interrupt
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.machine.resolve import declared, one_of, signature
 from pgcheck.isa.idl.types import BOOLEAN, VOID, Bits, Enum
+from pgcheck.isa.machine.machine import ExitRule, Interrupt
+from pgcheck.isa.machine.resolve import declared, one_of, signature
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
 
 
 def exit_rule(program: Program, name: Text, given: schema.Exit, exits: Iterable[str]) -> ExitRule | None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pgcheck.isa.files import schema
 from pgcheck.isa.encoding.coverage import Undecided, overlaps
 from pgcheck.isa.encoding.encoding import Condition, Declaration, Decode, Encoding, Group, Variable, compile_encoding
 from pgcheck.isa.encoding.encoding import Field as EncodedField
-from pgcheck.isa.files.errors import SpecificationError, Text, did_you_mean
-from pgcheck.isa.machine.machine import Instruction, Row
-from pgcheck.isa.idl.program import Program
-from pgcheck.isa.machine.resolve import declared, signature, truth
-from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.encoding.templates import Alternative, Line, Syntax, compile_line
-from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, rewrite, variable, walk
+from pgcheck.isa.files import schema
+from pgcheck.isa.files.errors import SpecificationError, Text, did_you_mean
+from pgcheck.isa.idl.program import Program
+from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
+from pgcheck.isa.machine.machine import Instruction, Row
+from pgcheck.isa.machine.resolve import declared, signature, truth
+from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, rewrite, variable, walk
 
 
 def decode_of(given: schema.Decode) -> Decode:
@@ -37,10 +37,11 @@ def syntax_of(given: schema.Syntax | None) -> Syntax:
     if given is None:
         return Syntax()
     return Syntax(
-        str(given.comment), {str(n): tuple(map(str, r)) for n, r in given.registers.items()},
+        str(given.comment),
+        {str(n): tuple(map(str, r)) for n, r in given.registers.items()},
         {str(n): str(k) for n, k in given.operands.items()},
         {str(n): tuple(Alternative(a.when, a.text) for a in f) for n, f in given.forms.items()},
-    )  # fmt: skip
+    )
 
 
 def check_fetch(program: Program, name: Text, decode: Decode) -> None:
@@ -54,9 +55,11 @@ def check_fetch(program: Program, name: Text, decode: Decode) -> None:
     taken = len(parameters) == 1 and is_scalar(parameters[0]) and width_of(parameters[0]) == width_of(pc.type)
     if not taken or result != Bits(decode.unit):
         program.problems.report(
-            name.position, f"{name} does not fetch", found=f"{result} {name}({', '.join(map(str, parameters))})",
+            name.position,
+            f"{name} does not fetch",
+            found=f"{result} {name}({', '.join(map(str, parameters))})",
             expected=f"Bits<{decode.unit}> {name}({pc.type} address)",
-        )  # fmt: skip
+        )
 
 
 class Instructions:
@@ -107,21 +110,38 @@ class Instructions:
         width = word.width if word is not None else 0
         name, variant = str(given.name), str(given.variant or "")
         return Instruction(
-            id=f"{name}.{variant}" if variant else name, name=name, variant=variant, position=given.position,
-            encoding=encoding, operands=operands, length=length, canonical=canonical, encoding_term=word,
-            body=lower_body(self.program, given.operation, operands, width, VOID), line=line,
-            access={str(k): str(v) for k, v in given.access.items()}, rows=self.rows(given, operands),
-            partial=given.restart == "partial", description=str(given.long_name or ""),
-        )  # fmt: skip
+            id=f"{name}.{variant}" if variant else name,
+            name=name,
+            variant=variant,
+            position=given.position,
+            encoding=encoding,
+            operands=operands,
+            length=length,
+            canonical=canonical,
+            encoding_term=word,
+            body=lower_body(self.program, given.operation, operands, width, VOID),
+            line=line,
+            access={str(k): str(v) for k, v in given.access.items()},
+            rows=self.rows(given, operands),
+            partial=given.restart == "partial",
+            description=str(given.long_name or ""),
+        )
 
     def encoding(self, given: schema.Encoding) -> Encoding | None:
         variables = tuple(
             Variable(v.name, v.location, v.left_shift, v.sign_extend, tuple(v.excluded)) for v in given.variables
         )
         declaration = Declaration(
-            given.match, given.bytes, given.length, variables, given.when, tuple((p, t) for p, t in given.tails),
-            given.modrm, tuple(given.prefixes), given.position,
-        )  # fmt: skip
+            given.match,
+            given.bytes,
+            given.length,
+            variables,
+            given.when,
+            tuple((p, t) for p, t in given.tails),
+            given.modrm,
+            tuple(given.prefixes),
+            given.position,
+        )
         condition: Condition = self.condition
         try:
             return compile_encoding(declaration, self.decode, condition)

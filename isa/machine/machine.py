@@ -9,13 +9,13 @@ from typing import Literal
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import Undecided
 from pgcheck.isa.encoding.encoding import Decode, Encoding
-from pgcheck.isa.files.errors import Position
-from pgcheck.isa.terms.ir import Block, Functions
-from pgcheck.isa.machine.platform import Platform
-from pgcheck.isa.idl.state import Entry, Leaf
 from pgcheck.isa.encoding.templates import Line, Syntax
-from pgcheck.isa.terms import TRUE, Term
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.idl.state import Entry, Leaf
 from pgcheck.isa.idl.types import Bits, Type
+from pgcheck.isa.machine.platform import Platform
+from pgcheck.isa.terms import TRUE, Term
+from pgcheck.isa.terms.ir import Block, Functions
 
 Fields = Mapping[str, int]
 

@@ -10,6 +10,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms import Term, digest, node, rewrite, variable
 from pgcheck.isa.terms.ir import (
     BUILTIN_EXITS,
     Bind,
@@ -25,10 +28,7 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
-from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms.reads import calls, touched
-from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.terms import Term, digest, node, rewrite, variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +84,29 @@ def _frame(reader: _Reader) -> dict[str, str]:
         probes = (reader.function(p) for p in translation.probes)
         realise = None if translation.realise is None else _realise(reader, translation.realise)
         parts["translation"] = (
-            reader.function(translation.function), translation.mode, translation.access, *sorted(probes),
-            *sorted(translation.replay.items()), realise,
-        )  # fmt: skip
+            reader.function(translation.function),
+            translation.mode,
+            translation.access,
+            *sorted(probes),
+            *sorted(translation.replay.items()),
+            realise,
+        )
     for name, table in machine.tables.items():
         parts[f"table {name}"] = (
-            reader.function(name), table.role, *map(str, table.respond), *sorted(table.monitor.items())
+            reader.function(name),
+            table.role,
+            *map(str, table.respond),
+            *sorted(table.monitor.items()),
         )
     for d in machine.deployments:
         own = (d.modes.leaf, *(x for c in (d.modes.supervisor, d.modes.user) for x in (c.values, reader.term(c.when))))
         parts[f"deployment {d.name}"] = (
-            reader.term(d.guest), d.real_mode, reader.term(d.real), reader.term(d.monitor), *sorted(d.mirror), *own
+            reader.term(d.guest),
+            d.real_mode,
+            reader.term(d.real),
+            reader.term(d.monitor),
+            *sorted(d.mirror),
+            *own,
         )
     return {name: _hash(part) for name, part in parts.items()}
 
@@ -191,7 +203,9 @@ class _Reader:
             return name
         rule = self.machine.exits[name]
         nested = "" if not rule.nested or rule.nested in BUILTIN_EXITS else rule.nested
-        return _hash((name, rule.kind, rule.selector, rule.kinds, nested and self.function(nested), self.function(name)))
+        return _hash(
+            (name, rule.kind, rule.selector, rule.kinds, nested and self.function(nested), self.function(name))
+        )
 
     def _leaf(self, name: str) -> object:
         leaf: Leaf = self.machine.leaves[name]

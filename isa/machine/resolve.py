@@ -9,8 +9,8 @@ from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.program import Declaration, Program
 from pgcheck.isa.idl.refusal import Elsewhere
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.terms import TRUE, Term
 from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Type, is_scalar
+from pgcheck.isa.terms import TRUE, Term
 
 
 def truth(program: Program, text: Text, operands: Mapping[str, Bits] | None = None) -> Term | None:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl.layout import number
-from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.machine.resolve import declared, leaf_number, leaves_of, one_leaf, signature, truth
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.idl.types import VOID, Boolean, width_of
+from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
+from pgcheck.isa.machine.resolve import declared, leaf_number, leaves_of, one_leaf, signature, truth
 
 CONTROLLER = "interrupt_controller"
 
@@ -28,9 +28,16 @@ def platform(program: Program, given: schema.Platform | None) -> Platform:
         else number(program, given.start, "the start", given.position, limit=(1 << pc.width) - 1)
     )
     return Platform(
-        base, size, start, given.elf, _boot(program, given.boot), _clock(program, given.clock),
-        _devices(program, given.devices), _firmware(program, given.firmware), _choices(program, given.choices),
-    )  # fmt: skip
+        base,
+        size,
+        start,
+        given.elf,
+        _boot(program, given.boot),
+        _clock(program, given.clock),
+        _devices(program, given.devices),
+        _firmware(program, given.firmware),
+        _choices(program, given.choices),
+    )
 
 
 def _ram(program: Program, given: schema.RamRange | None) -> tuple[int, int]:
@@ -43,9 +50,11 @@ def _ram(program: Program, given: schema.RamRange | None) -> tuple[int, int]:
     size = number(program, given.size, "the size of RAM", given.position, limit=space)
     if not 0 < size <= space - base:
         program.problems.report(
-            given.position, "RAM is not within the address space", found=f"{size:#x} units from {base:#x} on",
+            given.position,
+            "RAM is not within the address space",
+            found=f"{size:#x} units from {base:#x} on",
             expected=f"1 to {space - base:#x} units",
-        )  # fmt: skip
+        )
     return base, size
 
 

@@ -126,9 +126,12 @@ def _fold_ite(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
     if y.op == "ite" and y.args[1] is x:
         return ite(lor(g, y.args[0]), x, y.args[2])
     if (
-        x.op == "concat" and y.op == "concat" and x.args[0].width == y.args[0].width and x.height <= _HIGHEST
+        x.op == "concat"
+        and y.op == "concat"
+        and x.args[0].width == y.args[0].width
+        and x.height <= _HIGHEST
         and (x.args[0] is y.args[0] or x.args[1] is y.args[1])
-    ):  # fmt: skip
+    ):
         return mk("concat", w, ite(g, x.args[0], y.args[0]), ite(g, x.args[1], y.args[1]))
     return None
 

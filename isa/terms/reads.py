@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pgcheck.isa.terms import Term, walk
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -18,7 +19,6 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
-from pgcheck.isa.terms import Term, walk
 
 
 def leaves_read(functions: Functions, name: str, ends: Iterable[str] = ()) -> frozenset[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
 from pgcheck.models.devices.device import Device, Inputs, Maker
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, Stop, pending, waiting
@@ -103,9 +103,12 @@ class Computer:
     __slots__ = ("bus", "devices", "engine", "inputs", "machine", "state", "surroundings")
 
     def __init__(
-        self, machine: Machine, engine: Engine | None = None, ram: Region | None = None,
+        self,
+        machine: Machine,
+        engine: Engine | None = None,
+        ram: Region | None = None,
         makers: Mapping[str, Maker] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.machine = machine
         self.engine = engine or Interpreter(machine)
         self.state: State = reset(machine)

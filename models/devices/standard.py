@@ -17,9 +17,10 @@ from pgcheck.models.devices.timer import Timer
 
 
 def standard(
-    output: Callable[[int], None] = lambda byte: None, source: Callable[[int], bytes] = lambda count: b"",
+    output: Callable[[int], None] = lambda byte: None,
+    source: Callable[[int], bytes] = lambda count: b"",
     disk: Backing | None = None,
-) -> Mapping[str, Maker]:  # fmt: skip
+) -> Mapping[str, Maker]:
     """A maker for each model; consoles print to `output` and read from `source`, which gives up to n bytes, b"" for none."""
     return {
         "console": lambda given, wiring: Console(wiring, output, source),

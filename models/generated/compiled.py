@@ -7,14 +7,14 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Final
 
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
+from pgcheck.models.engine import Interpreter, Stop
 from pgcheck.models.generated import program as compiled_program
 from pgcheck.models.generated.lines import Geometry, Setting
 from pgcheck.models.generated.memory import MOST_ENTRIES, Context, Entry, Impossible, Reads, Runtime
 from pgcheck.models.generated.program import Made, program_of
-from pgcheck.models.engine import Interpreter, Stop
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import Ended, Exit, Fetched, State, Step, Surroundings, enter, execute, executed
 
@@ -188,7 +188,7 @@ class Compiled:
 
     def _chained(
         self, exit_: Exit, fetched: Fetched, state: State, surroundings: Surroundings
-    ) -> tuple[Exit | None, Fetched | None]:  # fmt: skip
+    ) -> tuple[Exit | None, Fetched | None]:
         """What became of an instruction that ended in an exit, when the exit is to execute a word in its place."""
         rule = self.machine.exits.get(exit_.function)
         if rule is None or rule.kind != EXECUTE:
@@ -244,7 +244,7 @@ class Compiled:
 
     def _entered(
         self, runtime: Runtime, state: State, context: Context, pc: int, key: int, longest: int
-    ) -> Entry | None:  # fmt: skip
+    ) -> Entry | None:
         """A new entry for the instruction at an address, or for a function of at most `longest`; None where there can be none."""
         if runtime.entries >= MOST_ENTRIES:
             runtime.forget()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from pgcheck.isa.terms import Term, walk
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -24,7 +25,6 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.isa.terms.reads import terms_of
-from pgcheck.isa.terms import Term, walk
 from pgcheck.models.generated.expressions import Expressions, heavy, shared
 from pgcheck.models.generated.facts import Effects, returning
 from pgcheck.models.generated.lines import Goto, TooLong, Translated
@@ -110,9 +110,21 @@ class Emitter(Expressions):
             return None
         own = len(self.lines) + longest <= self.limit
         saved = (
-            len(self.lines), self.limit, self.names, self.next, dict(self.aligned), self.memo, self.shared, set(self.wrote),
-            self.slow, self.sync, self.numbered, self.outside, self.depth, self.access,
-        )  # fmt: skip
+            len(self.lines),
+            self.limit,
+            self.names,
+            self.next,
+            dict(self.aligned),
+            self.memo,
+            self.shared,
+            set(self.wrote),
+            self.slow,
+            self.sync,
+            self.numbered,
+            self.outside,
+            self.depth,
+            self.access,
+        )
         tables, arrays = dict(self.tables), dict(self.arrays)
         frame = Frame(kind, self.depth, function.results)
         self.limit = min(self.limit, len(self.lines) + longest)
@@ -127,8 +139,22 @@ class Emitter(Expressions):
                 self.too_long.add(known)
             start = saved[0]
             del self.lines[start:]
-            (_, self.limit, self.names, self.next, self.aligned, self.memo, self.shared, self.wrote,
-             self.slow, self.sync, self.numbered, self.outside, self.depth, self.access) = saved  # fmt: skip
+            (
+                _,
+                self.limit,
+                self.names,
+                self.next,
+                self.aligned,
+                self.memo,
+                self.shared,
+                self.wrote,
+                self.slow,
+                self.sync,
+                self.numbered,
+                self.outside,
+                self.depth,
+                self.access,
+            ) = saved
             self.tables, self.arrays = tables, arrays
             return None
         self.limit, self.names = saved[1], saved[2]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
-from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.isa.terms import Term, mask, signed, walk
+from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.models.generated.access import Access
 from pgcheck.models.generated.lines import Translated, Unsupported
 from pgcheck.models.generated.source import TESTS, TWICE, Value, computed, folded

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from functools import cache, reduce
 from typing import Final
 
-from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms.reads import bound_calls, terms_of
 from pgcheck.isa.terms import Term, mk, substitute, variable, walk
+from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
+from pgcheck.isa.terms.reads import bound_calls, terms_of
 
 
 @dataclass(frozen=True, slots=True)

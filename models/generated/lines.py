@@ -67,9 +67,13 @@ class Lines:
     """
 
     def __init__(
-        self, facts: Facts, setting: Setting | None, ports: frozenset[str], python_name: Callable[[str], str],
+        self,
+        facts: Facts,
+        setting: Setting | None,
+        ports: frozenset[str],
+        python_name: Callable[[str], str],
         too_long: set[object],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.facts, self.machine, self.setting, self.python_name = facts, facts.machine, setting, python_name
         self.ports, self.too_long = ports, too_long
         machine: Machine = self.machine

@@ -9,8 +9,8 @@ from types import CodeType, FunctionType
 from typing import Any, Final, Protocol
 
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms.reads import terms_of
 from pgcheck.isa.terms import OPERATORS, mask, walk
+from pgcheck.isa.terms.reads import terms_of
 from pgcheck.models.generated.access import VIEWS
 from pgcheck.models.generated.emitter import Emitter, Frame
 from pgcheck.models.generated.facts import Facts, PageLinear
@@ -278,7 +278,7 @@ class Program:
 
     def _leaving(
         self, emitter: Emitter, next_: Value, following: int | None, last: bool, first: int
-    ) -> list[tuple[int, str]]:  # fmt: skip
+    ) -> list[tuple[int, str]]:
         """The lines, with their depth, by which an instruction goes on at `next_`."""
         move, done = f"S[{self.machine.pc!r}] = {next_}", emitter.k + 1
         leave = [(0, move), (0, f"return c + {done}")]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pgcheck.isa.terms import OPERATORS, Term
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -20,7 +21,6 @@ from pgcheck.isa.terms.ir import (
     Statement,
     Store,
 )
-from pgcheck.isa.terms import OPERATORS, Term
 
 if TYPE_CHECKING:
     from pgcheck.models.reference.step import Step
@@ -53,7 +53,7 @@ def expression(term: Term) -> Expression:
             return lambda s: (s.call(name, tuple([a(s) for a in args])) or (1,))[0]
         case "load", (address,):
             return lambda s: s.load(address(s), width)
-        case ("undefined" | "choice"), _:
+        case (("undefined" | "choice"), _):
             return lambda s: s.undefined(name, width)
         case "volatile", _:
             return lambda s: s.volatile(name, args[0](s) if args else None)

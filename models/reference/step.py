@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, Protocol
 
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE, UNMODELLED, UNPREDICTABLE, Block
-from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, evaluate, mask
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE, UNMODELLED, UNPREDICTABLE, Block
+from pgcheck.models.memory import Bus, Registers, Storage
 from pgcheck.models.reference.closures import compiled, expression
 from pgcheck.models.reference.journal import Journal
-from pgcheck.models.memory import Bus, Registers, Storage
 
 
 class Cells(dict[int, int]):
@@ -97,7 +97,18 @@ def copied(state: Mapping[str, int | Cells]) -> State:
 class Step:
     """Runs lowered code on a state, which it changes in place; writes before an exit persist."""
 
-    __slots__ = ("access", "bound", "encoding", "instances", "locals", "machine", "next", "operands", "state", "surroundings")
+    __slots__ = (
+        "access",
+        "bound",
+        "encoding",
+        "instances",
+        "locals",
+        "machine",
+        "next",
+        "operands",
+        "state",
+        "surroundings",
+    )
 
     def __init__(
         self, machine: Machine, state: State, operands: Mapping[str, int], surroundings: Surroundings | None = None
@@ -270,9 +281,12 @@ class Step:
 
 
 def step(
-    machine: Machine, instruction: Instruction, operands: Mapping[str, int], state: State,
+    machine: Machine,
+    instruction: Instruction,
+    operands: Mapping[str, int],
+    state: State,
     surroundings: Surroundings | None = None,
-) -> Exit | None:  # fmt: skip
+) -> Exit | None:
     """One instruction on `state`, in place; None when it completed."""
     run = Step(machine, state, operands, surroundings)
     run.encoding = instruction.encoding_term
@@ -298,7 +312,9 @@ def deliver(machine: Machine, exit_: Exit, state: State, surroundings: Surroundi
     return None
 
 
-def call(machine: Machine, name: str, args: tuple[int, ...], state: State, surroundings: Surroundings | None = None) -> tuple[int, ...] | Exit:
+def call(
+    machine: Machine, name: str, args: tuple[int, ...], state: State, surroundings: Surroundings | None = None
+) -> tuple[int, ...] | Exit:
     """The results of a function of the specification on `state`, or the exit it took."""
     try:
         return Step(machine, state, {}, surroundings).call(name, args)

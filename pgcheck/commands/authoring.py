@@ -25,8 +25,8 @@ def new_isa(name: str, folder: Path) -> int:
 
     It has ten instructions and comments that explain it; at its end it says how to mend the hole.
     """
-    from pgcheck.machines import new as making
     from pgcheck import console
+    from pgcheck.machines import new as making
 
     path = making.isa(name, folder)
     console.say(f"{path} is written. Now ask for its hole:\n  pgcheck {making.word(path)}")

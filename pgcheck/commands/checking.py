@@ -21,9 +21,7 @@ IMPLICIT: Final = "pgcheck.implicit"
 
 
 @click.command(cls=ConfiguredCheck)
-@click.argument(
-    "specifications", nargs=-1, metavar="SPECIFICATION...", shell_complete=completed
-)
+@click.argument("specifications", nargs=-1, metavar="SPECIFICATION...", shell_complete=completed)
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", metavar="NAME", help=FORMAT)
 @click.option(
     "--output", "outputs_", multiple=True, metavar="FORMAT=FILE", help="Write a file besides; github needs none."
@@ -41,10 +39,23 @@ IMPLICIT: Final = "pgcheck.implicit"
 @judging
 @click.pass_context
 def check(
-    context: click.Context, /, specifications: tuple[str, ...], format_: str, outputs_: tuple[str, ...], require: str,
-    exit_zero: bool, only: tuple[str, ...], rows: bool, witnesses: Path | None, no_timing: bool,
-    sarif_waived: Literal["keep", "omit"], waivers: Path | None, no_waivers: bool, show_config: bool, **judging_: Any,
-) -> int:  # fmt: skip
+    context: click.Context,
+    /,
+    specifications: tuple[str, ...],
+    format_: str,
+    outputs_: tuple[str, ...],
+    require: str,
+    exit_zero: bool,
+    only: tuple[str, ...],
+    rows: bool,
+    witnesses: Path | None,
+    no_timing: bool,
+    sarif_waived: Literal["keep", "omit"],
+    waivers: Path | None,
+    no_waivers: bool,
+    show_config: bool,
+    **judging_: Any,
+) -> int:
     """Prove or refute the condition (the default command).
 
     Without a specification those of [tool.pgcheck] in pyproject.toml are checked, which presets options too.
@@ -62,9 +73,7 @@ def check(
     if not specifications:
         raise click.UsageError("Missing argument 'SPECIFICATION...', and [tool.pgcheck] names no specs.", context)
     accepted = _waivers(context, waivers, no_waivers)
-    asked = request(
-        judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses, waivers=accepted
-    )  # fmt: skip
+    asked = request(judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses, waivers=accepted)
     manner = formats.Manner(not no_timing, rows, bool(only), sarif_waived)
     commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
     return run.each(specifications, asked, formats.subscribers(format_, outputs_, manner), commands)
@@ -73,7 +82,9 @@ def check(
 def _waivers(context: click.Context, file: Path | None, none: bool) -> Path | Literal["found", "none"]:
     """Which waivers count; of a file and --no-waivers the command line's wins. Raises UsageError if both are there."""
     if file is not None and none:
-        spoken = [n for n in ("waivers", "no_waivers") if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+        spoken = [
+            n for n in ("waivers", "no_waivers") if context.get_parameter_source(n) is ParameterSource.COMMANDLINE
+        ]
         if len(spoken) == 2:
             raise click.UsageError("--waivers and --no-waivers exclude each other", context)
         none = spoken == ["no_waivers"]
@@ -93,8 +104,8 @@ def _siblings(context: click.Context) -> tuple[str, ...]:
 def explain(specification: str, instruction: str, **judging_: Any) -> int:
     """Say why an instruction is what it is."""
     from pgcheck import console
-    from pgcheck.running import run
     from pgcheck.reports.text import explain as explanation
+    from pgcheck.running import run
 
     machine = run.loaded(specification)
     asked = request(judging_, only=(instruction,))
@@ -107,12 +118,12 @@ def explain(specification: str, instruction: str, **judging_: Any) -> int:
 @click.option("--spec", metavar="SPECIFICATION", help="Default: the shipped one that the file names.")
 def replay(file: str, spec: str | None) -> int:
     """Run a witness, or a finding of a campaign, again on integers, without a solver."""
-    from pgcheck.reports.text import explain as explanation
     from pgcheck import console
-    from pgcheck.running import run
+    from pgcheck.checker.witnesses.file import BadWitnessFile, load
     from pgcheck.checker.witnesses.witness_replay import BadWitness
     from pgcheck.checker.witnesses.witness_replay import replay as replayed
-    from pgcheck.checker.witnesses.file import BadWitnessFile, load
+    from pgcheck.reports.text import explain as explanation
+    from pgcheck.running import run
 
     text = console.read(file)
     if text.lstrip().startswith("{"):
@@ -132,14 +143,12 @@ def replay(file: str, spec: str | None) -> int:
 
 
 @click.command()
-@click.argument(
-    "specifications", nargs=-1, required=True, metavar="SPECIFICATION...", shell_complete=completed
-)
+@click.argument("specifications", nargs=-1, required=True, metavar="SPECIFICATION...", shell_complete=completed)
 def validate(specifications: tuple[str, ...]) -> int:
     """Read specifications and show every error at once."""
     from pgcheck import console
-    from pgcheck.running import run
     from pgcheck.checker.result import ExitCode
+    from pgcheck.running import run
     from pgcheck.running.trouble import troubles
 
     codes: list[ExitCode] = []

@@ -40,9 +40,19 @@ Exit codes:
     "--report", type=click.Choice(["text", "json"]), default="text", help="How a monitor's account is written."
 )
 def run_(
-    specification: str, image: Path, disk: Path | None, memory: str | None, input_: str, trace: bool,
-    max_instructions: int | None, vmm: Any, guests: int, force: bool, deployment: str, report: Any,
-) -> int:  # fmt: skip
+    specification: str,
+    image: Path,
+    disk: Path | None,
+    memory: str | None,
+    input_: str,
+    trace: bool,
+    max_instructions: int | None,
+    vmm: Any,
+    guests: int,
+    force: bool,
+    deployment: str,
+    report: Any,
+) -> int:
     """Run a program on a specification's computer.
 
     IMAGE is an ELF file, a raw memory image, or assembly if it is named *.s or *.asm. Standard output is the console.
@@ -76,9 +86,16 @@ def run_(
 @click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
 @judging
 def prove_monitor(
-    specification: str, kind: Any, force: bool, only: tuple[str, ...], format_: str, json_: bool, every: bool,
-    no_timing: bool, **judging_: Any,
-) -> int:  # fmt: skip
+    specification: str,
+    kind: Any,
+    force: bool,
+    only: tuple[str, ...],
+    format_: str,
+    json_: bool,
+    every: bool,
+    no_timing: bool,
+    **judging_: Any,
+) -> int:
     """Prove the monitor that the check promises, step by step.
 
     Exit code 0: every obligation is proved; 1: one is refuted, or there is no monitor; 3: one is open.
@@ -106,10 +123,20 @@ def prove_monitor(
 @click.option("--images", type=DIRECTORY, metavar="DIR", help="Instead, write and run each hole's boot image.")
 @judging
 def fuzz(
-    specification: str, properties: tuple[str, ...], cases: int | None, seconds: float | None, seed: str, resume: bool,
-    database: Path | None, tests: Path | None, monitor: str | None, force: bool, json_: bool, images: Path | None,
+    specification: str,
+    properties: tuple[str, ...],
+    cases: int | None,
+    seconds: float | None,
+    seed: str,
+    resume: bool,
+    database: Path | None,
+    tests: Path | None,
+    monitor: str | None,
+    force: bool,
+    json_: bool,
+    images: Path | None,
     **judging_: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Run random guests on the bare machine and under a monitor, and compare.
 
     Exit codes: 0 no failure, 1 failures found, 3 a property of which not one shard of cases was finished.
@@ -122,9 +149,7 @@ def fuzz(
 
         return show(run.loaded(specification), request(judging_), images)
     limit = 60.0 if cases is None and seconds is None else seconds
-    asked = campaigns.Asked(
-        properties, cases, limit, seed, resume, database, tests, monitor or "", force, json_
-    )  # fmt: skip
+    asked = campaigns.Asked(properties, cases, limit, seed, resume, database, tests, monitor or "", force, json_)
     return campaigns.fuzz(run.loaded(specification), request(judging_), asked)
 
 

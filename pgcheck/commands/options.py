@@ -34,14 +34,18 @@ class ConfiguredCheck(Configured):
 
 def judging(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that asks a solver."""
-    for option in reversed((
-        click.option("--deployment", metavar="NAME", default="", help="Default: all; the first one answers."),
-        click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Default: one per processor."),
-        click.option("--budget", type=click.IntRange(1, 2**32 - 1), metavar="N", help="z3's rlimit per obligation."),
-        click.option("--no-second/--second", help="Let no second solver confirm the proofs."),
-        click.option("--no-cache/--cache", help="Neither use nor keep results on disk."),
-        click.option("--dump-smt", type=DIRECTORY, metavar="DIR", help="Keep every obligation as SMT-LIB 2."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.option("--deployment", metavar="NAME", default="", help="Default: all; the first one answers."),
+            click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Default: one per processor."),
+            click.option(
+                "--budget", type=click.IntRange(1, 2**32 - 1), metavar="N", help="z3's rlimit per obligation."
+            ),
+            click.option("--no-second/--second", help="Let no second solver confirm the proofs."),
+            click.option("--no-cache/--cache", help="Neither use nor keep results on disk."),
+            click.option("--dump-smt", type=DIRECTORY, metavar="DIR", help="Keep every obligation as SMT-LIB 2."),
+        )
+    ):
         function = option(function)
     return function
 
@@ -53,7 +57,10 @@ def request(judging_: dict[str, Any], **asked: Any) -> Any:
 
     defaults = Options()
     options = Options(
-        jobs=judging_["jobs"] or default_jobs(), rlimit=judging_["budget"] or defaults.rlimit,
-        cache=not judging_["no_cache"], second=not judging_["no_second"], dump=judging_["dump_smt"],
-    )  # fmt: skip
+        jobs=judging_["jobs"] or default_jobs(),
+        rlimit=judging_["budget"] or defaults.rlimit,
+        cache=not judging_["no_cache"],
+        second=not judging_["no_second"],
+        dump=judging_["dump_smt"],
+    )
     return Request(options, deployment=judging_["deployment"], **asked)

@@ -18,16 +18,25 @@ PROPERTIES: Final = ("theorem1", "theorem3", "monitor")
 @click.argument("instruction")
 @click.option("--reason", required=True, metavar="TEXT", help="Why the difference is accepted.")
 @click.option(
-    "--property", "properties", multiple=True, type=click.Choice(PROPERTIES), metavar="NAME",
+    "--property",
+    "properties",
+    multiple=True,
+    type=click.Choice(PROPERTIES),
+    metavar="NAME",
     help="theorem1, theorem3 or monitor; default: all that fail on it.",
-)  # fmt: skip
+)
 @click.option("--expires", metavar="DATE", default="", help="The last day that it holds, as YYYY-MM-DD.")
 @click.option("--file", type=DIRECTORY, metavar="FILE", help="Default: the pgcheck-waivers.yaml that a check reads.")
 @judging
 def waive(
-    specification: str, instruction: str, reason: str, properties: tuple[Any, ...], expires: str, file: Path | None,
+    specification: str,
+    instruction: str,
+    reason: str,
+    properties: tuple[Any, ...],
+    expires: str,
+    file: Path | None,
     **judging_: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Accept the difference that an instruction shows today.
 
     INSTRUCTION is a row of the report, or an id or mnemonic with all its rows. The waiver names what the check finds, and

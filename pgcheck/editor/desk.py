@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import pgcheck
 from pgcheck.editor import verdict
-from pgcheck.isa.files.errors import Problem
-from pgcheck.isa.files.loader import Loaded
 from pgcheck.editor.files import Read, known, read, says_machine
 from pgcheck.editor.names import Item, Name, declared, items, names
+from pgcheck.isa.files.errors import Problem
+from pgcheck.isa.files.loader import Loaded
 
 REST: Final = 0.25
 PATIENCE: Final = 4.0

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from pgcheck.isa.files import loader
-from pgcheck.isa.machine import build
 from pgcheck.isa.files.errors import NOWHERE, Position, Problem, SpecificationError
+from pgcheck.isa.machine import build
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
 
@@ -74,8 +74,11 @@ def _names(loaded: loader.Loaded | None) -> tuple[str, ...]:
 
 def says_machine(text: str) -> bool:
     """Whether a text says of itself that it specifies a machine."""
-    return any(line.replace('"', "").replace("'", "").split("#")[0].split() == ["kind:", "machine"]
-               for line in text.splitlines() if line[:1] not in (" ", "\t"))  # fmt: skip
+    return any(
+        line.replace('"', "").replace("'", "").split("#")[0].split() == ["kind:", "machine"]
+        for line in text.splitlines()
+        if line[:1] not in (" ", "\t")
+    )
 
 
 def known(position: Position) -> bool:

@@ -47,9 +47,13 @@ def names(loaded: Loaded) -> dict[str, Name]:
 
 def _names(root: Mapping) -> Iterator[Name]:
     kinds: dict[str, Callable[[Text, Node], Iterator[Name]]] = {
-        "state": _state, "params": _plain("parameter"), "tables": _nothing, "exits": _nothing,
-        "configurations": _plain("configuration"), "deployments": _plain("deployment"),
-    }  # fmt: skip
+        "state": _state,
+        "params": _plain("parameter"),
+        "tables": _nothing,
+        "exits": _nothing,
+        "configurations": _plain("configuration"),
+        "deployments": _plain("deployment"),
+    }
     for key, declared in kinds.items():
         inner = root.get(Text(key))
         for name, value in inner.items() if isinstance(inner, Mapping) else ():

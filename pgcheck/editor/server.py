@@ -11,19 +11,22 @@ from pygls.lsp.server import LanguageServer
 
 from pgcheck import __version__
 from pgcheck.editor import completion
-from pgcheck.isa.files.errors import Position, Problem
 from pgcheck.editor.desk import Desk
 from pgcheck.editor.names import Name, word
+from pgcheck.isa.files.errors import Position, Problem
 
 MOST_PROBLEMS: Final = 200
 _END: Final = re.compile(r"[\w.$]+|\S?")
 _PREFIX: Final = re.compile(r"[\w.$]*$")
 KINDS: Final = {
-    "state": types.CompletionItemKind.Variable, "register": types.CompletionItemKind.Variable,
-    "function": types.CompletionItemKind.Function, "parameter": types.CompletionItemKind.Constant,
-    "enum": types.CompletionItemKind.Enum, "bitfield": types.CompletionItemKind.Struct,
+    "state": types.CompletionItemKind.Variable,
+    "register": types.CompletionItemKind.Variable,
+    "function": types.CompletionItemKind.Function,
+    "parameter": types.CompletionItemKind.Constant,
+    "enum": types.CompletionItemKind.Enum,
+    "bitfield": types.CompletionItemKind.Struct,
     "struct": types.CompletionItemKind.Struct,
-}  # fmt: skip
+}
 
 
 class Server(LanguageServer):

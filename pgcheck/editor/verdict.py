@@ -25,9 +25,13 @@ COMMAND: Final = (sys.executable, "-P", "-m", "pgcheck.editor.verdict")
 async def ask(question: Mapping[str, Any], environment: Mapping[str, str]) -> str:
     """The answer as text; cancelling ends the process and its solvers."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env=dict(environment), limit=1 << 22,
-    )  # fmt: skip
+        *COMMAND,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=dict(environment),
+        limit=1 << 22,
+    )
     try:
         out, _ = await process.communicate(json.dumps(question).encode())
     finally:
@@ -45,8 +49,8 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
     """What the process writes; a kept result of the whole machine is preferred to a check of the instruction alone."""
     from pgcheck.checker.check import Options, check
     from pgcheck.checker.verdicts.result_cache import recall
-    from pgcheck.isa.files.cache import Cache
     from pgcheck.editor.files import read
+    from pgcheck.isa.files.cache import Cache
 
     found = read(question["path"], question["texts"])
     if found.machine is None:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from pgcheck import console
-from pgcheck.gate import diff_text
-from pgcheck.running import run
-from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
 from pgcheck.checker.result import ExitCode
+from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
+from pgcheck.gate import diff_text
+from pgcheck.gate.revisions import Pair, sides
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.meaning import meanings
-from pgcheck.gate.revisions import Pair, sides
+from pgcheck.running import run
 from pgcheck.running.run import Request
-from pgcheck.shipped import shipped
 from pgcheck.running.trouble import troubles
+from pgcheck.shipped import shipped
 
 FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {
     "regression": lambda d: d.regressions,

@@ -43,7 +43,9 @@ def _lines(difference: Difference) -> Iterator[str]:
     for deployment, before, after in difference.configurations:
         yield from _wrapped(f"  {deployment}: configuration {_assigned(before)} -> {_assigned(after)}")
     for shared in difference.shared:
-        some = ", ".join(shared.affected[:6]) + (f", and {len(shared.affected) - 6} more" if len(shared.affected) > 6 else "")
+        some = ", ".join(shared.affected[:6]) + (
+            f", and {len(shared.affected) - 6} more" if len(shared.affected) > 6 else ""
+        )
         yield from _wrapped(f"  {shared.part} changed: affects {some}")
     for kind, title in _TITLES.items():
         rows = [c for c in difference.instructions if c.kind == kind]
@@ -55,7 +57,11 @@ def _lines(difference: Difference) -> Iterator[str]:
 
 
 def _change(row: InstructionChange) -> str:
-    verdicts = f"{row.before} -> {row.after}" if row.before and row.after and row.before != row.after else row.after or row.before
+    verdicts = (
+        f"{row.before} -> {row.after}"
+        if row.before and row.after and row.before != row.after
+        else row.after or row.before
+    )
     note = f": {row.note}" if row.note else ""
     return f"{row.deployment}: {row.id} ({verdicts}){note}"
 

@@ -107,11 +107,22 @@ def _root() -> Path:
 
 
 def _git(
-    command: str, *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None, given: bytes = b""
+    command: str,
+    *arguments: str,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    given: bytes = b"",
 ) -> bytes:
     try:
-        done = subprocess.run(["git", command, *arguments], cwd=folder, env={**os.environ, **(environment or {})}, input=given,
-                              capture_output=True, timeout=_SECONDS, check=False)  # fmt: skip
+        done = subprocess.run(
+            ["git", command, *arguments],
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            input=given,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
     except FileNotFoundError:
         raise Failure("comparing revisions needs git") from None
     except subprocess.TimeoutExpired:

@@ -13,16 +13,17 @@ from typing import Any, Final
 import click
 
 from pgcheck import console
+from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.running import run
 from pgcheck.settings import config
-from pgcheck.waivers import application, file as waiver_file
-from pgcheck.checker.solving.evidence import Undecided
-from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
-from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
-from pgcheck.isa.machine.build import load
-from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
+from pgcheck.waivers import application
+from pgcheck.waivers import file as waiver_file
 
 _HEAD: Final = (
     "# Accepted differences: docs/waivers.md of pgcheck. `pgcheck waive` writes entries and keeps comments.\n"
@@ -127,9 +128,14 @@ def _failing(
 
 
 def _waiver(
-    machine: Machine, result: MachineResult, row: InstructionResult, name: Property, reason: str, expires: date | None,
+    machine: Machine,
+    result: MachineResult,
+    row: InstructionResult,
+    name: Property,
+    reason: str,
+    expires: date | None,
     request: run.Request,
-) -> Waiver:  # fmt: skip
+) -> Waiver:
     """All that the row shows today and nothing else. Raises Undecided."""
     main = result.main
     evidence = application.asking(request.options)
@@ -140,7 +146,7 @@ def _waiver(
         evidence.solver.close()
     return Waiver(
         machine.name, main.name, row.id, name, meaning_of(machine, row), shown, reason, where, expires=expires
-    )  # fmt: skip
+    )
 
 
 def written(text: str, waivers: Sequence[Waiver], file: Path) -> str:
@@ -220,9 +226,13 @@ def _fill(entry: Any, keys: dict[str, Any], yaml: Any) -> None:
 def _keys(waiver: Waiver) -> dict[str, Any]:
     """An entry of the file, in its order."""
     found: dict[str, Any] = {
-        "machine": waiver.machine, "deployment": waiver.deployment, "instruction": waiver.instruction,
-        "property": waiver.property, "meaning": waiver.meaning, "differences": sorted(waiver.differences),
-    }  # fmt: skip
+        "machine": waiver.machine,
+        "deployment": waiver.deployment,
+        "instruction": waiver.instruction,
+        "property": waiver.property,
+        "meaning": waiver.meaning,
+        "differences": sorted(waiver.differences),
+    }
     if waiver.modes != frozenset(CLASSES):
         found["modes"] = sorted(waiver.modes)
     found["reason"] = waiver.reason

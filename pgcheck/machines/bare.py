@@ -16,9 +16,9 @@ import click
 
 from pgcheck import console as output
 from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
-from pgcheck.isa.terms.ir import HALT
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import HostFile

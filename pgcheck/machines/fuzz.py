@@ -14,22 +14,22 @@ from typing import Any, Final
 import click
 
 from pgcheck import __version__, console
-from pgcheck.running import progress, run
 from pgcheck.checker.campaign import finding, runner
 from pgcheck.checker.campaign.cases.case import Author
-from pgcheck.checker.campaign.pairs.outcome import Property
 from pgcheck.checker.campaign.cases.layout import TooSmall, layout
+from pgcheck.checker.campaign.pairs.outcome import Property
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
 from pgcheck.checker.campaign.store import BadStore, Store
 from pgcheck.checker.check import solver_for
+from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
-from pgcheck.checker.result import ExitCode
 from pgcheck.isa.files.cache import Cache, default_folder
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.running import progress, run
 from pgcheck.running.run import Request
 from pgcheck.vmm.policy import Policy
 
@@ -199,21 +199,30 @@ def _program(file: str) -> list[str]:
 
 def _json(campaign: Campaign, tally: Tally, kind: str) -> str:
     machine = campaign.author.machine
-    return json.dumps({
-        "schema_version": SCHEMA, "specification": {"name": machine.name, "digest": machine.digest},
-        "tool": {"version": __version__, "generator": runner.GENERATOR}, "deployment": campaign.policy.deployment,
-        "monitor": kind, "seed": campaign.plan.seed,
-        "properties": [
-            {
-                "id": p.id, "law": p.title, "cases": tally.cases.get(p.id, 0), "steps": tally.steps.get(p.id, 0),
-                "left_open": tally.excluded.get(p.id, 0),
-            }
-            for p in campaign.plan.properties
-        ],
-        "findings": [json.loads(file) for file in campaign.findings.values()],
-        "coverage": [[*cell, n] for cell, n in sorted(campaign.coverage.cells.items())],
-        "never_run": list(campaign.coverage.unseen()),
-    }, indent=1)  # fmt: skip
+    return json.dumps(
+        {
+            "schema_version": SCHEMA,
+            "specification": {"name": machine.name, "digest": machine.digest},
+            "tool": {"version": __version__, "generator": runner.GENERATOR},
+            "deployment": campaign.policy.deployment,
+            "monitor": kind,
+            "seed": campaign.plan.seed,
+            "properties": [
+                {
+                    "id": p.id,
+                    "law": p.title,
+                    "cases": tally.cases.get(p.id, 0),
+                    "steps": tally.steps.get(p.id, 0),
+                    "left_open": tally.excluded.get(p.id, 0),
+                }
+                for p in campaign.plan.properties
+            ],
+            "findings": [json.loads(file) for file in campaign.findings.values()],
+            "coverage": [[*cell, n] for cell, n in sorted(campaign.coverage.cells.items())],
+            "never_run": list(campaign.coverage.unseen()),
+        },
+        indent=1,
+    )
 
 
 def _write_test(asked: Asked, event: Found) -> None:

@@ -9,19 +9,20 @@ from typing import Any, Final, Literal
 
 import click
 
-from pgcheck import console as output, words
-from pgcheck.machines import bare
-from pgcheck.running import run as checks
+from pgcheck import console as output
+from pgcheck import words
 from pgcheck.checker.check import solver_for
+from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
-from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.machines import bare
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer, new_ram
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Stop
 from pgcheck.models.memory import Ram
+from pgcheck.running import run as checks
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
@@ -75,7 +76,7 @@ def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Re
 
 def _promised(
     machine: Machine, answer: MachineResult, under: Request, asked: checks.Request
-) -> tuple[DeploymentResult, Policy]:  # fmt: skip
+) -> tuple[DeploymentResult, Policy]:
     """The first deployment that promises such a monitor, or when forced the first. Raises NoMonitor."""
     solver = solver_for(asked.options)
     refusals: list[NoMonitor] = []
@@ -128,7 +129,7 @@ class Prefixed(bare.Console):
 
 def _started(
     machine: Machine, asked: bare.Request, under: Request, rules: Policy, found: image.Image, files: ExitStack
-) -> tuple[Vmm, dict[str, bare.Console]]:  # fmt: skip
+) -> tuple[Vmm, dict[str, bare.Console]]:
     source, disk = bare.input_of(asked.input, files), bare.disk_of(machine, asked.disk, files)
     size, room = _sizes(machine, asked.memory, under.guests)
     ram = Ram(machine.platform.ram_base, room, machine.memory_unit, machine.big_endian)
@@ -193,18 +194,25 @@ def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
 
 def _json(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
     document: dict[str, Any] = {
-        "machine": vmm.machine.name, "monitor": under.kind, "deployment": chosen.name,
-        "configuration": dict(chosen.configuration), "forced": not _holds(chosen, under.kind),
+        "machine": vmm.machine.name,
+        "monitor": under.kind,
+        "deployment": chosen.name,
+        "configuration": dict(chosen.configuration),
+        "forced": not _holds(chosen, under.kind),
         "guests": [_account(guest) for guest in vmm.guests],
-    }  # fmt: skip
+    }
     return json.dumps(document, indent=2, default=dict)
 
 
 def _account(guest: Guest) -> dict[str, Any]:
     found = guest.monitor.statistics
     return {
-        "name": guest.name, "steps": guest.used, "end": _ended(guest), "direct": found.direct,
-        "translations": found.misses, "interventions": [
+        "name": guest.name,
+        "steps": guest.used,
+        "end": _ended(guest),
+        "direct": found.direct,
+        "translations": found.misses,
+        "interventions": [
             {"instruction": i, "reason": why, "count": n} for (i, why), n in found.interventions.most_common()
         ],
-    }  # fmt: skip
+    }

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from pgcheck import console
-from pgcheck.running import run
 from pgcheck.checker.campaign.images.image import BootImage, images
 from pgcheck.checker.check import solver_for
+from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
-from pgcheck.checker.result import ExitCode
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.running import run
 from pgcheck.running.run import Request
 
 WIDTH: Final = 80

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.console import Failure
+from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
+from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.words import units
 
 

@@ -13,10 +13,10 @@ import pytest
 
 if TYPE_CHECKING:
     from pgcheck.checker.result import InstructionResult, MachineResult, TheoremResult
-    from pgcheck.running.events import Checked, Failed
-    from pgcheck.settings.config import Configuration
     from pgcheck.isa.machine.machine import Machine
+    from pgcheck.running.events import Checked, Failed
     from pgcheck.running.run import Request
+    from pgcheck.settings.config import Configuration
 
 THEOREMS: Final = ("theorem1", "theorem2", "theorem3", "monitor")
 
@@ -101,8 +101,8 @@ class SpecificationFile(pytest.File):
         self._outcome: Checked | Failed | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
-        from pgcheck.isa.machine.build import load
         from pgcheck.isa.files.errors import SpecificationError
+        from pgcheck.isa.machine.build import load
         from pgcheck.shipped import shipped
 
         try:

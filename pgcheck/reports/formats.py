@@ -12,13 +12,18 @@ from typing import Final, Literal
 import click
 
 from pgcheck import console
-from pgcheck.running.events import Checked, Ended, Event, Recorder, Story, Subscriber
 from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.running.events import Checked, Ended, Event, Recorder, Story, Subscriber
 
 # The module that has `written(story, manner)`, by format.
 FORMATS: Final = {
-    "text": "text.output", "json": "json_output", "sarif": "sarif", "junit": "junit", "github": "github", "html": "html.output",
-}  # fmt: skip
+    "text": "text.output",
+    "json": "json_output",
+    "sarif": "sarif",
+    "junit": "junit",
+    "github": "github",
+    "html": "html.output",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pgcheck.running.events import Story
 from pgcheck.reports.places import Places, root
 from pgcheck.reports.remarks import Level, Remark, printable, remarks
+from pgcheck.running.events import Story
 
 if TYPE_CHECKING:
     from pgcheck.reports.formats import Manner

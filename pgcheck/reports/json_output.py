@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from pgcheck import __version__
 from pgcheck.checker.result import (
-    THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, StateValue, TheoremResult, Witness,
-)  # fmt: skip
+    THEOREMS,
+    DeploymentResult,
+    Effort,
+    Finding,
+    InstructionResult,
+    MachineResult,
+    StateValue,
+    TheoremResult,
+    Witness,
+)
 from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.running.events import Failed, Story
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
+from pgcheck.running.events import Failed, Story
 from pgcheck.words import units
 
 if TYPE_CHECKING:
@@ -53,12 +61,15 @@ def _failed(failed: Failed) -> Json:
         "exit_code": int(failed.code),
         "problems": [
             {
-                "message": p.message, "location": _location(p.position), "found": p.found, "expected": p.expected,
+                "message": p.message,
+                "location": _location(p.position),
+                "found": p.found,
+                "expected": p.expected,
                 "hint": p.hint,
             }
             for p in failed.problems
         ],
-    }  # fmt: skip
+    }
 
 
 def _answered(answer: Answer, *, timing: bool) -> Json:

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
 from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.running.events import Checked, Failed, Story
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.places import Places, root
 from pgcheck.reports.remarks import LONGEST_NAME, excuse, printable, said, witnessed
 from pgcheck.reports.rules import BY_NAME
+from pgcheck.running.events import Checked, Failed, Story
 
 if TYPE_CHECKING:
     from pgcheck.reports.formats import Manner

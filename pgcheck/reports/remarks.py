@@ -8,12 +8,12 @@ from typing import Literal
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult, TheoremResult, Witness
 from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.reports.declared import declarations, place
-from pgcheck.running.events import Checked, Failed, Story
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.meaning import meanings
+from pgcheck.reports.declared import declarations, place
 from pgcheck.reports.rules import BY_NAME, Rule
+from pgcheck.running.events import Checked, Failed, Story
 from pgcheck.waivers.application import waived
 from pgcheck.words import configuration, difference, units
 
@@ -63,9 +63,13 @@ def _wrong(failed: Failed) -> Iterator[Remark]:
         details = (("found", problem.found), ("expected", problem.expected), ("hint", problem.hint))
         message = "\n".join([problem.message, *(f"{name}: {text}" for name, text in details if text)])
         yield Remark(
-            BY_NAME["specification"], "error", printable(message), problem.position, (problem.message, problem.found),
+            BY_NAME["specification"],
+            "error",
+            printable(message),
+            problem.position,
+            (problem.message, problem.found),
             failed.specification,
-        )  # fmt: skip
+        )
 
 
 def _answered(checked: Checked, require: str) -> Iterator[Remark]:
@@ -88,17 +92,20 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
     yield from (_waiver(checked, one) for one in checked.waivers if one.status != "accepted")
 
 
-def _finding(
-    checked: Checked, finding: Finding, places: Mapping[str, Position], meant: Mapping[str, str]
-) -> Remark:
+def _finding(checked: Checked, finding: Finding, places: Mapping[str, Position], meant: Mapping[str, str]) -> Remark:
     levels: dict[str, Level] = {"error": "error", "warning": "warning", "unknown": "warning", "ok": "none"}
     about = f"{finding.subject}: " if finding.subject else ""
     undecided = "not decided: " if finding.status == "unknown" else ""
     position = finding.position or place(places, finding.subject) or _top(checked)
     return Remark(
-        BY_NAME[finding.law], levels[finding.status], printable(about + undecided + finding.message), position,
-        (meant.get(finding.subject, finding.subject),), checked.result.name, subject=finding.subject,
-    )  # fmt: skip
+        BY_NAME[finding.law],
+        levels[finding.status],
+        printable(about + undecided + finding.message),
+        position,
+        (meant.get(finding.subject, finding.subject),),
+        checked.result.name,
+        subject=finding.subject,
+    )
 
 
 def _theorem(
@@ -109,10 +116,16 @@ def _theorem(
     named = ", ".join(theorem.failing)
     message = f"{checked.result.name}{_under(deployment)}: {rule.title[0].lower()}{rule.title[1:]}: {named}"
     return Remark(
-        rule, level, printable(message), place(places, deployment.name) or _top(checked),
-        (checked.result.name, deployment.name), checked.result.name, deployment.name,
-        related=rows, waived=excuse(checked, deployment, theorem),
-    )  # fmt: skip
+        rule,
+        level,
+        printable(message),
+        place(places, deployment.name) or _top(checked),
+        (checked.result.name, deployment.name),
+        checked.result.name,
+        deployment.name,
+        related=rows,
+        waived=excuse(checked, deployment, theorem),
+    )
 
 
 def excuse(checked: Checked, deployment: DeploymentResult, theorem: TheoremResult) -> str:
@@ -130,21 +143,39 @@ def _waiver(checked: Checked, one: Reviewed) -> Remark:
     if one.witness is not None:
         lines += witnessed(one.witness, checked.machine.decode)
     return Remark(
-        BY_NAME["waiver"], "warning" if one.status == "unknown" else "error", printable("\n".join(lines)), waiver.position,
-        (waiver.machine, waiver.deployment, waiver.instruction, waiver.property, one.status), checked.result.name,
-        waiver.deployment, waiver.instruction,
-    )  # fmt: skip
+        BY_NAME["waiver"],
+        "warning" if one.status == "unknown" else "error",
+        printable("\n".join(lines)),
+        waiver.position,
+        (waiver.machine, waiver.deployment, waiver.instruction, waiver.property, one.status),
+        checked.result.name,
+        waiver.deployment,
+        waiver.instruction,
+    )
 
 
 def _row(
-    checked: Checked, deployment: DeploymentResult, row: InstructionResult, name: str, level: Level, meant: Mapping[str, str]
-) -> Remark:  # fmt: skip
+    checked: Checked,
+    deployment: DeploymentResult,
+    row: InstructionResult,
+    name: str,
+    level: Level,
+    meant: Mapping[str, str],
+) -> Remark:
     seen = row.witness.differs[0] if row.witness is not None else ""
     identity = (deployment.name, meant.get(row.id.removesuffix(row.row), row.id), row.row, seen)
     return Remark(
-        BY_NAME[name], level, said(row, deployment, checked.machine.decode), row.position, identity,
-        checked.result.name, deployment.name, row.id, row, waived=checked.waived.get((deployment.name, row.id), ""),
-    )  # fmt: skip
+        BY_NAME[name],
+        level,
+        said(row, deployment, checked.machine.decode),
+        row.position,
+        identity,
+        checked.result.name,
+        deployment.name,
+        row.id,
+        row,
+        waived=checked.waived.get((deployment.name, row.id), ""),
+    )
 
 
 def said(row: InstructionResult, deployment: DeploymentResult, decode: Decode) -> str:

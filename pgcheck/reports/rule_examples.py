@@ -170,11 +170,13 @@ def _legal(condition: str) -> Edit:
 _CANDIDATES = ", ".join(map(str, range(1, 34)))
 _SPOILING: tuple[Edit, ...] = (
     ("  IE:", "  K: {type: Bits<6>, role: configuration}\n  IE:"),
-    ("functions: |\n",
-     f'configurations: {{k: {{K: [{_CANDIDATES}]}}}}\n'
-     'deployments: {default: {guest: "K == 0", real_mode: 1}}\nfunctions: |\n'),
+    (
+        "functions: |\n",
+        f"configurations: {{k: {{K: [{_CANDIDATES}]}}}}\n"
+        'deployments: {default: {guest: "K == 0", real_mode: 1}}\nfunctions: |\n',
+    ),
     operation("if (M == 1 && K != 0) { trap(Cause::Privileged); }\nIE = 1'b0;"),
-)  # fmt: skip
+)
 _NEXT = '  - name: inc\n    encoding: {match: "00000010"}\n    operation(): |\n      '
 _SPOILED = (
     "instructions:\n",

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.console import Failure
+from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.reports.rule_examples import EXAMPLES, Example
 
 Level = Literal["error", "warning", "note"]
@@ -231,8 +231,17 @@ def document(rule: Rule | None = None) -> str:
 def _described(rule: Rule) -> dict[str, Any]:
     given = rule.example
     return {
-        "id": rule.id, "name": rule.name, "level": rule.level, "title": rule.title, "law": rule.law,
-        "formula": rule.formula, "reference": rule.reference,
-        "example": {"broken": given.broken, "mended": given.mended, "budget": given.budget or None,
-                    "waivers": given.waivers or None},
-    }  # fmt: skip
+        "id": rule.id,
+        "name": rule.name,
+        "level": rule.level,
+        "title": rule.title,
+        "law": rule.law,
+        "formula": rule.formula,
+        "reference": rule.reference,
+        "example": {
+            "broken": given.broken,
+            "mended": given.mended,
+            "budget": given.budget or None,
+            "waivers": given.waivers or None,
+        },
+    }

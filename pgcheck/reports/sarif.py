@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pgcheck import __version__
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.running.events import Story
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.places import Places, root
 from pgcheck.reports.remarks import Remark, printable, remarks
 from pgcheck.reports.rules import RULES, Rule
+from pgcheck.running.events import Story
 from pgcheck.words import cells, ending, number
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def written(story: Story, manner: Manner) -> str:
         "invocations": [_invocation(story)],
         "results": _results(said, places),
         "properties": {"solvers": dict(story.ended.versions), "required": story.began.require, **_times(story, manner)},
-    }  # fmt: skip
+    }
     whole = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(whole, indent=1, ensure_ascii=False)
 

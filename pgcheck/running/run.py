@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Literal
 
 from pgcheck import console
-from pgcheck.running import progress
-from pgcheck.waivers import application
 from pgcheck.checker import result as answers
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.checker.solving.solver import versions
 from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.shipped import names, shipped
+from pgcheck.running import progress
+from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
 from pgcheck.running.trouble import Trouble, troubles
+from pgcheck.shipped import names, shipped
+from pgcheck.waivers import application
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,18 @@ def answered(word: str, path: Path, request: Request, tell: Callable[[answers.Ev
     waivers = application.read(path, request.waivers)
     result = judged(machine, request, tell, shown=shown)
     result, reviewed = application.reviewed(machine, result, waivers, request)
-    holes = {(r.waiver.deployment, r.waiver.instruction): r.waiver.reason for r in application.accepted(reviewed, "monitor")}
+    holes = {
+        (r.waiver.deployment, r.waiver.instruction): r.waiver.reason for r in application.accepted(reviewed, "monitor")
+    }
     return Checked(word, machine, result, code(result, request, reviewed), holes, reviewed)
 
 
 def judged(
-    machine: Machine, request: Request, tell: Callable[[answers.Event], None] = lambda event: None, *, shown: bool = True
+    machine: Machine,
+    request: Request,
+    tell: Callable[[answers.Event], None] = lambda event: None,
+    *,
+    shown: bool = True,
 ) -> MachineResult:
     """The answer for a machine, with progress on standard error. Raises Failure for names that it does not have."""
     machine = under(machine, request.deployment)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import click
 
 from pgcheck.checker.result import ExitCode
-from pgcheck.isa.files.errors import Problem, SpecificationError
 from pgcheck.console import ReaderGone
+from pgcheck.isa.files.errors import Problem, SpecificationError
 
 REPORT = "please report it with the command and the specification; PGCHECK_DEBUG=1 shows where"
 

@@ -10,13 +10,13 @@ from typing import Final
 import click
 
 from pgcheck import console
-from pgcheck.running import run
 from pgcheck.checker.result import ExitCode
 from pgcheck.isa.files import loader
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.reports.formats import Manner, Teller
-from pgcheck.shipped import shipped
+from pgcheck.running import run
 from pgcheck.running.trouble import troubles
+from pgcheck.shipped import shipped
 
 PAUSE: Final = 0.3
 Stamps = Mapping[Path, tuple[int, int, int] | None]

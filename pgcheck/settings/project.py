@@ -9,7 +9,7 @@ from typing import Final
 FILE: Final = "pyproject.toml"
 _MENTIONED: Final = re.compile(
     rb"""tool["'\s]*\.["'\s]*pgcheck|^\s*(?:pgcheck|"pgcheck"|'pgcheck')\s*(?:\.|=\s*\{)""", re.MULTILINE
-)  # fmt: skip
+)
 
 
 def nearest() -> Path | None:

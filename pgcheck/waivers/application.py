@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pgcheck.waivers import file as waiver_file
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.result import ExitCode, MachineResult, TheoremResult
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.waiver import Property, Reviewed, Waiver, review
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.waivers import file as waiver_file
 
 if TYPE_CHECKING:
     from pgcheck.running.run import Request

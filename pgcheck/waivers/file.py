@@ -77,9 +77,18 @@ class _Entry(Entry):
         modes = frozenset(map(str, CLASSES if self.modes is None else self.modes))
         operands = {str(name): value for name, value in (self.operands or {}).items()}
         return Waiver(
-            machine, deployment, instruction, property_, str(self.meaning), frozenset(map(str, self.differences)),
-            str(self.reason), modes, operands, self.expires, self.position,
-        )  # fmt: skip
+            machine,
+            deployment,
+            instruction,
+            property_,
+            str(self.meaning),
+            frozenset(map(str, self.differences)),
+            str(self.reason),
+            modes,
+            operands,
+            self.expires,
+            self.position,
+        )
 
 
 class _File(Entry):

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.result import MachineResult
+from pgcheck.checker.solving.evidence import Evidence
 from tests.checker.specifications import Checked, machine_of
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pgcheck.checker.laws.lint import examine
 from pgcheck.checker.questions.classical import Classical, classify
 from pgcheck.checker.questions.copies import Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ
-from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.questions.hole import question, virtual_modes
-from pgcheck.checker.laws.lint import examine
 from pgcheck.checker.questions.taint import start_modes
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, disjunction, eq, ite, land, lnot
 from tests.checker.mutate import PASSING, Mutant, Original, mutated

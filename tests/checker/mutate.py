@@ -12,10 +12,30 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pgcheck.checker.questions.hole import NOTHING, Configuration
-from pgcheck.checker.result import InstructionResult
-from pgcheck.checker.solving.smtlib import ABSTRACTED
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
+from pgcheck.checker.result import InstructionResult
+from pgcheck.checker.solving.smtlib import ABSTRACTED
+from pgcheck.isa.idl.state import Leaf, read_leaf
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
+from pgcheck.isa.terms import (
+    FALSE,
+    TRUE,
+    Term,
+    conjunction,
+    constant,
+    disjunction,
+    extract,
+    ite,
+    land,
+    lnot,
+    mk,
+    node,
+    rewrite,
+    substitute,
+    variable,
+    walk,
+)
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -31,11 +51,6 @@ from pgcheck.isa.terms.ir import (
     Statement,
     Store,
 )
-from pgcheck.isa.machine.machine import Instruction, Machine, Row
-from pgcheck.isa.idl.state import Leaf, read_leaf
-from pgcheck.isa.terms import (
-    FALSE, TRUE, Term, conjunction, constant, disjunction, extract, ite, land, lnot, mk, node, rewrite, substitute, variable, walk,
-)  # fmt: skip
 from pgcheck.models.symbolic import NEXT_PC, Execution, Transition, exit_kinds, initial, resized
 
 Edit = tuple[str, tuple[Statement, ...]]

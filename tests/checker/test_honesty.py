@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.verdicts import judge as judging
-from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
-from pgcheck.checker.result import Effort, ExitCode, MachineResult
-from pgcheck.checker.solving.solver import Limits, Model, Solver, Status
+from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.questions.subject import Setting, Subject, subject
+from pgcheck.checker.result import Effort, ExitCode, MachineResult
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.solver import Limits, Model, Solver, Status
+from pgcheck.checker.verdicts import judge as judging
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.build import load
@@ -26,8 +26,8 @@ from pgcheck.isa.terms import TRUE, Term
 from pgcheck.models.symbolic import Transition
 from pgcheck.running.run import Request, code
 from pgcheck.shipped import shipped
-from tests.checker.variants import edited
 from tests.checker.specifications import machine_of
+from tests.checker.variants import edited
 
 PLAIN = Options(cache=False, second=False)
 
@@ -103,9 +103,10 @@ def test_a_solver_killed_in_the_middle_is_unknown_with_the_reason(count: int, tm
 
 
 @pytest.mark.parametrize(
-    ("legal", "word"), [("M == 0 && M == 1", "vacuous"), ("R.l == 1", "reset"), ("M == 0", "vacuous")],
+    ("legal", "word"),
+    [("M == 0 && M == 1", "vacuous"), ("R.l == 1", "reset"), ("M == 0", "vacuous")],
     ids=["no state", "reset is not legal", "no user state"],
-)  # fmt: skip
+)
 def test_hypotheses_that_nothing_satisfies_are_reported(legal: str, word: str, tmp_path: Path) -> None:
     file = tmp_path / "vacuous.yaml"
     file.write_text(f'include: [pg74]\nname: vacuous\ntitle: Nothing is legal\nlegal: ["{legal}"]\n')
@@ -140,11 +141,16 @@ def test_canaries_are_silent_with_an_honest_solver(solver: Solver) -> None:
 
 
 @pytest.mark.parametrize(("fixed", "made"), [(range(1), True), (range(16), False)], ids=["the first", "all"])
-def test_canaries_use_a_register_that_is_not_hardwired(fixed: range, made: bool, solver: Solver, tmp_path: Path) -> None:
+def test_canaries_use_a_register_that_is_not_hardwired(
+    fixed: range, made: bool, solver: Solver, tmp_path: Path
+) -> None:
     values = ", ".join(f"{k}: 0" for k in fixed)
     machine = edited(
         tmp_path,
-        ("A: {type: Bits<32>, size: 16, role: general}", f"A: {{type: Bits<32>, size: 16, role: general, hardwired: {{{values}}}}}"),
+        (
+            "A: {type: Bits<32>, size: 16, role: general}",
+            f"A: {{type: Bits<32>, size: 16, role: general, hardwired: {{{values}}}}}",
+        ),
         ("C: {type: Bits<1>, role: general}", "C: {type: Bits<1>, role: configuration}"),
     )
     assert [f.status for f in canaries(machine, Evidence(solver, False))] == ([] if made else ["unknown"])
@@ -162,7 +168,10 @@ def test_canaries_fire_when_everything_is_proved(monkeypatch: pytest.MonkeyPatch
     lying = Lying("unsat")
     found = list(canaries(machine_of("pg74"), Evidence(lying, False)))
     lying.close()
-    assert {f.subject.partition(": ")[2] for f in found if f.status == "error"} == {"changes control state", "shows control state"}
+    assert {f.subject.partition(": ")[2] for f in found if f.status == "error"} == {
+        "changes control state",
+        "shows control state",
+    }
 
 
 # ---- two solvers
@@ -204,13 +213,17 @@ def wrong(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     return replace(honest, transition=Transition(TRUE, post, ()))
 
 
-def test_a_completion_that_the_reference_does_not_reproduce_is_an_error(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
+def test_a_completion_that_the_reference_does_not_reproduce_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, solver: Solver
+) -> None:
     monkeypatch.setattr(judging, "subject", wrong)
     found = judged(machine_of("pg74"), "lrr", solver)
     assert found.trouble.startswith("error: ") and verdict(found, None) == "unknown" and found.witness is None
 
 
-def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
+def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, solver: Solver
+) -> None:
     monkeypatch.setattr(judging, "subject", wrong)
     monkeypatch.setattr("pgcheck.checker.questions.classical.reenact", lambda *_: None)
     machine = machine_of("popf")
@@ -229,7 +242,9 @@ def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(monkeypatch
 
 
 @pytest.mark.parametrize("name", ["popf", "conditional", "shrink_mirror", "m68010"])
-def test_runs_agree_whatever_the_cache_and_the_workers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_agree_whatever_the_cache_and_the_workers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path))
     machine = machine_of(name)
     ways = [Options(cache=False), Options(cache=False, jobs=2), Options(cache=True), Options(cache=True, jobs=2)]

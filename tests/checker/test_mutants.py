@@ -14,15 +14,15 @@ import pytest
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.entry import entering
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.questions.hole import Configuration
-from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.result import MachineResult
-from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.questions.subject import Setting
-from pgcheck.isa.terms.ir import SetElement, Statement
+from pgcheck.checker.result import MachineResult
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import constant, mk
+from pgcheck.isa.terms.ir import SetElement, Statement
 from tests.checker.fate import Fate, fate
 from tests.checker.mutate import PASSING, Mutant, Original, mutants, original
 from tests.checker.specifications import Checked, machine_of

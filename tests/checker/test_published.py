@@ -151,17 +151,43 @@ def test_robin_and_irvines_instructions_are_sensitive_and_unprivileged(mnemonic:
 
 I386_EXACT = {
     "hole": [
-        "sgdt", "sidt", "sldt.m16", "sldt.r32", "smsw.m16", "smsw.r32", "pushf.32", "popf.32", "lar.r32_rm16", "lsl.r32_rm16",
-        "verr", "verw", "str.m16", "str.r32", "push.cs", "push.ss", "mov.r32_sreg",
+        "sgdt",
+        "sidt",
+        "sldt.m16",
+        "sldt.r32",
+        "smsw.m16",
+        "smsw.r32",
+        "pushf.32",
+        "popf.32",
+        "lar.r32_rm16",
+        "lsl.r32_rm16",
+        "verr",
+        "verw",
+        "str.m16",
+        "str.r32",
+        "push.cs",
+        "push.ss",
+        "mov.r32_sreg",
     ],
     "conditional": [
-        "pop.ds", "pop.ss", "mov.sreg_rm16", "call.far_ptr", "call.far_m48", "jmp.far_ptr", "jmp.far_m48", "retf", "iret",
-        "cli", "sti", "in.al_imm8", "out.imm8_al",
+        "pop.ds",
+        "pop.ss",
+        "mov.sreg_rm16",
+        "call.far_ptr",
+        "call.far_m48",
+        "jmp.far_ptr",
+        "jmp.far_m48",
+        "retf",
+        "iret",
+        "cli",
+        "sti",
+        "in.al_imm8",
+        "out.imm8_al",
     ],
     "trap-mediated": ["int"],
     "privileged": ["lgdt", "lidt", "lmsw", "mov.cr0_r32", "mov.cr3_r32", "hlt"],
     "innocuous": ["mul.rm32", "add.r32_rm32"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("verdict", I386_EXACT)

@@ -21,15 +21,30 @@ PG74 = (ROOT / "specs" / "pg74.yaml").read_text()
 
 
 def pgcheck(
-    *words: str | Path, folder: Path, environment: Mapping[str, str] | None = None, seconds: float = 120,
+    *words: str | Path,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = 120,
     before: Callable[[], None] | None = None,
-) -> subprocess.CompletedProcess[str]:  # fmt: skip
+) -> subprocess.CompletedProcess[str]:
     """A run of the command line in `folder`, with a cache of its own there."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PGCHECK_CACHE": str(folder / "cache"), "NO_COLOR": "1", **(environment or {})}
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PGCHECK_CACHE": str(folder / "cache"),
+        "NO_COLOR": "1",
+        **(environment or {}),
+    }
     return subprocess.run(
-        [sys.executable, "-m", "pgcheck", *map(str, words)], cwd=folder, env=env, capture_output=True, text=True,
-        timeout=seconds, preexec_fn=before, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "pgcheck", *map(str, words)],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        preexec_fn=before,
+        check=False,
+    )
 
 
 def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -96,15 +111,17 @@ def test_specifications_with_one_thing_wrong(name: str, tmp_path: Path) -> None:
 def test_brackets_nested_deep_in_a_body(tmp_path: Path) -> None:
     """An expression is read without recursion, so thirty thousand brackets are no error; they may be, but never a crash."""
     old = "body { return translate(a, op, mode); }"
-    (tmp_path / "deep.yaml").write_text(PG74.replace(old, f"body {{ return translate({'(' * 30000}a{')' * 30000}, op, mode); }}", 1))
+    (tmp_path / "deep.yaml").write_text(
+        PG74.replace(old, f"body {{ return translate({'(' * 30000}a{')' * 30000}, op, mode); }}", 1)
+    )
     result = pgcheck("validate", "deep.yaml", folder=tmp_path)
     assert result.returncode in (0, 2) and "Traceback" not in result.stderr and "Internal error" not in result.stderr
 
 
 def test_two_encodings_of_the_same_bits(tmp_path: Path) -> None:
     twice = (SMALL / "popf.yaml").read_text() + (
-        "  - name: twin\n    assembly: \"{r}\"\n"
-        "    encoding: {match: \"1000000-----00000000000000000000\", variables: [\"r 23-20\"]}\n    operation(): \"C = A[r][0];\"\n"
+        '  - name: twin\n    assembly: "{r}"\n'
+        '    encoding: {match: "1000000-----00000000000000000000", variables: ["r 23-20"]}\n    operation(): "C = A[r][0];"\n'
     )
     (tmp_path / "bad.yaml").write_text(twice)
     refused(pgcheck("validate", "bad.yaml", folder=tmp_path), "twin", "popf")
@@ -163,7 +180,9 @@ def test_a_cache_that_is_none(spoil: Callable[[Path], None], tmp_path: Path) -> 
 
 def test_a_cache_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    holds(pgcheck("pg74", "--no-second", folder=tmp_path, environment={"PGCHECK_CACHE": str(tmp_path / "file" / "cache")}))
+    holds(
+        pgcheck("pg74", "--no-second", folder=tmp_path, environment={"PGCHECK_CACHE": str(tmp_path / "file" / "cache")})
+    )
     holds(pgcheck("pg74", "--no-second", folder=tmp_path, environment={"PGCHECK_CACHE": "/proc/pgcheck"}))
 
 
@@ -180,7 +199,9 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
 def test_two_processes_share_a_cache(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PGCHECK_CACHE": str(tmp_path)}
     command = [sys.executable, "-m", "pgcheck", "pg74", "--no-timing", "--format", "json", "--jobs", "2"]
-    both = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     answers = [p.communicate(timeout=120) for p in both]
     assert [p.returncode for p in both] == [0, 0]
     assert answers[0][0] == answers[1][0] and answers[0][0]
@@ -191,13 +212,17 @@ def test_two_processes_share_a_cache(tmp_path: Path) -> None:
 def fake_solver(folder: Path, text: str) -> Path:
     """A `sitecustomize` that replaces what the solver process does: `text` runs in it before anything else."""
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(f"import sys\nif 'pgcheck.checker.solving.worker' in sys.orig_argv:\n    {text}\n")
+    (folder / "sitecustomize.py").write_text(
+        f"import sys\nif 'pgcheck.checker.solving.worker' in sys.orig_argv:\n    {text}\n"
+    )
     return folder
 
 
 def with_solver(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(fake_solver(folder / "fake", text)), str(ROOT)])
-    return pgcheck("pg74", "--no-second", "--no-cache", "--only", "lrr", folder=folder, environment={"PYTHONPATH": path})
+    return pgcheck(
+        "pg74", "--no-second", "--no-cache", "--only", "lrr", folder=folder, environment={"PYTHONPATH": path}
+    )
 
 
 def test_a_solver_that_dies_gives_no_verdict(tmp_path: Path) -> None:
@@ -224,9 +249,13 @@ def test_nothing_half_written_when_a_witness_folder_is_none(tmp_path: Path) -> N
 def test_interrupted_runs_end_at_once_and_leave_no_process(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PGCHECK_CACHE": str(tmp_path)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pgcheck", "i386", "--no-cache", "--jobs", "2"], env=env, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "pgcheck", "i386", "--no-cache", "--jobs", "2"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     time.sleep(8)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

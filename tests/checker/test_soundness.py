@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.laws import canaries as asking
-from pgcheck.checker.verdicts import judge as judging
-from pgcheck.checker.verdicts import survey as surveying
-from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.check import Options, check, effort, solver_for
+from pgcheck.checker.laws import canaries as asking
+from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.questions.configuration import admissible
-from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.questions.hole import NOTHING, Configuration
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge, relevant
-from pgcheck.checker.result import MachineResult
-from pgcheck.checker.solving.solver import Limits, Model, Solver
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import footprint
+from pgcheck.checker.result import MachineResult
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.solver import Limits, Model, Solver
+from pgcheck.checker.verdicts import judge as judging
+from pgcheck.checker.verdicts import survey as surveying
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge, relevant
 from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import MIRROR, Candidate, Machine
@@ -70,7 +70,7 @@ SET, CLEAR = Configuration({"TRAPIO": 1}), Configuration({"TRAPIO": 0})
         ("forbidden_in_part", [CLEAR, NOTHING, Configuration({"TRAPIO": MIRROR})], [SET]),
         ("either", [SET, Configuration({"TRAPOTHER": 1})], [SET | Configuration({"TRAPOTHER": 1})]),
     ],
-)  # fmt: skip
+)
 def test_a_configuration_excludes_nothing(
     name: str, allowed: list[Configuration], forbidden: list[Configuration], solver: Solver
 ) -> None:
@@ -99,7 +99,9 @@ def test_two_bits_that_exclude_each_other_are_not_both_fixed(checked: Checked) -
 def test_rows_under_a_vacuous_configuration_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surveying, "MAX_VETOES", 0)
     main = (result := check(machine_of("either"), replace(PLAIN, only=("uio", "uiox", "other", "add")))).main
-    assert {r.id: r.verdict for r in main.instructions} == dict.fromkeys(("uio", "uiox", "other"), "unknown") | {"add": "innocuous"}
+    assert {r.id: r.verdict for r in main.instructions} == dict.fromkeys(("uio", "uiox", "other"), "unknown") | {
+        "add": "innocuous"
+    }
     assert all("vacuous" in r.reason for r in main.instructions if r.id != "add")
     assert {t.status for t in main.theorems.values()} == {"unknown"}
     assert [f.status for f in result.findings if "vacuous" in f.message] == ["error"]
@@ -126,8 +128,10 @@ def test_a_common_search_that_is_not_exhaustive_refutes_nothing(monkeypatch: pyt
         ('deployments: {default: {real_mode: 1, mirror: [R], guest: "R.l < 8", real: "R.l < 9"}}', ""),
         ('deployments: {default: {real_mode: 1, real: "M == 1"}}', ""),
     ],
-)  # fmt: skip
-def test_every_hypothesis_is_met_by_some_state_and_every_virtual_state_has_a_real_one(text: str, word: str, tmp_path: Path) -> None:
+)
+def test_every_hypothesis_is_met_by_some_state_and_every_virtual_state_has_a_real_one(
+    text: str, word: str, tmp_path: Path
+) -> None:
     result = check(written(tmp_path, text), replace(PLAIN, only=("add", "lrr")))
     errors = [f.message for f in result.findings if f.law == "hypotheses_are_satisfiable"]
     assert len(errors) == bool(word) and all(word in e and e.startswith("vacuous") for e in errors)
@@ -155,7 +159,10 @@ def test_candidates_come_smallest_first_without_making_them_all() -> None:
     names = [f"LEAF{k}" for k in range(60)]
     many = replace(machine, candidates=tuple(Candidate(n, n, (0, 1)) for n in names))
     instruction = machine.instruction("uio")
-    found = replace(footprint(setting_of(machine), subject(setting_of(machine), instruction, instruction.rows[0])), reads=frozenset(names))
+    found = replace(
+        footprint(setting_of(machine), subject(setting_of(machine), instruction, instruction.rows[0])),
+        reads=frozenset(names),
+    )
     first = list(islice(relevant(setting_of(many), found), 200))
     assert [len(c.leaves) for c in first] == [1] * 120 + [2] * 80
     assert len({tuple(sorted(c.leaves.items())) for c in first}) == 200
@@ -165,9 +172,15 @@ def test_all_assignments_are_among_the_candidates() -> None:
     machine = machine_of("either")
     two = replace(footprint_of(machine, "uio"), reads=frozenset({"TRAPIO", "TRAPOTHER"}))
     assert [c.leaves for c in relevant(setting_of(machine), two)] == [
-        {"TRAPIO": 0}, {"TRAPIO": 1}, {"TRAPOTHER": 0}, {"TRAPOTHER": 1},
-        {"TRAPIO": 0, "TRAPOTHER": 0}, {"TRAPIO": 0, "TRAPOTHER": 1}, {"TRAPIO": 1, "TRAPOTHER": 0}, {"TRAPIO": 1, "TRAPOTHER": 1},
-    ]  # fmt: skip
+        {"TRAPIO": 0},
+        {"TRAPIO": 1},
+        {"TRAPOTHER": 0},
+        {"TRAPOTHER": 1},
+        {"TRAPIO": 0, "TRAPOTHER": 0},
+        {"TRAPIO": 0, "TRAPOTHER": 1},
+        {"TRAPIO": 1, "TRAPOTHER": 0},
+        {"TRAPIO": 1, "TRAPOTHER": 1},
+    ]
 
 
 def footprint_of(machine: Machine, identifier: str):  # type: ignore[no-untyped-def]  # a Footprint
@@ -185,7 +198,9 @@ def test_a_hole_is_refuted_only_when_every_candidate_was_tried(
     assert ("there are more" in reason(expected, found, None, {})) == (expected == "unknown")
 
 
-def test_one_that_helps_among_the_first_is_enough_but_its_absence_later_no_refutation(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
+def test_one_that_helps_among_the_first_is_enough_but_its_absence_later_no_refutation(
+    monkeypatch: pytest.MonkeyPatch, solver: Solver
+) -> None:
     machine = machine_of("conditional")
     monkeypatch.setattr(judging, "MAX_CANDIDATES", 1)
     first = judged(replace(machine, candidates=(Candidate("input", "TRAPIO", (1, 0)),)), "uio", solver)
@@ -207,7 +222,10 @@ def test_what_may_do_anything_is_counted_and_not_called_intentional(checked: Che
 
 
 def test_in_one_mode_only_it_is_counted_without_a_warning(checked: Checked) -> None:
-    statuses = {n: {f.status for f in checked(n).findings if f.law == "leaves_specification"} for n in ("unpredictable", "unmodelled")}
+    statuses = {
+        n: {f.status for f in checked(n).findings if f.law == "leaves_specification"}
+        for n in ("unpredictable", "unmodelled")
+    }
     assert statuses == {"unpredictable": {"ok"}, "unmodelled": {"ok"}}
 
 
@@ -272,7 +290,10 @@ def test_canaries_of_the_mode_fire(monkeypatch: pytest.MonkeyPatch) -> None:
     proving = Proving(Limits(), None, False)
     found = list(canaries(machine_of("pg74"), Evidence(proving, False)))
     proving.close()
-    assert {f.subject.partition(": ")[2] for f in found if f.status == "error"} == {"changes control state", "shows control state"}
+    assert {f.subject.partition(": ")[2] for f in found if f.status == "error"} == {
+        "changes control state",
+        "shows control state",
+    }
 
 
 # ---- evidence and effort
@@ -288,7 +309,11 @@ def test_two_solvers_means_that_both_answered() -> None:
         evidence.possible(asked, "asked")
         levels[second, len(evidence.queries[0].status)] = evidence.level
         running.close()
-    assert levels == {("on", len("unsat")): "two-solvers", ("on", len("sat")): "solver", ("off", len("unsat")): "solver"}
+    assert levels == {
+        ("on", len("unsat")): "two-solvers",
+        ("on", len("sat")): "solver",
+        ("off", len("unsat")): "solver",
+    }
 
 
 def test_a_hole_without_a_witness_is_not_counted_as_replayed(checked: Checked) -> None:

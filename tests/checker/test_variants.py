@@ -10,7 +10,6 @@ import yaml
 
 from tests.checker.specifications import SMALL, Checked, small_names
 
-
 THEOREMS = ("theorem1", "theorem2", "theorem3", "monitor")
 FIELDS = {"sensitive", "privileged", "user_sensitive", "timing", "verdict"}
 

@@ -60,16 +60,28 @@ def _environment(copy: Path, kept: Path) -> dict[str, str]:
         (programs / name).chmod(0o755)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "PGCHECK", "GITHUB", "COV"))}
     return inherited | {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(copy), "PGCHECK_CACHE": str(kept),
-        "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "80", "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(copy),
+        "PGCHECK_CACHE": str(kept),
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+        "COLUMNS": "80",
+        "LC_ALL": "C.UTF-8",
+    }
 
 
 def _differences(place: str, one: console.Command, folder: Path, environment: dict[str, str]) -> list[str]:
     ran = subprocess.run(
-        ["bash", "-c", one.text], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=LIMIT, check=False,
-    )  # fmt: skip
+        ["bash", "-c", one.text],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
     if ran.returncode in BROKEN or ran.returncode < 0:
         return [f"{place}: `{one.text}` ended with {ran.returncode}", ran.stdout]
     printed = ran.stdout.splitlines()
@@ -141,8 +153,9 @@ def test_a_page_is_taken_apart() -> None:
     text = 'x\n```console\n$ one \\\n  two\nout\n$ three\n```\n\n```yaml title="a/b.yaml"\nk: 1\n```\n'
     first, second = console.blocks(text)
     assert [(c.text, c.expected, c.line) for c in console.commands(first)] == [
-        ("one \\\n  two", ("out",), 3), ("three", (), 6),
-    ]  # fmt: skip
+        ("one \\\n  two", ("out",), 3),
+        ("three", (), 6),
+    ]
     assert (second.language, second.lines, second.line) == ("yaml", ("k: 1",), 9)
     with pytest.raises(console.BadBlock, match="line 2: output without a command"):
         list(console.commands(console.Block("console", "", ("out", "$ late"), 1)))

@@ -56,21 +56,27 @@ def test_a_schema_reads_as_a_table(generate: ModuleType) -> None:
         },
     }
     assert list(generate._section("Thing", schema)) == [
-        "", "## Thing", "", "A thing.", "",
-        "| key | value | meaning |", "|---|---|---|",
+        "",
+        "## Thing",
+        "",
+        "A thing.",
+        "",
+        "| key | value | meaning |",
+        "|---|---|---|",
         "| `a` | text (required) | x \\| &lt;y> |",
         "| `b` | integer, default `3` |  |",
         "| `c` | text or list of [Thing](#thing) |  |",
         "| `d` | `p`, `q` |  |",
         "| `e` | map to `true` or `false` |  |",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_grammar_loses_the_names_of_its_trees(generate: ModuleType) -> None:
     grammar = '// Title.\n\n// ---- part one\n// note\n?a: b "x"   -> tree\n    | _callee c\n_callee: D\n// ---- two\nD: "d"\n%ignore W\n'
     assert list(generate._parts(grammar)) == [
-        ("part one", ['a: b "x"', "    | callee c", "callee: D"]), ("two", ['D: "d"']),
-    ]  # fmt: skip
+        ("part one", ['a: b "x"', "    | callee c", "callee: D"]),
+        ("two", ['D: "d"']),
+    ]
 
 
 def test_exit_codes_are_read_from_the_help(generate: ModuleType) -> None:

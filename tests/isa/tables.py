@@ -7,11 +7,19 @@ from collections.abc import Callable, Mapping
 from hypothesis import strategies as st
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import knownbits
 from pgcheck.isa.encoding.codec import completed, is_canonical
-from pgcheck.isa.encoding.encoding import Declaration, Decode, Encoding, Field, Group, Variable, compile_encoding, parse_variable
+from pgcheck.isa.encoding.encoding import (
+    Declaration,
+    Decode,
+    Encoding,
+    Field,
+    Group,
+    Variable,
+    compile_encoding,
+    parse_variable,
+)
 from pgcheck.isa.files.errors import NOWHERE, Problem, SpecificationError
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Term, knownbits
 
 
 def condition(text: str, widths: Mapping[str, int]) -> Term:

@@ -58,9 +58,13 @@ class Evaluated:
 
 
 def differences(
-    ends: Sequence[Ending], world: World, operands: Mapping[str, int], exit_: reference.Exit | None,
-    results: tuple[int, ...], state: State,
-) -> list[str]:  # fmt: skip
+    ends: Sequence[Ending],
+    world: World,
+    operands: Mapping[str, int],
+    exit_: reference.Exit | None,
+    results: tuple[int, ...],
+    state: State,
+) -> list[str]:
     """What the reference's outcome, results and state after it have otherwise than the symbolic ending that applies."""
     roots = [t for e in ends for t in (e.guard, *e.results, *e.state.values())]
     evaluated = Evaluated(roots, world, operands)

@@ -161,24 +161,47 @@ GUESTS = {
     guest.machine: guest
     for guest in (
         Guest(
-            "i386", uc.UC_ARCH_X86, uc.UC_MODE_32, None, x86_const.UC_X86_REG_EIP,
+            "i386",
+            uc.UC_ARCH_X86,
+            uc.UC_MODE_32,
+            None,
+            x86_const.UC_X86_REG_EIP,
             _bank("GPR", 32, _constants(x86_const, "UC_X86_REG_E{}", ["AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI"]))
-            + _flags("EFLAGS", x86_const.UC_X86_REG_EFLAGS, {"CF": 0, "PF": 2, "AF": 4, "ZF": 6, "SF": 7, "DF": 10, "OF": 11}),
-            {x86_const.UC_X86_REG_EFLAGS: 2}, {"fault": (0, 0)}, _UNDEFINED_OPCODE, 1,
+            + _flags(
+                "EFLAGS", x86_const.UC_X86_REG_EFLAGS, {"CF": 0, "PF": 2, "AF": 4, "ZF": 6, "SF": 7, "DF": 10, "OF": 11}
+            ),
+            {x86_const.UC_X86_REG_EFLAGS: 2},
+            {"fault": (0, 0)},
+            _UNDEFINED_OPCODE,
+            1,
         ),
         Guest(
-            "m68000", uc.UC_ARCH_M68K, uc.UC_MODE_BIG_ENDIAN, _M68000, m68k_const.UC_M68K_REG_PC,
+            "m68000",
+            uc.UC_ARCH_M68K,
+            uc.UC_MODE_BIG_ENDIAN,
+            _M68000,
+            m68k_const.UC_M68K_REG_PC,
             # SR is first: writing it exchanges stack pointers.
             _flags("SR", m68k_const.UC_M68K_REG_SR, {"C": 0, "V": 1, "Z": 2, "N": 3, "X": 4})
             + _bank("D", 32, _constants(m68k_const, "UC_M68K_REG_D{}", range(8)))
             + _bank("A", 32, _constants(m68k_const, "UC_M68K_REG_A{}", range(8))),
-            {}, {"fault": (0, 0), "trap": (0, 32), "access_error": (0, 0)}, -1, 2,
+            {},
+            {"fault": (0, 0), "trap": (0, 32), "access_error": (0, 0)},
+            -1,
+            2,
             (m68k_const.UC_M68K_REG_SR, bytes.fromhex(f"40f9{SPILLED:08x}")),
         ),
         Guest(
-            "riscv64", uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV64, None, riscv_const.UC_RISCV_REG_PC,
+            "riscv64",
+            uc.UC_ARCH_RISCV,
+            uc.UC_MODE_RISCV64,
+            None,
+            riscv_const.UC_RISCV_REG_PC,
             _bank("X", 64, _constants(riscv_const, "UC_RISCV_REG_X{}", range(1, 32)), 1),
-            {}, {"raise": (0, 0)}, 2, 4,
+            {},
+            {"raise": (0, 0)},
+            2,
+            4,
         ),
     )
-}  # fmt: skip
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pgcheck.isa.terms import OPERATORS, Term
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -15,7 +16,6 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
-from pgcheck.isa.terms import OPERATORS, Term
 from pgcheck.models.reference.step import Step
 
 

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pgcheck import shipped
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Instruction, Machine
 from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Term, constant, mask, mk, rewrite, store, variable
-from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models import symbolic
 from pgcheck.models.reference import step as reference
 from pgcheck.models.reference.step import State, Surroundings
@@ -48,9 +48,13 @@ def prove(examples: int, claim: Callable[[random.Random, Draw], None], faults: i
     """
 
     @settings(
-        max_examples=examples, derandomize=True, deadline=None, database=None, phases=(Phase.generate, Phase.shrink),
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
-    )  # fmt: skip
+    )
     @given(st.integers(0, mask(32)), st.data())
     def run(seed: int, data: st.DataObject) -> None:
         def draw(key: Key, width: int) -> int:
@@ -288,16 +292,16 @@ def cut(described: Machine, function: str) -> Body:
 
 def delivery(described: Machine, function: str) -> Body:
     """The claim about the delivery of an exit."""
-    execution = symbolic.delivered(
-        described, function, arguments(described, function), symbolic.initial(described)
-    )
+    execution = symbolic.delivered(described, function, arguments(described, function), symbolic.initial(described))
     end = Ending(execution.frame.alive, None, (), execution.frame.state)
     return Body(described, function, (end, *exits(execution.exits)), True, set())
 
 
 def cuts_of(described: Machine) -> list[str]:
     translation = described.translation
-    return [*described.tables] if translation is None else [translation.function, *translation.probes, *described.tables]
+    return (
+        [*described.tables] if translation is None else [translation.function, *translation.probes, *described.tables]
+    )
 
 
 def cuts_agree(name: str, examples: int) -> None:

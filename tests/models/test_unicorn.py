@@ -19,9 +19,9 @@ import yaml
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.isa.encoding.codec import encode, is_canonical, to_bytes
-from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import mask, mk
+from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
 from pgcheck.models.reference import step
 from pgcheck.models.reference.step import Cells, Exit, State, Surroundings
 from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observed
@@ -160,9 +160,7 @@ def rest(name: str) -> State:
     return state
 
 
-def trial(
-    described: Machine, instruction: Instruction, rows: Sequence[Difference], rng: random.Random
-) -> Trial:
+def trial(described: Machine, instruction: Instruction, rows: Sequence[Difference], rng: random.Random) -> Trial:
     """A random state for an instruction. Raises Clash for one that `rows` leave out."""
     guest = GUESTS[described.name]
     assert instruction.encoding is not None
@@ -363,7 +361,9 @@ def test_a_wrong_flag_is_noticed(name: str, identifier: str, leaf: str) -> None:
     assert compare(replace(described, functions=wrong), described.instruction(identifier), STATES // 10)
 
 
-@pytest.mark.parametrize(("name", "identifier", "like"), [("riscv64", "add", "sub"), ("riscv64", "sw", "sh"), ("riscv64", "beq", "bne")])
+@pytest.mark.parametrize(
+    ("name", "identifier", "like"), [("riscv64", "add", "sub"), ("riscv64", "sw", "sh"), ("riscv64", "beq", "bne")]
+)
 def test_a_wrong_body_is_noticed(name: str, identifier: str, like: str) -> None:
     described = machine(name)
     right = described.instruction(identifier)

@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable
 from functools import cache
 
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.encoding.codec import compiled, completed, is_canonical
 from pgcheck.isa.encoding.encoding import Encoding, Slot
-from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, mask, signed
 from pgcheck.models.reference.step import Cells, State
 from pgcheck.shipped import shipped

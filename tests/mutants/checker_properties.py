@@ -12,25 +12,25 @@ from typing import Any
 
 import yaml
 
-from pgcheck.checker.campaign.store import BadStore, Shard, Store
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.store import BadStore, Shard, Store
 from pgcheck.checker.check import solver_for
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.laws.canaries import canaries
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.options import Options
-from pgcheck.checker.verdicts.result_cache import recall, remember
-from pgcheck.checker.result import MachineResult
-from pgcheck.checker.solving.solver import Limits, Solver
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.result import MachineResult
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
+from pgcheck.checker.verdicts.result_cache import recall, remember
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.files.errors import Problems, Text
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term, apply, array, constant, eq, evaluate, ite, lnot, mk, select, store, variable
 from pgcheck.isa.files.tree import Mapping as Tree
 from pgcheck.isa.files.tree import Sequence as Branch
 from pgcheck.isa.files.tree import compose
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import Term, apply, array, constant, eq, evaluate, ite, lnot, mk, select, store, variable
 from tests.checker.specifications import machine_of, path_of
 
 # ---- CK1: whatever a solver process does, only its clean answer is one

@@ -92,10 +92,26 @@ def _set_up(tape: Tape, device: Disk, model: BlockDevice, length: int) -> str | 
     """A driver's set-up with things left out, done twice or put in between; then a proper one. Every register reads as in the model."""
     high = model.base >> 32
     steps = [
-        (0x70, 0), (0x70, 1), (0x70, 3), (0x14, 1), (0x24, 0), (0x20, 1 << 9), (0x24, 1), (0x20, 1), (0x70, 11), (0x30, 0),
-        (0x38, length), (0x80, DESCRIPTORS), (0x84, high), (0x90, AVAILABLE), (0x94, high), (0xA0, USED), (0xA4, high), (0x44, 1),
+        (0x70, 0),
+        (0x70, 1),
+        (0x70, 3),
+        (0x14, 1),
+        (0x24, 0),
+        (0x20, 1 << 9),
+        (0x24, 1),
+        (0x20, 1),
+        (0x70, 11),
+        (0x30, 0),
+        (0x38, length),
+        (0x80, DESCRIPTORS),
+        (0x84, high),
+        (0x90, AVAILABLE),
+        (0x94, high),
+        (0xA0, USED),
+        (0xA4, high),
+        (0x44, 1),
         (0x70, 15),
-    ]  # fmt: skip
+    ]
     odd = list(steps) if tape.chance(128) else []
     for _ in range(tape.below(5) if odd else 0):
         _disturb(tape, odd, length)

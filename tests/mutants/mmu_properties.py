@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 from pgcheck.checker.campaign.cases.case import Author
-from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Storage
 from pgcheck.models.reference.step import State, Surroundings, call

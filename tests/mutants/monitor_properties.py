@@ -8,10 +8,10 @@ from typing import Any
 
 from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.case import Case as CampaignCase
+from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.pairs.outcome import Ground, excluded
 from pgcheck.checker.campaign.pairs.pair import Pair, difference, start
 from pgcheck.checker.campaign.properties.table import PROPERTIES
-from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, Stop
 from pgcheck.models.memory import Ram

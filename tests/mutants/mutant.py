@@ -4,7 +4,6 @@ A file `ID.py` here holds the mutant of bug ID of `tests/data/bugs.yaml` as `MUT
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -21,9 +20,17 @@ import yaml
 
 HERE = Path(__file__).parent
 BUGS = HERE.parent / "data" / "bugs.yaml"
-MECHANISMS = frozenset({
-    "trap-and-emulate", "shadow-paging", "resource-control", "isolation", "platform-emulation", "io-disk-file", "checker",
-})  # fmt: skip
+MECHANISMS = frozenset(
+    {
+        "trap-and-emulate",
+        "shadow-paging",
+        "resource-control",
+        "isolation",
+        "platform-emulation",
+        "io-disk-file",
+        "checker",
+    }
+)
 
 
 class Stale(Exception):

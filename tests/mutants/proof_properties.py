@@ -7,11 +7,11 @@ from functools import cache
 
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.verdicts.judge import Work
 from pgcheck.checker.monitor.proof import _row
 from pgcheck.checker.monitor.step import Promise, other_rows
-from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.verdicts.judge import Work
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.policy import Policy
 

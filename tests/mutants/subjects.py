@@ -8,12 +8,12 @@ from functools import cache
 from typing import Literal
 
 from pgcheck.checker.campaign.cases.case import Author
-from pgcheck.checker.campaign.pairs.outcome import Ground
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.pairs.outcome import Ground
 from pgcheck.checker.check import Options, check, solver_for
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
-from pgcheck.checker.questions.subject import Setting
 from pgcheck.vmm.policy import Policy
 from tests.checker.specifications import machine_of
 from tests.vmm import lockstep
@@ -38,7 +38,7 @@ SUBJECTS = {
     "riscv64 in M": Subject("riscv64", "vmm_in_m"),
     "m68010": Subject("m68010"),
     "pdp10-ka10": Subject("pdp10-ka10", "default", "hybrid"),
-}  # fmt: skip
+}
 
 
 @cache

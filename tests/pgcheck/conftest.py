@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pgcheck import cli
-from pgcheck.running import run
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import MachineResult
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.running import run
 
 ROOT = Path(__file__).parents[2]
 

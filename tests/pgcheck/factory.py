@@ -6,19 +6,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgcheck.checker.result import (
-    THEOREMS, DeploymentResult, Effort, Finding, InstructionResult, MachineResult, Status, TheoremResult, Witness,
-)  # fmt: skip
+    THEOREMS,
+    DeploymentResult,
+    Effort,
+    Finding,
+    InstructionResult,
+    MachineResult,
+    Status,
+    TheoremResult,
+    Witness,
+)
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
 
 DECODE = Decode(8, "little", 8, 4)
 WITNESS = Witness(
-    specification="toy", digest="00", deployment="default", instruction="popf", row="", virtual_mode=0, configuration={},
-    units=(0x9D, 0x01), assembly="popf 1", operands={"imm": 1, "length": 2}, virtual={"GPR": {4: 8}, "IF": 1},
-    real={"GPR": {4: 8}, "IF": 1, "CPL": 3}, virtual_after={"GPR": {4: 12}, "IF": 0, "MEM": {-1: 5, 0x100: 7}},
-    real_after={"GPR": {4: 12}, "IF": 1, "CPL": 3, "MEM": {-1: 5, 0x100: 6}}, virtual_exit="next", real_exit="next",
-    choices={}, translations=(), misses=(), probes=(), tables=(), differs=("virtual:IF", "general:MEM"),
-)  # fmt: skip
+    specification="toy",
+    digest="00",
+    deployment="default",
+    instruction="popf",
+    row="",
+    virtual_mode=0,
+    configuration={},
+    units=(0x9D, 0x01),
+    assembly="popf 1",
+    operands={"imm": 1, "length": 2},
+    virtual={"GPR": {4: 8}, "IF": 1},
+    real={"GPR": {4: 8}, "IF": 1, "CPL": 3},
+    virtual_after={"GPR": {4: 12}, "IF": 0, "MEM": {-1: 5, 0x100: 7}},
+    real_after={"GPR": {4: 12}, "IF": 1, "CPL": 3, "MEM": {-1: 5, 0x100: 6}},
+    virtual_exit="next",
+    real_exit="next",
+    choices={},
+    translations=(),
+    misses=(),
+    probes=(),
+    tables=(),
+    differs=("virtual:IF", "general:MEM"),
+)
 
 
 def instruction(identifier: str, verdict: str = "innocuous", **more: Any) -> InstructionResult:
@@ -26,25 +51,50 @@ def instruction(identifier: str, verdict: str = "innocuous", **more: Any) -> Ins
     head, colon, row = identifier.partition(":")
     name, _, variant = head.partition(".")
     given: dict[str, Any] = {
-        "id": identifier, "name": name, "variant": variant, "row": colon + row, "position": Position("toy.yaml", 3, 5),
-        "sensitive": False, "sensitivities": (), "user_sensitive": False, "timing": False, "privileged": False,
-        "privileged_under_configuration": False, "sensitive_under_configuration": False,
-        "user_sensitive_under_configuration": False, "holed_user": False, "verdict": verdict, "configuration": None,
-        "evidence": "taint", "reason": "", "witness": None,
-    }  # fmt: skip
+        "id": identifier,
+        "name": name,
+        "variant": variant,
+        "row": colon + row,
+        "position": Position("toy.yaml", 3, 5),
+        "sensitive": False,
+        "sensitivities": (),
+        "user_sensitive": False,
+        "timing": False,
+        "privileged": False,
+        "privileged_under_configuration": False,
+        "sensitive_under_configuration": False,
+        "user_sensitive_under_configuration": False,
+        "holed_user": False,
+        "verdict": verdict,
+        "configuration": None,
+        "evidence": "taint",
+        "reason": "",
+        "witness": None,
+    }
     return InstructionResult(**{**given, **more})
 
 
 HOLE = instruction(
-    "popf", "hole", sensitive=True, sensitivities=("ctl[interrupt@S]", "ctl[interrupt@U]", "beh[mode@SU]"),
-    user_sensitive=True, evidence="two-solvers", reason="changes the virtual machine's IF without a trap",
+    "popf",
+    "hole",
+    sensitive=True,
+    sensitivities=("ctl[interrupt@S]", "ctl[interrupt@U]", "beh[mode@SU]"),
+    user_sensitive=True,
+    evidence="two-solvers",
+    reason="changes the virtual machine's IF without a trap",
     witness=WITNESS,
-)  # fmt: skip
+)
 LGDT = instruction("lgdt", "privileged", sensitive=True, sensitivities=("ctl[relocation@S]",), privileged=True)
 CLI = instruction(
-    "cli", "conditional", sensitive=True, sensitivities=("ctl[interrupt@S]",), configuration={"IOPL": 0},
-    privileged_under_configuration=True, evidence="solver", reason="closed by IOPL = 0",
-)  # fmt: skip
+    "cli",
+    "conditional",
+    sensitive=True,
+    sensitivities=("ctl[interrupt@S]",),
+    configuration={"IOPL": 0},
+    privileged_under_configuration=True,
+    evidence="solver",
+    reason="closed by IOPL = 0",
+)
 ODD = instruction("odd", "unknown", evidence="solver", reason="odd:hole@user: out of budget")
 PLAIN = (instruction("add.r8"), instruction("add.r32"), instruction("nop"))
 
@@ -60,12 +110,22 @@ def _theorem(name: str, status: Status) -> TheoremResult:
 
 
 def result(
-    *rows: InstructionResult, findings: tuple[Finding, ...] = (), others: tuple[DeploymentResult, ...] = (),
-    unmodelled: tuple[str, ...] = (), **statuses: Status,
-) -> MachineResult:  # fmt: skip
+    *rows: InstructionResult,
+    findings: tuple[Finding, ...] = (),
+    others: tuple[DeploymentResult, ...] = (),
+    unmodelled: tuple[str, ...] = (),
+    **statuses: Status,
+) -> MachineResult:
     """A whole result with these rows."""
     main = DeploymentResult("default", theorems(**statuses), rows or PLAIN, {})
     return MachineResult(
-        "toy", "A toy machine", "toy.yaml", "00ff", unmodelled, (main, *others), findings, {"z3-solver": "1"},
+        "toy",
+        "A toy machine",
+        "toy.yaml",
+        "00ff",
+        unmodelled,
+        (main, *others),
+        findings,
+        {"z3-solver": "1"},
         Effort(10, 4, 3, 3, 1, 1, 1.25, ("popf:hole", 0.5)),
-    )  # fmt: skip
+    )

@@ -12,8 +12,8 @@ import html5lib
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import ExitCode
-from pgcheck.running.events import Checked
 from pgcheck.isa.machine.build import load
+from pgcheck.running.events import Checked
 from pgcheck.shipped import shipped
 
 MARKUP = """<script>document.title='owned'</script><img src=x onerror='owned=1'>"</title></style></pre><!--&amp;"""
@@ -75,4 +75,4 @@ def poisoned_run(folder: Path) -> Checked:
     rows = tuple(replace(row, reason=MARKUP) for row in result.main.instructions)
     return Checked(
         MARKUP, machine, replace(result, deployments=(replace(result.main, instructions=rows),)), ExitCode.PROVED
-    )  # fmt: skip
+    )

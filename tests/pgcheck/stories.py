@@ -8,11 +8,11 @@ from functools import cache
 from typing import Any
 
 from pgcheck.checker.result import DeploymentResult, ExitCode, Finding, InstructionResult, MachineResult
-from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import Position, Problem
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats import Manner
+from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story
 from pgcheck.shipped import shipped
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, WITNESS, result, theorems
 
@@ -30,8 +30,11 @@ def machine(name: str = "pg74") -> Machine:
 
 
 def checked(
-    answer: MachineResult, word: str = "toy", code: ExitCode = ExitCode.PROVED, waived: Mapping[tuple[str, str], str] | None = None
-) -> Checked:  # fmt: skip
+    answer: MachineResult,
+    word: str = "toy",
+    code: ExitCode = ExitCode.PROVED,
+    waived: Mapping[tuple[str, str], str] | None = None,
+) -> Checked:
     return Checked(word, machine(), answer, code, waived or {})
 
 
@@ -66,10 +69,14 @@ RICH = result(
     findings=FINDINGS,
 )
 WRONG = Failed(
-    "wrong.yaml", "the specification has 2 errors",
-    (Problem(Position("wrong.yaml", 3, 9), "no 'IF' here", hint="did you mean 'IE'?"), Problem(Position("wrong.yaml", 9, 1), "too wide")),
+    "wrong.yaml",
+    "the specification has 2 errors",
+    (
+        Problem(Position("wrong.yaml", 3, 9), "no 'IF' here", hint="did you mean 'IE'?"),
+        Problem(Position("wrong.yaml", 9, 1), "too wide"),
+    ),
     ExitCode.USAGE,
-)  # fmt: skip
+)
 BROKEN = Failed("broken.yaml", "ZeroDivisionError: by zero", (), ExitCode.INTERNAL)
 
 
@@ -97,6 +104,9 @@ def hostile(row: InstructionResult = HOLE, text: str = HOSTILE) -> Story:
     )
     problem = Problem(Position(text, 2, 2), text, found=text, expected=text, hint=text)
     return story(
-        checked(replace(answer, deployments=(main,)), text), Failed(text + "1", text, (problem,), ExitCode.USAGE),
-        Failed(text + "2", text, (), ExitCode.INTERNAL), words=(text + "3",), complete=False,
-    )  # fmt: skip
+        checked(replace(answer, deployments=(main,)), text),
+        Failed(text + "1", text, (problem,), ExitCode.USAGE),
+        Failed(text + "2", text, (), ExitCode.INTERNAL),
+        words=(text + "3",),
+        complete=False,
+    )

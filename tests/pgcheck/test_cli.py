@@ -137,7 +137,19 @@ def test_the_order_of_codes() -> None:
 
 def test_options_reach_the_checker(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
     answer.result = result()
-    pgcheck("pg74", "--jobs", "3", "--budget", "77", "--no-cache", "--no-second", "--only", "l*", "--dump-smt", tmp_path / "d")
+    pgcheck(
+        "pg74",
+        "--jobs",
+        "3",
+        "--budget",
+        "77",
+        "--no-cache",
+        "--no-second",
+        "--only",
+        "l*",
+        "--dump-smt",
+        tmp_path / "d",
+    )
     assert answer.asked is not None
     options = answer.asked[0][1]
     assert (options.jobs, options.rlimit, options.cache, options.second) == (3, 77, False, False)
@@ -158,7 +170,10 @@ def test_one_deployment_can_be_asked_for(pgcheck: Pgcheck, answer: Answer) -> No
     pgcheck("riscv64")
     pgcheck("riscv64", "--deployment", "vmm_in_m")
     assert answer.asked is not None
-    assert [[d.name for d in machine.deployments] for machine, _ in answer.asked] == [["s_in_u", "vmm_in_m"], ["vmm_in_m"]]
+    assert [[d.name for d in machine.deployments] for machine, _ in answer.asked] == [
+        ["s_in_u", "vmm_in_m"],
+        ["vmm_in_m"],
+    ]
 
 
 # ---- output
@@ -209,7 +224,9 @@ def test_an_explanation_comes_from_a_real_check(spawn: Pgcheck) -> None:
 
 def test_validate_shows_every_error_and_goes_on(pgcheck: Pgcheck, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text(SMALL.read_text(encoding="utf-8").replace("A[r] = A[s];", "A[q] = B[s];").replace("C = sum[32];", "C = summ;"))
+    wrong.write_text(
+        SMALL.read_text(encoding="utf-8").replace("A[r] = A[s];", "A[q] = B[s];").replace("C = sum[32];", "C = summ;")
+    )
     ran = pgcheck("validate", wrong, "pg74")
     assert ran.code == 2
     assert "pg74.yaml: 30 instructions" in ran.out
@@ -268,8 +285,12 @@ def test_an_interrupt_is_a_line_and_exit_130(pgcheck: Pgcheck, answer: Answer) -
 def test_a_signal_ends_a_run_with_its_workers(tmp_path: Path, number: signal.Signals, code: int, said: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "pgcheck", "specs/i386.yaml", "--no-cache", "-j2", "--witnesses", str(tmp_path / "w")],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     workers = children(process.pid)
     while len(workers) < 2:
         assert process.poll() is None
@@ -327,7 +348,19 @@ def test_a_terminal_gets_question_marks_for_what_it_lacks(spawn: Pgcheck, tmp_pa
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["check", "--help"], ["--version"]])
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
-    heavy = {"z3", "bitwuzla", "cvc5", "llvmlite", "pydantic", "rich", "lark", "yaml", "networkx", "hypothesis", "pytest"}
+    heavy = {
+        "z3",
+        "bitwuzla",
+        "cvc5",
+        "llvmlite",
+        "pydantic",
+        "rich",
+        "lark",
+        "yaml",
+        "networkx",
+        "hypothesis",
+        "pytest",
+    }
     heavy |= {"pgcheck.isa", "pgcheck.checker", "dataclasses"}
     code = f"import sys; from pgcheck import cli; cli.run({arguments!r}); print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

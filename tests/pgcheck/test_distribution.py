@@ -167,9 +167,18 @@ def test_the_action_ends_as_the_check_does_and_hands_on_the_file(tmp_path: Path,
     ended, arguments, outputs = checked(tmp_path, code)
     assert ended == code and outputs == {"exit-code": str(code), "sarif": "result.sarif"}
     assert arguments == [
-        "check", "specs/a.yaml", "specs/b.yaml", "--require", "theorem1", "--output", "github",
-        "--output", "sarif=result.sarif", "--sarif-waived", "omit",
-    ]  # fmt: skip
+        "check",
+        "specs/a.yaml",
+        "specs/b.yaml",
+        "--require",
+        "theorem1",
+        "--output",
+        "github",
+        "--output",
+        "sarif=result.sarif",
+        "--sarif-waived",
+        "omit",
+    ]
 
 
 def test_the_action_writes_what_is_asked_for_alone(tmp_path: Path) -> None:
@@ -244,9 +253,11 @@ def test_what_the_container_is_built_from_is_not_ignored() -> None:
 
 def completed(pgcheck: str, *words: str) -> list[str]:
     environment = {
-        **os.environ, "_PGCHECK_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("pgcheck", *words)),
+        **os.environ,
+        "_PGCHECK_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("pgcheck", *words)),
         "COMP_CWORD": str(len(words)),
-    }  # fmt: skip
+    }
     done = subprocess.run([sys.executable, "-m", pgcheck], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert not done.stderr
     return done.stdout.splitlines()
@@ -262,11 +273,16 @@ def test_the_shell_gets_a_script() -> None:
 @pytest.mark.parametrize(
     "words, wanted",
     [
-        (("val",), "plain,validate"), (("pg7",), "plain,pg74"), (("check", "pg7"), "plain,pg74"), (("explain", "pg7"), "plain,pg74"),
-        (("specs/pg74.yaml", "--req"), "plain,--require"), (("check", "--require", "theorem3"[:7]), "plain,theorem3"),
-        (("specs/pg",), "file,specs/pg"), (("new", ""), "plain,isa"),
+        (("val",), "plain,validate"),
+        (("pg7",), "plain,pg74"),
+        (("check", "pg7"), "plain,pg74"),
+        (("explain", "pg7"), "plain,pg74"),
+        (("specs/pg74.yaml", "--req"), "plain,--require"),
+        (("check", "--require", "theorem3"[:7]), "plain,theorem3"),
+        (("specs/pg",), "file,specs/pg"),
+        (("new", ""), "plain,isa"),
     ],
-)  # fmt: skip
+)
 def test_words_are_completed(words: tuple[str, ...], wanted: str) -> None:
     assert wanted in completed("pgcheck", *words)
 

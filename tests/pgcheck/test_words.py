@@ -26,7 +26,9 @@ def test_sensitivities_are_told_by_kind() -> None:
 
 def test_configurations_name_tables_and_the_guests_own_values() -> None:
     chosen = {"IOPL": 0, "TS": "mirror", "@gdt": {"P": 0, "DPL": 16}, "@idt": "mirror"}
-    assert words.configuration(chosen) == "IOPL = 0, TS = the guest's, gdt answering {P: 0, DPL: 0x10}, idt as the guest's"
+    assert (
+        words.configuration(chosen) == "IOPL = 0, TS = the guest's, gdt answering {P: 0, DPL: 0x10}, idt as the guest's"
+    )
     assert words.configuration(None) == "nothing fixed"
 
 

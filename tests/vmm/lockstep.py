@@ -8,9 +8,9 @@ from functools import cache
 from typing import Literal
 
 from pgcheck.checker.check import Options, solver_for
+from pgcheck.checker.result import DeploymentResult, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
-from pgcheck.checker.result import DeploymentResult, TheoremResult
 from pgcheck.isa.encoding.assembly import Assembler, Image
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
@@ -25,20 +25,29 @@ from tests.checker.specifications import machine_of
 CONFIGURATIONS: Mapping[tuple[str, str], Mapping[str, object]] = {
     ("riscv64", "s_in_u"): {"scounteren.CY": 0, "scounteren.TM": 0, "scounteren.IR": 0},
     ("riscv64", "vmm_in_m"): {
-        "mstatus.TVM": 1, "mstatus.TW": 1, "mstatus.TSR": 1, "mcounteren.CY": 0, "mcounteren.TM": 0, "mcounteren.IR": 0
+        "mstatus.TVM": 1,
+        "mstatus.TW": 1,
+        "mstatus.TSR": 1,
+        "mcounteren.CY": 0,
+        "mcounteren.TM": 0,
+        "mcounteren.IR": 0,
     },
     ("pdp10-ka10", "default"): {"FL.IOT": 0},
     ("i386", "default"): {
-        "CR0.EM": "mirror", "CR0.MP": "mirror", "CR0.TS": "mirror", "CR4.PCE": 0, "CR4.TSD": 1, "EFLAGS.IOPL": 0,
-        "TR.limit": 102, "@descriptor": {"P": 0},
+        "CR0.EM": "mirror",
+        "CR0.MP": "mirror",
+        "CR0.TS": "mirror",
+        "CR4.PCE": 0,
+        "CR4.TSD": 1,
+        "EFLAGS.IOPL": 0,
+        "TR.limit": 102,
+        "@descriptor": {"P": 0},
     },
-}  # fmt: skip
+}
 
 
 @cache
-def policy_of(
-    name: str, deployment: str = "default", kind: Literal["type1", "hybrid"] = "type1"
-) -> Policy:  # fmt: skip
+def policy_of(name: str, deployment: str = "default", kind: Literal["type1", "hybrid"] = "type1") -> Policy:
     """The policy that a result with the known configuration promises; no instruction is judged for it."""
     machine = machine_of(name)
     theorems = {n: TheoremResult(n, "holds") for n in ("monitor", "theorem3")}
@@ -133,9 +142,14 @@ class Pair:
 
 
 def pair(
-    machine: Machine, rules: Policy, size: int, setup: Callable[[Computer], None], source: bytes = b"", room: int = 0,
+    machine: Machine,
+    rules: Policy,
+    size: int,
+    setup: Callable[[Computer], None],
+    source: bytes = b"",
+    room: int = 0,
     tables: int = 24,
-) -> Pair:  # fmt: skip
+) -> Pair:
     """Both machines, set up; the host has `room` units of RAM (0: twice what the guest needs)."""
     out = bytearray(), bytearray()
     bare = Computer(machine, ram=ram(machine, size), makers=standard(out[0].append, reader(source)))

@@ -100,17 +100,30 @@ def riscv(machine: Machine) -> Setup:
         loaded(computer, program)
         store = computer.bus.store
         entries = {
-            ROOT: entry(base + MIDDLE, 0x01), ROOT + 16: entry(base, 0xCF), MIDDLE: entry(base + LEAVES, 0x01),
-            LEAVES + 0x10 * 8: entry(base + USER_CODE, 0x5B), LEAVES + 0x20 * 8: entry(0x10000000, 0xC7),
+            ROOT: entry(base + MIDDLE, 0x01),
+            ROOT + 16: entry(base, 0xCF),
+            MIDDLE: entry(base + LEAVES, 0x01),
+            LEAVES + 0x10 * 8: entry(base + USER_CODE, 0x5B),
+            LEAVES + 0x20 * 8: entry(0x10000000, 0xC7),
             LEAVES + 0x21 * 8: entry(0x100000, 0xC7),
-        }  # fmt: skip
+        }
         for at, value in entries.items():
             store(base + at, 8, value)
         computer.state[machine.pc] = base
-        cells(computer, "X").update({
-            9: program.symbols["handler"], 18: 8 << 60 | base + ROOT >> 12, 19: 0x20, 20: 0x10000, 21: 0x20000,
-            22: base + LEAVES + 0x11 * 8, 23: entry(base + USER_DATA, 0xD7), 25: 0x11000, 26: 0x21000, 27: 0x5555,
-        })  # fmt: skip
+        cells(computer, "X").update(
+            {
+                9: program.symbols["handler"],
+                18: 8 << 60 | base + ROOT >> 12,
+                19: 0x20,
+                20: 0x10000,
+                21: 0x20000,
+                22: base + LEAVES + 0x11 * 8,
+                23: entry(base + USER_DATA, 0xD7),
+                25: 0x11000,
+                26: 0x21000,
+                27: 0x5555,
+            }
+        )
 
     return setup
 

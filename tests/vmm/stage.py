@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.idl.types import Bitfield
+from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.paging.coherence import Finding, ShadowAudit
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.paging.coherence import Finding, ShadowAudit
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, Walk, in_place, walk
@@ -45,12 +45,26 @@ class Kind:
 PTE = {"V": 1, "R": 1, "W": 1, "X": 1, "U": 1, "A": 1, "D": 1}
 RISCV = Kind("riscv64", 0, {"satp.MODE": 8}, lambda page: {"satp.PPN": page}, PTE, 3, 9)
 MIRRORED = Kind(
-    "riscv64", 1, {"satp.MODE": 8}, lambda page: {"satp.PPN": page}, PTE, 3, 9, ("current_mode", "mstatus.SUM", "mstatus.MXR")
-)  # fmt: skip
+    "riscv64",
+    1,
+    {"satp.MODE": 8},
+    lambda page: {"satp.PPN": page},
+    PTE,
+    3,
+    9,
+    ("current_mode", "mstatus.SUM", "mstatus.MXR"),
+)
 I386 = Kind(
-    "i386", 3, {"CR0.PG": 1, "CR0.WP": 1}, lambda page: {"CR3": page << 12}, {"P": 1, "RW": 1, "US": 1}, 2, 10, ("SEL",),
+    "i386",
+    3,
     {"CR0.PG": 1, "CR0.WP": 1},
-)  # fmt: skip
+    lambda page: {"CR3": page << 12},
+    {"P": 1, "RW": 1, "US": 1},
+    2,
+    10,
+    ("SEL",),
+    {"CR0.PG": 1, "CR0.WP": 1},
+)
 
 
 class Processor:

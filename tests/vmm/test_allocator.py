@@ -60,7 +60,7 @@ def test_a_tape_chooses() -> None:
 
 ACTIONS = st.lists(
     st.tuples(st.sampled_from(["take", "run", "release"]), st.sampled_from("ab"), st.integers(0, 11)), max_size=40
-)  # fmt: skip
+)
 
 
 @given(ACTIONS, st.integers(0, 5))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.audit import Auditor, audit
 from pgcheck.vmm.bounds import Bounds, Extent
-from pgcheck.vmm.paging.entries import Form
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.paging import shadow
+from pgcheck.vmm.paging.entries import Form
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.vmm import Vmm

@@ -10,11 +10,11 @@ from typing import Literal
 
 import pytest
 
-from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.ir import HALT
 from pgcheck.models import engine
-from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.engine import Stop
+from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Registers
 from pgcheck.models.reference.step import Cells, Exit, Fetched, State, Surroundings, execute, serve
 from pgcheck.vmm import monitor as dispatcher
@@ -59,20 +59,40 @@ class Case:
 SUPERVISORS = frozenset({"sret", "sfence.vma", "wfi"})
 CASES: Mapping[str, Case] = {
     "pg74": Case(
-        "pg74", "default", "type1", programs.pg74, programs.PG74_SIZE, b"@GTGFKVGD",
+        "pg74",
+        "default",
+        "type1",
+        programs.pg74,
+        programs.PG74_SIZE,
+        b"@GTGFKVGD",
         frozenset({"lpsw", "lrr", "srr", "lra", "sio", "tio", "stm", "rtm", "halt"}),
     ),
     "m68010": Case(
-        "m68010", "default", "type1", programs.m68, programs.M68_SIZE, b"Hello\n5 ticks\nUSPS\n",
+        "m68010",
+        "default",
+        "type1",
+        programs.m68,
+        programs.M68_SIZE,
+        b"Hello\n5 ticks\nUSPS\n",
         frozenset({"rte", "stop", "move.to_usp", "move.to_sr"}),
     ),
-    "riscv64 in U": Case("riscv64", "s_in_u", "type1", programs.riscv, programs.RISCV_SIZE, b"48a", SUPERVISORS, "csrr", "sd"),
-    "riscv64 from M": Case(
-        "riscv64", "vmm_in_m", "type1", programs.riscv, programs.RISCV_SIZE, b"48a",
-        SUPERVISORS | {"csrrw:satp", "csrrs:time"}, writes_tables="sd",
+    "riscv64 in U": Case(
+        "riscv64", "s_in_u", "type1", programs.riscv, programs.RISCV_SIZE, b"48a", SUPERVISORS, "csrr", "sd"
     ),
-    "pdp10": Case("pdp10-ka10", "default", "hybrid", programs.pdp10, programs.PDP10_SIZE, b"Hello\n5 ticks\nSPP*i\4\n", stride=15),
-}  # fmt: skip
+    "riscv64 from M": Case(
+        "riscv64",
+        "vmm_in_m",
+        "type1",
+        programs.riscv,
+        programs.RISCV_SIZE,
+        b"48a",
+        SUPERVISORS | {"csrrw:satp", "csrrs:time"},
+        writes_tables="sd",
+    ),
+    "pdp10": Case(
+        "pdp10-ka10", "default", "hybrid", programs.pdp10, programs.PDP10_SIZE, b"Hello\n5 ticks\nSPP*i\4\n", stride=15
+    ),
+}
 TYPE1 = [name for name, case in CASES.items() if case.kind == "type1"]
 LONG = 20_000
 

@@ -63,7 +63,9 @@ class Tower:
 
 
 @pytest.mark.parametrize("depth", range(1, DEPTH + 1))
-@pytest.mark.parametrize(("name", "deployment"), [("pg74", "default"), ("m68010", "default"), ("riscv64", "s_in_u"), ("riscv64", "vmm_in_m")])
+@pytest.mark.parametrize(
+    ("name", "deployment"), [("pg74", "default"), ("m68010", "default"), ("riscv64", "s_in_u"), ("riscv64", "vmm_in_m")]
+)
 def test_a_program_goes_the_same_way_on_any_number_of_monitors(name: str, deployment: str, depth: int) -> None:
     tower, chance = Tower(name, deployment, depth), random.Random(depth)
     while tower.step(chance.randrange(1, 30)):
@@ -97,7 +99,7 @@ def test_a_monitor_that_does_wrong_is_noticed_at_any_level() -> None:
 
     def forgets(
         machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings
-    ) -> tuple[Exit | None, Fetched | None]:  # fmt: skip
+    ) -> tuple[Exit | None, Fetched | None]:
         return REFERENCE.execute(machine, fetched, state, surroundings)[0], None
 
     tower.guests[1].monitor.binding = replace(REFERENCE, execute=forgets)

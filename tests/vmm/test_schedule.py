@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.generated.compiled import Compiled
 from pgcheck.vmm.vmm import Guest, Vmm
 from tests.checker.specifications import machine_of
 from tests.vmm import programs

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
-from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.models.computer import image
-from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.reference.step import Step
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.vmm import Vmm
@@ -67,9 +68,15 @@ out:    mov edx, 0x3f8
 """
 
 
-@pytest.mark.parametrize(("name", "text", "shown"), [
-    ("m68000", M68000, b"bv"), ("m68010", M68000, b"bb"), ("i386", I386, b"bv"), ("x86-umip", I386, b"bv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("m68000", M68000, b"bv"),
+        ("m68010", M68000, b"bb"),
+        ("i386", I386, b"bv"),
+        ("x86-umip", I386, b"bv"),
+    ],
+)
 def test_a_guest_of_a_forced_monitor_notices_it(name: str, text: str, shown: bytes) -> None:
     """It reads the status register, or writes and reads its interrupt flag, and prints v when it is not on the bare machine."""
     machine = machine_of(name)
@@ -134,10 +141,22 @@ def harm(machine: Machine, text: str) -> programs.Setup:
         loaded(computer, program)
         computer.state[machine.pc] = base
         at = root >> 12
-        programs.cells(computer, "X").update({
-            8: 0xDEADBEEF000, 9: base, 18: programs.entry(root, 0xCF), 19: root, 20: 8 << 60 | at, 21: programs.entry(base, 0xCF),
-            22: 8 << 60 | 0x10000, 23: 8 << 60 | 0xABCDE, 24: 0x10000000, 25: base - 0x5000, 26: 0x1238, 27: base + SIZE,
-        })  # fmt: skip
+        programs.cells(computer, "X").update(
+            {
+                8: 0xDEADBEEF000,
+                9: base,
+                18: programs.entry(root, 0xCF),
+                19: root,
+                20: 8 << 60 | at,
+                21: programs.entry(base, 0xCF),
+                22: 8 << 60 | 0x10000,
+                23: 8 << 60 | 0xABCDE,
+                24: 0x10000000,
+                25: base - 0x5000,
+                26: 0x1238,
+                27: base + SIZE,
+            }
+        )
 
     return setup
 
@@ -152,9 +171,15 @@ def test_harm_is_the_same_as_on_the_bare_machine(name: str, deployment: str) -> 
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("name", "deployment", "size"), [
-    ("pg74", "default", 512), ("m68010", "default", 1 << 14), ("riscv64", "s_in_u", SIZE), ("riscv64", "vmm_in_m", SIZE),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "deployment", "size"),
+    [
+        ("pg74", "default", 512),
+        ("m68010", "default", 1 << 14),
+        ("riscv64", "s_in_u", SIZE),
+        ("riscv64", "vmm_in_m", SIZE),
+    ],
+)
 def test_noise_is_a_program_too(name: str, deployment: str, size: int, seed: int) -> None:
     """Memory and registers full of random numbers, most of them small."""
     machine, chance = machine_of(name), random.Random(seed)
@@ -168,9 +193,9 @@ def test_noise_is_a_program_too(name: str, deployment: str, size: int, seed: int
         for leaf in names:
             width = machine.leaves[leaf].element_width
             fixed = {k for k, _ in machine.leaves[leaf].hardwired}
-            programs.cells(computer, leaf).update({
-                k: numbers[k] % (1 << width) for k in range(machine.leaves[leaf].size) if k not in fixed
-            })  # fmt: skip
+            programs.cells(computer, leaf).update(
+                {k: numbers[k] % (1 << width) for k in range(machine.leaves[leaf].size) if k not in fixed}
+            )
         if machine.platform.start is not None:
             computer.state[machine.pc] = machine.platform.start
 

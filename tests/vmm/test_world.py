@@ -61,9 +61,16 @@ def test_only_the_monitors_leaves_can_be_lost(change: dict[str, int], names: tup
     assert lost(DIVISION, {**before, **change}, before) == names
 
 
-@pytest.mark.parametrize(("cells", "same"), [
-    (Cells(5), True), (Cells(5, {3: 5}), True), (Cells(5, {3: 4}), False), (Cells(4), False), (Cells(4, {0: 5}), False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cells", "same"),
+    [
+        (Cells(5), True),
+        (Cells(5, {3: 5}), True),
+        (Cells(5, {3: 4}), False),
+        (Cells(4), False),
+        (Cells(4, {0: 5}), False),
+    ],
+)
 def test_arrays_are_lost_when_an_element_differs(cells: Cells, same: bool) -> None:
     found = lost(World((), {"X": 5}, ("X",)), {"X": cells}, {"X": Cells(5)})
     assert (found == ()) is same

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine, Realise
 from pgcheck.isa.terms import mask
-from pgcheck.isa.idl.types import Bitfield
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.paging.pages import NoTables, Pages, pages

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
 from pgcheck.isa.terms import Term, evaluate, mk, variable, walk
+from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.reference.step import Cells, State
 from pgcheck.models.symbolic import Execution, initial

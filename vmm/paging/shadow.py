@@ -17,8 +17,8 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.allocator import Allocator, OutOfMemory
-from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, Outside, Snapshot, Walk, accesses, root_key, walk, with_argument
@@ -64,9 +64,16 @@ class ShadowTables:
     """
 
     def __init__(
-        self, machine: Machine, host: Bus, memory: GuestMemory, allocator: Allocator, owner: str, real: State,
-        shared: Collection[str] = (), tlb: Tlb | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        machine: Machine,
+        host: Bus,
+        memory: GuestMemory,
+        allocator: Allocator,
+        owner: str,
+        real: State,
+        shared: Collection[str] = (),
+        tlb: Tlb | None = None,
+    ) -> None:
         assert machine.translation is not None
         self.machine, self.host, self.memory, self.allocator = machine, host, memory, allocator
         self.tables = f"{owner}:tables"
@@ -221,8 +228,14 @@ class ShadowTables:
     # ---- entries
 
     def _fill(
-        self, context: Context, args: Args, guest_page: int, permitted: Permissions, derived: frozenset[tuple[int, int]], real: State
-    ) -> bool:  # fmt: skip
+        self,
+        context: Context,
+        args: Args,
+        guest_page: int,
+        permitted: Permissions,
+        derived: frozenset[tuple[int, int]],
+        real: State,
+    ) -> bool:
         way = self._way(args, real)
         if self.memory.watched(guest_page) or any(guest_page in self.touched(load) for load in derived):
             permitted = self._protected(permitted)

@@ -14,8 +14,8 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.checker.campaign.cases.vectors import Caught, Vectors, aim, vectors
 from pgcheck.checker.campaign.cases.words import Meaning, Words
-from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import Term, conjunction, mask
 from pgcheck.models.reference.step import Cells, State, Step, Surroundings, copied, reset
 from pgcheck.vmm.policy import Policy

@@ -11,11 +11,11 @@ from functools import cached_property
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.isa.encoding.codec import encode
 from pgcheck.isa.encoding.encoding import LENGTH, Encoding
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms import TRUE, Term, mask, walk
 from pgcheck.isa.terms.ir import Block, If, SetElement, SetLeaf, SetNext, Store
 from pgcheck.isa.terms.knownbits import conjuncts
-from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms.reads import bound_calls, terms_of
-from pgcheck.isa.terms import TRUE, Term, mask, walk
 
 POOL = 40
 TRIES = 240

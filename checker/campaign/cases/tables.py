@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tape import Tape
-from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.idl.types import Bitfield
+from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import State, Surroundings, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
@@ -101,9 +101,16 @@ class Tables:
                 return tape.bits(8 * self.shape.units)
 
     def _map(
-        self, written: dict[int, int], root: int, page: int, target: int, fields: Fields, level: int, tape: Tape,
+        self,
+        written: dict[int, int],
+        root: int,
+        page: int,
+        target: int,
+        fields: Fields,
+        level: int,
+        tape: Tape,
         spare: tuple[int, ...],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Map a page from a root, through tables that are there or are made."""
         shape, realise = self.shape, self.shape.realise
         assert isinstance(realise.entry, Bitfield)

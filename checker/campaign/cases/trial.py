@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import Cells, Exit, State, Surroundings, copied, decoded, deliver, execute, reset

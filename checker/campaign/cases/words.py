@@ -8,8 +8,8 @@ from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tables import Tables
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.cases.vectors import Source
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.idl.state import Entry
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.reference.step import State
 

@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgcheck.checker.campaign.images.registers import Registers, stepped
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.checker.campaign.images.registers import Registers, stepped
 from pgcheck.checker.result import Witness
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import entry
@@ -117,9 +117,11 @@ class Images:
         memory = witness.virtual.get(machine.memory, {})
         held = {k: v for k, v in memory.items() if k >= 0} if isinstance(memory, Mapping) else {}
         translation = machine.translation
-        position = 0 if translation is None or translation.realise is None or not translation.realise.address else [
-            n for n, _ in translation.parameters
-        ].index(translation.realise.address)  # fmt: skip
+        position = (
+            0
+            if translation is None or translation.realise is None or not translation.realise.address
+            else [n for n, _ in translation.parameters].index(translation.realise.address)
+        )
         for args, fault, physical in witness.translations:
             for offset in range(16) if not fault else ():
                 value = held.get(physical + offset & mask(machine.leaves[machine.memory].index_width))

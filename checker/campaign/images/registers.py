@@ -10,8 +10,8 @@ from pgcheck.checker.campaign.cases.inventory import Inventory, Units, required
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.isa.encoding.codec import encode
 from pgcheck.isa.encoding.encoding import LENGTH
-from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.step import Cells, State, Surroundings, copied, decoded, execute, reset

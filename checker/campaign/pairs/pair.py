@@ -8,14 +8,14 @@ from pgcheck.checker.campaign.cases.case import Case, sites
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.pairs.recording import Quick, Recording
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter
+from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Ram
 from pgcheck.models.reference.step import Cells, copied
-from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.paging.shadow import ShadowTables
+from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 
@@ -77,9 +77,15 @@ def start(computer: Computer, case: Case) -> None:
 
 
 def pair(
-    machine: Machine, policy: Policy, layout: Layout, *, guests: int = 1, depth: int = 1, devices: bool = False,
+    machine: Machine,
+    policy: Policy,
+    layout: Layout,
+    *,
+    guests: int = 1,
+    depth: int = 1,
+    devices: bool = False,
     quick: bool = True,
-) -> Pair:  # fmt: skip
+) -> Pair:
     """A bare computer and `guests` guests on one host; at `depth` 2 and more their monitor is itself a guest.
 
     Without `devices` the processor and its memory stand alone; with them what consoles print is kept. With `quick` both sides run on the compiled engine, else on the

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import NamedTuple
 
-from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS
+from pgcheck.models.engine import Stop, pending, waiting
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.memory import Runtime
-from pgcheck.models.engine import Stop, pending, waiting
 from pgcheck.models.reference.step import Exit, State, Surroundings, enter, execute, fetch
 
 

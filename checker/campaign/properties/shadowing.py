@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 
 from pgcheck.checker.campaign.cases.case import Case
-from pgcheck.checker.campaign.properties.equivalence import lockstep
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, excluded
 from pgcheck.checker.campaign.pairs.recording import Taken
+from pgcheck.checker.campaign.properties.equivalence import lockstep
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, Stop
 from pgcheck.models.reference.step import Exit, State, Surroundings, call

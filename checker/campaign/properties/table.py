@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from pgcheck.checker.campaign.pairs.outcome import Property
 from pgcheck.checker.campaign.properties.control import ef1, rc1, rc2
 from pgcheck.checker.campaign.properties.equivalence import dv1, eq2, eq3, ir1, ne1
 from pgcheck.checker.campaign.properties.isolation import iso1, iso2, iso3
-from pgcheck.checker.campaign.pairs.outcome import Property
 from pgcheck.checker.campaign.properties.shadowing import sh1, sh2
 
 PROPERTIES: Final[Mapping[str, Property]] = {

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pgcheck import console
-from pgcheck.machines.proofs import json_output, text_output
-from pgcheck.running import progress
-from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.monitor.proof import Proved, prove_monitor
 from pgcheck.checker.monitor.result import MonitorProof
-from pgcheck.checker.verdicts.policy import Kind
 from pgcheck.checker.result import ExitCode
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.verdicts.policy import Kind
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.machines.proofs import json_output, text_output
+from pgcheck.running import progress
 from pgcheck.running.run import Request, selected, under
 
 CODES = {

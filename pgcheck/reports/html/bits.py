@@ -50,9 +50,7 @@ def words(encoding: Encoding) -> tuple[Word, ...]:
 
 
 def _fields(step: Step, width: int) -> Iterator[BitField]:
-    held = {
-        place + i: (slot, low + i) for slot in step.slots for low, place, bits in slot.pieces for i in range(bits)
-    }  # fmt: skip
+    held = {place + i: (slot, low + i) for slot in step.slots for low, place, bits in slot.pieces for i in range(bits)}
 
     def kind(bit: int) -> tuple[str, str, int]:
         if step.mask >> bit & 1:

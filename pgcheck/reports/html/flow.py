@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import flow
-from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.idl.state import GENERAL, ROLES
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
 
 if TYPE_CHECKING:
     import networkx
@@ -44,9 +44,11 @@ def access(machine: Machine, instruction: Instruction, row: Row) -> Access:
     exits = sorted({target.removeprefix(EXIT) for target in graph.nodes if target.startswith(EXIT)})
     order = list(machine.leaves)
     return Access(
-        tuple(n for n in order if n in read), tuple(n for n in order if n in written), tuple(exits),
+        tuple(n for n in order if n in read),
+        tuple(n for n in order if n in written),
+        tuple(exits),
         tuple(sorted(graph.edges)),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True)

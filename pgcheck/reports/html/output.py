@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pgcheck import __version__
-from pgcheck.running.events import Story
 from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES, section
 from pgcheck.reports.remarks import printable
+from pgcheck.running.events import Story
 from pgcheck.words import VERDICTS, counted
 
 if TYPE_CHECKING:
@@ -26,9 +26,13 @@ def written(story: Story, manner: Manner) -> str:
     """The page of a run: each specification with its answer, those without one, and whether the run was broken off."""
     sections = [section(checked, i, story.began.require) for i, checked in enumerate(story.checked)]
     return rendered(
-        "page.html", sections=sections, failed=story.failed, unfinished=story.unfinished, ended=story.ended,
+        "page.html",
+        sections=sections,
+        failed=story.failed,
+        unfinished=story.unfinished,
+        ended=story.ended,
         manner=manner,
-    )  # fmt: skip
+    )
 
 
 def rendered(template: str, **given: Any) -> str:
@@ -44,10 +48,18 @@ def _environment() -> Environment:
     )
     script, style = (loader.get_source(environment, name)[0].strip() for name in ("page.js", "page.css"))
     environment.globals |= {
-        "version": __version__, "script": Markup(script), "script_hash": _hash(script), "style": Markup(style),
-        "verdicts": VERDICTS, "statuses": STATUSES, "monitors": MONITORS, "evidence_words": EVIDENCE,
-        "counted": counted, "most_names": MOST_NAMES, "privileged_columns": PRIVILEGED,
-    }  # fmt: skip
+        "version": __version__,
+        "script": Markup(script),
+        "script_hash": _hash(script),
+        "style": Markup(style),
+        "verdicts": VERDICTS,
+        "statuses": STATUSES,
+        "monitors": MONITORS,
+        "evidence_words": EVIDENCE,
+        "counted": counted,
+        "most_names": MOST_NAMES,
+        "privileged_columns": PRIVILEGED,
+    }
     return environment
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
 from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.running.events import Checked
-from pgcheck.reports.text.explain import MEANINGS, PLACES, source
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.idl.state import ROLES
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.reports.html.bits import Cell, Word, compared, words
 from pgcheck.reports.html.flow import Access, Drawing, access, drawing
-from pgcheck.isa.files.errors import Position
-from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.idl.state import ROLES
+from pgcheck.reports.text.explain import MEANINGS, PLACES, source
 from pgcheck.reports.text.report import answers
+from pgcheck.running.events import Checked
 from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, sensitivity, units
 
 STATUSES = {"holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided"}
@@ -119,9 +119,16 @@ def section(checked: Checked, number: int, require: str) -> Section:
     size = f"{counted(len({(r.name, r.variant) for r in main}), 'instruction')}, {counted(len(main), 'row')}"
     headline = next(a for a in divisions[0].answers if a.theorem.name == require)
     return Section(
-        key, result, machine.source, headline, divisions, drawing(machine, accesses.items()),
-        checked.waivers, evidence, size,
-    )  # fmt: skip
+        key,
+        result,
+        machine.source,
+        headline,
+        divisions,
+        drawing(machine, accesses.items()),
+        checked.waivers,
+        evidence,
+        size,
+    )
 
 
 def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, Access]:
@@ -132,7 +139,7 @@ def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, 
         for i in machine.instructions
         for row in i.rows
         if i.id + row.label in wanted
-    }  # fmt: skip
+    }
 
 
 def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Access]) -> Division:
@@ -142,41 +149,56 @@ def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Ma
     lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id), known) for i, row in enumerate(rows))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
     return Division(
-        key, result, tuple(Answer(*answer) for answer in answers(result)), tuple(_matrix(lines)),
+        key,
+        result,
+        tuple(Answer(*answer) for answer in answers(result)),
+        tuple(_matrix(lines)),
         {verdict: count for verdict, count in counts.items() if count},
-        configuration(result.configuration) if result.configuration else "", lines,
-    )  # fmt: skip
+        configuration(result.configuration) if result.configuration else "",
+        lines,
+    )
 
 
 def _matrix(lines: Sequence[Line]) -> Iterator[tuple[Group, ...]]:
     for sensitive in (True, False):
         yield tuple(
             Group(
-                sensitive, privileged,
+                sensitive,
+                privileged,
                 tuple(n.row.id for n in lines if (n.row.sensitive, n.privileged) == (sensitive, privileged)),
                 sensitive and privileged == "no",
             )
             for privileged in PRIVILEGED
-        )  # fmt: skip
+        )
 
 
 def _line(
-    checked: Checked, result: DeploymentResult, row: InstructionResult, key: str, accessed: Access | None,
+    checked: Checked,
+    result: DeploymentResult,
+    row: InstructionResult,
+    key: str,
+    accessed: Access | None,
     instructions: Mapping[str, Instruction],
-) -> Line:  # fmt: skip
+) -> Line:
     machine, main = checked.machine, result is checked.result.main
     instruction = instructions.get(row.id.removesuffix(row.row))
     encoding = instruction.encoding if instruction is not None else None
     return Line(
-        key, row, instruction.description if instruction is not None else "",
+        key,
+        row,
+        instruction.description if instruction is not None else "",
         "yes" if row.privileged else "configured" if row.privileged_under_configuration else "no",
-        sensitivities(row.sensitivities), tuple(_meaning(text) for text in row.sensitivities),
-        configuration(row.configuration) if row.configuration else "", checked.waived.get((result.name, row.id), ""),
-        words(encoding) if encoding is not None and main else (), encoding.prefixes if encoding is not None else (),
-        "\n".join(_source(row.position)) if main else "", accessed if main else None,
+        sensitivities(row.sensitivities),
+        tuple(_meaning(text) for text in row.sensitivities),
+        configuration(row.configuration) if row.configuration else "",
+        checked.waived.get((result.name, row.id), ""),
+        words(encoding) if encoding is not None and main else (),
+        encoding.prefixes if encoding is not None else (),
+        "\n".join(_source(row.position)) if main else "",
+        accessed if main else None,
         tuple(_roles(machine, accessed)) if accessed is not None and main else (),
         _example(machine, row.witness) if row.witness is not None else None,
-    )  # fmt: skip
+    )
 
 
 def _source(position: Position) -> list[str]:
@@ -204,8 +226,11 @@ def _roles(machine: Machine, accessed: Access) -> Iterator[tuple[str, tuple[str,
 
 def _example(machine: Machine, witness: Witness) -> Example:
     return Example(
-        units(witness.units, machine.decode.unit), witness.assembly,
+        units(witness.units, machine.decode.unit),
+        witness.assembly,
         (ending(witness.virtual_exit), ending(witness.real_exit)),
         tuple(difference(witness, differs) for differs in witness.differs),
-        configuration(witness.configuration) if witness.configuration else "", compared(machine, witness), witness.hard,
-    )  # fmt: skip
+        configuration(witness.configuration) if witness.configuration else "",
+        compared(machine, witness),
+        witness.hard,
+    )

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pgcheck import console
 from pgcheck.checker.result import THEOREMS, ExitCode
-from pgcheck.running.events import Checked, Ended, Event, Failed, Recorder
 from pgcheck.reports.html.output import rendered
 from pgcheck.reports.json_output import SCHEMA_VERSION, document
-from pgcheck.running.run import Request, each
 from pgcheck.reports.text.report import CLAIMS
+from pgcheck.running.events import Checked, Ended, Event, Failed, Recorder
+from pgcheck.running.run import Request, each
 from pgcheck.words import configuration, sensitivity
 
 MAJOR: Final = SCHEMA_VERSION.partition(".")[0]
@@ -151,9 +151,13 @@ def page(results: Sequence[Result], errors: Sequence[Unanswered]) -> str:
     """The page on these results; equal results give equal bytes."""
     columns = [Column(_named(r, a), r, a) for r in results for a in (r, *r.deployments)]
     return rendered(
-        "report.html", results=results, errors=errors, columns=columns, titles=[TITLES[name] for name in THEOREMS],
+        "report.html",
+        results=results,
+        errors=errors,
+        columns=columns,
+        titles=[TITLES[name] for name in THEOREMS],
         roles=tuple(_roles(columns)),
-    )  # fmt: skip
+    )
 
 
 def _named(result: Result, answered: Answered) -> str:

@@ -8,13 +8,23 @@ from pathlib import Path
 
 import click
 
-from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, StateValue, Witness
+from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.words import (
-    VERDICTS, WIDTH, cells, configuration, difference, ending, number, sensitivity, units, value_of, wrapped,
-)  # fmt: skip
+    VERDICTS,
+    WIDTH,
+    cells,
+    configuration,
+    difference,
+    ending,
+    number,
+    sensitivity,
+    units,
+    value_of,
+    wrapped,
+)
 
 PRIVILEGED = "(exists s in supervisor mode: step(s) completes) and (no u in user mode: step(u) completes)"
 FORMULAS = {

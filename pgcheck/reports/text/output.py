@@ -15,9 +15,13 @@ def report_of(checked: Checked, manner: Manner) -> str:
     """The text of one specification."""
     decode = checked.machine.decode
     return report.report(
-        checked.result, decode, timing=manner.timing, every_row=manner.every_row, partly=manner.partly,
+        checked.result,
+        decode,
+        timing=manner.timing,
+        every_row=manner.every_row,
+        partly=manner.partly,
         waivers=checked.waivers,
-    )  # fmt: skip
+    )
 
 
 def written(story: Story, manner: Manner) -> str:

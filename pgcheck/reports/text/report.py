@@ -18,18 +18,21 @@ from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, s
 # Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
 CLAIMS = {
     "theorem1": (
-        "Theorem 1", "sensitive and not privileged",
+        "Theorem 1",
+        "sensitive and not privileged",
         "every sensitive instruction is privileged: a monitor by trap and emulate exists",
     ),
     "theorem2": (
-        "Theorem 2", "timing-sensitive and do not trap",
+        "Theorem 2",
+        "timing-sensitive and do not trap",
         "Theorem 1's, and no clock betrays the monitor: monitors run under monitors",
     ),
     "theorem3": (
-        "Theorem 3", "user-sensitive and not privileged",
+        "Theorem 3",
+        "user-sensitive and not privileged",
         "every user-sensitive instruction is privileged: a hybrid monitor exists",
     ),
-}  # fmt: skip
+}
 COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": "yellow"}
 LEFT = 11
 COLUMNS = (28, 15, 12)
@@ -37,9 +40,14 @@ MOST_SUFFIXES = 6
 
 
 def report(
-    result: MachineResult, decode: Decode, *, timing: bool, every_row: bool = False, partly: bool = False,
+    result: MachineResult,
+    decode: Decode,
+    *,
+    timing: bool,
+    every_row: bool = False,
+    partly: bool = False,
     waivers: Sequence[Reviewed] = (),
-) -> str:  # fmt: skip
+) -> str:
     """The whole text; `every_row` groups nothing, `partly` says that only some instructions were judged."""
     main = result.main
     lines = [*_heading(result, main, partly), ""]
@@ -110,7 +118,10 @@ def _monitor(theorem: TheoremResult) -> tuple[str, str]:
         case "conditional":
             return "exists", f" with {configuration(theorem.configuration)}: no hole is left"
         case "fails":
-            return f"none by trap and emulate alone{_waived(theorem)}", f": {_listed(theorem.failing, 'a hole', 'holes')}"
+            return (
+                f"none by trap and emulate alone{_waived(theorem)}",
+                f": {_listed(theorem.failing, 'a hole', 'holes')}",
+            )
         case "unknown":
             return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
 
@@ -134,9 +145,7 @@ def _listed(names: Sequence[str], one: str, many: str, most: int = 8) -> str:
     return f"{several} are {many}"
 
 
-def _reasons(
-    result: DeploymentResult, verdict: str, title: str, decode: Decode, every_row: bool
-) -> Iterator[str]:
+def _reasons(result: DeploymentResult, verdict: str, title: str, decode: Decode, every_row: bool) -> Iterator[str]:
     found = [i for i in result.instructions if i.verdict == verdict]
     if not found:
         return

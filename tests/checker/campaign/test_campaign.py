@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from pgcheck.checker.campaign import strategies
-from pgcheck.checker.campaign import finding
+from pgcheck.checker.campaign import finding, strategies
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
-from pgcheck.checker.campaign.pairs.coverage import Coverage, dump, load
 from pgcheck.checker.campaign.cases.inventory import touched
+from pgcheck.checker.campaign.cases.tape import Tape, counted
+from pgcheck.checker.campaign.pairs.coverage import Coverage, dump, load
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
 from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.checker.campaign.runner import SHARD, Campaign, Done, Found, Plan
 from pgcheck.checker.campaign.store import Store
-from pgcheck.checker.campaign.cases.tape import Tape, counted
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.models.reference.step import Step
@@ -388,9 +387,13 @@ def test_strategies_draw_what_they_promise(authors: Authors) -> None:
         max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example]
     )
     @given(
-        strategies.guests(author), strategies.programs(author, length=5), strategies.trap_handlers(author),
-        strategies.page_tables(author), strategies.devices(author), strategies.schedules(),
-    )  # fmt: skip
+        strategies.guests(author),
+        strategies.programs(author, length=5),
+        strategies.trap_handlers(author),
+        strategies.page_tables(author),
+        strategies.devices(author),
+        strategies.schedules(),
+    )
     def check(
         case: Case, program: object, handler: object, tables: object, devices: object, turns: tuple[int, ...]
     ) -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pgcheck.checker.campaign.images.image import Images, Unreachable, images
+from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
-from pgcheck.checker.result import Witness
 from pgcheck.vmm.policy import Policy
 from tests.checker.specifications import Checked, machine_of
 

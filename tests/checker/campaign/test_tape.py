@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.cases.tape import Tape, counted
+from pgcheck.checker.campaign.shrink import shrink
 
 
 def test_an_exhausted_tape_gives_zeros() -> None:

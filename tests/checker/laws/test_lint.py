@@ -8,14 +8,20 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.verdicts.row_cache import KeptRows
-from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.laws.lint import (
-    LAWS, cuts_change_no_general_state, deliveries_keep_legal, encodings_are_disjoint, examine, legal_after_reset, lint,
+    LAWS,
+    cuts_change_no_general_state,
+    deliveries_keep_legal,
+    encodings_are_disjoint,
+    examine,
+    legal_after_reset,
+    lint,
     undefined_encodings_trap,
-)  # fmt: skip
-from pgcheck.checker.solving.pool import Pool, WorkerFailed
+)
 from pgcheck.checker.result import Finding
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.pool import Pool, WorkerFailed
+from pgcheck.checker.verdicts.row_cache import KeptRows
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
@@ -74,9 +80,15 @@ def test_legality_is_kept_wherever_a_step_ends(body: str, legal: bool, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("body", "legal"), [("", True), ("F = 1'b0;", True), ("F = value;", False), ("if (value == 1) { F = 1'b1; over(); }", False),
-                        ("if (F == 1) { F = 1'b1; over(); }", True)],
-)  # fmt: skip
+    ("body", "legal"),
+    [
+        ("", True),
+        ("F = 1'b0;", True),
+        ("F = value;", False),
+        ("if (value == 1) { F = 1'b1; over(); }", False),
+        ("if (F == 1) { F = 1'b1; over(); }", True),
+    ],
+)
 def test_deliveries_keep_legal_states_legal(body: str, legal: bool, tmp_path: Path, evidence: Evidence) -> None:
     exits = "exits:\n  own: {kind: other, nested: over}\n  over: {kind: other}\nfunctions: |\n"
     exits += f"  function own {{ arguments Bits<1> value description {{ . }} body {{ {body} }} }}\n"
@@ -266,8 +278,9 @@ def test_an_obligation_without_an_answer_is_a_finding(tmp_path: Path) -> None:
     machine = with_instruction(tmp_path, "privileged();\nF = A[r][0];", "access: {user: never}", FLAG)
     unknown = examine(machine, machine.instruction("new"), Asked(Undecided("x", "too hard")))  # type: ignore[arg-type]
     assert {(f.law, f.status, f.message) for f in unknown} == {
-        ("legal_is_inductive", "unknown", "x: too hard"), ("access_claims_hold", "unknown", "x: too hard"),
-    }  # fmt: skip
+        ("legal_is_inductive", "unknown", "x: too hard"),
+        ("access_claims_hold", "unknown", "x: too hard"),
+    }
 
 
 def test_findings_before_an_unanswered_obligation_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +330,13 @@ def test_a_finding_makes_the_check_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("low", "width", "stays"),
-    [("A[7:0]", 8, True), ("{A[7:1], 1'b0}", 16, True), ("{A[7:1], 1'b0}", 32, False), ("{A[7:2], 2'd0}", 32, True), ("A", 16, False)],
+    [
+        ("A[7:0]", 8, True),
+        ("{A[7:1], 1'b0}", 16, True),
+        ("{A[7:1], 1'b0}", 32, False),
+        ("{A[7:2], 2'd0}", 32, True),
+        ("A", 16, False),
+    ],
 )
 def test_an_access_stays_in_the_page_that_was_translated(
     low: str, width: int, stays: bool, tmp_path: Path, evidence: Evidence
@@ -333,4 +352,6 @@ def test_an_access_only_under_a_guard_counts_under_it(tmp_path: Path, evidence: 
     body = "if (A[3:0] != 4'd15) { A = read_physical_memory<16>(translate(A, Op::Read, M))[7:0]; }"
     path = tmp_path / "paged.yaml"
     path.write_text(Example((operation(body),), (), PAGED).broken, "utf-8")
-    assert "accesses_stay_in_their_page" not in {f.law for f in examine(load(path), load(path).instructions[0], evidence)}
+    assert "accesses_stay_in_their_page" not in {
+        f.law for f in examine(load(path), load(path).instructions[0], evidence)
+    }

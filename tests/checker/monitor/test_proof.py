@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.monitor.proof import proofs
 from pgcheck.checker.monitor.result import DeploymentProof, Obligation
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.options import Options
-from pgcheck.checker.verdicts.policy import Kind, policy
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Limits, Solver
-from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.verdicts.policy import Kind, policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import Stop
 from pgcheck.models.reference.step import Fetched, State, Surroundings
@@ -64,7 +64,9 @@ def test_the_third_generation_machine_has_a_monitor_that_is_proved(prove: Prove)
     assert {"lpsw@0", "lpsw@1", "(fetch)@0", "(no encoding)@1"} <= subjects
 
 
-@pytest.mark.parametrize("row", [pytest.param("sret", marks=pytest.mark.campaign), "ld", "csrrw", "ecall", "sfence.vma"])
+@pytest.mark.parametrize(
+    "row", [pytest.param("sret", marks=pytest.mark.campaign), "ld", "csrrw", "ecall", "sfence.vma"]
+)
 def test_rows_of_both_deployments_of_riscv64_are_proved(prove: Prove, row: str) -> None:
     for deployment in ("s_in_u", "vmm_in_m"):
         found = prove("riscv64", row, deployment=deployment)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.questions.classical import Classical, classify
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import footprint
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import machine_of
 from tests.checker.variants import with_instruction
@@ -55,8 +55,9 @@ def test_the_two_modes_may_differ_either_way(
 
 @pytest.mark.parametrize("value", [0, 3])
 @pytest.mark.parametrize(
-    ("trap", "otherwise", "kind"), [(OTHER, "C = A[r][0];", "trs"), (OTHER, INTENT, "tks"), ("C = A[r][1];", "C = A[r][0];", "beh")]
-)  # fmt: skip
+    ("trap", "otherwise", "kind"),
+    [(OTHER, "C = A[r][0];", "trs"), (OTHER, INTENT, "tks"), ("C = A[r][1];", "C = A[r][0];", "beh")],
+)
 def test_two_states_of_one_mode_may_differ_either_way(
     value: int, trap: str, otherwise: str, kind: str, tmp_path: Path, evidence: Evidence
 ) -> None:

@@ -32,8 +32,10 @@ A0, A1, B0, B1 = fixed(A=0), fixed(A=1), fixed(B=0), fixed(B=1)
         ([((A0,), True), ((A1,), True), ((A1,), True)], {"A": 1}),
         ([((A0, fixed(A=0, B=0)), True)], {"A": 0}),
     ],
-)  # fmt: skip
-def test_most_exact_then_most_classical_then_least(demands: list[tuple[tuple[Configuration, ...], bool]], expected: object) -> None:
+)
+def test_most_exact_then_most_classical_then_least(
+    demands: list[tuple[tuple[Configuration, ...], bool]], expected: object
+) -> None:
     found = common([Demand(str(k), good, exact) for k, (good, exact) in enumerate(demands)])
     assert found.shown() == expected
     assert found.empty == (not expected)
@@ -41,8 +43,15 @@ def test_most_exact_then_most_classical_then_least(demands: list[tuple[tuple[Con
 
 @pytest.mark.parametrize(
     ("vetoed", "expected"),
-    [([], {"A": 0}), ([A0], {"A": 1, "B": 0}), ([A0, A1], {"B": 0}), ([A0, A1, B0], {}), ([A0 | B0], {"A": 0}), ([fixed(A=2)], {"A": 0})],
-)  # fmt: skip
+    [
+        ([], {"A": 0}),
+        ([A0], {"A": 1, "B": 0}),
+        ([A0, A1], {"B": 0}),
+        ([A0, A1, B0], {}),
+        ([A0 | B0], {"A": 0}),
+        ([fixed(A=2)], {"A": 0}),
+    ],
+)
 @pytest.mark.parametrize("most", [200_000, 0])
 def test_nothing_vetoed_is_chosen(
     vetoed: list[Configuration], expected: object, most: int, monkeypatch: pytest.MonkeyPatch
@@ -90,5 +99,7 @@ def test_no_innocuous_row_traps_because_of_it(checked: Checked) -> None:
 
 def test_a_configuration_that_spoils_all_the_same_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pgcheck.checker.verdicts.survey.MAX_VETOES", 0)
-    (found,) = [f for f in check(machine_of("spoiled"), Options(cache=False, second=False)).findings if f.law == "efficiency"]
+    (found,) = [
+        f for f in check(machine_of("spoiled"), Options(cache=False, second=False)).findings if f.law == "efficiency"
+    ]
     assert found.status == "error" and "calc" in found.message

@@ -91,9 +91,11 @@ LOCAL = """  function local {
 def with_local(folder: Path, raised: str, body: str) -> Machine:
     """The paper's machine whose translation raises a trap of its own, delivered by `body`."""
     return edited(
-        folder, (FAULT, f"      {raised}\n{FAULT}"), ("exits:", "exits:\n  local: {kind: memory}\n"),
+        folder,
+        (FAULT, f"      {raised}\n{FAULT}"),
+        ("exits:", "exits:\n  local: {kind: memory}\n"),
         ("  function load_real_address {", LOCAL.replace("BODY", body)),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.questions.copies import Copy, as_it_is, fresh, instantiate
-from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.questions.model_replay import reenact
-from pgcheck.checker.solving.solver import Model
 from pgcheck.checker.questions.subject import Setting, Subject, subject
+from pgcheck.checker.solving.evidence import Contradiction, Evidence
+from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, constant, lnot, select
 from tests.checker.specifications import machine_of

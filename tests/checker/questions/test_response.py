@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.questions.hole import question, virtual_modes
 from pgcheck.checker.questions.response import against
 from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.solving.evidence import Evidence
 from tests.checker.variants import with_instruction
 
 TABLE = """

@@ -7,9 +7,9 @@ import pytest
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import footprint, start_modes
 from pgcheck.isa.machine.build import load
-from pgcheck.isa.terms.ir import If, SetElement
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import constant, eq
+from pgcheck.isa.terms.ir import If, SetElement
 from pgcheck.shipped import shipped
 
 

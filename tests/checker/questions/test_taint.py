@@ -10,12 +10,12 @@ import yaml
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.entry import entering
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
-from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import Footprint, flow, footprint
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import every_name, machine_of, path_of, small_names
@@ -56,7 +56,9 @@ def test_all_that_the_taint_settles_the_solver_proves(name: str) -> None:
 
 def found(machine: Machine, identifier: str) -> Footprint:
     solver = solver_for(OPTIONS)
-    setting = Setting(machine, machine.deployments[0], entering(machine, machine.deployments[0], Evidence(solver, False)))
+    setting = Setting(
+        machine, machine.deployments[0], entering(machine, machine.deployments[0], Evidence(solver, False))
+    )
     solver.close()
     instruction = machine.instruction(identifier)
     return footprint(setting, subject(setting, instruction, instruction.rows[0]))
@@ -89,7 +91,9 @@ def test_most_of_every_unprivileged_core_is_settled() -> None:
     for name in ("i386", "riscv64", "pdp10-ka10", "m68000"):
         machine = machine_of(name)
         setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
-        rows = [i for i in machine.instructions if len(i.rows) == 1 and not any(c == "never" for c in i.access.values())]
+        rows = [
+            i for i in machine.instructions if len(i.rows) == 1 and not any(c == "never" for c in i.access.values())
+        ]
         share = sum(footprint(setting, subject(setting, i, i.rows[0])).innocuous for i in rows) / len(rows)
         assert share >= 0.8, f"{name}: {share:.0%}"
 

@@ -50,9 +50,13 @@ def odd(item: int, _: Solver) -> int:
 
 
 @pytest.mark.parametrize(
-    ("function", "message"), [(of_its_own, "Undecided: label: the budget is used up"), (odd, "Odd: odd"),
-                              (lambda item, _: lambda: item, "pickle")],
-)  # fmt: skip
+    ("function", "message"),
+    [
+        (of_its_own, "Undecided: label: the budget is used up"),
+        (odd, "Odd: odd"),
+        (lambda item, _: lambda: item, "pickle"),
+    ],
+)
 def test_whatever_is_raised_in_a_worker_arrives_as_text(
     function: Callable[[int, Solver], int], message: str, pool: Pool
 ) -> None:

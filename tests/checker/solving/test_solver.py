@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from pgcheck.isa.files.cache import Cache
 from pgcheck.checker.solving.smtlib import script
 from pgcheck.checker.solving.solver import Answer, Limits, Model, Solver, Wish, versions
+from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -191,11 +191,16 @@ def read_smtlib(text: str) -> list[Term]:
         return 0 if sort == "Bool" else int(sort[2])  # type: ignore[index]  # (_ BitVec n)
 
     table: dict[str, Callable[..., Term]] = {
-        "and": lambda *a: conjunction(a), "or": lambda *a: disjunction(a), "not": lnot,
-        "=": eq, "ite": ite, "select": select,
-        "distinct": lambda a, b: lnot(eq(a, b)), "bvadd": lambda a, b: mk("add", a.width, a, b),
+        "and": lambda *a: conjunction(a),
+        "or": lambda *a: disjunction(a),
+        "not": lnot,
+        "=": eq,
+        "ite": ite,
+        "select": select,
+        "distinct": lambda a, b: lnot(eq(a, b)),
+        "bvadd": lambda a, b: mk("add", a.width, a, b),
         "concat": lambda a, b: mk("concat", a.width + b.width, a, b),
-    }  # fmt: skip
+    }
 
     def term(e: object, scope: dict[str, Term]) -> Term:
         match e:

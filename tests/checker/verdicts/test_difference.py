@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.verdicts.difference import Version, appeared, difference, disappeared
 from pgcheck.checker.result import DeploymentResult
+from pgcheck.checker.verdicts.difference import Version, appeared, difference, disappeared
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
 from tests.checker.specifications import machine_of
@@ -41,7 +41,9 @@ def test_nothing_changed(pg74: Version) -> None:
 def test_a_new_hole_is_a_regression_and_its_mending_none(pg74: Version, tmp_path: Path) -> None:
     worse = version(edited(tmp_path, ("A[r] = A[r] << n;", "A[r] = (M == 1) ? A[r] : A[r] << n;")))
     found = difference(pg74, worse)
-    assert [(c.kind, c.id, c.before, c.after) for c in found.instructions] == [("newly-hole", "shl", "innocuous", "hole")]
+    assert [(c.kind, c.id, c.before, c.after) for c in found.instructions] == [
+        ("newly-hole", "shl", "innocuous", "hole")
+    ]
     assert {t.name for t in found.theorems if t.worse} >= {"theorem1", "monitor"}
     assert found.regressions
     back = difference(worse, pg74)
@@ -60,7 +62,9 @@ def test_other_semantics_with_the_same_verdict(pg74: Version, tmp_path: Path) ->
 
 
 def test_another_encoding_and_another_name(pg74: Version, tmp_path: Path) -> None:
-    found = difference(pg74, version(edited(tmp_path, ('"00010010--------0000000000000000"', '"00011010--------0000000000000000"'))))
+    found = difference(
+        pg74, version(edited(tmp_path, ('"00010010--------0000000000000000"', '"00011010--------0000000000000000"')))
+    )
     assert [(c.kind, c.id) for c in found.instructions] == [("encoding", "and")]
     found = difference(pg74, version(edited(tmp_path, ("- name: tlu", "- name: xlat"))))
     assert [(c.kind, c.id, c.note) for c in found.instructions] == [("renamed", "xlat", "was tlu")]
@@ -85,9 +89,13 @@ def test_a_hole_because_the_common_configuration_vanished(conditional: Version) 
     (change,) = difference(conditional, Version(lost, conditional.meanings)).instructions
     assert change.kind == "vanished-configuration"
     assert "TRAPIO = 1" in change.note
-    changed = replace(conditional.meanings, instructions={
-        **conditional.meanings.instructions, "uio": replace(conditional.meanings.instructions["uio"], step="other"),
-    })  # fmt: skip
+    changed = replace(
+        conditional.meanings,
+        instructions={
+            **conditional.meanings.instructions,
+            "uio": replace(conditional.meanings.instructions["uio"], step="other"),
+        },
+    )
     (change,) = difference(conditional, Version(lost, changed)).instructions
     assert change.kind == "newly-hole"
 

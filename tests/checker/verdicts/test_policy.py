@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
+from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
-from pgcheck.checker.result import Status, TheoremResult
-from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.isa.terms import TRUE, constant, eq, variable
+from pgcheck.isa.terms.ir import TRANSLATE
 from tests.checker.specifications import Checked, machine_of
 from tests.checker.variants import variant
 

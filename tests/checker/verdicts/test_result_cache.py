@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.verdicts.result_cache import key, recall, remember, source_digest
 from pgcheck.checker.result import Effort, Finding, MachineResult
+from pgcheck.checker.verdicts.result_cache import key, recall, remember, source_digest
 from pgcheck.isa.files.cache import Cache
 from tests.checker.specifications import machine_of
 
@@ -73,7 +73,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_entry_runs_nothing_and_is_no_answer(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hostile_entry_runs_nothing_and_is_no_answer(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     kept = Cache(tmp_path)
     kept.put(key(MACHINE, OPTIONS), base64.b64encode(content).decode())

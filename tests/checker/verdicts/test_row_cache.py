@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker.check import Options, check
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts import survey
-from pgcheck.checker.check import Options, check
 from pgcheck.checker.verdicts.judge import Judgement, Work
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine

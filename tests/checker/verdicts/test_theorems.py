@@ -11,22 +11,54 @@ from pgcheck.checker.verdicts.theorems import theorems, untested
 from pgcheck.isa.files.errors import Position
 
 PLAIN = InstructionResult(
-    id="add", name="add", variant="", row="", position=Position("x.yaml", 1, 1), sensitive=False, sensitivities=(),
-    user_sensitive=False, timing=False, privileged=False, privileged_under_configuration=False,
-    sensitive_under_configuration=False, user_sensitive_under_configuration=False, holed_user=False, verdict="innocuous",
-    configuration=None, evidence="taint", reason="", witness=None,
-)  # fmt: skip
+    id="add",
+    name="add",
+    variant="",
+    row="",
+    position=Position("x.yaml", 1, 1),
+    sensitive=False,
+    sensitivities=(),
+    user_sensitive=False,
+    timing=False,
+    privileged=False,
+    privileged_under_configuration=False,
+    sensitive_under_configuration=False,
+    user_sensitive_under_configuration=False,
+    holed_user=False,
+    verdict="innocuous",
+    configuration=None,
+    evidence="taint",
+    reason="",
+    witness=None,
+)
 PRIVILEGED = replace(
-    PLAIN, id="lrr", sensitive=True, sensitive_under_configuration=True, privileged=True,
-    privileged_under_configuration=True, verdict="privileged",
-)  # fmt: skip
+    PLAIN,
+    id="lrr",
+    sensitive=True,
+    sensitive_under_configuration=True,
+    privileged=True,
+    privileged_under_configuration=True,
+    verdict="privileged",
+)
 HOLE = replace(PLAIN, id="jrst1", sensitive=True, sensitive_under_configuration=True, verdict="hole")
 USER_HOLE = replace(HOLE, id="sgdt", user_sensitive=True, user_sensitive_under_configuration=True, holed_user=True)
 CLOSED = replace(
-    PLAIN, id="cli", sensitive=True, user_sensitive=True, sensitive_under_configuration=True,
-    user_sensitive_under_configuration=True, privileged_under_configuration=True, verdict="conditional",
-)  # fmt: skip
-GONE = replace(CLOSED, id="in", sensitive_under_configuration=False, user_sensitive_under_configuration=False, privileged_under_configuration=False)
+    PLAIN,
+    id="cli",
+    sensitive=True,
+    user_sensitive=True,
+    sensitive_under_configuration=True,
+    user_sensitive_under_configuration=True,
+    privileged_under_configuration=True,
+    verdict="conditional",
+)
+GONE = replace(
+    CLOSED,
+    id="in",
+    sensitive_under_configuration=False,
+    user_sensitive_under_configuration=False,
+    privileged_under_configuration=False,
+)
 CLOCK = replace(PLAIN, id="rdtsc", timing=True, verdict="timing")
 SHUT_CLOCK = replace(CLOCK, id="rdtime", privileged_under_configuration=True, verdict="conditional")
 MEDIATED = replace(PLAIN, id="int", sensitive=True, sensitive_under_configuration=True, verdict="trap-mediated")
@@ -51,7 +83,7 @@ OPEN = replace(HOLE, id="pop", verdict="unknown")
         ([HOLE, UNKNOWN], "fails fails unknown fails"),
         ([], "holds holds holds holds"),
     ],
-)  # fmt: skip
+)
 def test_the_four_answers(rows: list[InstructionResult], expected: str) -> None:
     found = theorems(rows, {"IOPL": 0})
     assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected

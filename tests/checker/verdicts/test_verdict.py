@@ -8,8 +8,8 @@ import pytest
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.classical import Classical, Sensitivity
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.verdicts.judge import Judgement, Work, judge
 from pgcheck.checker.verdicts.verdict import difference, reason, verdict
 from tests.checker.specifications import Checked, machine_of, row
 
@@ -74,11 +74,17 @@ def test_a_row_that_never_completes_and_touches_nothing_is_intentional(judgement
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("trap:next", "would have trapped"), ("virtual:IF", "the virtual machine's IF"), ("real:R.b", "the real machine's R.b"),
-        ("mirror:sepc", "mirrored sepc"), ("general:A", "the result in A"), ("payload:execute", "another instruction word"),
-        ("halt", "stops"), ("unpredictable", "anything"), ("unmodelled", "leaves out"),
+        ("trap:next", "would have trapped"),
+        ("virtual:IF", "the virtual machine's IF"),
+        ("real:R.b", "the real machine's R.b"),
+        ("mirror:sepc", "mirrored sepc"),
+        ("general:A", "the result in A"),
+        ("payload:execute", "another instruction word"),
+        ("halt", "stops"),
+        ("unpredictable", "anything"),
+        ("unmodelled", "leaves out"),
     ],
-)  # fmt: skip
+)
 def test_each_difference_has_words(key: str, words: str) -> None:
     assert words in difference(key)
 

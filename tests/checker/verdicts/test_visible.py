@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.judge import Work, judge
-from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.verdicts.visible import user_visible
 from tests.checker.variants import variant
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.witnesses.witness_replay import replay
 from pgcheck.checker.result import MachineResult
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.waiver import Reviewed, Waiver, differences, modes, review
+from pgcheck.checker.witnesses.witness_replay import replay
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
 from tests.checker.specifications import machine_of
@@ -45,7 +45,9 @@ def whole(result: MachineResult, asking: Evidence) -> Waiver:
     return Waiver("popf", "default", "popf", "monitor", meaning_of(POPF, "popf"), keys, "known since 1974")
 
 
-def reviewed(machine: Machine, result: MachineResult, waiver: Waiver, asking: Evidence) -> tuple[MachineResult, Reviewed]:
+def reviewed(
+    machine: Machine, result: MachineResult, waiver: Waiver, asking: Evidence
+) -> tuple[MachineResult, Reviewed]:
     noted, (found,) = review(machine, result, [waiver], asking, TODAY)
     return noted, found
 
@@ -54,7 +56,9 @@ def test_the_hole_shows_what_the_specification_says(whole: Waiver) -> None:
     assert whole.differences == {"virtual:IE"}
 
 
-def test_what_is_named_is_accepted_and_the_theorem_still_fails(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
+def test_what_is_named_is_accepted_and_the_theorem_still_fails(
+    result: MachineResult, whole: Waiver, asking: Evidence
+) -> None:
     noted, found = reviewed(POPF, result, whole, asking)
     assert (found.status, found.message) == ("accepted", "known since 1974")
     monitor = noted.main.theorems["monitor"]
@@ -139,7 +143,9 @@ def test_what_is_not_decided_is_not_accepted(result: MachineResult, whole: Waive
     assert found.status == "unknown" and noted.main.theorems["monitor"].waived == ()
 
 
-def test_a_row_that_only_a_configuration_closes_needs_none(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
+def test_a_row_that_only_a_configuration_closes_needs_none(
+    result: MachineResult, whole: Waiver, asking: Evidence
+) -> None:
     theorems = {n: replace(t, status="conditional") for n, t in result.main.theorems.items()}
     closed = replace(result, deployments=(replace(result.main, theorems=theorems),))
     assert reviewed(POPF, closed, whole, asking)[1].status == "unneeded"

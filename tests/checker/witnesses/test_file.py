@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from pgcheck.checker.witnesses.witness_replay import BadWitness, replay
 from pgcheck.checker.result import Witness
 from pgcheck.checker.witnesses.file import BadWitnessFile, dump, load
+from pgcheck.checker.witnesses.witness_replay import BadWitness, replay
 from tests.checker.specifications import machine_of
 
 # JRST 1, on the machine of the paper: it leaves supervisor mode without a trap, so only the virtual mode changes.
@@ -26,13 +26,31 @@ differs: ["virtual:M"]
 """
 
 FULL = Witness(
-    specification="a \\ \"b\"", digest="d", deployment="default", instruction="i", row=":1", virtual_mode=3,
-    configuration={"IOPL": 0, "CR0.TS": "mirror", "@gate": {"DPL": 0}, "@task": "mirror"}, units=(0x9D, 0), assembly="i, 1",
-    operands={"r": 10, "length": 1}, virtual={"A": {-1: 7, 3: 1 << 40}, "M": 1}, real={"A": {0: 1}}, virtual_after={"M": 2},
-    real_after={"M": 3}, virtual_exit="trap", real_exit="next", choices={"n.x#0": 1, "v.f.D[3]": 2},
-    translations=(((1, 2), 0, 3), ((4, 5), 1, 0)), misses=(((1,), 1),), probes=(("probe.p", (1,), 2),),
-    tables=(("r.table.t", (), 9),), differs=("virtual:M", "general:A"), continued=("local",), hard=True,
-)  # fmt: skip
+    specification='a \\ "b"',
+    digest="d",
+    deployment="default",
+    instruction="i",
+    row=":1",
+    virtual_mode=3,
+    configuration={"IOPL": 0, "CR0.TS": "mirror", "@gate": {"DPL": 0}, "@task": "mirror"},
+    units=(0x9D, 0),
+    assembly="i, 1",
+    operands={"r": 10, "length": 1},
+    virtual={"A": {-1: 7, 3: 1 << 40}, "M": 1},
+    real={"A": {0: 1}},
+    virtual_after={"M": 2},
+    real_after={"M": 3},
+    virtual_exit="trap",
+    real_exit="next",
+    choices={"n.x#0": 1, "v.f.D[3]": 2},
+    translations=(((1, 2), 0, 3), ((4, 5), 1, 0)),
+    misses=(((1,), 1),),
+    probes=(("probe.p", (1,), 2),),
+    tables=(("r.table.t", (), 9),),
+    differs=("virtual:M", "general:A"),
+    continued=("local",),
+    hard=True,
+)
 
 
 def test_what_is_written_reads_back() -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.isa.encoding.assembly import Alternative, Assembler, AssemblyError, Chunk, Syntax, compile_line, disassemble
+from pgcheck.isa.encoding.assembly import (
+    Alternative,
+    Assembler,
+    AssemblyError,
+    Chunk,
+    Syntax,
+    compile_line,
+    disassemble,
+)
 from pgcheck.isa.encoding.codec import Decoder, completed
 from pgcheck.isa.files.errors import Position, SpecificationError, Text
 from tests.isa.tables import TABLES, canonical, condition, fetch_from

@@ -8,16 +8,16 @@ from itertools import zip_longest
 import pytest
 
 from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text
+from pgcheck.isa.files.schema import StateEntry
+from pgcheck.isa.files.tree import Mapping
 from pgcheck.isa.idl.expressions import expression_in
-from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
 from pgcheck.isa.idl.layout import declare_state
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.files.schema import StateEntry
 from pgcheck.isa.idl.scopes import Value
 from pgcheck.isa.idl.statements import lower_body
-from pgcheck.isa.terms import evaluate
-from pgcheck.isa.files.tree import Mapping
 from pgcheck.isa.idl.types import BOOLEAN, VOID, Bits
+from pgcheck.isa.terms import evaluate
+from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
 
 TYPES = """\
 enum Color { Red Green 5 Blue }

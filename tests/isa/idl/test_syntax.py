@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pgcheck.isa.files.errors import Position, Text
 from pgcheck.isa.idl.grammar import tree_of
-from pgcheck.isa.idl.syntax import IdlSyntaxError, parse, place
 from pgcheck.isa.idl.parse_tree import Item, Token, Tree, dumped, restored
+from pgcheck.isa.idl.syntax import IdlSyntaxError, parse, place
 
 STARTS = ["definitions", "body", "expression", "constraint"]
 MORE = [
@@ -85,7 +85,9 @@ def test_a_kept_tree_is_the_tree() -> None:
         assert shape(restored(dumped(tree))) == shape(tree)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '["body", 0]', '["name", 0, "x"]', '["body", "0", []]', "{}", '["body", 0, [7]]'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '["body", 0]', '["name", 0, "x"]', '["body", "0", []]', "{}", '["body", 0, [7]]']
+)
 def test_what_is_no_kept_tree_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         restored(text)
@@ -155,10 +157,6 @@ def test_depth_has_a_limit(text: str) -> None:
         parse(Text(text), "expression")
     assert caught.value.problem.message == "this is nested too deep"
     assert parse(
-        Text(
-            text.replace("[0]", "", 5)
-            .replace(" + x", "", 5)
-            .replace("!", "", 5)
-        ),
+        Text(text.replace("[0]", "", 5).replace(" + x", "", 5).replace("!", "", 5)),
         "expression",
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import Problem, SpecificationError
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import constant, eq, show, substitute, variable
 

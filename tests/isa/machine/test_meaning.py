@@ -16,7 +16,9 @@ PG74 = meanings(machine_of("pg74"))
 def changed(new: Meanings) -> set[str]:
     """The instructions whose step or encoding differs from the shipped machine's."""
     return {
-        i for i, m in new.instructions.items() if (m.step, m.encoding) != (PG74.instructions[i].step, PG74.instructions[i].encoding)
+        i
+        for i, m in new.instructions.items()
+        if (m.step, m.encoding) != (PG74.instructions[i].step, PG74.instructions[i].encoding)
     }
 
 
@@ -24,19 +26,26 @@ def changed(new: Meanings) -> set[str]:
     "change",
     [
         ("description { the word at virtual address a }", "description { something else }"),
-        ("Bits<33> sum = {1'b0, A[r]} + {1'b0, A[s]};\n      A[r] = sum[31:0];\n      C = sum[32];",
-         "# a comment\n      Bits<33> total = {1'b0, A[r]} + {1'b0, A[s]};\n      A[r] = total[31:0];\n      C = total[32];"),
+        (
+            "Bits<33> sum = {1'b0, A[r]} + {1'b0, A[s]};\n      A[r] = sum[31:0];\n      C = sum[32];",
+            "# a comment\n      Bits<33> total = {1'b0, A[r]} + {1'b0, A[s]};\n      A[r] = total[31:0];\n      C = total[32];",
+        ),
         ("title: The third generation machine of Popek and Goldberg", "title: Another title"),
         ('assembly: "{imm:unsigned}"', 'assembly: "{imm}"'),
     ],
-)  # fmt: skip
+)
 def test_words_change_nothing(change: tuple[str, str], tmp_path: Path) -> None:
     new = meanings(edited(tmp_path, change))
     assert new == PG74
 
 
 def test_the_name_of_a_function_changes_nothing(tmp_path: Path) -> None:
-    text = Path("specs/pg74.yaml").read_text("utf-8").replace("privileged()", "refused()").replace("function privileged", "function refused")
+    text = (
+        Path("specs/pg74.yaml")
+        .read_text("utf-8")
+        .replace("privileged()", "refused()")
+        .replace("function privileged", "function refused")
+    )
     file = tmp_path / "renamed.yaml"
     file.write_text(text, "utf-8")
     from pgcheck.isa.machine.build import load

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import Problem, SpecificationError
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment, Platform
 
@@ -31,10 +31,15 @@ platform:
 
 def whole(text: str = PLATFORM) -> str:
     assert "\nplatform:" not in COMPLETE
-    return COMPLETE.replace(
-        "state:\n", "state:\n  PORTS: {type: Bits<8>, size: 4, role: device, volatile: true}\n"
-        "  OTHER: {type: Bits<8>, size: 4, role: device, volatile: true}\n", 1,
-    ).replace("functions: |\n", "functions: |\n  function serve { description { x } body { BASE = 1; } }\n", 1) + text  # fmt: skip
+    return (
+        COMPLETE.replace(
+            "state:\n",
+            "state:\n  PORTS: {type: Bits<8>, size: 4, role: device, volatile: true}\n"
+            "  OTHER: {type: Bits<8>, size: 4, role: device, volatile: true}\n",
+            1,
+        ).replace("functions: |\n", "functions: |\n  function serve { description { x } body { BASE = 1; } }\n", 1)
+        + text
+    )
 
 
 def machine(folder: Path, text: str) -> Machine:

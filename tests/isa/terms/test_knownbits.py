@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import knownbits
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Term, knownbits
 
 X, Y = terms.variable(3, "x"), terms.variable(3, "y")
 VALUES = [{"x": x, "y": y} for x, y in product(range(8), repeat=2)]

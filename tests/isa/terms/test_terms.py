@@ -13,9 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.isa.terms import folding
-from pgcheck.isa.terms.nodes import intern
-from pgcheck.isa.terms.operators import OPERATORS
 from pgcheck.isa.terms import (
     ARRAY,
     FALSE,
@@ -29,6 +26,7 @@ from pgcheck.isa.terms import (
     eq,
     evaluate,
     extract,
+    folding,
     ite,
     land,
     lnot,
@@ -46,6 +44,8 @@ from pgcheck.isa.terms import (
     walk,
     zext,
 )
+from pgcheck.isa.terms.nodes import intern
+from pgcheck.isa.terms.operators import OPERATORS
 
 INDEX, ELEMENT = 3, 4
 A, B, C = (variable(4, name) for name in "abc")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment
+from pgcheck.isa.terms.ir import HALT
+from pgcheck.machines.bare import assembled
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import Kept
@@ -16,7 +17,6 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Interpreter
 from pgcheck.models.memory import Ram
 from pgcheck.models.reference.step import Cells
-from pgcheck.machines.bare import assembled
 from tests.models.worlds import machine
 
 RISC, MOTOROLA, INTEL, DEC, PAPER = "riscv64", "m68000", "i386", "pdp10-ka10", "pg74"
@@ -135,7 +135,9 @@ def test_a_masked_interrupt_is_not_taken() -> None:
 
 def test_the_higher_of_two_levels_comes_first() -> None:
     """The console's transmitter interrupt is level 4, the timer's level 6."""
-    made, _ = computer(MOTOROLA, """
+    made, _ = computer(
+        MOTOROLA,
+        """
         .org 0x70
         .half 0, low
         .org 0x78
@@ -157,7 +159,8 @@ high:   lsl.l #4,d0
         addq.l #6,d0
         move.l #-1,(0xff1008).l
         rte
-    """)  # fmt: skip
+    """,
+    )
     made.run(100)
     assert register(made, "D", 0) == 0x64
 
@@ -297,9 +300,17 @@ def test_disks_move_memory_through_the_bus() -> None:
     made.bus.ram.watch(0x80002000, lambda address, count: heard.append(count))
     disk = made.devices["disk"]
     for offset, value in (
-        (0x70, 3), (0x24, 1), (0x20, 1), (0x70, 11), (0x38, 2), (0x80, 0x80000000), (0x90, 0x80001000), (0xA0, 0x80003000),
-        (0x44, 1), (0x70, 15),
-    ):  # fmt: skip
+        (0x70, 3),
+        (0x24, 1),
+        (0x20, 1),
+        (0x70, 11),
+        (0x38, 2),
+        (0x80, 0x80000000),
+        (0x90, 0x80001000),
+        (0xA0, 0x80003000),
+        (0x44, 1),
+        (0x70, 15),
+    ):
         disk.write(offset, 4, value)
     for place, data in (
         (0x80000000, (0x80004000).to_bytes(8, "little") + bytes([16, 0, 0, 0, 1, 0, 1, 0])),

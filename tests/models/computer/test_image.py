@@ -20,17 +20,37 @@ CODE = bytes(range(1, 17))
 
 
 def elf64(
-    *, machine_: int = 243, class_: int = 2, data: int = 1, kind: int = 2, entry: int = BASE, count: int | None = None,
-    offset: int = 0x40, size: int = 56, segments: tuple[tuple[int, int, int, int, int], ...] = ((1, 0x1000, BASE, 16, 32),),
+    *,
+    machine_: int = 243,
+    class_: int = 2,
+    data: int = 1,
+    kind: int = 2,
+    entry: int = BASE,
+    count: int | None = None,
+    offset: int = 0x40,
+    size: int = 56,
+    segments: tuple[tuple[int, int, int, int, int], ...] = ((1, 0x1000, BASE, 16, 32),),
     content: bytes = CODE,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """An ELF file of segments (type, offset, physical address, bytes in the file, in memory), written from the ELF-64 format."""
     order = "<" if data == 1 else ">"
     header = b"\x7fELF" + bytes([class_, data, 1, 0]) + bytes(8)
     header += struct.pack(
-        order + "HHIQQQIHHHHHH", kind, machine_, 1, entry, offset, 0, 0, 64, size,
-        len(segments) if count is None else count, 64, 0, 0,
-    )  # fmt: skip
+        order + "HHIQQQIHHHHHH",
+        kind,
+        machine_,
+        1,
+        entry,
+        offset,
+        0,
+        0,
+        64,
+        size,
+        len(segments) if count is None else count,
+        64,
+        0,
+        0,
+    )
     table = b"".join(
         struct.pack(order + "IIQQQQQQ", t, 5, o, a + 0x100000000, a, f, m, 0x1000) for t, o, a, f, m in segments
     )

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.files.platform_keys import MODELS
+from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.devices.console import FIFO, Console
 from pgcheck.models.devices.counter import Counter
 from pgcheck.models.devices.interrupt_controller import InterruptController

@@ -205,12 +205,17 @@ class HostileMachine(RuleBasedStateMachine):
         parts=st.lists(
             st.tuples(
                 st.sampled_from([0, 0xFFF, 0x1000, BUFFERS, 0x4FFF, 0x5000, (1 << 64) - 8]),
-                st.sampled_from([0, 1, 16, 512, 513, 0xFFFFFFFF]), st.integers(0, 7), st.integers(0, LENGTH),
+                st.sampled_from([0, 1, 16, 512, 513, 0xFFFFFFFF]),
+                st.integers(0, 7),
+                st.integers(0, LENGTH),
             ),
-            min_size=1, max_size=LENGTH,
+            min_size=1,
+            max_size=LENGTH,
         ),
-        head=st.integers(0, LENGTH), header=st.binary(min_size=16, max_size=16), step=st.integers(0, 12),
-    )  # fmt: skip
+        head=st.integers(0, LENGTH),
+        header=st.binary(min_size=16, max_size=16),
+        step=st.integers(0, 12),
+    )
     def kick(self, parts: list[tuple[int, int, int, int]], head: int, header: bytes, step: int) -> None:
         self.driver.put(BUFFERS, bytes([header[0] & 1]) + bytes(7) + header[8:])
         for k, (address, length, flags, following) in enumerate(parts):

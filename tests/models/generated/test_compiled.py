@@ -16,15 +16,17 @@ from hypothesis import strategies as st
 
 from pgcheck import shipped
 from pgcheck.isa.encoding.codec import completed, encode, is_canonical
-from pgcheck.isa.terms.ir import Function, Return
-from pgcheck.isa.machine.machine import Instruction, Interrupt, Machine
 from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.machine.machine import Instruction, Interrupt, Machine
 from pgcheck.isa.terms import constant, eq, land, mask
-from pgcheck.models.generated import compiled, lines, memory as compiled_memory, program as compiled_program, source
+from pgcheck.isa.terms.ir import Function, Return
+from pgcheck.models.engine import Engine, Interpreter, Stop
+from pgcheck.models.generated import compiled, lines, source
+from pgcheck.models.generated import memory as compiled_memory
+from pgcheck.models.generated import program as compiled_program
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.program import Program
-from pgcheck.models.engine import Engine, Interpreter, Stop
 from pgcheck.models.memory import Bus, Ram, Window
 from pgcheck.models.reference.step import Cells, Ended, Exit, State, Surroundings, copied, reset
 from tests.models.worlds import biased, machine, operands
@@ -235,19 +237,32 @@ def paged(case: Case, starts: list[int]) -> list[int]:
     for number in range(32):
         if rng.random() < 0.7:
             inside = base + rng.randrange(case.size) & mask(30)
-            x[number] = rng.choice([
-                rng.randrange(1 << 16), rng.choice(places) << PAGE | starts[0] & mask(PAGE), 7 << PAGE | 8 * rng.choice(places),
-                1 << 21 | inside & mask(21), 2 << 30 | inside, inside,
-            ]) & -8  # fmt: skip
+            x[number] = (
+                rng.choice(
+                    [
+                        rng.randrange(1 << 16),
+                        rng.choice(places) << PAGE | starts[0] & mask(PAGE),
+                        7 << PAGE | 8 * rng.choice(places),
+                        1 << 21 | inside & mask(21),
+                        2 << 30 | inside,
+                        inside,
+                    ]
+                )
+                & -8
+            )
     for at in starts:
         if rng.randrange(4):
             name, other = rng.choice(["ld", "ld", "lw", "lbu", "sd", "sd", "sw", "sb"]), rng.randrange(32)
             given = {"xs1": rng.randrange(8), "imm": rng.choice([0, 0, 8]), "xs2" if name[0] == "s" else "xd": other}
             case.bus.store(at, 4, word(name, **given))
     state |= {
-        "satp.MODE": 8, "satp.PPN": first + root, "current_mode": mode, "mstatus.MPRV": 0,
-        "mstatus.SUM": rng.getrandbits(1), "mstatus.MXR": rng.getrandbits(1),
-    }  # fmt: skip
+        "satp.MODE": 8,
+        "satp.PPN": first + root,
+        "current_mode": mode,
+        "mstatus.MPRV": 0,
+        "mstatus.SUM": rng.getrandbits(1),
+        "mstatus.MXR": rng.getrandbits(1),
+    }
     virtual = rng.choice(
         [
             rng.choice(places) << PAGE,
@@ -303,9 +318,12 @@ def told(stop: Stop) -> object:
     """All that a stop says."""
     exit_, fetched = stop.exit, stop.fetched
     return (
-        stop.steps, exit_ and (exit_.function, exit_.args, exit_.note, exit_.access),
-        fetched and (fetched.instruction.id, dict(fetched.operands)), stop.fetching, stop.interrupted,
-    )  # fmt: skip
+        stop.steps,
+        exit_ and (exit_.function, exit_.args, exit_.note, exit_.access),
+        fetched and (fetched.instruction.id, dict(fetched.operands)),
+        stop.fetching,
+        stop.interrupted,
+    )
 
 
 def agree(name: str, seed: int, change: Change | None = None) -> None:
@@ -318,9 +336,13 @@ def prove(
     name: str, examples: int, change: Change | None = None, phases: tuple[Phase, ...] = (Phase.generate,)
 ) -> None:
     @settings(
-        max_examples=examples, derandomize=True, deadline=None, database=None, phases=phases,
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=phases,
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
-    )  # fmt: skip
+    )
     @given(st.integers(0, mask(32)), st.sampled_from(HEATS))
     def claim(seed: int, heat: tuple[int, int, int]) -> None:
         with hot(*heat):
@@ -467,8 +489,11 @@ def test_a_store_to_the_next_instruction_takes_effect_at_once() -> None:
     # x6 alternates between two instructions; sw puts one of them right after itself.
     one, two = word("addi", xd=7, xs1=7, imm=1), word("addi", xd=7, xs1=7, imm=100)
     words = [
-        word("xor", xd=6, xs1=6, xs2=9), word("sw", xs1=8, xs2=6, imm=8), one, word("jal", xd=0, imm=-12),
-    ]  # fmt: skip
+        word("xor", xd=6, xs1=6, xs2=9),
+        word("sw", xs1=8, xs2=6, imm=8),
+        one,
+        word("jal", xd=0, imm=-12),
+    ]
     state, surroundings = computer(words)
     cells = state["X"]
     assert isinstance(cells, Cells)
@@ -481,9 +506,12 @@ def test_a_store_to_the_next_instruction_takes_effect_at_once() -> None:
 def test_a_page_table_entry_that_changes_takes_effect_at_once() -> None:
     # Page 1 of the virtual space is frame 4 or frame 5; the program, in page 0, exchanges them and sums what it reads.
     words = [
-        word("xor", xd=6, xs1=6, xs2=9), word("sd", xs1=8, xs2=6, imm=8), word("ld", xd=10, xs1=2, imm=0),
-        word("add", xd=7, xs1=7, xs2=10), word("jal", xd=0, imm=-16),
-    ]  # fmt: skip
+        word("xor", xd=6, xs1=6, xs2=9),
+        word("sd", xs1=8, xs2=6, imm=8),
+        word("ld", xd=10, xs1=2, imm=0),
+        word("add", xd=7, xs1=7, xs2=10),
+        word("jal", xd=0, imm=-16),
+    ]
     state, surroundings = computer(words)
     memory = surroundings.memory
     assert memory is not None

@@ -9,8 +9,8 @@ import pytest
 
 from pgcheck import shipped
 from pgcheck.isa.encoding.assembly import Assembler
-from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.reference import step
 from pgcheck.models.reference.step import Cells, Exit, State, Step, Surroundings, advance, deliver, reset
 from tests.models.plain import PlainStep

@@ -301,12 +301,19 @@ def test_completion_offers_names_roles_and_keys(story: Story, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "text",
     [
-        "", "kind: machine", "kind: machine\n" + "[" * 5000, "kind: machine\na: " + "{a: " * 3000, "kind: machine\n\0\x1b\ud800",
-        "kind: machine\n" + "- " * 40000, "kind: machine\na: &a [*a]\n", "kind: machine\ninclude: [a.yaml, /etc/passwd, ../a.yaml]\n",
-        HOLE.broken.replace("IE = 1'b0;", "(" * 20000), HOLE.broken.replace("{type: Bits<8>, size: 256", "{type: Bits<8>, size: 1 << 4000"),
+        "",
+        "kind: machine",
+        "kind: machine\n" + "[" * 5000,
+        "kind: machine\na: " + "{a: " * 3000,
+        "kind: machine\n\0\x1b\ud800",
+        "kind: machine\n" + "- " * 40000,
+        "kind: machine\na: &a [*a]\n",
+        "kind: machine\ninclude: [a.yaml, /etc/passwd, ../a.yaml]\n",
+        HOLE.broken.replace("IE = 1'b0;", "(" * 20000),
+        HOLE.broken.replace("{type: Bits<8>, size: 256", "{type: Bits<8>, size: 1 << 4000"),
     ],
     ids=range(10),
-)  # fmt: skip
+)
 def test_hostile_texts_are_problems(text: str, tmp_path: Path) -> None:
     found = read(str(tmp_path / "a.yaml"), {str(tmp_path / "a.yaml"): text})
     assert found.machine is None and found.problems
@@ -347,20 +354,29 @@ def test_without_pygls_the_message_says_what_to_install(pgcheck: Pgcheck, monkey
 @pytest.mark.parametrize(
     "text, path, is_key",
     [
-        ("|", (), True), ("spec|", (), True), ("kind: |", ("kind",), False), ("state:\n  |", ("state",), True),
-        ("state:\n  A: {type: B, |", ("state", "A"), True), ("state:\n  A: {ro|", ("state", "A"), True),
+        ("|", (), True),
+        ("spec|", (), True),
+        ("kind: |", ("kind",), False),
+        ("state:\n  |", ("state",), True),
+        ("state:\n  A: {type: B, |", ("state", "A"), True),
+        ("state:\n  A: {ro|", ("state", "A"), True),
         ("state:\n  A: {type: B, role: ge|", ("state", "A", "role"), False),
         ("state:\n  A:\n    role: |", ("state", "A", "role"), False),
         ("state:\n  A: {fields: {I: |", ("state", "A", "fields", "I"), False),
         ("state:\n  A: {hardwired: {0: 0}, |", ("state", "A"), True),
-        ("instructions:\n  - na|", ("instructions", "[]"), True), ("instructions:\n  - name: x\n    enc|", ("instructions", "[]"), True),
+        ("instructions:\n  - na|", ("instructions", "[]"), True),
+        ("instructions:\n  - name: x\n    enc|", ("instructions", "[]"), True),
         ("instructions:\n- name: x\n  encoding: {|", ("instructions", "[]", "encoding"), True),
-        ("instructions:\n  - name: x\n    encoding:\n      match: |", ("instructions", "[]", "encoding", "match"), False),
+        (
+            "instructions:\n  - name: x\n    encoding:\n      match: |",
+            ("instructions", "[]", "encoding", "match"),
+            False,
+        ),
         ("instructions:\n  - name: x\n    operation(): |\n      IE = |", ("instructions", "[]", "operation()"), False),
         ("a:\n  b: 1\nmemory: {endian: |", ("memory", "endian"), False),
         ("legal: [|", ("legal", "[]"), False),
     ],
-)  # fmt: skip
+)
 def test_where_a_cursor_is(text: str, path: tuple[str, ...], is_key: bool) -> None:
     before = text[: text.rindex("|")]
     lines = text.replace("|", "", 1).split("\n") if "operation()" not in text else text.split("\n")
@@ -369,9 +385,7 @@ def test_where_a_cursor_is(text: str, path: tuple[str, ...], is_key: bool) -> No
 
 
 def test_the_schema_says_what_may_stand_where() -> None:
-    assert (
-        "general" in completion.words(("state", "A", "role")) and completion.words(("state", "A", "type")) == []
-    )
+    assert "general" in completion.words(("state", "A", "role")) and completion.words(("state", "A", "type")) == []
     assert "mode" in completion.words(("state", "A", "fields", "F"))
     assert {"little", "big"} <= set(completion.words(("memory", "endian")))
     assert "match" in completion.keys(("instructions", "[]", "encoding"))

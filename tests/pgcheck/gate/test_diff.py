@@ -43,7 +43,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_equal_files_exit_0(pgcheck: Pgcheck, tmp_path: Path) -> None:
-    ran = pgcheck("diff", written(tmp_path / "a.yaml"), written(tmp_path / "b.yaml", ("title: The third", "title: A third")))
+    ran = pgcheck(
+        "diff", written(tmp_path / "a.yaml"), written(tmp_path / "b.yaml", ("title: The third", "title: A third"))
+    )
     assert (ran.code, ran.out) == (0, "pg74: no change\n")
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.gate import waive
-from pgcheck.waivers import file
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.verdicts.waiver import Property, Waiver
 from pgcheck.console import Failure
+from pgcheck.gate import waive
+from pgcheck.waivers import file
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 NAME = file.NAME
@@ -51,7 +51,7 @@ def test_what_it_writes_a_check_accepts(pgcheck: Pgcheck, project: Path) -> None
 def test_one_property_alone_with_its_last_day(pgcheck: Pgcheck, project: Path) -> None:
     ran = pgcheck(
         "waive", "popf.yaml", "popf", "--reason", "x", "--property", "monitor", "--expires", "2999-12-31", *FAST
-    )  # fmt: skip
+    )
     assert ran.code == 0
     (waiver,) = file.load(Path(NAME))
     assert (waiver.property, waiver.expires) == ("monitor", date(2999, 12, 31))
@@ -159,8 +159,11 @@ def test_what_is_said_no_more_goes_and_comments_behind_it_stay() -> None:
     text = waive.written(COMMENTED, [waiver("x", "theorem1"), waiver("y", "theorem1"), waiver("z")], Path("w.yaml"))
     found = file.parsed(text, Path("w.yaml"))
     assert [(w.instruction, w.meaning, w.expires) for w in found] == [
-        ("popf", OLD, None), ("x", NEW, None), ("y", NEW, None), ("z", NEW, None)
-    ]  # fmt: skip
+        ("popf", OLD, None),
+        ("x", NEW, None),
+        ("y", NEW, None),
+        ("z", NEW, None),
+    ]
     comments = [line for line in COMMENTED.splitlines() if "#" in line]
     assert [line for line in text.splitlines() if "#" in line] == comments
     assert text.startswith(COMMENTED[: COMMENTED.index("  # about x")])

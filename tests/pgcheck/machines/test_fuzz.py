@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.running import run
 from pgcheck.models.computer import image as files
 from pgcheck.models.computer.computer import Computer
 from pgcheck.reports.rule_examples import EXAMPLES
+from pgcheck.running import run
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 POPF = ROOT / "tests" / "specs" / "popf.yaml"

@@ -137,18 +137,21 @@ def test_a_specification_with_errors_has_no_monitor(pgcheck: Pgcheck, answer: An
     assert ran.code == 2 and "svc is never allowed" in ran.err
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    (["--guests", "2"], "need --vmm"),
-    (["--force"], "need --vmm"),
-    (["--deployment", "default"], "need --vmm"),
-    (["--vmm", "type1", "--guests", "0"], "0 is not in the range"),
-    (["--vmm", "type1", "--guests", "40"], "40 guests of"),
-    (["--vmm", "type1", "--guests", "2", "--memory", "1K"], "at most 0x1e0 each"),
-    (["--vmm", "type1", "--memory", "100"], "a multiple of 0x20 units"),
-    (["--vmm", "type1", "--guests", "2", "--memory", "64", "--input", "x"], "--input and --disk are for one guest"),
-    (["--vmm", "type1", "--memory", "32"], "guest.s"),
-    (["--vmm", "type3"], "'type3' is not one of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--guests", "2"], "need --vmm"),
+        (["--force"], "need --vmm"),
+        (["--deployment", "default"], "need --vmm"),
+        (["--vmm", "type1", "--guests", "0"], "0 is not in the range"),
+        (["--vmm", "type1", "--guests", "40"], "40 guests of"),
+        (["--vmm", "type1", "--guests", "2", "--memory", "1K"], "at most 0x1e0 each"),
+        (["--vmm", "type1", "--memory", "100"], "a multiple of 0x20 units"),
+        (["--vmm", "type1", "--guests", "2", "--memory", "64", "--input", "x"], "--input and --disk are for one guest"),
+        (["--vmm", "type1", "--memory", "32"], "guest.s"),
+        (["--vmm", "type3"], "'type3' is not one of"),
+    ],
+)
 def test_what_cannot_be_is_refused(
     pgcheck: Pgcheck, answer: Answer, tmp_path: Path, options: list[str], said: str
 ) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pgcheck.machines.listing import assembled, disassembled
 from pgcheck.console import Failure
+from pgcheck.machines.listing import assembled, disassembled
 from pgcheck.running.run import loaded
 
 WORDS = loaded("pg74")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from pgcheck import console
-from pgcheck.machines import new
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import MachineResult
 from pgcheck.isa.machine.build import load
+from pgcheck.machines import new
 from tests.pgcheck.conftest import Pgcheck
 
 

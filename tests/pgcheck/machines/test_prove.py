@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.machines.proofs import json_output, prove, text_output
 from pgcheck.checker.monitor.replay import Counterexample
 from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import run
+from pgcheck.machines.proofs import json_output, prove, text_output
 
 SMALL = Path(__file__).resolve().parents[2] / "specs"
 

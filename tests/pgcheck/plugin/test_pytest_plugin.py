@@ -104,13 +104,17 @@ def test_a_sound_machine_passes_and_a_hole_fails_as_the_program_says_it(project:
     result.assert_outcomes(passed=6 + 1, failed=2, xfailed=3)
     result.stdout.fnmatch_lines(
         [
-            "*bad: theorem1*", "Theorem 1  the premise fails: cli is sensitive and not privileged",
-            "*bad: instruction?cli?*", "Holes (1)", "  cli: *",
+            "*bad: theorem1*",
+            "Theorem 1  the premise fails: cli is sensitive and not privileged",
+            "*bad: instruction?cli?*",
+            "Holes (1)",
+            "  cli: *",
             "XFAIL specs/bad.yaml::monitor - fails, which nobody requires",
-            "FAILED specs/bad.yaml::theorem1*", "FAILED specs/bad.yaml::instruction?cli?*",
+            "FAILED specs/bad.yaml::theorem1*",
+            "FAILED specs/bad.yaml::instruction?cli?*",
         ],
         consecutive=False,
-    )  # fmt: skip
+    )
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

@@ -16,10 +16,16 @@ from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, result, t
 
 SCHEMA = json.loads(files("pgcheck").joinpath("result-schema.json").read_text(encoding="utf-8"))
 RICH = result(
-    HOLE, LGDT, CLI, ODD, *PLAIN, theorem1="fails", monitor="conditional",
+    HOLE,
+    LGDT,
+    CLI,
+    ODD,
+    *PLAIN,
+    theorem1="fails",
+    monitor="conditional",
     others=(DeploymentResult("elsewhere", theorems(), PLAIN, {"@table": {"P": 0}, "mode": "mirror"}, "M == 1"),),
     findings=(Finding("law", "ok", "x", "fine", Position("toy.yaml", 1, 1)), Finding("law", "warning", "x", "odd")),
-)  # fmt: skip
+)
 
 
 def parsed(*given: MachineResult, timing: bool = True) -> Any:
@@ -87,8 +93,12 @@ def test_instructions_keep_the_order_of_the_specification() -> None:
 
 def test_without_timing_equal_results_give_equal_bytes() -> None:
     slower = replace(RICH, effort=Effort(99, 1, 2, 3, 4, 5, 60.0, ("lgdt", 9.0)))
-    assert document([(RICH, DECODE)], timing=False, several=False) == document([(slower, DECODE)], timing=False, several=False)
-    assert document([(RICH, DECODE)], timing=True, several=False) != document([(slower, DECODE)], timing=True, several=False)
+    assert document([(RICH, DECODE)], timing=False, several=False) == document(
+        [(slower, DECODE)], timing=False, several=False
+    )
+    assert document([(RICH, DECODE)], timing=True, several=False) != document(
+        [(slower, DECODE)], timing=True, several=False
+    )
     assert "timing" in parsed(RICH) and "timing" not in parsed(RICH, timing=False)
 
 

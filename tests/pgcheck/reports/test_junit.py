@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 
 from pgcheck.checker.result import ExitCode, Judged
-from pgcheck.running.events import Underway
-from pgcheck.reports.junit import written
 from pgcheck.reports.formats import Manner
+from pgcheck.reports.junit import written
+from pgcheck.running.events import Underway
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
@@ -34,8 +34,9 @@ def balanced(whole: ElementTree.Element) -> None:
 def ends(whole: ElementTree.Element) -> dict[tuple[str, str], str]:
     """How each case ended, by (suite, case)."""
     return {
-        (case.get("classname", ""), case.get("name", "")): " ".join(outcome.tag for outcome in case) for case in whole.iter("testcase")
-    }  # fmt: skip
+        (case.get("classname", ""), case.get("name", "")): " ".join(outcome.tag for outcome in case)
+        for case in whole.iter("testcase")
+    }
 
 
 def test_rows_theorem_and_findings_are_cases() -> None:
@@ -94,11 +95,14 @@ def test_what_has_no_answer_is_an_error() -> None:
     whole = read(WRONG, BROKEN, words=("late",), complete=False)
     texts = [(suite.get("name"), error.get("type"), error.text) for suite in whole for error in suite.iter("error")]
     assert texts == [
-        ("wrong.yaml", "PG200 specification",
-         "the specification has 2 errors\nwrong.yaml:3:9: no 'IF' here\nwrong.yaml:9:1: too wide"),
+        (
+            "wrong.yaml",
+            "PG200 specification",
+            "the specification has 2 errors\nwrong.yaml:3:9: no 'IF' here\nwrong.yaml:9:1: too wide",
+        ),
         ("broken.yaml", "pgcheck", "ZeroDivisionError: by zero"),
         ("late", "pgcheck", "late: not checked, for the run was broken off"),
-    ]  # fmt: skip
+    ]
 
 
 def test_times_are_those_of_the_row_under_the_deployment() -> None:

@@ -121,13 +121,16 @@ def test_texts_of_results_are_escaped(pgcheck: Pgcheck, tmp_path: Path, text: st
 @pytest.mark.parametrize(
     "content, said",
     [
-        ("{", "is not JSON"), ("[" * 100_000, "is not JSON"), ("[]", "it has no schema_version"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "it has no schema_version"),
         ("{}", "it has no schema_version"),
-        ('{"schema_version": 1}', "it has no schema_version"), ('{"schema_version": "2.0"}', "has version 2.0"),
+        ('{"schema_version": 1}', "it has no schema_version"),
+        ('{"schema_version": "2.0"}', "has version 2.0"),
         ('{"schema_version": "1.0"}', "results.0.deployment: Field required"),
         ('{"schema_version": "1.0", "results": 3}', "results: Input should be"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_result_is_named_in_a_line(pgcheck: Pgcheck, tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "x.json").write_text(content, encoding="utf-8")
     ran = pgcheck("report", tmp_path)

@@ -15,17 +15,18 @@ from types import ModuleType
 import pytest
 
 import pgcheck.checker
-from pgcheck.waivers import application, file as waiver_file
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.laws.lint import LAWS
 from pgcheck.checker.result import THEOREMS, ExitCode
-from pgcheck.running.events import Checked, Failed
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import SpecificationError
+from pgcheck.isa.machine.build import load
 from pgcheck.reports.remarks import remarks
 from pgcheck.reports.rule_examples import EXAMPLES, MACHINE
 from pgcheck.reports.rules import LEVELS, RULES, found, shown
+from pgcheck.running.events import Checked, Failed
 from pgcheck.running.run import Request
+from pgcheck.waivers import application
+from pgcheck.waivers import file as waiver_file
 from tests.pgcheck.conftest import ROOT, Pgcheck
 from tests.pgcheck.stories import story
 

@@ -10,8 +10,8 @@ import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
 from pgcheck.checker.result import Effort, ExitCode
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.build import load
 from pgcheck.reports.formats import Manner
 from pgcheck.reports.places import Places, line_hashes, root
 from pgcheck.reports.rule_examples import MACHINE
@@ -205,8 +205,23 @@ def test_a_worktree_has_a_file_for_its_root(tmp_path: Path) -> None:
 
 
 # Inputs and hashes from github/codeql-action, src/fingerprints.test.ts.
-LINES = ("e9496ae3ebfced30:1", "fb7c023a8b9ccb3f:1", "ce8ba1a563dcdaca:1", "e20e36e16fcb0cc8:1", "b3edc88f2938467e:1", "c8e28b0b4002a3a0:1", "c129715d7a2bc9a3:1")  # fmt: skip
-REPEATED = (*(f"a7f2ff13bc495cf2:{n}" for n in range(1, 7)), "a7f2ff1481e87703:1", "a9cf91f7bbf1862b:1", "55ec222b86bcae53:1", "cc97dc7b1d7d8f7b:1", "c129715d7a2bc9a3:1")  # fmt: skip
+LINES = (
+    "e9496ae3ebfced30:1",
+    "fb7c023a8b9ccb3f:1",
+    "ce8ba1a563dcdaca:1",
+    "e20e36e16fcb0cc8:1",
+    "b3edc88f2938467e:1",
+    "c8e28b0b4002a3a0:1",
+    "c129715d7a2bc9a3:1",
+)
+REPEATED = (
+    *(f"a7f2ff13bc495cf2:{n}" for n in range(1, 7)),
+    "a7f2ff1481e87703:1",
+    "a9cf91f7bbf1862b:1",
+    "55ec222b86bcae53:1",
+    "cc97dc7b1d7d8f7b:1",
+    "c129715d7a2bc9a3:1",
+)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from xml.etree import ElementTree
 import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
-from pgcheck.running import run
-from pgcheck.commands import checking
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import ExitCode, Finished, Judged, MachineResult, Started
-from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.commands import checking
 from pgcheck.console import Failure, ReaderGone, write
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats import FORMATS, Manner, subscribers, written
+from pgcheck.running import run
+from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
 from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
@@ -243,8 +243,15 @@ def test_a_pipe_and_a_device_are_written_to(tmp_path: Path) -> None:
 def test_standard_output_by_name_keeps_what_was_printed(spawn: Pgcheck, tmp_path: Path) -> None:
     with open(tmp_path / "out", "w") as file:
         ran = spawn(
-            POPF, "--only", "popf", "--output", "github=/dev/stdout", stdout=file, stderr=subprocess.PIPE, capture_output=False
-        )  # fmt: skip
+            POPF,
+            "--only",
+            "popf",
+            "--output",
+            "github=/dev/stdout",
+            stdout=file,
+            stderr=subprocess.PIPE,
+            capture_output=False,
+        )
     assert (ran.code, ran.err) == (1, "")
     lines = (tmp_path / "out").read_text().splitlines()
     assert lines[0].startswith("popf: ") and lines[-1].startswith("::notice")
@@ -298,11 +305,30 @@ def test_a_word_that_means_nothing_is_in_every_output(pgcheck: Pgcheck, tmp_path
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
 def test_a_signal_leaves_whole_files(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "pgcheck", POPF, "i386", "-j1", "--no-cache", "--only", "po*", "--only", "m*", "--output", f"json={tmp_path / 'j'}",
-         "--output", f"sarif={tmp_path / 's'}"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [
+            sys.executable,
+            "-m",
+            "pgcheck",
+            POPF,
+            "i386",
+            "-j1",
+            "--no-cache",
+            "--only",
+            "po*",
+            "--only",
+            "m*",
+            "--output",
+            f"json={tmp_path / 'j'}",
+            "--output",
+            f"sarif={tmp_path / 's'}",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    )
     assert process.stdout is not None and process.stdout.readline().startswith("popf:")
     os.kill(process.pid, number)
     process.communicate(timeout=60)

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pgcheck.running import progress
 from pgcheck.checker.result import Finished, Judged, Started
+from pgcheck.running import progress
 from tests.pgcheck.factory import result
 
 

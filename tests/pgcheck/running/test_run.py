@@ -258,9 +258,21 @@ def test_a_flood_takes_no_memory(tmp_path: Path) -> None:
 
     def peak(steps: int) -> int:
         done = subprocess.run(
-            [sys.executable, "-c", limited, "run", "riscv64", str(source(tmp_path, FLOOD)), "--max-instructions", str(steps)],
-            cwd=ROOT, capture_output=True, timeout=200, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                limited,
+                "run",
+                "riscv64",
+                str(source(tmp_path, FLOOD)),
+                "--max-instructions",
+                str(steps),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            timeout=200,
+            check=False,
+        )
         assert done.returncode == 3 and len(done.stdout) >= steps // 2 - 2
         return int(done.stderr.split()[-1])
 
@@ -271,8 +283,11 @@ def test_an_interrupt_ends_the_run_with_its_output(tmp_path: Path) -> None:
     text = "lui s0, 0x10000\naddi t0, zero, 65\nsb t0, 0(s0)\nloop: beq zero, zero, loop\n"
     running = subprocess.Popen(
         [sys.executable, "-m", "pgcheck", "run", "riscv64", str(source(tmp_path, text))],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     time.sleep(6)
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)

@@ -27,10 +27,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(path: Path, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "pgcheck", "watch", str(path), "--jobs", "1"], cwd=ROOT, text=True,
+            [sys.executable, "-u", "-m", "pgcheck", "watch", str(path), "--jobs", "1"],
+            cwd=ROOT,
+            text=True,
             env={**os.environ, "PGCHECK_CACHE": str(tmp_path / "cache"), "TERM": "dumb"},
-            stdout=stdout, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+        )
         running.append(process)
         return process
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.settings import config
 from pgcheck.settings import project as project_module
-from pgcheck.isa.files.errors import SpecificationError
 from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, result
 
@@ -96,8 +96,18 @@ def test_specs_that_name_nothing_are_an_error(pgcheck: Pgcheck, answer: Answer, 
 
 def test_it_presets_options_and_the_command_line_wins(pgcheck: Pgcheck, answer: Answer, project: Path) -> None:
     answer.result = result(HOLE, monitor="fails")
-    says(project, 'specs = ["specs/one.yaml"]', 'require = "monitor"', 'format = "json"', "jobs = 3", "budget = 77",
-         "second = false", "cache = false", "timing = false", 'output = ["junit=out.xml"]')  # fmt: skip
+    says(
+        project,
+        'specs = ["specs/one.yaml"]',
+        'require = "monitor"',
+        'format = "json"',
+        "jobs = 3",
+        "budget = 77",
+        "second = false",
+        "cache = false",
+        "timing = false",
+        'output = ["junit=out.xml"]',
+    )
     ran = pgcheck()
     assert ran.code == 1 and "timing" not in json.loads(ran.out) and (project / "out.xml").exists()
     ran = pgcheck(
@@ -126,8 +136,9 @@ def test_paths_are_relative_to_its_folder(project: Path, monkeypatch: pytest.Mon
     says(project, 'waivers = "accepted.yaml"', 'output = ["sarif=a/b.sarif", "github"]')
     monkeypatch.chdir(project / "specs")
     assert config.current().presets() == {
-        "waivers": Path("../accepted.yaml"), "outputs_": ["sarif=../a/b.sarif", "github"]
-    }  # fmt: skip
+        "waivers": Path("../accepted.yaml"),
+        "outputs_": ["sarif=../a/b.sarif", "github"],
+    }
 
 
 def test_other_commands_take_only_what_concerns_them(project: Path) -> None:

@@ -13,13 +13,13 @@ from xml.etree import ElementTree
 import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
-from pgcheck.waivers import file
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import ExitCode, Finding, MachineResult
 from pgcheck.checker.verdicts.waiver import Reviewed, Status, Waiver
 from pgcheck.isa.files.errors import Position, SpecificationError
 from pgcheck.reports.formats import Manner, written
 from pgcheck.running.run import Request, code
+from pgcheck.waivers import file
 from tests.pgcheck.conftest import ROOT, Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, WITNESS, result
 from tests.pgcheck.stories import checked, story
@@ -27,9 +27,14 @@ from tests.pgcheck.stories import checked, story
 POPF = ROOT / "tests" / "specs" / "popf.yaml"
 DIGEST = "8063c6ee886d5e68db032380ad012b48396a035bc36df5506b696547cffd62d9"
 ENTRY = {
-    "machine": "popf", "deployment": "default", "instruction": "popf", "property": "monitor", "meaning": DIGEST,
-    "differences": '["virtual:IE"]', "reason": "known since 1974",
-}  # fmt: skip
+    "machine": "popf",
+    "deployment": "default",
+    "instruction": "popf",
+    "property": "monitor",
+    "meaning": DIGEST,
+    "differences": '["virtual:IE"]',
+    "reason": "known since 1974",
+}
 FIRST = {**ENTRY, "property": "theorem1", "differences": '["ctl[interrupt@S]"]'}
 
 
@@ -51,9 +56,18 @@ def test_a_file_is_read_with_all_that_it_says() -> None:
     text = text_of({**ENTRY, "modes": "[user]", "operands": "{r: 0x1f}", "expires": "2027-02-28"})
     (waiver,) = file.parsed(text, Path("w.yaml"))
     assert waiver == Waiver(
-        "popf", "default", "popf", "monitor", DIGEST, frozenset({"virtual:IE"}), "known since 1974", frozenset({"user"}),
-        {"r": 31}, date(2027, 2, 28), Position("w.yaml", 2, 5),
-    )  # fmt: skip
+        "popf",
+        "default",
+        "popf",
+        "monitor",
+        DIGEST,
+        frozenset({"virtual:IE"}),
+        "known since 1974",
+        frozenset({"user"}),
+        {"r": 31},
+        date(2027, 2, 28),
+        Position("w.yaml", 2, 5),
+    )
     (short,) = file.parsed(text_of(ENTRY), Path("w.yaml"))
     assert sorted(short.modes) == ["supervisor", "user"] and not short.operands and short.expires is None
 
@@ -140,9 +154,16 @@ def noted(*names: str, **statuses: Any) -> MachineResult:
 
 def one(status: Status = "accepted", property_: Any = "theorem1", **more: Any) -> Reviewed:
     waiver = Waiver(
-        "toy", "default", "popf", property_, DIGEST, frozenset({"virtual:IF"}), "no guest uses it",
-        expires=date(2030, 1, 2), position=Position("pgcheck-waivers.yaml", 4, 5),
-    )  # fmt: skip
+        "toy",
+        "default",
+        "popf",
+        property_,
+        DIGEST,
+        frozenset({"virtual:IF"}),
+        "no guest uses it",
+        expires=date(2030, 1, 2),
+        position=Position("pgcheck-waivers.yaml", 4, 5),
+    )
     return Reviewed(waiver, status, "no guest uses it" if status == "accepted" else f"is {status}", **more)
 
 

@@ -68,8 +68,9 @@ def test_what_an_entry_permits_in_user_mode() -> None:
     state = own(riscv, 0)
     available = permissions(form(riscv, state), state)
     assert set(available) == {
-        frozenset((op,) for op in ops) for ops in ([], [READ], [READ, WRITE], [FETCH], [READ, FETCH], [READ, WRITE, FETCH])
-    }  # fmt: skip
+        frozenset((op,) for op in ops)
+        for ops in ([], [READ], [READ, WRITE], [FETCH], [READ, FETCH], [READ, WRITE, FETCH])
+    }
     assert writes(form(riscv, state), available) == {WRITE}
 
 

@@ -14,14 +14,14 @@ from xml.etree.ElementTree import Element
 import html5lib
 import pytest
 
-from pgcheck.reports.html import flow
 from pgcheck.checker.result import Witness
-from pgcheck.reports.html.bits import BitField, compared, words
-from pgcheck.reports.html.flow import Access, access, control_flow, drawing
-from pgcheck.reports.html.output import rendered, written
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats import Manner
+from pgcheck.reports.html import flow
+from pgcheck.reports.html.bits import BitField, compared, words
+from pgcheck.reports.html.flow import Access, access, control_flow, drawing
+from pgcheck.reports.html.output import rendered, written
 from pgcheck.shipped import shipped
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, HOLE, LGDT, ODD, PLAIN, WITNESS, instruction, result
@@ -169,8 +169,10 @@ def test_each_row_stands_in_the_table_worst_first() -> None:
         "nop",
     ]
     assert [tuple(line.get(f"data-{key}") for key in ("verdict", "privileged", "sensitive")) for line in lines[:3]] == [
-        ("hole", "no", "yes user"), ("unknown", "no", "no"), ("conditional", "configured", "yes"),
-    ]  # fmt: skip
+        ("hole", "no", "yes user"),
+        ("unknown", "no", "no"),
+        ("conditional", "configured", "yes"),
+    ]
     assert "changes interrupt; reveals mode" in text_of(lines[0])
     assert "closed by IOPL = 0" in text_of(lines[2])
 
@@ -223,8 +225,11 @@ def test_an_unfolded_row_has_its_text_encoding_and_roles() -> None:
     (bits,) = [t for t in line.iter("table") if t.get("class") == "bits"]
     assert [text_of(td) for td in bits.iter("td")] == ["010000000000", "x", "000000", "a"]
     assert [th.text for th in bits.iter("th")] == ["31-20", "19-16", "15-10", "9-0"]
-    roles = {text_of(found(row, "th")): [text_of(td) for td in row.iter("td")] for row in line.findall(".//tr[td]") if
-             row.find("th") is not None and text_of(found(row, "th")) in ("mode", "relocation")}  # fmt: skip
+    roles = {
+        text_of(found(row, "th")): [text_of(td) for td in row.iter("td")]
+        for row in line.findall(".//tr[td]")
+        if row.find("th") is not None and text_of(found(row, "th")) in ("mode", "relocation")
+    }
     assert roles == {"mode": ["M", "M"], "relocation": ["", "R.l R.b"]}
 
 
@@ -239,18 +244,25 @@ def fields_of(machine: Machine, identifier: str) -> list[tuple[str, str, int, in
 
 def test_fields_of_an_encoding_are_those_of_its_match() -> None:
     assert fields_of(machine_of("pg74"), "load") == [
-        ("fixed", "00000001", 31, 24), ("operand", "r", 23, 20), ("operand", "x", 19, 16),
-        ("fixed", "000000", 15, 10), ("operand", "a", 9, 0),
-    ]  # fmt: skip
+        ("fixed", "00000001", 31, 24),
+        ("operand", "r", 23, 20),
+        ("operand", "x", 19, 16),
+        ("fixed", "000000", 15, 10),
+        ("operand", "a", 9, 0),
+    ]
 
 
 def test_a_scattered_immediate_shows_which_bits_stand_where() -> None:
     # The RISC-V manual, volume I, B-type: imm[12|10:5] rs2 rs1 funct3 imm[4:1|11] opcode.
     fields = fields_of(machine_of("riscv64"), "beq")
     assert [(text, high, low) for kind, text, high, low in fields if kind == "operand"] == [
-        ("imm[12]", 31, 31), ("imm[10:5]", 30, 25), ("xs2", 24, 20), ("xs1", 19, 15), ("imm[4:1]", 11, 8),
+        ("imm[12]", 31, 31),
+        ("imm[10:5]", 30, 25),
+        ("xs2", 24, 20),
+        ("xs1", 19, 15),
+        ("imm[4:1]", 11, 8),
         ("imm[11]", 7, 7),
-    ]  # fmt: skip
+    ]
     assert [f for f in fields if f[0] == "fixed"] == [("fixed", "000", 14, 12), ("fixed", "1100011", 6, 0)]
 
 
@@ -327,8 +339,10 @@ def test_the_graph_has_what_involves_control_state_and_nothing_else() -> None:
     machine = machine_of("pg74")
     assert flow_of(machine, "add") == set()
     assert flow_of(machine, "add", "srr") == {
-        ("R.l (relocation)", "general state"), ("R.b (relocation)", "general state"), ("M (mode)", "exit trap"),
-    } | {edge for edge in flow_of(machine, "srr") if edge == ("M (mode)", "general state")}  # fmt: skip
+        ("R.l (relocation)", "general state"),
+        ("R.b (relocation)", "general state"),
+        ("M (mode)", "exit trap"),
+    } | {edge for edge in flow_of(machine, "srr") if edge == ("M (mode)", "general state")}
     assert ("general state", "R.l (relocation)") in flow_of(machine, "lrr")
 
 
@@ -375,11 +389,19 @@ def test_the_page_of_504_rows_stays_under_3_megabytes() -> None:
     machine = machine_of("i386")
     rows = tuple(
         instruction(
-            i.id + row.label, "hole", name=i.name, variant=i.variant, row=row.label, position=i.position,
-            witness=WITNESS, sensitive=True, reason="x" * 80,
+            i.id + row.label,
+            "hole",
+            name=i.name,
+            variant=i.variant,
+            row=row.label,
+            position=i.position,
+            witness=WITNESS,
+            sensitive=True,
+            reason="x" * 80,
         )
-        for i in machine.instructions for row in i.rows
-    )  # fmt: skip
+        for i in machine.instructions
+        for row in i.rows
+    )
     assert len(rows) >= 500
     text = written(story(replace(checked(result(*rows, theorem1="fails")), machine=machine)), TIMELESS)
     assert text.count('<tbody class="line"') == len(rows)

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 import pytest
 
-from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.checker.result import InstructionResult
-from pgcheck.reports.text.explain import explained, replayed, source
-from pgcheck.isa.machine.build import load
+from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.isa.files.errors import Position
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.reports.text.explain import explained, replayed, source
 from pgcheck.shipped import shipped
 from tests.pgcheck.factory import CLI, HOLE, WITNESS, instruction, result
 
@@ -34,8 +34,16 @@ def shown(row: InstructionResult) -> str:
 
 def test_a_hole_is_explained_by_predicates_text_and_witness() -> None:
     text = shown(HOLE)
-    order = ["Verdict     hole", "Evidence    two solvers agree", "no  privileged", "yes sensitive: it changes interrupt",
-             "yes user-sensitive", "yes a hole", "The specification says", "Witness"]  # fmt: skip
+    order = [
+        "Verdict     hole",
+        "Evidence    two solvers agree",
+        "no  privileged",
+        "yes sensitive: it changes interrupt",
+        "yes user-sensitive",
+        "yes a hole",
+        "The specification says",
+        "Witness",
+    ]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 

@@ -21,8 +21,17 @@ FULL = result(HOLE, LGDT, CLI, ODD, *PLAIN, theorem1="fails", theorem2="fails", 
 
 def test_theorems_come_first_then_holes_then_what_is_open_then_the_table() -> None:
     text = shown(FULL)
-    order = ["Theorem 1", "Theorem 2", "Theorem 3", "Monitor", "Holes (1)", "Not decided (1)",
-             "Closed by the configuration (1)", "instructions   ", "innocuous (3)"]  # fmt: skip
+    order = [
+        "Theorem 1",
+        "Theorem 2",
+        "Theorem 3",
+        "Monitor",
+        "Holes (1)",
+        "Not decided (1)",
+        "Closed by the configuration (1)",
+        "instructions   ",
+        "innocuous (3)",
+    ]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 
@@ -113,7 +122,9 @@ def test_errors_of_the_specification_come_before_the_theorems_and_warnings_at_th
     error = Finding("legal_is_inductive", "error", "popf", "breaks it", Position("toy.yaml", 3, 5))
     warning = Finding("access", "warning", "", "is claimed wrongly")
     text = shown(result(findings=(warning, error, Finding("fine", "ok", "", "not said"))))
-    places = [text.index(w) for w in ("error: legal_is_inductive: popf: breaks it (toy.yaml:3:5)", "Theorem 1", "access")]
+    places = [
+        text.index(w) for w in ("error: legal_is_inductive: popf: breaks it (toy.yaml:3:5)", "Theorem 1", "access")
+    ]
     assert places == sorted(places)
     assert "not said" not in text
 
