@@ -82,12 +82,17 @@ class Bench:
     def program(self, text: str) -> Image:
         machine = self.machine
         lines = {i.id: i.line for i in machine.instructions if i.line}
-        assembler = Assembler(lines, machine.decode, comment=machine.syntax.comment, csr_names=machine.csr_names)
+        assembler = Assembler(
+            lines,
+            machine.decoding.decode,
+            comment=machine.decoding.syntax.comment,
+            csr_names=machine.decoding.csr_names,
+        )
         return assembler.program(text, machine.platform.ram_base)
 
     def computer(self, size: int) -> Computer:
         machine = self.machine
-        ram = Ram(machine.platform.ram_base, size, machine.memory_unit, machine.big_endian)
+        ram = Ram(machine.platform.ram_base, size, machine.state.memory_unit, machine.state.big_endian)
         return Computer(machine, Compiled(machine), ram)
 
     def start(self, computer: Computer, text: str, **registers: int) -> Image:
@@ -96,7 +101,7 @@ class Bench:
         for chunk in found.chunks:
             for k, unit in enumerate(chunk.cells):
                 computer.bus.store(chunk.address + k, 1, unit)
-        computer.state[self.machine.pc] = base
+        computer.state[self.machine.state.pc] = base
         array = computer.state["X"]
         assert isinstance(array, Cells)
         array.update({int(name[1:]): value for name, value in registers.items()})

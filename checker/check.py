@@ -49,7 +49,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     started = time.perf_counter()
     instructions = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
     work = [Work(i, row) for i in instructions for row in i.rows]
-    on_event(Started(machine.name, len(work) * len(machine.deployments)))
+    on_event(Started(machine.identity.name, len(work) * len(machine.deployments)))
     kept = Cache() if options.cache and options.dump is None else None
     known = recall(kept, machine, options) if kept is not None else None
     if known is not None:
@@ -64,11 +64,11 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)
     spent = effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)
     result = MachineResult(
-        machine.name,
-        machine.title,
-        machine.path,
-        machine.digest,
-        machine.unmodelled,
+        machine.identity.name,
+        machine.identity.title,
+        machine.identity.path,
+        machine.identity.digest,
+        machine.identity.unmodelled,
         results,
         tuple(findings),
         versions(),

@@ -74,11 +74,13 @@ class Interpreter:
 
 def pending(machine: Machine, state: State, surroundings: Surroundings) -> bool:
     """Whether an external interrupt is to be taken before the next instruction."""
-    return machine.interrupt is not None and call(machine, machine.interrupt.pending, (), state, surroundings) == (1,)
+    return machine.code.interrupt is not None and call(
+        machine, machine.code.interrupt.pending, (), state, surroundings
+    ) == (1,)
 
 
 def waiting(machine: Machine, state: State, surroundings: Surroundings) -> bool:
     """Whether the processor waits for an interrupt; the specification's function may end the wait."""
-    if machine.interrupt is None or not machine.interrupt.waiting:
+    if machine.code.interrupt is None or not machine.code.interrupt.waiting:
         return False
-    return call(machine, machine.interrupt.waiting, (), state, surroundings) == (1,)
+    return call(machine, machine.code.interrupt.waiting, (), state, surroundings) == (1,)

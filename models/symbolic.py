@@ -96,7 +96,7 @@ class Transition:
 
 def initial(machine: Machine) -> State:
     """The state in which every leaf is free."""
-    return {name: leaf.term for name, leaf in machine.leaves.items()}
+    return {name: leaf.term for name, leaf in machine.state.leaves.items()}
 
 
 def kind_guards(rule: ExitRule, args: tuple[Term, ...]) -> dict[str, Term]:
@@ -120,7 +120,7 @@ def exit_kinds(machine: Machine, function: str, args: tuple[Term, ...]) -> dict[
         return {"memory": TRUE}
     if function in (UNPREDICTABLE, UNMODELLED, HALT):
         return {function: TRUE}
-    return kind_guards(machine.exits[function], args)
+    return kind_guards(machine.code.exits[function], args)
 
 
 @dataclass(slots=True)
@@ -201,7 +201,7 @@ class Execution:
             case "volatile":
                 for index in term.args:
                     self.value(index)
-                return self.volatile(self.machine.leaves[str(term.data)])
+                return self.volatile(self.machine.state.leaves[str(term.data)])
             case "encoding":
                 assert self.encoding is not None
                 return self.encoding
@@ -231,7 +231,7 @@ class Execution:
                 self.exit(UNPREDICTABLE, (), f"index beyond {leaf.name}", beyond)
 
     def element(self, term: Term) -> Term:
-        leaf = self.machine.leaves[term.args[0].name[2:]]
+        leaf = self.machine.state.leaves[term.args[0].name[2:]]
         index = self.value(term.args[1])
         self.in_range(leaf, index)
         value = select(self.frame.state[leaf.name], index)
@@ -257,14 +257,14 @@ class Execution:
 
     def load(self, address: Term, width: int) -> Term:
         """`width` bits of physical memory from `address` on."""
-        memory = self.frame.state[self.machine.memory]
-        unit, result = self.machine.memory_unit, None
+        memory = self.frame.state[self.machine.state.memory]
+        unit, result = self.machine.state.memory_unit, None
         for k in range(width // unit):
             piece = select(memory, mk("add", address.width, address, constant(address.width, k)))
             if result is None:
                 result = piece
             else:
-                pair = (result, piece) if self.machine.big_endian else (piece, result)
+                pair = (result, piece) if self.machine.state.big_endian else (piece, result)
                 result = mk("concat", result.width + unit, *pair)
         assert result is not None
         self.loads.append((address, result))
@@ -277,13 +277,13 @@ class Execution:
             self.spans.append(Access(land(conjunction(self.path), self.frame.alive), address, units))
 
     def write(self, address: Term, value: Term) -> None:
-        memory, unit = self.frame.state[self.machine.memory], self.machine.memory_unit
+        memory, unit = self.frame.state[self.machine.state.memory], self.machine.state.memory_unit
         count = value.width // unit
         for k in range(count):
-            place = count - 1 - k if self.machine.big_endian else k
+            place = count - 1 - k if self.machine.state.big_endian else k
             piece = extract(value, unit * place + unit - 1, unit * place)
             memory = store(memory, mk("add", address.width, address, constant(address.width, k)), piece)
-        self.frame.state[self.machine.memory] = memory
+        self.frame.state[self.machine.state.memory] = memory
         self.accessed(address, count)
 
     # ---- calls
@@ -294,7 +294,7 @@ class Execution:
             answer = self.oracle(name, args)
             if answer is not None:
                 return answer
-        function = self.machine.functions[name]
+        function = self.machine.code.functions[name]
         outer = self.frame.locals, self.frame.running, self.frame.results
         self.frame.locals = {n: a for (n, _), a in zip(function.parameters, args, strict=True)}
         self.frame.running, self.frame.results = TRUE, None
@@ -304,15 +304,15 @@ class Execution:
         return results if results is not None else tuple(constant(w, 0) for w in function.results)
 
     def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         if translation is not None and name == translation.function:
-            width = self.machine.functions[name].results[0]
+            width = self.machine.code.functions[name].results[0]
             self.exit(TRANSLATE, args, when=apply(0, FAULT, *args))
             return (apply(width, ADDRESS, *args),)
         if translation is not None and name in translation.probes:
-            return tuple(apply(w, f"probe.{name}", *args) for w in self.machine.functions[name].results)
-        if name in self.machine.tables:
-            return (apply(width_of(self.machine.tables[name].type), f"table.{name}", *args),)
+            return tuple(apply(w, f"probe.{name}", *args) for w in self.machine.code.functions[name].results)
+        if name in self.machine.code.tables:
+            return (apply(width_of(self.machine.code.tables[name].type), f"table.{name}", *args),)
         return None
 
     # ---- statements
@@ -346,7 +346,7 @@ class Execution:
                 new = self.value(value)
                 self.frame.state[leaf] = new
             case SetElement(leaf, index, value):
-                self.set_element(self.machine.leaves[leaf], self.value(index), self.value(value))
+                self.set_element(self.machine.state.leaves[leaf], self.value(index), self.value(value))
             case SetNext(value):
                 new = self.value(value)
                 self.frame.state[NEXT_PC] = new
@@ -429,13 +429,13 @@ def run(
     execution = Execution(machine, initial(machine), operands)
     leaves = {variable(t.width, "o." + n): t for n, t in operands.items()}
     execution.encoding = None if encoding is None else substitute([encoding], leaves)[0]
-    pc = machine.leaves[machine.pc]
-    here = execution.frame.state[machine.pc]
+    pc = machine.state.leaves[machine.state.pc]
+    here = execution.frame.state[machine.state.pc]
     step = substitute([length], leaves)[0]
     execution.frame.state[NEXT_PC] = mk("add", pc.width, here, resized(step, pc.width))
     execution.block(body)
     post = execution.frame.state
-    post[machine.pc] = post.pop(NEXT_PC)
+    post[machine.state.pc] = post.pop(NEXT_PC)
     return Transition(execution.frame.alive, post, tuple(execution.exits), tuple(execution.spans))
 
 
@@ -455,11 +455,11 @@ def delivered(
 ) -> Execution:
     """The execution of a terminator's delivery body on `state`; its frame holds the state afterwards."""
     execution = Execution(machine, dict(state), {}, cuts=cuts)
-    execution.frame.state[NEXT_PC] = execution.frame.state[machine.pc]
-    body = machine.functions[function]
+    execution.frame.state[NEXT_PC] = execution.frame.state[machine.state.pc]
+    body = machine.code.functions[function]
     execution.frame.locals = {n: a for (n, _), a in zip(body.parameters, args, strict=True)}
     execution.block(body.body)
-    execution.frame.state[machine.pc] = execution.frame.state.pop(NEXT_PC)
+    execution.frame.state[machine.state.pc] = execution.frame.state.pop(NEXT_PC)
     return execution
 
 

@@ -124,13 +124,13 @@ def footprint(
     Checked at the first and last address of every page, at the ends of the extent and at the ends of the address space.
     """
     machine = bounds.machine
-    base: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.leaves.items()}
+    base: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
     virtual = bounds.reach({**base, **dict(zip(bounds.depends, key, strict=True))})
     real: State = {**base, **{n: in_place(machine, n, v) for n, v in own.items()}}
     processor = bounds.reach({**real, bounds.realise.base: extent.base, bounds.realise.limit: extent.limit})
     memory, page, last = bounds.memory, 1 << bounds.memory.page_shift, mask(bounds.width)
     ends = {0, extent.size - 1, extent.size, extent.size + 1, last, last - 1, *(1 << k for k in range(bounds.width))}
-    for at in range(0, min(last, 2 * mask(machine.leaves[machine.memory].index_width)), page):
+    for at in range(0, min(last, 2 * mask(machine.state.leaves[machine.state.memory].index_width)), page):
         ends |= {at, at + page - 1}
     for address in sorted(e for e in ends if 0 <= e <= last):
         reached = processor(address)

@@ -40,7 +40,7 @@ class Bounds:
     """
 
     def __init__(self, machine: Machine, host: Bus, memory: GuestMemory, shared: Collection[str] = ()) -> None:
-        translation = machine.translation
+        translation = machine.code.translation
         assert translation is not None and translation.realise is not None
         self.machine, self.host, self.memory = machine, host, memory
         self.translation, self.realise = translation, translation.realise
@@ -52,8 +52,8 @@ class Bounds:
             raise NoBounds(f"{translation.function} depends on more than an address, an access and a mode")
         if effects.volatile or effects.free or effects.writes or effects.loads or effects.stores:
             raise NoBounds(f"{translation.function} does more than read state")
-        depends = leaves_read(machine.functions, translation.function, machine.exits) | {machine.modes.leaf}
-        if depends & set(shared) or any(machine.leaves[n].size for n in depends):
+        depends = leaves_read(machine.code.functions, translation.function, machine.code.exits) | {machine.modes.leaf}
+        if depends & set(shared) or any(machine.state.leaves[n].size for n in depends):
             raise NoBounds(f"{translation.function} depends on what a guest changes without a trap, or on an array")
         if any(b != a + 1 for a, b in zip(memory.frames, memory.frames[1:], strict=False)):
             raise ValueError("the frames of a guest under base and limit are one run")
@@ -109,7 +109,7 @@ class Bounds:
 
     def _limits(self, base: int, size: int, real: State) -> Iterator[int]:
         """Limits that admit no address from `size` on, the largest first, then ones that end in ever more zeros or ones."""
-        widest = mask(self.machine.leaves[self.realise.limit].width)
+        widest = mask(self.machine.state.leaves[self.realise.limit].width)
         if size >= 1 << self.width:
             yield widest
             return

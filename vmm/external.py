@@ -18,8 +18,8 @@ class ExternalMmu:
     """
 
     def __init__(self, machine: Machine, memory: GuestMemory) -> None:
-        assert machine.translation is not None
-        self.machine, self.memory, self.translation = machine, memory, machine.translation
+        assert machine.code.translation is not None
+        self.machine, self.memory, self.translation = machine, memory, machine.code.translation
         self._inside = Surroundings(memory=Inside(memory))
 
     def enter(self, virtual: State, surroundings: Surroundings, real: State) -> bool:

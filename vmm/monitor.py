@@ -45,7 +45,7 @@ class TrapAndEmulate:
         self.machine: Machine = host.machine
         self.statistics = Statistics()
         self._own: State = {n: Cells(v) if n in division.arrays else v for n, v in division.own.items()}
-        self._asked = bool(self.machine.tables) or asks(self.machine)
+        self._asked = bool(self.machine.code.tables) or asks(self.machine)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
         binding, machine, start, stutters = self.binding, self.machine, surroundings.clock, 0
@@ -133,7 +133,7 @@ class TrapAndEmulate:
 
 def asks(machine: Machine) -> bool:
     """Whether translation is outside the processor."""
-    realise = machine.translation.realise if machine.translation is not None else None
+    realise = machine.code.translation.realise if machine.code.translation is not None else None
     return realise is not None and realise.kind == "external"
 
 
@@ -172,7 +172,7 @@ class _Outside:
 
 def _replaced(machine: Machine, table: str, entry: int, fields: Mapping[str, int] | None) -> int:
     """A table's entry with fields replaced."""
-    kind = machine.tables[table].type
+    kind = machine.code.tables[table].type
     for name, value in (fields or {}).items():
         assert isinstance(kind, Bitfield)
         high, low = kind.ranges[name]

@@ -50,13 +50,13 @@ class Routines:
         self._functions: dict[str, Any] = {}
         self._uses: Counter[str] = Counter()
         self._decoded: dict[int, Fetched | None] = {}
-        pc = machine.leaves[machine.pc]
+        pc = machine.state.leaves[machine.state.pc]
         self._undefined = replace(
             machine.instructions[0],
             id=UNDEFINED,
             operands={},
             length=constant(pc.width, 0),
-            body=machine.undefined,
+            body=machine.code.undefined,
             encoding_term=None,
             partial=False,
         )
@@ -64,7 +64,7 @@ class Routines:
         self._seen = _getter(sorted(self.program.pending)) if self.program.stable and self.program.pending else None
         self._held: dict[tuple[Term, object], bool] = {}
         self._read: dict[Term, Callable[[State], object]] = {}
-        self._stride, self._bound = machine.decode.unit // machine.decode.pc_unit, mask(pc.width)
+        self._stride, self._bound = machine.decoding.decode.unit // machine.decoding.decode.pc_unit, mask(pc.width)
 
     def binding(self) -> Binding:
         """These answers as the dispatcher asks for them."""
@@ -81,14 +81,14 @@ class Routines:
     # ---- the questions
 
     def pending(self, machine: Machine, state: State, surroundings: Surroundings) -> bool:
-        rule = machine.interrupt
+        rule = machine.code.interrupt
         if rule is None or (self._seen is not None and self._seen(state) == self._quiet):
             return False
         return self._asked(rule.pending, state, surroundings, REFERENCE.pending)
 
     def waiting(self, machine: Machine, state: State, surroundings: Surroundings) -> bool:
         """Asked after `pending` has said no; while the leaves that both read stay as they are, both go on saying no."""
-        rule, seen = machine.interrupt, self._seen
+        rule, seen = machine.code.interrupt, self._seen
         if rule is None:
             return False
         before = None if seen is None else seen(state)
@@ -110,12 +110,12 @@ class Routines:
         return known
 
     def fetch(self, machine: Machine, state: State, surroundings: Surroundings) -> Fetched | Exit | None:
-        runtime, fetch_ = self._at(state, surroundings), self._function(machine.fetch)
+        runtime, fetch_ = self._at(state, surroundings), self._function(machine.code.fetch)
         if runtime is None or fetch_ is None:
             return REFERENCE.fetch(machine, state, surroundings)
-        pc = runtime.step.scalar(machine.pc)
+        pc = runtime.step.scalar(machine.state.pc)
         try:
-            if machine.decode.max_length > 1:
+            if machine.decoding.decode.max_length > 1:
                 return decoded(machine, lambda k: fetch_(runtime, state, pc + k * self._stride & self._bound))
             word = fetch_(runtime, state, pc)
         except Ended as ended:
@@ -140,7 +140,7 @@ class Routines:
         except Ended as ended:
             runtime.access = None
             return self._chained(ended.exit, fetched, state, surroundings)
-        state[machine.pc] = runtime.next
+        state[machine.state.pc] = runtime.next
         return None, fetched
 
     def enter(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
@@ -156,19 +156,19 @@ class Routines:
         assert runtime is not None
         if function is None:
             return deliver(machine, exit_, state, surroundings)
-        runtime.next = runtime.step.scalar(machine.pc)
+        runtime.next = runtime.step.scalar(machine.state.pc)
         runtime.step.instances.clear()
         try:
             function(runtime, state, *exit_.args)
         except Ended as ended:
             runtime.access = None
             return ended.exit
-        state[machine.pc] = runtime.next
+        state[machine.state.pc] = runtime.next
         return None
 
     def _chained(self, exit_: Exit, fetched: Fetched | None, state: State, surroundings: Surroundings) -> Outcome:
         """What became of an instruction that ended in an exit, when the exit is to execute a word in its place."""
-        rule = self.machine.exits.get(exit_.function)
+        rule = self.machine.code.exits.get(exit_.function)
         if rule is None or rule.kind != EXECUTE:
             return exit_, fetched
         found = executed(self.machine, exit_.args[0])

@@ -96,7 +96,7 @@ class Recorder:
 
 def walk(machine: Machine, args: Args, state: State, surroundings: Surroundings, *, pretend: bool = False) -> Walk:
     """Translate under a state; with `pretend`, updates of entries (accessed, dirty) stay unmade. Raises what its memory raises."""
-    assert machine.translation is not None and surroundings.memory is not None
+    assert machine.code.translation is not None and surroundings.memory is not None
     memory = Recorder(surroundings.memory, pretend=pretend)
     translate = _compiled(Same(machine)) if surroundings.oracle is None and not surroundings.ports else None
     address: int | None
@@ -113,7 +113,7 @@ def walk(machine: Machine, args: Args, state: State, surroundings: Surroundings,
         ports=surroundings.ports,
         clock=surroundings.clock,
     )
-    result = call(machine, machine.translation.function, args, state, recorded)
+    result = call(machine, machine.code.translation.function, args, state, recorded)
     return Walk(result[0] if isinstance(result, tuple) else None, tuple(memory.loads), tuple(memory.stores))
 
 
@@ -135,9 +135,9 @@ class Same:
 @lru_cache(maxsize=32)
 def _compiled(same: Same) -> Callable[..., int] | None:
     """Translation as a Python function of memory, state and arguments; None where it is more than a function of these."""
-    assert same.machine.translation is not None
+    assert same.machine.code.translation is not None
     program = Program(same.machine, frozenset())
-    name = same.machine.translation.function
+    name = same.machine.code.translation.function
     effects = program.facts.function(name)
     if effects.volatile or effects.free or effects.writes or effects.moves:
         return None
@@ -167,7 +167,7 @@ def with_argument(args: Args, position: int, value: int) -> Args:
 
 def in_place(machine: Machine, name: str, value: int) -> int | Cells:
     """A value for a leaf, in every element if it is an array."""
-    return Cells(value) if machine.leaves[name].size else value
+    return Cells(value) if machine.state.leaves[name].size else value
 
 
 def root_key(state: State, leaves: Collection[str]) -> tuple[object, ...]:

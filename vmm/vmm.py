@@ -137,7 +137,7 @@ class Vmm:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
 
     def _mmu(self, owner: str, memory: GuestMemory, tables: int) -> Mmu:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         kind = translation.realise.kind if translation is not None and translation.realise is not None else "external"
         if kind == "entries":
             own = Allocator(self.allocator.take_run(_tables(owner), tables))
@@ -162,7 +162,7 @@ def _tables(owner: str) -> str:
 
 def page_shift(machine: Machine) -> int:
     """Binary logarithm of the units of a page frame: the processor's, or 2**8 words where it has none."""
-    translation = machine.translation
+    translation = machine.code.translation
     if translation is not None and translation.realise is not None and translation.realise.kind == "entries":
         return translation.realise.shift
-    return 10 if machine.leaves[machine.memory].index_width > 14 else 5
+    return 10 if machine.state.leaves[machine.state.memory].index_width > 14 else 5

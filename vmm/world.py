@@ -38,17 +38,19 @@ class World:
 def world(machine: Machine, policy: Policy) -> World:
     """The division of state under a policy."""
     deployment = next(d for d in machine.deployments if d.name == policy.deployment)
-    apart = {machine.memory, *(n for n, leaf in machine.leaves.items() if leaf.volatile)}
+    apart = {machine.state.memory, *(n for n, leaf in machine.state.leaves.items() if leaf.volatile)}
     mirrored = policy.mirrored | ({machine.modes.leaf} if deployment.real_mode is None else frozenset())
-    shared = tuple(n for n, leaf in machine.leaves.items() if n not in apart and (not leaf.control or n in mirrored))
+    shared = tuple(
+        n for n, leaf in machine.state.leaves.items() if n not in apart and (not leaf.control or n in mirrored)
+    )
     own = {
         n: policy.fixed.get(n, policy.real.get(n, leaf.reset))
-        for n, leaf in machine.leaves.items()
+        for n, leaf in machine.state.leaves.items()
         if n not in apart and n not in shared
     }
     if deployment.real_mode is not None:
         own[machine.modes.leaf] = deployment.real_mode
-    return World(shared, own, tuple(n for n in own if machine.leaves[n].size))
+    return World(shared, own, tuple(n for n in own if machine.state.leaves[n].size))
 
 
 def resumed(division: World, virtual: Mapping[str, V], own: Mapping[str, V]) -> dict[str, V]:

@@ -42,8 +42,8 @@ def written(
         "kind": KIND,
         "finding_version": VERSION,
         "tool": version,
-        "specification": machine.name,
-        "digest": machine.digest,
+        "specification": machine.identity.name,
+        "digest": machine.identity.digest,
         "property": failure.law,
         "identity": failure.identity,
         "failure": asdict(failure),
@@ -66,10 +66,10 @@ def name(identity: str) -> str:
 
 def listing(machine: Machine, case: Case) -> list[str]:
     """The instructions among a case's stores, for people."""
-    each, decode = machine.decode.unit // machine.memory_unit, machine.decode
+    each, decode = machine.decoding.decode.unit // machine.state.memory_unit, machine.decoding.decode
     lines: list[str] = []
     for address, count, value in case.stores:
-        if count < each or (machine.memory_unit == 8 and count < 4 * each):
+        if count < each or (machine.state.memory_unit == 8 and count < 4 * each):
             continue
         units = _units(machine, count, value)
         at = 0
@@ -86,21 +86,23 @@ def listing(machine: Machine, case: Case) -> list[str]:
 
 def decode_at(machine: Machine, units: Sequence[int]) -> tuple[str, int] | None:
     """The text and length in units of the first instruction."""
-    found = machine.decoder.decode(lambda k: units[k] if k < len(units) else 0)
+    found = machine.decoding.decoder.decode(lambda k: units[k] if k < len(units) else 0)
     if found is None:
         return None
     line = machine.instruction(found.id).line
-    text = disassemble(line, found.operands, machine.csr_names) if line is not None else found.id
+    text = disassemble(line, found.operands, machine.decoding.csr_names) if line is not None else found.id
     return text, max(1, len(found.units))
 
 
 def _units(machine: Machine, count: int, value: int) -> list[int]:
-    each, unit = machine.decode.unit // machine.memory_unit, machine.memory_unit
+    each, unit = machine.decoding.decode.unit // machine.state.memory_unit, machine.state.memory_unit
     if unit != 8:
         return [value]
-    order: Any = "big" if machine.big_endian else "little"
+    order: Any = "big" if machine.state.big_endian else "little"
     content = value.to_bytes(count, order)
-    return [int.from_bytes(content[k : k + each], machine.decode.order) for k in range(0, count - each + 1, each)]
+    return [
+        int.from_bytes(content[k : k + each], machine.decoding.decode.order) for k in range(0, count - each + 1, each)
+    ]
 
 
 def _case(machine: Machine, case: Case) -> dict[str, object]:
@@ -148,7 +150,7 @@ def again(machine: Machine, document: Mapping[str, Any], path: str = "<finding>"
         policy = policy_from(machine, document["policy"])
         cases = [_read_case(machine, given) for given in document["cases"][:MAX_CASES]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadFinding(f"{path}: does not fit {machine.name}: {type(error).__name__} {error}") from None
+        raise BadFinding(f"{path}: does not fit {machine.identity.name}: {type(error).__name__} {error}") from None
     chosen = PROPERTIES[document["property"]]
     if len(cases) != chosen.cases:
         raise BadFinding(f"{path}: {len(cases)} cases, and {chosen.id} takes {chosen.cases}")
@@ -158,7 +160,7 @@ def again(machine: Machine, document: Mapping[str, Any], path: str = "<finding>"
 def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
     """A case that fits a machine. Raises KeyError, TypeError, ValueError, AttributeError."""
     state: State = {}
-    for leaf_name, leaf in machine.leaves.items():
+    for leaf_name, leaf in machine.state.leaves.items():
         held = given["state"].get(leaf_name)
         if isinstance(held, dict) != bool(leaf.size) and held is not None:
             raise ValueError(f"{leaf_name} is not like that")
@@ -170,20 +172,20 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
             state[leaf_name] = Cells(fill, cells)
         else:
             state[leaf_name] = _number(held or 0, leaf.width or 1)
-    unknown = set(given["state"]) - set(machine.leaves)
+    unknown = set(given["state"]) - set(machine.state.leaves)
     if unknown:
         raise ValueError(f"no state {min(unknown)}")
-    width = machine.leaves[machine.memory].index_width
+    width = machine.state.leaves[machine.state.memory].index_width
     stores = []
     for address, count, value in given["stores"]:
         if not isinstance(count, int) or not 0 < count <= 1 << 16:
             raise ValueError(f"a store of {count} units")
-        stores.append((_number(address, width), count, _number(value, count * machine.memory_unit)))
+        stores.append((_number(address, width), count, _number(value, count * machine.state.memory_unit)))
     steps, stride = given["steps"], given["stride"]
     if not (isinstance(steps, int) and isinstance(stride, int) and 0 < steps <= 1 << 16 and 0 < stride):
         raise ValueError("steps and stride are positive numbers")
     events = tuple((int(c), str(n), int(level)) for c, n, level in given["events"])
-    if any(n not in machine.leaves for _, n, _ in events):
+    if any(n not in machine.state.leaves for _, n, _ in events):
         raise ValueError("an event of no leaf")
     turns = tuple(max(1, int(t)) for t in given["turns"])
     return Case(state, tuple(stores), steps, stride, int(given["site"]), events, turns or (1,))

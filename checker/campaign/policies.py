@@ -31,10 +31,10 @@ def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
         raise ValueError(f"no deployment {values['deployment']!r}")
     direct = TRUE if values["kind"] == "type1" else deployment.modes.user.when
     for leaf in (*values["fixed"], *values["real"], *values["mirrored"]):
-        if leaf not in machine.leaves:
+        if leaf not in machine.state.leaves:
             raise ValueError(f"no state {leaf!r}")
     for table in values["responses"]:
-        if table not in machine.tables:
+        if table not in machine.code.tables:
             raise ValueError(f"no table {table!r}")
     return Policy(
         deployment.name,

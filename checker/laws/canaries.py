@@ -55,7 +55,7 @@ def _flipped(leaf: Leaf) -> Term:
 def _usable(leaf: Leaf, machine: Machine) -> bool:
     """A leaf whose value a made-up instruction may show or change: not all hardwired, not the counter, and no part of memory."""
     changes = not leaf.size or _element(leaf) is not None
-    return changes and not leaf.volatile and leaf.name not in (machine.pc, machine.memory)
+    return changes and not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory)
 
 
 def made_up(control: Leaf, bit: int, held: Leaf) -> tuple[Canary, ...]:
@@ -79,9 +79,9 @@ def made_up(control: Leaf, bit: int, held: Leaf) -> tuple[Canary, ...]:
 def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """Every family gives the known answers, in every deployment; a deployment in which none can be made stays untested."""
     for deployment in machine.deployments:
-        setting = Setting(machine, deployment, frozenset(machine.exits))
-        general = [leaf for leaf in machine.general if _usable(leaf, machine) and not leaf.hardwired]
-        general += [leaf for leaf in machine.general if _usable(leaf, machine) and leaf.hardwired]
+        setting = Setting(machine, deployment, frozenset(machine.code.exits))
+        general = [leaf for leaf in machine.state.general if _usable(leaf, machine) and not leaf.hardwired]
+        general += [leaf for leaf in machine.state.general if _usable(leaf, machine) and leaf.hardwired]
         free = _free_bit(setting, evidence)
         if free is None or not general:
             yield Finding(
@@ -103,7 +103,7 @@ def _free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
     machine = setting.machine
     counted = (
         leaf
-        for leaf in machine.control
+        for leaf in machine.state.control
         if _usable(leaf, machine)
         and leaf.role != "timing"
         and leaf.name not in setting.deployment.mirror
@@ -113,7 +113,7 @@ def _free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
     free = next((leaf for leaf in counted if _free(setting, leaf, evidence)), None)
     if free is not None:
         return free, 0
-    mode = machine.leaves[machine.modes.leaf]
+    mode = machine.state.leaves[machine.modes.leaf]
     bit = next((k for k in range(max(mode.width, 1)) if _differing(setting, k, evidence)), None)
     return None if bit is None else (mode, bit)
 
@@ -129,7 +129,7 @@ def _free(setting: Setting, leaf: Leaf, evidence: Evidence) -> bool:
 def _differing(setting: Setting, bit: int, evidence: Evidence) -> bool:
     """The bit of the mode differs between a supervisor and a user start, and between a virtual mode and the only real one."""
     machine, modes, real = setting.machine, setting.deployment.modes, setting.deployment.real_mode
-    leaf = machine.leaves[machine.modes.leaf].term
+    leaf = machine.state.leaves[machine.modes.leaf].term
 
     def possible(value: int, *known: Term) -> bool:
         return evidence.possible([*setting.legal, *known, eq(leaf, setting.mode(value))], "canary:mode")
@@ -157,7 +157,7 @@ def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidenc
         f"canary {canary.name}",
         "canary",
         "",
-        Position(machine.path, 1, 1),
+        Position(machine.identity.path, 1, 1),
         None,
         {},
         constant(1, 0),
@@ -171,7 +171,7 @@ def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidenc
         "",
     )
     step = continued(setting, run(machine, canary.body, {}, constant(1, 0)))
-    one = Subject(instruction, Row(""), step, TRUE, (), frozenset(leaf.name for leaf in machine.control))
+    one = Subject(instruction, Row(""), step, TRUE, (), frozenset(leaf.name for leaf in machine.state.control))
     where = f"{setting.deployment.name}: {canary.name}"
     holes = [
         evidence.possible(question(setting, one, mode_class, m).hole, f"{one.id}:hole@{m}")

@@ -57,7 +57,7 @@ def lint(
     Raises Contradiction, or WorkerFailed from a worker: solvers that disagree say nothing about the specification.
     """
     evidence = Evidence(pool.solver, second)
-    findings = [f for law in LAWS for f in _settled(law.__name__, machine.name, law(machine, evidence))]
+    findings = [f for law in LAWS for f in _settled(law.__name__, machine.identity.name, law(machine, evidence))]
 
     def one(instruction: Instruction, solver: Solver) -> list[Finding]:
         return examine(machine, instruction, Evidence(solver, second))
@@ -105,32 +105,35 @@ def legal_after_reset(machine: Machine, evidence: Evidence) -> Iterator[Finding]
     terms = _legal(machine)
     values = evaluate(
         terms,
-        lambda t: machine.leaves[t.name[2:]].reset,
-        lambda a, i: machine.leaves[a.name[2:]].reset,
+        lambda t: machine.state.leaves[t.name[2:]].reset,
+        lambda a, i: machine.state.leaves[a.name[2:]].reset,
         lambda n, a, w: 0,
     )
     for number, value in enumerate(values):
         if not value:
             yield Finding(
-                "legal_after_reset", "error", machine.name, f"conjunct {number + 1} of `legal` is false after reset"
+                "legal_after_reset",
+                "error",
+                machine.identity.name,
+                f"conjunct {number + 1} of `legal` is false after reset",
             )
 
 
 def undefined_encodings_trap(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """Bits that no encoding accepts never complete, in any mode."""
-    step = run(machine, machine.undefined, {}, constant(1, 0))
+    step = run(machine, machine.code.undefined, {}, constant(1, 0))
     goes_on = disjunction(
         [step.completes, *(e.guard for e in step.exits if EXECUTE in exit_kinds(machine, e.function, e.args))]
     )
     if evidence.possible([*_legal(machine), goes_on], "undefined:completes"):
         yield Finding(
-            "undefined_encodings_trap", "error", machine.name, "`decode.undefined` may complete without a trap"
+            "undefined_encodings_trap", "error", machine.identity.name, "`decode.undefined` may complete without a trap"
         )
 
 
 def encodings_are_disjoint(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """No bits mean two instructions: the pairs that enumeration left open."""
-    for pair in machine.undecided:
+    for pair in machine.decoding.undecided:
         if evidence.possible([pair.accepts_a, pair.accepts_b], f"overlap:{pair.a}:{pair.b}"):
             yield Finding("encodings_are_disjoint", "error", pair.a, f"some bits are also {pair.b}")
 
@@ -144,7 +147,8 @@ def _broken(
         [(alive, state), *((e.guard, e.state) for e in exits if e.function not in BUILTIN_EXITS)],
     )
     after = (
-        (g, conjunction(substitute(legal, {leaf.term: s[n] for n, leaf in machine.leaves.items()}))) for g, s in ends
+        (g, conjunction(substitute(legal, {leaf.term: s[n] for n, leaf in machine.state.leaves.items()})))
+        for g, s in ends
     )
     return disjunction(land(guard, lnot(kept)) for guard, kept in after if kept is not before)
 
@@ -152,8 +156,8 @@ def _broken(
 def deliveries_keep_legal(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """A trap's delivery from a legal state ends in one, whatever its payload, be it in a nested exit."""
     legal = _legal(machine)
-    for name in machine.exits:
-        args = tuple(variable(w, f"p.{n}") for n, w in machine.functions[name].parameters)
+    for name in machine.code.exits:
+        args = tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters)
         delivery = delivered(machine, name, args, initial(machine))
         broken = _broken(machine, legal, delivery.frame.alive, delivery.frame.state, delivery.exits)
         if evidence.possible([*legal, broken], f"delivery:{name}:legal"):
@@ -162,13 +166,13 @@ def deliveries_keep_legal(machine: Machine, evidence: Evidence) -> Iterator[Find
 
 def cuts_change_no_general_state(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """A cut's body writes no general leaf but memory (accessed and dirty updates): the oracle that stands for it writes nothing."""
-    translation = machine.translation
-    for name in (*(() if translation is None else (translation.function, *translation.probes)), *machine.tables):
+    translation = machine.code.translation
+    for name in (*(() if translation is None else (translation.function, *translation.probes)), *machine.code.tables):
         before = initial(machine)
         body = Execution(machine, dict(before), {}, cuts=False)
-        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.functions[name].parameters))
+        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters))
         ends = [body.frame.state, *(e.state for e in body.exits)]
-        general = [leaf.name for leaf in machine.general if leaf.name != machine.memory]
+        general = [leaf.name for leaf in machine.state.general if leaf.name != machine.state.memory]
         if changed := [n for n in general if any(state[n] is not before[n] for state in ends)]:
             message = f"the body of this cut writes {', '.join(changed)}; write general state outside it"
             yield Finding("cuts_change_no_general_state", "error", name, message)
@@ -219,9 +223,9 @@ def _changed_before_exit(
     """The first terminator that can be reached after a write, or None."""
     for e in step.exits:
         changed = disjunction(
-            differ(machine.leaves[n], t, machine.leaves[n].term)
+            differ(machine.state.leaves[n], t, machine.state.leaves[n].term)
             for n, t in e.state.items()
-            if t is not machine.leaves[n].term
+            if t is not machine.state.leaves[n].term
         )
         if changed is FALSE or EXECUTE in exit_kinds(machine, e.function, e.args):
             continue
@@ -253,7 +257,7 @@ def _access(
     def possible(wanted: Callable[[Copy], Term]) -> bool:
         for value in mode_class.values:
             pre = fresh(machine, "a")
-            pre[machine.modes.leaf] = constant(machine.leaves[machine.modes.leaf].width, value)
+            pre[machine.modes.leaf] = constant(machine.state.leaves[machine.modes.leaf].width, value)
             copy = instantiate(machine, step, pre, as_it_is, "a", frozenset())
             known = [over(_legal(machine), pre, machine), instruction.canonical, lnot(copy.unmodelled), wanted(copy)]
             if evidence.possible(known, f"{instruction.id}:access@{value}"):
@@ -298,7 +302,7 @@ def accesses_stay_in_their_page(
 
     A translated address has the low bits of the one asked for, which is what realisation shows.
     """
-    translation = machine.translation
+    translation = machine.code.translation
     realise = None if translation is None else translation.realise
     if translation is None or realise is None or realise.kind != "entries":
         return

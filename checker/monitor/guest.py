@@ -93,14 +93,14 @@ class Row:
 
     def ways(self, pre: Leaves, answer: Answer, tag: str, about: object = None) -> tuple[Way, ...]:
         """The row's step from the leaves `pre`; `about` tells answers of one tag apart. Paths share what they have in common."""
-        key = (tag, about, *(pre[n] for n in self.machine.leaves))
+        key = (tag, about, *(pre[n] for n in self.machine.state.leaves))
         if key not in self.memo:
             self.memo[key] = instance(self.machine, self.subject.transition, pre, answer, tag, self.subject.private)
         return self.memo[key]
 
     def entered(self, way: Way) -> tuple[Way, ...]:
         """Trap entry of an exit."""
-        key = (way.function, way.guard, *way.args, *(way.state.get(n) for n in self.machine.leaves))
+        key = (way.function, way.guard, *way.args, *(way.state.get(n) for n in self.machine.state.leaves))
         if key not in self.memo:
             self.memo[key] = entered(self.machine, way)
         return self.memo[key]
@@ -108,7 +108,7 @@ class Row:
 
 def apart(machine: Machine) -> tuple[str, ...]:
     """The leaves that belong to the computer around the processor."""
-    return (machine.memory, *(n for n, leaf in machine.leaves.items() if leaf.volatile))
+    return (machine.state.memory, *(n for n, leaf in machine.state.leaves.items() if leaf.volatile))
 
 
 class Processor:
@@ -124,7 +124,7 @@ class Processor:
         self.access: tuple[Term, ...] | None = None
         apart_ = apart(self.machine)
         self.state.update(
-            {n: value(leaf, leaf.named("h." + n)) for n, leaf in self.machine.leaves.items() if n not in apart_}
+            {n: value(leaf, leaf.named("h." + n)) for n, leaf in self.machine.state.leaves.items() if n not in apart_}
         )
 
     def oracle(self) -> Answer:
@@ -145,13 +145,13 @@ class Processor:
             raise Over(STUTTER)
         assert state is self.state
         machine = self.machine
-        before = {n: term_of(machine.leaves[n], v) for n, v in self.state.items()} | self.guest.outside
+        before = {n: term_of(machine.state.leaves[n], v) for n, v in self.state.items()} | self.guest.outside
         ways = self.row.ways(before, self.oracle(), "r", self.virtual_mode)
         way = chosen(ways)
         self.runs.append(Run(before, way.state))
         for name in self.guest.outside:
             self.guest.outside[name] = way.state[name]
-        self.state.update({n: value(machine.leaves[n], way.state[n]) for n in self.state})
+        self.state.update({n: value(machine.state.leaves[n], way.state[n]) for n in self.state})
         if way.function == NEXT:
             if self.row.part == FETCH:
                 raise Over(FETCHED, direct=True)
@@ -172,14 +172,14 @@ class Processor:
             raise Over(f"real {end.function}")
         for name in self.guest.outside:
             self.guest.outside[name] = end.state[name]
-        self.state.update({n: value(machine.leaves[n], end.state[n]) for n in self.state})
+        self.state.update({n: value(machine.state.leaves[n], end.state[n]) for n in self.state})
         return Stop(1)
 
     def _put_back(self, before: Leaves) -> None:
         """An instruction that may change state before a trap takes back what it did."""
         for name in self.guest.outside:
             self.guest.outside[name] = before[name]
-        self.state.update({n: value(self.machine.leaves[n], before[n]) for n in self.state})
+        self.state.update({n: value(self.machine.state.leaves[n], before[n]) for n in self.state})
 
 
 def chosen(ways: tuple[Way, ...]) -> Way:
@@ -210,16 +210,16 @@ class Memory:
         if not decide(apply(0, ENTERS)):
             return False
         for name in self.sets:
-            leaf = self.machine.leaves[name]
+            leaf = self.machine.state.leaves[name]
             real[name] = value(leaf, leaf.named(f"{self.tag}.{name}"))
         return True
 
     def miss(self, args: tuple[int, ...], virtual: State, surroundings: object, real: State) -> bool:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         assert translation is not None
-        parameters = self.machine.functions[translation.function].parameters
+        parameters = self.machine.code.functions[translation.function].parameters
         given = tuple(bits(a, w) for a, (_, w) in zip(args, parameters, strict=True))
-        mode = term_of(self.machine.leaves[self.machine.modes.leaf], virtual[self.machine.modes.leaf])
+        mode = term_of(self.machine.state.leaves[self.machine.modes.leaf], virtual[self.machine.modes.leaf])
         return decide(land(apply(0, MENDS, *given), lnot(faults(self.machine, given, mode))))
 
     def answer(self, args: tuple[int, ...], virtual: State, surroundings: object, real: State) -> None:
@@ -228,19 +228,19 @@ class Memory:
 
 def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
     """The guest's own translation faults, for arguments with its mode in place of the processor's."""
-    assert machine.translation is not None
-    at = machine.translation.mode
+    assert machine.code.translation is not None
+    at = machine.code.translation.mode
     return apply(0, FAULT, *args[:at], mode, *args[at + 1 :])
 
 
 def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
     """The leaves by which a monitor makes the processor reach the guest's frames. Raises NoTables."""
-    realise = machine.translation.realise if machine.translation is not None else None
+    realise = machine.code.translation.realise if machine.code.translation is not None else None
     if realise is None or realise.kind == "external":
         return ()
     if realise.kind == "bounds":
         return (realise.base, realise.limit)
-    state = reset(machine) | {n: Cells(v) if machine.leaves[n].size else v for n, v in own.items()}
+    state = reset(machine) | {n: Cells(v) if machine.state.leaves[n].size else v for n, v in own.items()}
     return (form(machine, state).root,)
 
 
@@ -266,7 +266,7 @@ class Routine:
 
     def holds(self, machine: Machine, term: Term, state: State, surroundings: Surroundings) -> bool:
         leaves = whole(self.machine, state, surroundings)
-        mapping = {leaf.term: leaves[n] for n, leaf in machine.leaves.items()}
+        mapping = {leaf.term: leaves[n] for n, leaf in machine.state.leaves.items()}
         if term not in self.predicates:
             self.predicates[term] = predicate(machine, term)
         return decide(rewrite([self.predicates[term]], lambda t, _: mapping.get(t))[0])
@@ -301,8 +301,12 @@ class Routine:
         """The widths of an exit's payload."""
         if function in BUILTIN_EXITS:
             return ()
-        name = self.machine.translation.function if function == TRANSLATE and self.machine.translation else function
-        return tuple(w for _, w in self.machine.functions[name].parameters)
+        name = (
+            self.machine.code.translation.function
+            if function == TRANSLATE and self.machine.code.translation
+            else function
+        )
+        return tuple(w for _, w in self.machine.code.functions[name].parameters)
 
     def _operands(self, fetched: Fetched | None) -> Mapping[Term, Term]:
         """The operands that the routine was given, for those of the transition."""
@@ -331,7 +335,7 @@ class Routine:
             if name in surroundings.outside:
                 surroundings.outside[name] = term
             else:
-                state[name] = value(self.machine.leaves[name], term)
+                state[name] = value(self.machine.state.leaves[name], term)
 
 
 def _with(way: Way, mapping: Mapping[Term, Term]) -> Way:
@@ -343,7 +347,7 @@ def _with(way: Way, mapping: Mapping[Term, Term]) -> Way:
 
 def whole(machine: Machine, state: State, surroundings: Surroundings) -> dict[str, Term]:
     """All leaves of the virtual machine as terms."""
-    return {n: term_of(machine.leaves[n], v) for n, v in state.items()} | surroundings.outside
+    return {n: term_of(machine.state.leaves[n], v) for n, v in state.items()} | surroundings.outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +365,7 @@ class Monitored:
         """Run the dispatcher for one step on the current path."""
         machine, outside = self.row.machine, apart(self.row.machine)
         guest = Surroundings({n: self.leaves[n] for n in outside})
-        state: State = {n: value(leaf, self.leaves[n]) for n, leaf in machine.leaves.items() if n not in outside}
+        state: State = {n: value(leaf, self.leaves[n]) for n, leaf in machine.state.leaves.items() if n not in outside}
         host = Processor(self.row, self.virtual_mode, guest, self.policy)
         routine = Routine(self.row)
         memory = Memory(machine, self.sets)

@@ -65,7 +65,7 @@ class Watched(Execution):
 
     def _note(self, address: Term, width: int, write: bool) -> None:
         guard = land(conjunction(self.path), self.frame.alive)
-        for k in range(width // self.machine.memory_unit):
+        for k in range(width // self.machine.state.memory_unit):
             unit = mk("add", address.width, address, constant(address.width, k))
             self.accesses.append(Access(guard, unit, write))
 
@@ -76,7 +76,7 @@ def accesses(row: Row) -> list[Access]:
     if row.fetched is None:
         found = Watched(machine, initial(machine), {})
         if row.part == FETCH:
-            found.call(machine.fetch, (found.frame.state[machine.pc],))
+            found.call(machine.code.fetch, (found.frame.state[machine.state.pc],))
         return found.accesses
     instruction = row.fetched.instruction
     operands = {n: bits(v, instruction.operands[n].width) for n, v in row.fetched.operands.items()}
@@ -84,7 +84,7 @@ def accesses(row: Row) -> list[Access]:
     found = Watched(machine, initial(machine), operands)
     if instruction.encoding_term is not None:
         found.encoding = substitute([instruction.encoding_term], named)[0]
-    pc = found.frame.state[machine.pc]
+    pc = found.frame.state[machine.state.pc]
     length = substitute([instruction.length], named)[0]
     found.frame.state[NEXT_PC] = mk("add", pc.width, pc, resized(length, pc.width))
     found.block(instruction.body)
@@ -96,8 +96,8 @@ def _delivered(row: Row, exit_: Exit) -> list[Access]:
         return []
     machine = row.machine
     run = Watched(machine, dict(exit_.state), {})
-    run.frame.state[NEXT_PC] = run.frame.state[machine.pc]
-    function = machine.functions[exit_.function]
+    run.frame.state[NEXT_PC] = run.frame.state[machine.state.pc]
+    function = machine.code.functions[exit_.function]
     run.frame.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
     run.block(function.body)
     return [Access(land(exit_.guard, a.guard), a.address, a.write) for a in run.accesses]
@@ -148,8 +148,8 @@ def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach
 
 def _aligned(machine: Machine, before: Leaves) -> Term:
     """PC is a multiple of the unit that is fetched: what every specification's jumps see to, assumed here and not proved."""
-    low = (machine.decode.unit // machine.decode.pc_unit).bit_length() - 1
-    pc = before[machine.pc]
+    low = (machine.decoding.decode.unit // machine.decoding.decode.pc_unit).bit_length() - 1
+    pc = before[machine.state.pc]
     return eq(extract(pc, low - 1, 0), constant(low, 0)) if low else TRUE
 
 
@@ -172,7 +172,7 @@ def _page(address: Term, shift: int) -> Term:
 
 def _same_offset(machine: Machine, translated: Term, shift: int) -> Term:
     """Translation keeps the offset in a page: the low bits of the address that was asked for."""
-    translation = machine.translation
+    translation = machine.code.translation
     assert translation is not None
     realise = translation.realise
     name = realise.address if realise is not None and realise.kind == "entries" else ""
@@ -188,10 +188,10 @@ def _same_offset(machine: Machine, translated: Term, shift: int) -> Term:
 
 def _refusals(machine: Machine) -> Callable[[Term], Term]:
     """For an address that translation gave: it faults for arguments that its own code refuses in every state (misalignment)."""
-    translation = machine.translation
+    translation = machine.code.translation
     if translation is None:
         return lambda translated: TRUE
-    free = {n: variable(w, f"p.{n}") for n, w in machine.functions[translation.function].parameters}
+    free = {n: variable(w, f"p.{n}") for n, w in machine.code.functions[translation.function].parameters}
     body = Execution(machine, initial(machine), {}, cuts=False)
     body.call(translation.function, tuple(free.values()))
     always = [
@@ -209,8 +209,8 @@ def _refusals(machine: Machine) -> Callable[[Term], Term]:
 
 def stray(machine: Machine) -> Block:
     """The body of a made-up instruction that stores where no translation led."""
-    width = machine.leaves[machine.memory].index_width
-    return (Store(constant(width, 0), constant(machine.memory_unit, 0)),)
+    width = machine.state.leaves[machine.state.memory].index_width
+    return (Store(constant(width, 0), constant(machine.state.memory_unit, 0)),)
 
 
 # ---- the world switch
@@ -235,7 +235,7 @@ def residue(promise: Promise, row: Row, mode_class: ModeClass, mode: int, divisi
     guest = Monitored(
         row, promise.policy, division or promise.division, promise.sets, states.virtual, setting.mode(mode)
     )
-    other = {leaf.named("h." + n): leaf.named("h2." + n) for n, leaf in machine.leaves.items()}
+    other = {leaf.named("h." + n): leaf.named("h2." + n) for n, leaf in machine.state.leaves.items()}
     found: dict[str, list[Term]] = {}
     for path in paths(lambda: guest.step(frozenset())):
         for run in path.outcome.runs:
@@ -246,7 +246,7 @@ def residue(promise: Promise, row: Row, mode_class: ModeClass, mode: int, divisi
 
 def _tells(machine: Machine, before: Leaves, other: Mapping[Term, Term]) -> Iterator[tuple[str, Term]]:
     memo: dict[Term, Term] = {}
-    for name, leaf in machine.leaves.items():
+    for name, leaf in machine.state.leaves.items():
         if name in apart(machine):
             continue
         again = rewrite([before[name]], lambda t, _: other.get(t), memo)[0]

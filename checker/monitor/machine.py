@@ -86,14 +86,16 @@ def _either(guard: Term, args: tuple[Term, ...], state: Leaves, other: Way) -> W
 
 def faulting(machine: Machine) -> tuple[str, ...]:
     """The terminators by which the machine's translation may end."""
-    if machine.translation is None:
+    if machine.code.translation is None:
         return ()
-    if machine.digest not in _faulting:
-        name = machine.translation.function
+    if machine.identity.digest not in _faulting:
+        name = machine.code.translation.function
         body = Execution(machine, initial(machine), {}, cuts=False)
-        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.functions[name].parameters))
-        _faulting[machine.digest] = tuple(sorted({e.function for e in body.exits if e.function in machine.exits}))
-    return _faulting[machine.digest]
+        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters))
+        _faulting[machine.identity.digest] = tuple(
+            sorted({e.function for e in body.exits if e.function in machine.code.exits})
+        )
+    return _faulting[machine.identity.digest]
 
 
 _faulting: dict[str, tuple[str, ...]] = {}
@@ -109,7 +111,7 @@ def raised(machine: Machine, args: tuple[Term, ...]) -> list[tuple[str, Term, tu
         here = rest if last else land(rest, apply(0, f"xl.raises.{function}", *args))
         payload = tuple(
             apply(width, f"xl.payload.{function}.{name}", *args)
-            for name, width in machine.functions[function].parameters
+            for name, width in machine.code.functions[function].parameters
         )
         found.append((function, here, payload))
         rest = land(rest, lnot(here))
@@ -134,7 +136,7 @@ def entered(machine: Machine, way: Way, depth: int = 0) -> tuple[Way, ...]:
     run = delivered(machine, way.function, way.args, way.state)
     ends = [Way(NEXT, land(way.guard, run.frame.alive), run.frame.state)]
     for e in run.exits:
-        rule = machine.exits.get(machine.exits[way.function].nested)
+        rule = machine.code.exits.get(machine.code.exits[way.function].nested)
         guard = land(way.guard, e.guard)
         if rule is None or e.function in BUILTIN_EXITS:
             ends += _faults(machine, Way(e.function, guard, e.state, e.args))
@@ -172,6 +174,6 @@ def bare(machine: Machine, subject: Subject, pre: Leaves) -> Bare:
 def fetching(machine: Machine) -> Transition:
     """The fetch of the first unit at PC, as a step that changes nothing."""
     execution = Execution(machine, initial(machine), {})
-    pc = execution.frame.state[machine.pc]
-    execution.call(machine.fetch, (pc,))
+    pc = execution.frame.state[machine.state.pc]
+    execution.call(machine.code.fetch, (pc,))
     return Transition(execution.frame.alive, dict(execution.frame.state), tuple(execution.exits))

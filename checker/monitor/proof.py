@@ -74,7 +74,14 @@ def prove_monitor(
     result = check(machine, replace(options, only=()))
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         found = tuple(_deployment(machine, d, options, pool, on_event, kind, force) for d in result.deployments)
-    return MonitorProof(machine.name, machine.path, machine.digest, found, versions(), time.perf_counter() - started)
+    return MonitorProof(
+        machine.identity.name,
+        machine.identity.path,
+        machine.identity.digest,
+        found,
+        versions(),
+        time.perf_counter() - started,
+    )
 
 
 def _deployment(
@@ -248,11 +255,11 @@ def _claim(
 def _noticed(promise: Promise, solver: Solver, second: bool) -> Iterator[Obligation]:
     """RC1 for instructions that no machine should have: whatever of the monitor's state one changes, the dispatcher stops."""
     machine, evidence = promise.machine, Evidence(solver, second)
-    general = next(leaf for leaf in machine.general if _usable(leaf, machine))
+    general = next(leaf for leaf in machine.state.general if _usable(leaf, machine))
     for name in promise.division.own:
-        if not _usable(machine.leaves[name], machine):
+        if not _usable(machine.state.leaves[name], machine):
             continue
-        changes = made_up(machine.leaves[name], 0, general)[1]
+        changes = made_up(machine.state.leaves[name], 0, general)[1]
         row = _made_up_row(promise, changes.name, changes.body)
         for mode_class, mode in _modes(promise):
             subject = f"{NOTICED[:-1]}, {name})@{mode}"
@@ -303,7 +310,7 @@ def _switched(promise: Promise, solver: Solver, second: bool, division: World | 
 
 def _operations(promise: Promise) -> dict[str, tuple[Scenario, Permissions]]:
     """What the monitor does with shadow tables, by name, each beside an entry of every kind; nothing where it has none."""
-    translation = promise.machine.translation
+    translation = promise.machine.code.translation
     if translation is None or translation.realise is None or translation.realise.kind != "entries":
         return {}
     kinds = kinds_of_entry(promise)
@@ -348,7 +355,7 @@ def _made_up_row(promise: Promise, name: str, body: Block) -> Row:
         f"canary {name}",
         "canary",
         "",
-        Position(machine.path, 1, 1),
+        Position(machine.identity.path, 1, 1),
         None,
         {},
         constant(1, 1),
@@ -377,7 +384,7 @@ def _canaries(promise: Promise, evidence: Evidence) -> Iterator[Canary]:
     for family in FAMILIES_OF_A_STEP:
         yield Canary(family, "touches the monitor's state", family in found, "" if family in found else "not refuted")
     division = promise.division
-    forgets = replace(division, shared=tuple(n for n in division.shared if n != promise.machine.pc))
+    forgets = replace(division, shared=tuple(n for n in division.shared if n != promise.machine.state.pc))
     for family in (EQ1, RC1):
         refuted = _refuted(promise, nothing, family, evidence, forgets) is True
         yield Canary(family, "a world switch that forgets PC", refuted, "" if refuted else "not refuted")
@@ -401,8 +408,8 @@ def _canaries(promise: Promise, evidence: Evidence) -> Iterator[Canary]:
 def _sensitive(promise: Promise, evidence: Evidence) -> set[str]:
     """The families that refute a made-up instruction which shows or changes a control leaf of the monitor's."""
     machine, found = promise.machine, set[str]()
-    general = [leaf for leaf in machine.general if _usable(leaf, machine)]
-    own = [machine.leaves[n] for n in promise.division.own if _usable(machine.leaves[n], machine)]
+    general = [leaf for leaf in machine.state.general if _usable(leaf, machine)]
+    own = [machine.state.leaves[n] for n in promise.division.own if _usable(machine.state.leaves[n], machine)]
     own = [leaf for leaf in own if leaf.name not in promise.sets][:MAX_CANARY_LEAVES]
     for leaf in own:
         for canary in made_up(leaf, 0, general[0])[1:]:
@@ -414,7 +421,7 @@ def _sensitive(promise: Promise, evidence: Evidence) -> set[str]:
 
 
 def _usable(leaf: Leaf, machine: Machine) -> bool:
-    return not leaf.volatile and leaf.name not in (machine.pc, machine.memory) and not leaf.hardwired
+    return not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory) and not leaf.hardwired
 
 
 def _refuted(promise: Promise, row: Row, family: str, evidence: Evidence, division: World | None = None) -> bool | None:

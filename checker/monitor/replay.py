@@ -67,20 +67,20 @@ class _Oracle:
     virtual_mode: int | None
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         assert translation is not None
         at, missed = translation.mode, False
         if self.virtual_mode is not None:
             args = (*args[:at], self.virtual_mode, *args[at + 1 :])
             missed = bool(self.model.function(MISS, (*args[:at], *args[at + 1 :]), 0))
-        (width,) = self.machine.functions[translation.function].results
+        (width,) = self.machine.code.functions[translation.function].results
         return bool(self.model.function(FAULT, args, 0)) or missed, self.model.function(ADDRESS, args, width)
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"probe.{name}", args, self.machine.functions[name].results[0])
+        return self.model.function(f"probe.{name}", args, self.machine.code.functions[name].results[0])
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"table.{name}", args, width_of(self.machine.tables[name].type))
+        return self.model.function(f"table.{name}", args, width_of(self.machine.code.tables[name].type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class _World:
     def state(self, leaves: Mapping[str, Term]) -> State:
         """The leaves under the model."""
         found: State = {}
-        for name, leaf in self.machine.leaves.items():
+        for name, leaf in self.machine.state.leaves.items():
             term = leaves[name]
             if not leaf.size:
                 found[name] = self.model.values([term])[0]
@@ -144,9 +144,9 @@ class _World:
     def fetch(self, machine: Machine, state: State, surroundings: Surroundings) -> Fetched | Exit | None:
         if self.row.part != FETCH:
             return self.fetched
-        here = state[machine.pc]
+        here = state[machine.state.pc]
         assert isinstance(here, int)
-        found = call(machine, machine.fetch, (here,), state, surroundings)
+        found = call(machine, machine.code.fetch, (here,), state, surroundings)
         if isinstance(found, Exit):
             return replace(found, access=found.args) if found.function == TRANSLATE else found
         raise Over(FETCHED)
@@ -155,7 +155,7 @@ class _World:
         self, machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings
     ) -> tuple[Exit | None, Fetched | None]:
         if fetched is None:
-            ended = Body(machine, state, {}, surroundings).body(machine.undefined, 0)
+            ended = Body(machine, state, {}, surroundings).body(machine.code.undefined, 0)
         else:
             ended = one_step(machine, fetched.instruction, fetched.operands, state, surroundings)
         while ended is not None and ended.function in self.promise.setting.continued:
@@ -176,7 +176,7 @@ class _World:
         )
         payload = tuple(
             self.model.function(f"xl.payload.{chosen}.{n}", exit_.args, w)
-            for n, w in self.machine.functions[chosen].parameters
+            for n, w in self.machine.code.functions[chosen].parameters
         )
         return Exit(chosen, payload)
 
@@ -186,7 +186,7 @@ class _World:
             nested = deliver(machine, current, state, surroundings)
             if nested is None:
                 return None
-            rule = machine.exits.get(machine.exits[current.function].nested)
+            rule = machine.code.exits.get(machine.code.exits[current.function].nested)
             if rule is None or nested.function in BUILTIN_EXITS:
                 return self.raised(nested)
             current = Exit(rule.function, ())
@@ -268,7 +268,7 @@ class _Memory:
         return True
 
     def miss(self, args: tuple[int, ...], virtual: State, surroundings: Surroundings, real: State) -> bool:
-        translation = self.world.machine.translation
+        translation = self.world.machine.code.translation
         assert translation is not None
         at = translation.mode
         own = (*args[:at], self.world.virtual_mode, *args[at + 1 :])
@@ -346,7 +346,7 @@ def _monitored(
         cast(Any, host), division, world_.promise.policy, cast(Any, _Memory(world_)), world_.binding()
     )
     # A leaf that the monitor forgets to set is whatever the processor held.
-    for name, leaf in machine.leaves.items():
+    for name, leaf in machine.state.leaves.items():
         if name not in host.state:
             cells = {i: v for (a, i), v in world_.model.elements.items() if a == tag + name}
             host.state[name] = Cells(0, cells) if leaf.size else world_.model.variables.get(tag + name, 0)
@@ -373,8 +373,8 @@ def _ends(
         found = [f"stutter:{n}" for n in _changed(before, ours.state)]
         if access is None:
             return ["stutter without a miss", *found]
-        assert world_.machine.translation is not None
-        at = world_.machine.translation.mode
+        assert world_.machine.code.translation is not None
+        at = world_.machine.code.translation.mode
         own = (*access[:at], world_.virtual_mode, *access[at + 1 :])
         return ["stutter on a fault of the guest's", *found] if world_.model.function(FAULT, own, 0) else found
     if ours.how != theirs.how:

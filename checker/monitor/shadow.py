@@ -49,11 +49,11 @@ Scenario = Callable[[Stage], Iterator[str]]
 def emulated_store(stage_: Stage) -> Iterator[str]:
     """The routine of a store writes guest memory: entries derived from what it overwrites go."""
     machine = stage_.machine
-    width = machine.leaves[machine.memory].index_width
+    width = machine.state.leaves[machine.state.memory].index_width
     count = stage_.tables.form.units if stage_.source.truth("x.wide") else 1
     address = stage_.source.number("x.address", width)
     assume(stage_.memory.holds(address, count))
-    stage_.memory.store(address, count, stage_.source.number("x.value", count * machine.memory_unit))
+    stage_.memory.store(address, count, stage_.source.number("x.value", count * machine.state.memory_unit))
     ((start, units),) = stage_.entry.derived
     if stage_.present():
         if start < address + count and address < start + units:
@@ -67,7 +67,7 @@ def emulated_store(stage_: Stage) -> Iterator[str]:
 def table_found(stage_: Stage) -> Iterator[str]:
     """A page turns out to hold the guest's tables: entries through which the guest could store to it go."""
     machine, shift = stage_.machine, stage_.tables.shift
-    width = machine.leaves[machine.memory].index_width
+    width = machine.state.leaves[machine.state.memory].index_width
     page = stage_.source.number("x.page", width - shift) << shift
     assume(stage_.memory.holds(page, stage_.page))
     stage_.memory.watch(page, stage_.tables._stored)
@@ -89,12 +89,12 @@ def filled(op: int, *, beside: bool) -> Scenario:
 
     def scenario(stage_: Stage) -> Iterator[str]:
         source, tables, machine = stage_.source, stage_.tables, stage_.machine
-        translation = machine.translation
+        translation = machine.code.translation
         assert translation is not None and translation.realise is not None
         virtual = {**stage_.real, **virtual_leaves(tables, source, "c")}
         real: State = {**stage_.real, **{n: virtual[n] for n in tables.loose}}
         given = {translation.mode: real[tables.mode], translation.access: op}
-        widths = [w for _, w in machine.functions[translation.function].parameters]
+        widths = [w for _, w in machine.code.functions[translation.function].parameters]
         args = cast(
             Args,
             tuple(
@@ -163,7 +163,7 @@ def switched(stage_: Stage) -> Iterator[str]:
     tables = stage_.tables
     virtual = {**stage_.real, **virtual_leaves(tables, stage_.source, "n")}
     for name in tables.outer:
-        virtual.setdefault(name, stage_.source.number(f"n.{name}", max(stage_.machine.leaves[name].width, 1)))
+        virtual.setdefault(name, stage_.source.number(f"n.{name}", max(stage_.machine.state.leaves[name].width, 1)))
     real = dict(stage_.real)
     assume(tables.enter(virtual, Surroundings(), real))
     current = tables.current
@@ -210,7 +210,7 @@ class Walks:
 
     def __init__(self, stage_: Stage, args: Args, *, plain: bool) -> None:
         self.stage, self.args, self.plain = stage_, args, plain
-        translation = stage_.machine.translation
+        translation = stage_.machine.code.translation
         assert translation is not None
         self.op = args[translation.access]
         others = [op for op in accesses(translation) if op != self.op]
@@ -224,8 +224,8 @@ class Walks:
         tables = self.stage.tables
         if surroundings.memory is not tables._snapshot:
             return self._place()
-        assert machine.translation is not None
-        way = (args[machine.translation.access], *(cast(int, state[n]) for n in tables.loose))
+        assert machine.code.translation is not None
+        way = (args[machine.code.translation.access], *(cast(int, state[n]) for n in tables.loose))
         if not pretend:
             self.made = True
             self.known.clear()
@@ -240,7 +240,7 @@ class Walks:
     def _walk(self, way: tuple[int, ...]) -> Walk:
         """What a walk gives: the page asked for decides all; others give it, or another, or want to update entries, or fault."""
         source, tables, machine = self.stage.source, self.stage.tables, self.stage.machine
-        width, units = machine.leaves[machine.memory].index_width, tables.form.units
+        width, units = machine.state.leaves[machine.state.memory].index_width, tables.form.units
         load = source.number("w.load", width - 4) << units.bit_length() - 1, units
         assume(self.stage.memory.holds(*load))
         tag = "w.odd" if way == self.odd else f"w{way[0]}"
@@ -265,7 +265,10 @@ class Walks:
         stage_, tables = self.stage, self.stage.tables
         units = tables.form.units
         machine = stage_.machine
-        slot = stage_.source.number("x.slot", machine.leaves[machine.memory].index_width - 4) << units.bit_length() - 1
+        slot = (
+            stage_.source.number("x.slot", machine.state.leaves[machine.state.memory].index_width - 4)
+            << units.bit_length() - 1
+        )
         page = tables.form.pages.address(self.args, tables.names, stage_.real) >> tables.shift
         if self.plain and page == stage_.entry.page:
             slot = stage_.entry.slot
@@ -287,8 +290,8 @@ def walking(walks: Walks) -> Iterator[None]:
 
 def scenarios(promise: Promise) -> Mapping[str, Scenario]:
     """The operations by name."""
-    assert promise.machine.translation is not None
-    ops = accesses(promise.machine.translation)
+    assert promise.machine.code.translation is not None
+    ops = accesses(promise.machine.code.translation)
     fills = {f"fill on a miss (access {op})": filled(op, beside=False) for op in ops}
     fills |= {f"entry beside a fill (access {op})": filled(op, beside=True) for op in ops}
     return {
@@ -313,10 +316,10 @@ def stage_facts(promise: Promise) -> ShadowTables:
     machine = promise.machine
     real: State = reset(machine)
     for name, value in promise.division.own.items():
-        real[name] = Cells(value) if machine.leaves[name].size else value
-    assert machine.translation is not None and machine.translation.realise is not None
-    shift = machine.translation.realise.shift
-    host = cast(Any, Host(machine.memory_unit, machine.big_endian))
+        real[name] = Cells(value) if machine.state.leaves[name].size else value
+    assert machine.code.translation is not None and machine.code.translation.realise is not None
+    shift = machine.code.translation.realise.shift
+    host = cast(Any, Host(machine.state.memory_unit, machine.state.big_endian))
     memory = GuestMemory(machine.platform.ram_base & -(1 << shift), range(256, 258), host, shift)
     return ShadowTables(machine, host, memory, Allocator(range(64, 128)), "guest", real, promise.division.shared)
 

@@ -153,10 +153,12 @@ class Stage:
 def virtual_leaves(tables: ShadowTables, source: Source, tag: str) -> State:
     """The leaves that choose a context, unknown; of those that a guest changes without a trap, one setting that the tables know."""
     machine = tables.machine
-    found: State = {n: source.number(f"{tag}.{n}", max(machine.leaves[n].width, 1)) for n in tables.depends}
+    found: State = {n: source.number(f"{tag}.{n}", max(machine.state.leaves[n].width, 1)) for n in tables.depends}
     if tables.loose:
         found |= dict(zip(tables.loose, tables.settings[-1], strict=True))
-    found.setdefault(tables.mode, source.number(f"{tag}.{tables.mode}", max(machine.leaves[tables.mode].width, 1)))
+    found.setdefault(
+        tables.mode, source.number(f"{tag}.{tables.mode}", max(machine.state.leaves[tables.mode].width, 1))
+    )
     return found
 
 
@@ -165,11 +167,11 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     machine = promise.machine
     real: State = reset(machine)
     for name, value in promise.division.own.items():
-        real[name] = Cells(value) if machine.leaves[name].size else value
-    translation = machine.translation
+        real[name] = Cells(value) if machine.state.leaves[name].size else value
+    translation = machine.code.translation
     assert translation is not None and translation.realise is not None
     shift = translation.realise.shift
-    host = Host(machine.memory_unit, machine.big_endian)
+    host = Host(machine.state.memory_unit, machine.state.big_endian)
     base = machine.platform.ram_base & -(1 << shift)
     memory = GuestMemory(base, range(256, 258), cast(Any, host), shift)
     tlb = Tlb()
@@ -183,7 +185,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
         promise.division.shared,
         cast(Any, tlb),
     )
-    width = machine.leaves[machine.memory].index_width
+    width = machine.state.leaves[machine.state.memory].index_width
     memory.frames = cast(Any, Frames(source))
     memory.size = source.number("ram.pages", width - shift) << shift
     assume(base + memory.size <= 1 << width)
@@ -215,8 +217,8 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
 
 
 def _width(machine: Machine, parameter: str) -> int:
-    assert machine.translation is not None
-    return dict(machine.functions[machine.translation.function].parameters)[parameter]
+    assert machine.code.translation is not None
+    return dict(machine.code.functions[machine.code.translation.function].parameters)[parameter]
 
 
 def assume(condition: bool) -> None:

@@ -79,7 +79,7 @@ class Promise:
     @cached_property
     def every_exit(self) -> frozenset[str]:
         """All terminators: a monitor under this one intercepts them."""
-        return frozenset(self.machine.exits) | {TRANSLATE}
+        return frozenset(self.machine.code.exits) | {TRANSLATE}
 
 
 def instruction_row(promise: Promise, instruction: Instruction, label: Label) -> Row:
@@ -116,14 +116,14 @@ def _narrowed(one: Subject) -> Subject:
 def other_rows(promise: Promise) -> dict[str, Row]:
     """The parts of a step that are no instruction: the fetch, and bits that no encoding accepts."""
     machine = promise.machine
-    control = frozenset(leaf.name for leaf in machine.control)
+    control = frozenset(leaf.name for leaf in machine.state.control)
 
     def row(name: str, transition: Transition, part: str) -> Row:
         found = continued(promise.setting, transition)
         whole = replace(machine.instructions[0], partial=False)
         return Row(promise.setting, Subject(whole, Label(name), found, TRUE, (), control), None, part)
 
-    undefined = run(machine, machine.undefined, {}, constant(1, 0))
+    undefined = run(machine, machine.code.undefined, {}, constant(1, 0))
     return {
         "(fetch)": row("(fetch)", fetching(machine), FETCH),
         "(no encoding)": row("(no encoding)", undefined, "no encoding"),
@@ -292,7 +292,7 @@ def _own(promise: Promise) -> tuple[str, ...]:
     mirrored = set(promise.policy.mirrored) | (
         {machine.modes.leaf} if promise.setting.deployment.real_mode is None else set()
     )
-    return tuple(leaf.name for leaf in machine.control if leaf.name not in outside and leaf.name not in mirrored)
+    return tuple(leaf.name for leaf in machine.state.control if leaf.name not in outside and leaf.name not in mirrored)
 
 
 def expected(promise: Promise, guest: Monitored) -> dict[str, Term]:
@@ -300,7 +300,7 @@ def expected(promise: Promise, guest: Monitored) -> dict[str, Term]:
     machine, policy, deployment = promise.machine, promise.policy, promise.setting.deployment
     found: dict[str, Term] = {}
     own = set(_own(promise))
-    for name, leaf in machine.leaves.items():
+    for name, leaf in machine.state.leaves.items():
         if name in apart(machine) or name in promise.sets:
             continue
         if name not in own:
@@ -326,7 +326,7 @@ class _Known:
 
     def changes(self, machine: Machine, a: Leaves, b: Leaves) -> Iterator[Mismatch]:
         """The leaves that differ, each with the condition."""
-        for name, leaf in machine.leaves.items():
+        for name, leaf in machine.state.leaves.items():
             x, y = a[name], b[name]
             if x is y:
                 continue

@@ -87,7 +87,7 @@ class _Runs:
         machine = self.setting.machine
         pre = fresh(machine, tag)
         for name, value in self.fixed.items():
-            pre[name] = machine.leaves[name].holding(value)
+            pre[name] = machine.state.leaves[name].holding(value)
         pre[machine.modes.leaf] = self.setting.mode(mode)
         return pre
 
@@ -121,8 +121,8 @@ def classify(
     for start, values in (("S", supervisor), ("U", user)):
         for sensitivity in _control(runs, values, start, footprint, evidence):
             found[sensitivity] = None
-    roles = {setting.machine.leaves[n].role for n in footprint.reads if n in setting.machine.leaves}
-    roles |= {setting.machine.tables[t].role for t in footprint.tables}
+    roles = {setting.machine.state.leaves[n].role for n in footprint.reads if n in setting.machine.state.leaves}
+    roles |= {setting.machine.code.tables[t].role for t in footprint.tables}
     roles |= {"relocation"} if any(n.startswith("@probe") for n in footprint.reads) else set()
     for role in sorted(roles - {"general"}):
         pairs = [(s, u, "SU") for s in supervisor for u in user] if role == MODE else []
@@ -141,7 +141,7 @@ def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
         for second in modes:
             a, assume_a = runs.run("a", first)
             other = runs.leaves("b", second)
-            pre = {n: other[n] if machine.leaves[n].control else a.pre[n] for n in machine.leaves}
+            pre = {n: other[n] if machine.state.leaves[n].control else a.pre[n] for n in machine.state.leaves}
             b = instantiate(machine, runs.subject.transition, pre, as_it_is, "b", frozenset())
             kinds = ("privileged", "intent", "other")
             kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in kinds if x != k))) for k in kinds)
@@ -190,7 +190,7 @@ def _control(
         halting = (runs.run("a", mode) for mode in values)
         if any(evidence.possible([assume, copy.halts], f"{runs.subject.id}:halts@{start}") for copy, assume in halting):
             found[Sensitivity("ctl", "run", start)] = None
-    leaves = [machine.leaves[name] for name in sorted(footprint.writes)]
+    leaves = [machine.state.leaves[name] for name in sorted(footprint.writes)]
     for role in sorted({leaf.role for leaf in leaves}):
         for mode in values:
             copy, assume = runs.run("a", mode)
@@ -213,12 +213,13 @@ def _behaviour(runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, ev
     for first, second, start in pairs:
         a, assume_a = runs.run("a", first)
         other = runs.leaves("b", second)
-        pre = {n: other[n] if machine.leaves[n].role == role else a.pre[n] for n in machine.leaves}
+        pre = {n: other[n] if machine.state.leaves[n].role == role else a.pre[n] for n in machine.state.leaves}
         pre[machine.modes.leaf] = other[machine.modes.leaf]
         private = frozenset(
             n
             for n in subject.private
-            if n[2:].partition("#")[0] in machine.leaves and machine.leaves[n[2:].partition("#")[0]].role == role
+            if n[2:].partition("#")[0] in machine.state.leaves
+            and machine.state.leaves[n[2:].partition("#")[0]].role == role
         )
         b = instantiate(
             machine, subject.transition, pre, second_oracle(machine, setting.mode(first), pre, role), "b", private
@@ -248,7 +249,7 @@ def differences(a: Copy, b: Copy) -> dict[str, Term]:
     machine = a.machine
     behaviour = FALSE
     for x, y in zip(a.outcomes, b.outcomes, strict=True):
-        seen = disjunction(differ(leaf, x.post[leaf.name], y.post[leaf.name]) for leaf in machine.general)
+        seen = disjunction(differ(leaf, x.post[leaf.name], y.post[leaf.name]) for leaf in machine.state.general)
         behaviour = disjunction(
             [behaviour, conjunction([x.guard, y.guard, disjunction([seen, payloads_differ(x.payload, y.payload)])])]
         )

@@ -153,9 +153,9 @@ def admissible(setting: Setting, configuration: Configuration, evidence: Evidenc
 def _every_user_mode(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
     """The user modes in which classical steps start have a legal state with the constants, if they have one at all."""
     machine, label = setting.machine, f"{setting.deployment.name}:start"
-    mode = machine.leaves[machine.modes.leaf].term
+    mode = machine.state.leaves[machine.modes.leaf].term
     constants = {
-        machine.leaves[n].term: machine.leaves[n].holding(v)
+        machine.state.leaves[n].term: machine.state.leaves[n].holding(v)
         for n, v in configuration.leaves.items()
         if isinstance(v, int)
     }

@@ -102,12 +102,12 @@ class Copy:
 
 def executing(machine: Machine) -> frozenset[str]:
     """The terminators after which the machine runs another instruction: no trap."""
-    return frozenset(n for n, rule in machine.exits.items() if rule.kind == EXECUTE)
+    return frozenset(n for n, rule in machine.code.exits.items() if rule.kind == EXECUTE)
 
 
 def fresh(machine: Machine, tag: str) -> dict[str, Term]:
     """Free leaves named `TAG.LEAF`."""
-    return {name: leaf.named(f"{tag}.{name}") for name, leaf in machine.leaves.items()}
+    return {name: leaf.named(f"{tag}.{name}") for name, leaf in machine.state.leaves.items()}
 
 
 def instantiate(
@@ -149,7 +149,7 @@ def instantiate(
 
 def over(terms: tuple[Term, ...], pre: Leaves, machine: Machine) -> Term:
     """The conjunction of predicates over `s.*` on the leaves `pre`."""
-    mapping = {leaf.term: pre[name] for name, leaf in machine.leaves.items()}
+    mapping = {leaf.term: pre[name] for name, leaf in machine.state.leaves.items()}
     return conjunction(substitute(terms, mapping))
 
 
@@ -179,7 +179,7 @@ def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answ
     Its translation gives what the guest's gives in the current virtual mode, or faults besides (`xl.miss`, a miss in the shadow); a probe gives
     the host's address; `respond(table, arguments, width)` is what the monitor put into a table.
     """
-    position = machine.translation.mode if machine.translation is not None else 0
+    position = machine.code.translation.mode if machine.code.translation is not None else 0
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
@@ -198,9 +198,9 @@ def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answ
 
 def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) -> Answer:
     """The cuts of the second of two runs: the first's translation; own tables and probes if their role is the one compared."""
-    position = machine.translation.mode if machine.translation is not None else 0
-    leaves = {leaf.term: pre[name] for name, leaf in machine.leaves.items()}
-    leaves[machine.leaves[machine.modes.leaf].term] = first_mode
+    position = machine.code.translation.mode if machine.code.translation is not None else 0
+    leaves = {leaf.term: pre[name] for name, leaf in machine.state.leaves.items()}
+    leaves[machine.state.leaves[machine.modes.leaf].term] = first_mode
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
@@ -209,7 +209,7 @@ def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) ->
             return apply(term.width, name, *args[:position], mode, *args[position + 1 :])
         if name.startswith("probe.") and role == "relocation":
             return apply(term.width, "b." + name, *args)
-        if name.startswith("table.") and machine.tables[name[6:]].role == role:
+        if name.startswith("table.") and machine.code.tables[name[6:]].role == role:
             return apply(term.width, "b." + name, *args)
         return None
 
@@ -218,7 +218,7 @@ def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) ->
 
 def with_fields(machine: Machine, table: str, entry: Term, fields: Mapping[str, int]) -> Term:
     """A table's entry with some fields replaced by constants."""
-    type_ = machine.tables[table].type
+    type_ = machine.code.tables[table].type
     assert isinstance(type_, Bitfield)
     for name, value in fields.items():
         high, low = type_.ranges[name]

@@ -25,25 +25,25 @@ def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> fr
     """
     return frozenset(
         name
-        for name, rule in machine.exits.items()
+        for name, rule in machine.code.exits.items()
         if rule.kind != EXECUTE and _enters(machine, deployment, name, evidence)
     )
 
 
 def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """Every exit of the translation's body enters the monitor, as the oracle that stands for it assumes of its faults."""
-    if machine.translation is None:
+    if machine.code.translation is None:
         return
-    name = machine.translation.function
-    parameters = {n: variable(w, f"p.{n}") for n, w in machine.functions[name].parameters}
+    name = machine.code.translation.function
+    parameters = {n: variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters}
     body = Execution(machine, initial(machine), {}, cuts=False)
     body.call(name, tuple(parameters.values()))
-    known = [*(predicate(machine, t) for t in machine.legal), *valid(machine.translation, parameters)]
+    known = [*(predicate(machine, t) for t in machine.legal), *valid(machine.code.translation, parameters)]
     for function in sorted({e.function for e in body.exits if e.function != UNMODELLED}):
         raised = disjunction(e.guard for e in body.exits if e.function == function)
         if not evidence.possible([*known, raised], f"{name}:raises:{function}"):
             continue
-        if function not in machine.exits:
+        if function not in machine.code.exits:
             message = f"{name} may end {function}, where the checks know an address or a fault only: raise an exit of kind memory"
             yield Finding(FAULTS_ENTER, "error", name, message)
             continue
@@ -67,10 +67,10 @@ def _enters(machine: Machine, deployment: Deployment, name: str, evidence: Evide
 def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool:
     """Whether a delivery from `mode` can end elsewhere than in the monitor."""
     machine = setting.machine
-    args = tuple(variable(w, f"p.{n}") for n, w in machine.functions[name].parameters)
+    args = tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters)
     run = delivered(machine, name, args, initial(machine))
     entered = land(run.frame.alive, _monitor(setting, run.frame.state))
-    mode_term = machine.leaves[machine.modes.leaf].term
+    mode_term = machine.state.leaves[machine.modes.leaf].term
 
     def replace(term: Term, new: tuple[Term, ...]) -> Term | None:
         if term is mode_term:
@@ -80,7 +80,7 @@ def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool
         if term.op == "uf" and term.name.startswith("table."):
             table = term.name[6:]
             entry = mk("uf", term.width, *new, data=term.name)
-            return with_fields(machine, table, entry, machine.tables[table].monitor)
+            return with_fields(machine, table, entry, machine.code.tables[table].monitor)
         return None
 
     obligation = rewrite([*setting.legal, setting.real, lnot(entered)], replace)
@@ -89,6 +89,6 @@ def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool
 
 def _monitor(setting: Setting, state: dict[str, Term]) -> Term:
     machine = setting.machine
-    mapping = {leaf.term: state[n] for n, leaf in machine.leaves.items()}
+    mapping = {leaf.term: state[n] for n, leaf in machine.state.leaves.items()}
     monitor = predicate(machine, setting.deployment.monitor)
     return rewrite([monitor], lambda t, _: mapping.get(t))[0]

@@ -102,7 +102,7 @@ class Related:
 def virtual_modes(setting: Setting, mode_class: ModeClass) -> tuple[int, ...]:
     """The values of the mode leaf that virtual states of a class may have."""
     machine = setting.machine
-    leaf = machine.leaves[machine.modes.leaf]
+    leaf = machine.state.leaves[machine.modes.leaf]
     when = conjunction([setting.virtual(mode_class), setting.guest, *setting.legal])
     return tuple(
         m for m in range(1 << max(leaf.width, 1)) if substitute([when], {leaf.term: setting.mode(m)})[0] is not FALSE
@@ -121,8 +121,8 @@ def related(
     machine, deployment = setting.machine, setting.deployment
     v = fresh(machine, "v")
     v[machine.modes.leaf] = setting.mode(virtual_mode)
-    how = {leaf.name: _relation(setting, leaf, configuration, logical_time) for leaf in machine.leaves.values()}
-    r = {n: _real_leaf(machine.leaves[n], v[n], h, configuration) for n, h in how.items()}
+    how = {leaf.name: _relation(setting, leaf, configuration, logical_time) for leaf in machine.state.leaves.values()}
+    r = {n: _real_leaf(machine.state.leaves[n], v[n], h, configuration) for n, h in how.items()}
     if deployment.real_mode is not None:
         r[machine.modes.leaf] = setting.mode(deployment.real_mode)
     of_virtual = over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine)
@@ -184,13 +184,13 @@ def _real_leaf(leaf: Leaf, virtual: Term, how: str, configuration: Configuration
 
 
 def _is_timing(setting: Setting, name: str) -> bool:
-    leaf = setting.machine.leaves.get(name[2:].partition("#")[0])
+    leaf = setting.machine.state.leaves.get(name[2:].partition("#")[0])
     return leaf is not None and leaf.role == TIMING
 
 
 def _mismatches(setting: Setting, v: Copy, r: Copy, relation: Mapping[str, str]) -> dict[str, Term]:
     """What the guest, or the monitor, could notice; in the order in which a reader wants to know."""
-    leaves = setting.machine.leaves
+    leaves = setting.machine.state.leaves
     found: dict[str, Term] = {}
     for a, b in zip(v.outcomes, r.outcomes, strict=True):
         both = land(a.guard, b.guard)

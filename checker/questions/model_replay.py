@@ -27,15 +27,15 @@ class _Oracle:
     model: Model
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
-        assert self.machine.translation is not None
-        (width,) = self.machine.functions[self.machine.translation.function].results
+        assert self.machine.code.translation is not None
+        (width,) = self.machine.code.functions[self.machine.code.translation.function].results
         return bool(self.model.function(FAULT, args, 0)), self.model.function(ADDRESS, args, width)
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"probe.{name}", args, self.machine.functions[name].results[0])
+        return self.model.function(f"probe.{name}", args, self.machine.code.functions[name].results[0])
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"table.{name}", args, width_of(self.machine.tables[name].type))
+        return self.model.function(f"table.{name}", args, width_of(self.machine.code.tables[name].type))
 
 
 def reenact(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: str) -> None:
@@ -69,7 +69,7 @@ def _seen(ended: Exit | None) -> str:
 
 def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> State:
     state: State = {}
-    for name, leaf in machine.leaves.items():
+    for name, leaf in machine.state.leaves.items():
         term = pre[name]
         if not leaf.size:
             state[name] = model.values([term])[0]

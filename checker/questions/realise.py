@@ -32,7 +32,7 @@ LAW = "realisable"
 
 def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """Deny, map and read-only entries do what the specification says."""
-    translation = machine.translation
+    translation = machine.code.translation
     if translation is None:
         return
     how = translation.realise
@@ -61,7 +61,7 @@ class _Walk:
         self.machine = machine
         self.pre = initial(machine)
         for name, value in given.items():
-            self.pre[name] = machine.leaves[name].holding(value)
+            self.pre[name] = machine.state.leaves[name].holding(value)
         self.args = {n: variable(max(width_of(t), 0), "p." + n) for n, t in translation.parameters}
         if mode is not None:
             name = translation.parameters[translation.mode][0]
@@ -70,7 +70,7 @@ class _Walk:
         (self.address,) = execution.call(translation.function, tuple(self.args.values()))
         self.fault = disjunction(e.guard for e in execution.exits)
         self.loads = execution.loads
-        over = {leaf.term: self.pre[n] for n, leaf in machine.leaves.items()}
+        over = {leaf.term: self.pre[n] for n, leaf in machine.state.leaves.items()}
         legal = [predicate(machine, t) for t in machine.legal]
         self.known = conjunction([*rewrite(legal, lambda t, _: over.get(t)), *valid(translation, self.args)])
 

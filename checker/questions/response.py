@@ -57,8 +57,8 @@ class _Expansion:
         places = [variable(a.width, f"v.place.{k}") for k, a in enumerate(guest.args)]
         swapped = rewrite([whole, *guest.args], lambda t, _: held if t is guest else self.entry if t is real else None)
         self.formula = land(swapped[0], conjunction(eq(a, p) for a, p in zip(swapped[1:], places, strict=True)))
-        control = {f"v.{leaf.name}" for leaf in machine.control}
-        table = machine.tables[real.name[8:]]
+        control = {f"v.{leaf.name}" for leaf in machine.state.control}
+        table = machine.code.tables[real.name[8:]]
         assert isinstance(table.type, Bitfield)
         self.own = has_fields(table.type, self.entry, table.monitor)
         self.shared = control | {held.name, *(p.name for p in places)}

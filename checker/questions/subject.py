@@ -26,7 +26,7 @@ class Setting:
     @cached_property
     def continued(self) -> frozenset[str]:
         """The terminators that do not enter the monitor: their delivery is part of the step (PDP-10 LUUO, delegated traps)."""
-        return frozenset(self.machine.exits) - self.entering - executing(self.machine)
+        return frozenset(self.machine.code.exits) - self.entering - executing(self.machine)
 
     @cached_property
     def legal(self) -> tuple[Term, ...]:
@@ -46,7 +46,7 @@ class Setting:
 
     def mode(self, value: int) -> Term:
         """A value of the mode leaf."""
-        return constant(self.machine.leaves[self.machine.modes.leaf].width, value)
+        return constant(self.machine.state.leaves[self.machine.modes.leaf].width, value)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
         found,
         land(canonical, others),
         tuple(fixed.items()),
-        frozenset(leaf.name for leaf in machine.control),
+        frozenset(leaf.name for leaf in machine.state.control),
     )
 
 

@@ -50,7 +50,7 @@ class Footprint:
 def footprint(setting: Setting, subject: Subject) -> Footprint:
     """The footprint of a subject over all start modes of the deployment's classes."""
     machine = setting.machine
-    control = {leaf.name for leaf in machine.control}
+    control = {leaf.name for leaf in machine.state.control}
     mode_leaf = machine.modes.leaf
     reads: set[str] = set()
     writes: set[str] = set()
@@ -95,7 +95,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
 def _outside(setting: Setting, subject: Subject) -> frozenset[str]:
     """The kinds of exit that leave the specification, by the class of the mode in which the step may take them."""
     exits = [e for e in subject.transition.exits if e.function in (UNPREDICTABLE, UNMODELLED)]
-    mode_term = setting.machine.leaves[setting.machine.modes.leaf].term
+    mode_term = setting.machine.state.leaves[setting.machine.modes.leaf].term
     found = set()
     for name, mode_class in (("S", setting.deployment.modes.supervisor), ("U", setting.deployment.modes.user)):
         for value in {*mode_class.values, *virtual_modes(setting, mode_class)} if exits else ():
@@ -112,7 +112,7 @@ def start_modes(setting: Setting) -> tuple[int, ...]:
 
 
 def _kept(machine: Machine, leaf: str, post: Term, mode: Term) -> bool:
-    return post is (mode if leaf == machine.modes.leaf else machine.leaves[leaf].term)
+    return post is (mode if leaf == machine.modes.leaf else machine.state.leaves[leaf].term)
 
 
 def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term, ...], tuple[str, ...], set[str]]:
@@ -120,8 +120,8 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
 
     A leaf that keeps its value contributes nothing.
     """
-    position = machine.translation.mode if machine.translation is not None else 0
-    mode_term = machine.leaves[machine.modes.leaf].term
+    position = machine.code.translation.mode if machine.code.translation is not None else 0
+    mode_term = machine.state.leaves[machine.modes.leaf].term
     explicit: set[str] = set()
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
@@ -141,13 +141,13 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
     terms: list[Term] = [step.completes, *step.post.values()]
     for e in step.exits:
         goes_on = e.function in executing(machine)
-        changed = [(n, t) for n, t in e.state.items() if goes_on and t is not machine.leaves[n].term]
+        changed = [(n, t) for n, t in e.state.items() if goes_on and t is not machine.state.leaves[n].term]
         args = () if e.function == TRANSLATE else e.args
         names += ["", *("" for _ in args), *(n for n, _ in changed)]
         terms += [e.guard, *args, *(t for _, t in changed)]
     kept_names, kept_terms = [], []
     for name, old, new in zip(names, terms, rewrite(terms, replace, memo), strict=True):
-        if name and (old is machine.leaves[name].term):
+        if name and (old is machine.state.leaves[name].term):
             continue
         kept_names.append(name)
         kept_terms.append(new)
@@ -165,13 +165,13 @@ def flow(subject: Subject, machine: Machine) -> networkx.DiGraph[str]:
         return {name[2:].partition("#")[0] for name in names}
 
     def edges(targets: str, terms: Iterable[Term]) -> None:
-        graph.add_node(targets, role=machine.leaves[targets].role if targets in machine.leaves else "exit")
+        graph.add_node(targets, role=machine.state.leaves[targets].role if targets in machine.state.leaves else "exit")
         for source in sorted(sources(terms)):
-            graph.add_node(source, role=machine.leaves[source].role)
+            graph.add_node(source, role=machine.state.leaves[source].role)
             graph.add_edge(source, targets)
 
     for name, post in subject.transition.post.items():
-        if post is not machine.leaves[name].term:
+        if post is not machine.state.leaves[name].term:
             edges(name, [post])
     for e in subject.transition.exits:
         edges(f"exit {e.function}", [e.guard, *e.args])

@@ -282,7 +282,7 @@ def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:
         if c.leaf in touched:
             options.setdefault(c.leaf, []).extend(Configuration({c.leaf: v}) for v in c.values)
     for table in sorted(found.tables):
-        options[f"@{table}"] = [Configuration({}, {table: r}) for r in setting.machine.tables[table].respond]
+        options[f"@{table}"] = [Configuration({}, {table: r}) for r in setting.machine.code.tables[table].respond]
     for size in range(1, len(options) + 1):
         for names in combinations(options, size):
             for chosen in product(*(options[n] for n in names)):

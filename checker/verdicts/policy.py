@@ -67,12 +67,12 @@ def _promised(result: DeploymentResult, kind: Kind) -> None:
 def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], evidence: Evidence) -> Mapping[str, int]:
     """The monitor's control state while a guest runs: legal, as the deployment demands, and otherwise as after reset."""
     setting = Setting(machine, deployment, frozenset())
-    translation = machine.translation
+    translation = machine.code.translation
     given = translation.realise.given if translation is not None and translation.realise is not None else {}
-    control = [leaf for leaf in machine.control if not leaf.volatile]
-    modes = [machine.leaves[machine.modes.leaf].term]
+    control = [leaf for leaf in machine.state.control if not leaf.volatile]
+    modes = [machine.state.leaves[machine.modes.leaf].term]
     mode = TRUE if deployment.real_mode is None else eq(modes[0], setting.mode(deployment.real_mode))
-    must = [*setting.legal, setting.real, mode, *(_holds(machine.leaves[n], v) for n, v in fixed.items())]
+    must = [*setting.legal, setting.real, mode, *(_holds(machine.state.leaves[n], v) for n, v in fixed.items())]
     model = evidence.model([conjunction(must)], f"{deployment.name}:real")
     if model is None:
         raise NoMonitor(f"{deployment.name}: no legal state of the monitor's own has this configuration")

@@ -63,8 +63,8 @@ def _sources(path: str, folder: Traversable) -> Iterator[tuple[str, Traversable]
 def key(machine: Machine, options: Options) -> str:
     """What a result depends on: the files (and where they lie, for positions), the tool, the solvers, the budget."""
     parts = (
-        machine.digest,
-        machine.path,
+        machine.identity.digest,
+        machine.identity.path,
         tool_digest(),
         sorted(versions().items()),
         options.rlimit,

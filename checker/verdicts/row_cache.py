@@ -78,13 +78,13 @@ class KeptRows:
     def _context(self) -> str:
         """What every judgement depends on besides its row: the machine around it, the tool, the solvers and the budget."""
         machine, options = self.machine, self.options
-        exits = {name: self._meanings.exits[name] for name in sorted(machine.exits)}
-        leaves = [repr(machine.leaves[name]) for name in sorted(machine.leaves)]
+        exits = {name: self._meanings.exits[name] for name in sorted(machine.code.exits)}
+        leaves = [repr(machine.state.leaves[name]) for name in sorted(machine.state.leaves)]
         parts = (
             sorted(self._meanings.frame.items()),
             exits,
             leaves,
-            machine.name,
+            machine.identity.name,
             tool_digest(),
             sorted(versions().items()),
             options.rlimit,
@@ -122,7 +122,7 @@ class KeptRows:
             return None
         if judgement.witness is None:
             return judgement
-        return replace(judgement, witness=replace(judgement.witness, digest=self.machine.digest))
+        return replace(judgement, witness=replace(judgement.witness, digest=self.machine.identity.digest))
 
 
 def _shown(configuration: Configuration) -> tuple[object, ...]:

@@ -204,7 +204,7 @@ def _vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
     modes, real_mode = deployment.modes, deployment.real_mode
 
     def in_modes(values: Iterable[int]) -> Term:
-        return disjunction(eq(machine.leaves[machine.modes.leaf].term, setting.mode(v)) for v in values)
+        return disjunction(eq(machine.state.leaves[machine.modes.leaf].term, setting.mode(v)) for v in values)
 
     real = in_modes((*modes.supervisor.values, *modes.user.values) if real_mode is None else (real_mode,))
     hypotheses = {

@@ -20,7 +20,7 @@ Judged = Sequence[tuple[Work, Judgement]]
 def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator[Finding]:
     """A warning for each control leaf that some row changes, and some row shows, in user mode without a trap."""
     free = [(w, j) for w, j in rows if j.classical is not None and j.classical.completes_user and not j.trouble]
-    for leaf in setting.machine.control:
+    for leaf in setting.machine.state.control:
         writers = [w for w, j in free if leaf.name in j.footprint.writes and _says(j, "ctl", leaf)]
         readers = [w for w, j in free if leaf.name in j.footprint.reads and _says(j, "beh", leaf)]
         if not writers or not readers:

@@ -64,7 +64,7 @@ def review(
     found = tuple(
         _reviewed(machine, result, waiver, meaning, evidence, today)
         for waiver in waivers
-        if waiver.machine == machine.name
+        if waiver.machine == machine.identity.name
     )
     accepted = [r.waiver for r in found if r.status == "accepted"]
     return replace(result, deployments=tuple(_noted(d, accepted) for d in result.deployments)), found
@@ -105,7 +105,7 @@ def _reviewed(
     deployment = next((d for d in result.deployments if d.name == waiver.deployment), None)
     row = None if deployment is None else next((r for r in deployment.instructions if r.id == waiver.instruction), None)
     if deployment is None or row is None:
-        return Reviewed(waiver, "stale", f"{machine.name} has no {waiver.deployment}: {waiver.instruction}")
+        return Reviewed(waiver, "stale", f"{machine.identity.name} has no {waiver.deployment}: {waiver.instruction}")
     if waiver.expires is not None and waiver.expires < today:
         return Reviewed(waiver, "expired", f"it was accepted until {waiver.expires}")
     if row.verdict == "unknown":

@@ -61,7 +61,7 @@ def minimal(setting: Setting, subject: Subject, question: Question, model: Model
 
 def _hardened(machine: Machine, witness: Witness) -> Witness:
     """The witness through the specification's own translation, where it is the identity; else as it is."""
-    if machine.translation is None or not machine.translation.replay:
+    if machine.code.translation is None or not machine.code.translation.replay:
         return witness
     again = replay(machine, witness, hard=True)
     return replace(witness, hard=again.reproduced)
@@ -107,13 +107,13 @@ def _small(term: Term) -> Wish:
 
 def _identity(machine: Machine) -> tuple[tuple[Term, ...], Term] | None:
     """The translation's own result in the state `replay:`, over its parameters; None when the specification names no such state."""
-    translation = machine.translation
+    translation = machine.code.translation
     if translation is None or not translation.replay:
         return None
     state = initial(machine)
     for name, value in translation.replay.items():
-        state[name] = machine.leaves[name].holding(value)
-    parameters = tuple(variable(w, "p." + n) for n, w in machine.functions[translation.function].parameters)
+        state[name] = machine.state.leaves[name].holding(value)
+    parameters = tuple(variable(w, "p." + n) for n, w in machine.code.functions[translation.function].parameters)
     run = Execution(machine, state, {}, cuts=False)
     (result,) = run.call(translation.function, parameters)
     free = {t for t in walk([result]) if t.op in ("var", "array")}
@@ -143,15 +143,17 @@ def extracted(
     addresses = {a: v for (n, a), v in functions if n == ADDRESS}
     line = subject.instruction.line
     return Witness(
-        specification=machine.name,
-        digest=machine.digest,
+        specification=machine.identity.name,
+        digest=machine.identity.digest,
         deployment=setting.deployment.name,
         instruction=subject.instruction.id,
         row=subject.row.label,
         virtual_mode=question.virtual_mode,
         configuration=question.configuration.shown(),
         units=encode(encoding, operands),
-        assembly=disassemble(line, operands, machine.csr_names) if line is not None else subject.instruction.name,
+        assembly=disassemble(line, operands, machine.decoding.csr_names)
+        if line is not None
+        else subject.instruction.name,
         operands=operands,
         virtual=_state(machine, question.virtual.pre, model),
         real=_state(machine, question.real.pre, model),
@@ -176,7 +178,7 @@ def _length(subject: Subject, operands: Mapping[str, int]) -> int:
 def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> dict[str, StateValue]:
     """The leaves of one side that are not 0."""
     values: dict[str, StateValue] = {}
-    for name in machine.leaves:
+    for name in machine.state.leaves:
         term = pre[name]
         if term.op == "karray":
             if term.value:

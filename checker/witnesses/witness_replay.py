@@ -48,8 +48,8 @@ class _Answers:
         return bool(fault) or missed, address
 
     def _in_virtual_mode(self, args: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        assert self.machine.translation is not None
-        at = self.machine.translation.mode
+        assert self.machine.code.translation is not None
+        at = self.machine.code.translation.mode
         mode = self.witness.virtual_mode if self.real else args[at]
         return (*args[:at], mode, *args[at + 1 :]), (*args[:at], *args[at + 1 :])
 
@@ -63,7 +63,7 @@ class _Answers:
         response = self.witness.configuration.get(f"@{name}")
         if not self.real or response is not None:
             value = found.get((f"table.{name}", args), 0)
-            type_ = self.machine.tables[name].type
+            type_ = self.machine.code.tables[name].type
             if self.real and isinstance(response, Mapping) and isinstance(type_, Bitfield):
                 for field, chosen in response.items():
                     high, low = type_.ranges[field]
@@ -75,9 +75,9 @@ class _Answers:
 def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
     """A whole state from the leaves of a witness. Raises BadWitness."""
     for name, value in values.items():
-        leaf = machine.leaves.get(name)
+        leaf = machine.state.leaves.get(name)
         if leaf is None:
-            raise BadWitness(f"no state '{name}' in {machine.name}")
+            raise BadWitness(f"no state '{name}' in {machine.identity.name}")
         numbers = value.items() if isinstance(value, Mapping) else [(0, value)]
         if isinstance(value, Mapping) != bool(leaf.size) or any(
             not 0 <= v < 1 << leaf.element_width for _, v in numbers
@@ -86,7 +86,7 @@ def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
         if isinstance(value, Mapping) and any(not -1 <= i < leaf.size for i in value):
             raise BadWitness(f"{name} has {leaf.size} elements, and no others")
     state: State = {}
-    for name, leaf in machine.leaves.items():
+    for name, leaf in machine.state.leaves.items():
         value = values.get(name, 0)
         if isinstance(value, Mapping):
             state[name] = Cells(value.get(-1, 0), {k: v for k, v in value.items() if k >= 0})
@@ -115,10 +115,10 @@ def replay(machine: Machine, witness: Witness, *, hard: bool = False) -> Replaye
     deployment, instruction = _named(machine, witness)
     pre = {"v": state_of(machine, witness.virtual), "r": state_of(machine, witness.real)}
     if hard:
-        assert machine.translation is not None
+        assert machine.code.translation is not None
         for state in pre.values():
-            for name, value in machine.translation.replay.items():
-                state[name] = Cells(value) if machine.leaves[name].size else value
+            for name, value in machine.code.translation.replay.items():
+                state[name] = Cells(value) if machine.state.leaves[name].size else value
     missing = set(instruction.operands) - set(witness.operands)
     if missing:
         raise BadWitness(f"no value for operand {', '.join(sorted(missing))} of {instruction.id}")
@@ -147,19 +147,21 @@ def _checked_response(machine: Machine, name: str, response: object) -> None:
     """A table's response names a table and its fields; a leaf's value is in the states already. Raises BadWitness."""
     if not name.startswith("@") or not isinstance(response, Mapping):
         return
-    type_ = machine.tables[name[1:]].type if name[1:] in machine.tables else None
+    type_ = machine.code.tables[name[1:]].type if name[1:] in machine.code.tables else None
     if not isinstance(type_, Bitfield) or not set(response) <= set(type_.ranges):
-        raise BadWitness(f"no table of {machine.name} has the entry {name[1:]}: {', '.join(map(str, response))}")
+        raise BadWitness(
+            f"no table of {machine.identity.name} has the entry {name[1:]}: {', '.join(map(str, response))}"
+        )
 
 
 def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]:
     deployment = next((d for d in machine.deployments if d.name == witness.deployment), None)
     if deployment is None:
-        raise BadWitness(f"{machine.name} has no deployment '{witness.deployment}'")
+        raise BadWitness(f"{machine.identity.name} has no deployment '{witness.deployment}'")
     try:
         return deployment, machine.instruction(witness.instruction)
     except KeyError:
-        raise BadWitness(f"{machine.name} has no instruction '{witness.instruction}'") from None
+        raise BadWitness(f"{machine.identity.name} has no instruction '{witness.instruction}'") from None
 
 
 def _run(
@@ -192,7 +194,7 @@ def _run(
 
 
 def _goes_on(machine: Machine, outcome: tuple[str, tuple[int, ...]]) -> bool:
-    rule = machine.exits.get(outcome[0])
+    rule = machine.code.exits.get(outcome[0])
     return outcome[0] == NEXT or (rule is not None and rule.kind == EXECUTE)
 
 
@@ -218,7 +220,7 @@ def _differences(
     same = v[0] == r[0]
     if not same:
         found.append(f"trap:{r[0]}")
-    relation = {leaf.name: _relation(machine, deployment, witness, leaf) for leaf in machine.leaves.values()}
+    relation = {leaf.name: _relation(machine, deployment, witness, leaf) for leaf in machine.state.leaves.values()}
     for prefix in ("virtual", "real", "mirror", "general"):
         for name, how in relation.items():
             match prefix:

@@ -20,7 +20,7 @@ from pgcheck.isa.machine.csrs import Csr, access_functions
 from pgcheck.isa.machine.deployments import candidates, deployments, modes
 from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
 from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_of, syntax_of
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.machine import Code, Decoding, Identity, Machine, StateSpace
 from pgcheck.isa.machine.resolve import truth
 from pgcheck.isa.machine.wiring import platform
 
@@ -71,37 +71,35 @@ def _machine(given: schema.Specification, program: Program, path: Path) -> Machi
     if mode is None or len(program.problems):
         return None
     encodings = {i.id: i.encoding for i in instructions if i.encoding is not None}
+    identity = Identity(
+        str(given.name),
+        str(given.title or given.name),
+        tuple(map(str, given.source)),
+        tuple(map(str, given.unmodelled)),
+        str(path),
+        given.digest,
+    )
+    pc = next(e.name for e in program.entries.values() if e.pc)
+    endian = given.memory.endian == "big"
     return Machine(
-        name=str(given.name),
-        title=str(given.title or given.name),
-        source=tuple(map(str, given.source)),
-        unmodelled=tuple(map(str, given.unmodelled)),
-        path=str(path),
-        digest=given.digest,
-        entries=program.entries,
-        leaves=program.leaves,
-        pc=next(e.name for e in program.entries.values() if e.pc),
-        memory=memory.name,
-        memory_unit=program.memory_unit,
-        big_endian=given.memory.endian == "big",
+        identity=identity,
+        state=StateSpace(program.entries, program.leaves, pc, memory.name, program.memory_unit, big_endian=endian),
         modes=mode,
         legal=tuple(t for t in legal if t is not None),
-        functions=program.functions,
-        exits={n: rule for n, rule in exits.items() if rule is not None},
-        interrupt=interrupt,
-        translation=translation,
-        tables=tables,
-        sites=program.sites,
+        code=Code(
+            functions=program.functions,
+            exits={n: rule for n, rule in exits.items() if rule is not None},
+            interrupt=interrupt,
+            translation=translation,
+            tables=tables,
+            sites=program.sites,
+            fetch=str(given.decode.fetch),
+            undefined=undefined,
+        ),
+        decoding=Decoding(decode, Decoder(encodings, decode), syntax, csr_names, undecided),
+        instructions=instructions,
         candidates=chosen,
         deployments=deployed,
-        decode=decode,
-        decoder=Decoder(encodings, decode),
-        fetch=str(given.decode.fetch),
-        undefined=undefined,
-        syntax=syntax,
-        csr_names=csr_names,
-        instructions=instructions,
-        undecided=undecided,
         platform=around,
     )
 

@@ -171,12 +171,8 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A specification, checked and lowered.
-
-    `legal` are the conjuncts of legality; `undefined` is what bits that no encoding accepts do; `undecided` are pairs
-    of encodings that overlap if the solver finds units that both accept.
-    """
+class Identity:
+    """What a specification is called, what it was read from, what it leaves out, and the digest of its files."""
 
     name: str
     title: str
@@ -184,38 +180,21 @@ class Machine:
     unmodelled: tuple[str, ...]
     path: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpace:
+    """The state: entries as declared, the leaves that they denote, and which of them are the program counter and memory.
+
+    `memory_unit` is the width of a unit of memory in bits.
+    """
+
     entries: Mapping[str, Entry]
     leaves: Mapping[str, Leaf]
     pc: str
     memory: str
     memory_unit: int
     big_endian: bool
-    modes: Modes
-    legal: tuple[Term, ...]
-    functions: Functions
-    exits: Mapping[str, ExitRule]
-    interrupt: Interrupt | None
-    translation: Translation | None
-    tables: Mapping[str, Table]
-    sites: Mapping[str, Type]
-    candidates: tuple[Candidate, ...]
-    deployments: tuple[Deployment, ...]
-    decode: Decode
-    decoder: Decoder
-    fetch: str
-    undefined: Block
-    syntax: Syntax
-    csr_names: Mapping[int, str]
-    instructions: tuple[Instruction, ...]
-    undecided: tuple[Undecided, ...]
-    platform: Platform = field(default_factory=Platform)
-
-    def instruction(self, identifier: str) -> Instruction:
-        """The instruction with this id. Raises KeyError."""
-        for instruction in self.instructions:
-            if instruction.id == identifier:
-                return instruction
-        raise KeyError(identifier)
 
     @property
     def control(self) -> tuple[Leaf, ...]:
@@ -224,3 +203,57 @@ class Machine:
     @property
     def general(self) -> tuple[Leaf, ...]:
         return tuple(leaf for leaf in self.leaves.values() if not leaf.control)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The lowered code around the instructions: functions, terminators, cuts, sites of choice, fetch.
+
+    `undefined` is what units that no encoding accepts do.
+    """
+
+    functions: Functions
+    exits: Mapping[str, ExitRule]
+    interrupt: Interrupt | None
+    translation: Translation | None
+    tables: Mapping[str, Table]
+    sites: Mapping[str, Type]
+    fetch: str
+    undefined: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How units become instructions and text.
+
+    `undecided` are pairs of encodings that overlap if the solver finds units that both accept.
+    """
+
+    decode: Decode
+    decoder: Decoder
+    syntax: Syntax
+    csr_names: Mapping[int, str]
+    undecided: tuple[Undecided, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A specification, checked and lowered; `legal` are the conjuncts of legality."""
+
+    identity: Identity
+    state: StateSpace
+    modes: Modes
+    legal: tuple[Term, ...]
+    code: Code
+    decoding: Decoding
+    instructions: tuple[Instruction, ...]
+    candidates: tuple[Candidate, ...]
+    deployments: tuple[Deployment, ...]
+    platform: Platform = field(default_factory=Platform)
+
+    def instruction(self, identifier: str) -> Instruction:
+        """The instruction with this id. Raises KeyError."""
+        for instruction in self.instructions:
+            if instruction.id == identifier:
+                return instruction
+        raise KeyError(identifier)

@@ -63,21 +63,26 @@ def meanings(machine: Machine) -> Meanings:
     reader = _Reader(machine)
     instructions = {i.id: reader.instruction(i) for i in machine.instructions}
     alone = _Reader(machine, shallow=True)
-    functions = {name: alone.body(function) for name, function in machine.functions.items()}
-    exits = {name: reader.exit(name) for name in machine.exits}
+    functions = {name: alone.body(function) for name, function in machine.code.functions.items()}
+    exits = {name: reader.exit(name) for name in machine.code.exits}
     return Meanings(instructions, functions, exits, _frame(reader))
 
 
 def _frame(reader: _Reader) -> dict[str, str]:
     """What every verdict stands in besides its instruction."""
     machine = reader.machine
-    translation, modes = machine.translation, machine.modes
+    translation, modes = machine.code.translation, machine.modes
     parts: dict[str, Iterable[object]] = {
         "modes": (modes.leaf, *(x for c in (modes.supervisor, modes.user) for x in (c.values, reader.term(c.when)))),
         "legal": sorted(reader.term(t) for t in machine.legal),
-        "fetch": (machine.decode.unit, machine.decode.order, machine.decode.pc_unit, reader.function(machine.fetch)),
-        "undefined": (reader.block(machine.undefined, {}),),
-        "memory": (machine.memory, machine.memory_unit, machine.big_endian),
+        "fetch": (
+            machine.decoding.decode.unit,
+            machine.decoding.decode.order,
+            machine.decoding.decode.pc_unit,
+            reader.function(machine.code.fetch),
+        ),
+        "undefined": (reader.block(machine.code.undefined, {}),),
+        "memory": (machine.state.memory, machine.state.memory_unit, machine.state.big_endian),
         "configurations": sorted((c.leaf, c.values) for c in machine.candidates),
     }
     if translation is not None:
@@ -91,7 +96,7 @@ def _frame(reader: _Reader) -> dict[str, str]:
             *sorted(translation.replay.items()),
             realise,
         )
-    for name, table in machine.tables.items():
+    for name, table in machine.code.tables.items():
         parts[f"table {name}"] = (
             reader.function(name),
             table.role,
@@ -146,7 +151,7 @@ class _Reader:
             return ""
         if name not in self.known:
             self.known[name] = "recursion"  # through terminators only: delivery of a fault may fault
-            function = self.machine.functions[name]
+            function = self.machine.code.functions[name]
             self.known[name] = _hash((*(w for _, w in function.parameters), function.results, self.body(function)))
         return self.known[name]
 
@@ -201,14 +206,14 @@ class _Reader:
         """The digest of an exit: its kinds, its trap entry, and what an exit within it becomes."""
         if name in BUILTIN_EXITS:
             return name
-        rule = self.machine.exits[name]
+        rule = self.machine.code.exits[name]
         nested = "" if not rule.nested or rule.nested in BUILTIN_EXITS else rule.nested
         return _hash(
             (name, rule.kind, rule.selector, rule.kinds, nested and self.function(nested), self.function(name))
         )
 
     def _leaf(self, name: str) -> object:
-        leaf: Leaf = self.machine.leaves[name]
+        leaf: Leaf = self.machine.state.leaves[name]
         return repr(leaf)
 
     def _through(self, block: Block) -> frozenset[str]:
@@ -217,7 +222,7 @@ class _Reader:
         todo = list(calls(block))
         while todo:
             name = todo.pop()
-            if name in self.machine.functions and name not in found:
+            if name in self.machine.code.functions and name not in found:
                 found.add(name)
                 todo += self._facts(name)[0]
         return frozenset(found)
@@ -228,7 +233,7 @@ class _Reader:
     def _facts(self, name: str) -> tuple[frozenset[str], frozenset[str]]:
         """What a function itself calls, and the leaves that it touches."""
         if name not in self.facts:
-            body = self.machine.functions[name].body
+            body = self.machine.code.functions[name].body
             self.facts[name] = frozenset(calls(body)), frozenset(touched(body))
         return self.facts[name]
 

@@ -115,8 +115,8 @@ class Computer:
         self.state.update(machine.platform.boot)
         choices = machine.platform.choices
         self.surroundings = Surroundings(lambda name, width: choices.get(name.partition("#")[0], 0))
-        width = machine.leaves[machine.memory].index_width
-        self.bus = Bus(ram or new_ram(machine), (), machine.memory_unit, machine.big_endian, width)
+        width = machine.state.leaves[machine.state.memory].index_width
+        self.bus = Bus(ram or new_ram(machine), (), machine.state.memory_unit, machine.state.big_endian, width)
         self.surroundings.memory = self.bus
         self.devices: dict[str, Device] = {}
         self.inputs: dict[str, Inputs] = {}
@@ -179,8 +179,8 @@ class Computer:
 
     def _interrupt(self, intercept: Set[str]) -> Stop:
         """Take the pending interrupt; an exit within its delivery is entered like any other."""
-        assert self.machine.interrupt is not None
-        ended = serve(self.machine, self.machine.interrupt.deliver, self.state, self.surroundings)
+        assert self.machine.code.interrupt is not None
+        ended = serve(self.machine, self.machine.code.interrupt.deliver, self.state, self.surroundings)
         if ended is not None and ended.function not in intercept and ended.function not in BUILTIN_EXITS:
             ended = enter(self.machine, ended, self.state, self.surroundings)
         if ended is None:
@@ -195,5 +195,5 @@ def _due(device: Device) -> int | None:
 def new_ram(machine: Machine, size: int = 0) -> Ram:
     """RAM as the platform has it, or of `size` units."""
     platform = machine.platform
-    size = size or platform.ram_size or min(machine.leaves[machine.memory].size, MAX_DEFAULT_RAM)
-    return Ram(platform.ram_base, size, machine.memory_unit, machine.big_endian)
+    size = size or platform.ram_size or min(machine.state.leaves[machine.state.memory].size, MAX_DEFAULT_RAM)
+    return Ram(platform.ram_base, size, machine.state.memory_unit, machine.state.big_endian)

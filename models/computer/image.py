@@ -52,14 +52,14 @@ def parse(content: bytes, machine: Machine) -> Image:
 
 def raw(content: bytes, machine: Machine) -> Image:
     """Memory from the start of RAM on, each unit in as many bytes as it needs, in the order of the machine. Raises BadImage."""
-    unit = machine.memory_unit
+    unit = machine.state.memory_unit
     size = -(-unit // 8)
     if len(content) % size:
         raise BadImage(f"its {len(content)} bytes are no whole number of units of {size} bytes")
     units: bytes | tuple[int, ...] = content
     if unit != 8:
         pieces = (content[k : k + size] for k in range(0, len(content), size))
-        units = tuple(int.from_bytes(piece, "big" if machine.big_endian else "little") for piece in pieces)
+        units = tuple(int.from_bytes(piece, "big" if machine.state.big_endian else "little") for piece in pieces)
         for k, value in enumerate(units):
             if value >> unit:
                 raise BadImage(f"unit {k} is {value:#x}, which has more than {unit} bits")
@@ -70,13 +70,15 @@ def raw(content: bytes, machine: Machine) -> Image:
 def entry(machine: Machine) -> int:
     """Where raw images and assembly start."""
     start = machine.platform.start
-    return machine.leaves[machine.pc].reset if start is None else start
+    return machine.state.leaves[machine.state.pc].reset if start is None else start
 
 
 def elf(content: bytes, machine: Machine) -> Image:
     """The loadable segments of an ELF executable at their physical addresses. Raises BadImage."""
-    if not machine.platform.elf_machine or machine.memory_unit != 8:
-        raise BadImage(f"it is an ELF file, and {machine.name} has no machine number for ELF; give a raw image")
+    if not machine.platform.elf_machine or machine.state.memory_unit != 8:
+        raise BadImage(
+            f"it is an ELF file, and {machine.identity.name} has no machine number for ELF; give a raw image"
+        )
     try:
         file = ELFFile(BytesIO(content))
         _check_header(content, file, machine)
@@ -93,12 +95,12 @@ def _check_header(content: bytes, file: ELFFile, machine: Machine) -> None:
     order: Literal["little", "big"] = "little" if file.little_endian else "big"
     number, wanted = int.from_bytes(content[18:20], order), machine.platform.elf_machine
     if number != wanted:
-        raise BadImage(f"it is for ELF machine {number}, and {machine.name} is {wanted}")
-    if file.little_endian == machine.big_endian:
-        raise BadImage(f"it is {order}-endian, unlike {machine.name}")
-    width = machine.leaves[machine.pc].width
+        raise BadImage(f"it is for ELF machine {number}, and {machine.identity.name} is {wanted}")
+    if file.little_endian == machine.state.big_endian:
+        raise BadImage(f"it is {order}-endian, unlike {machine.identity.name}")
+    width = machine.state.leaves[machine.state.pc].width
     if file.elfclass != (32 if width <= 32 else 64):
-        raise BadImage(f"it is {file.elfclass}-bit, and {machine.name} has addresses of {width} bits")
+        raise BadImage(f"it is {file.elfclass}-bit, and {machine.identity.name} has addresses of {width} bits")
     kind = file.header["e_type"]
     if kind != EXECUTABLE:
         raise BadImage(f"it is no executable but {kind}; link it at fixed addresses")
@@ -133,7 +135,7 @@ def load(image: Image, computer: Computer) -> None:
         for k in range(0, segment.size, CHUNK):
             extent = min(CHUNK, segment.size - k)
             ram.store(segment.address + k, extent, _value(segment.units[k : k + extent], extent, computer))
-    pc = computer.machine.leaves[computer.machine.pc]
+    pc = computer.machine.state.leaves[computer.machine.state.pc]
     if image.entry >> pc.width:
         raise BadImage(f"its entry {image.entry:#x} does not fit the program counter")
     computer.state[pc.name] = image.entry
@@ -141,13 +143,13 @@ def load(image: Image, computer: Computer) -> None:
 
 def _value(units: bytes | tuple[int, ...], count: int, computer: Computer) -> int:
     """The number that these units, and zeros up to `count`, are in the machine's order."""
-    big = computer.machine.big_endian
+    big = computer.machine.state.big_endian
     if isinstance(units, bytes):
         return int.from_bytes(units.ljust(count, b"\0"), "big" if big else "little")
     value = 0
     padded = units + (0,) * (count - len(units))
     for unit in padded if big else reversed(padded):
-        value = value << computer.machine.memory_unit | unit
+        value = value << computer.machine.state.memory_unit | unit
     return value
 
 

@@ -64,7 +64,7 @@ class Compiled:
         return self._run(runtime, state, budget, intercept)
 
     def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> Stop:
-        surroundings, at = runtime.surroundings, self.machine.pc
+        surroundings, at = runtime.surroundings, self.machine.state.pc
         clock = start = surroundings.clock
         end = surroundings.deadline = start + budget
         runtime.check = True
@@ -133,8 +133,8 @@ class Compiled:
     def found(self, runtime: Runtime, state: object, pc: int) -> Fetched | None:
         """The instruction at an address; None when no encoding accepts the bits. Raises Ended."""
         machine = self.machine
-        decode, bound = machine.decode, mask(machine.leaves[machine.pc].width)
-        fetch = runtime.program.function(machine.fetch)
+        decode, bound = machine.decoding.decode, mask(machine.state.leaves[machine.state.pc].width)
+        fetch = runtime.program.function(machine.code.fetch)
         if decode.max_length > 1:
             stride = decode.unit // decode.pc_unit
             return self._decode(lambda k: fetch(runtime, state, pc + k * stride & bound))
@@ -147,12 +147,12 @@ class Compiled:
         return found
 
     def _decode(self, unit: Callable[[int], int]) -> Fetched | None:
-        found = self.machine.decoder.decode(unit)
+        found = self.machine.decoding.decoder.decode(unit)
         return None if found is None else Fetched(self._instructions[found.id], found.operands)
 
     def _execute(self, runtime: Runtime, state: State, found: Fetched | None) -> tuple[Exit | None, Fetched | None]:
         """Run an instruction, as `reference.execute` does."""
-        surroundings, at = runtime.surroundings, self.machine.pc
+        surroundings, at = runtime.surroundings, self.machine.state.pc
         if found is None or found.instruction.partial or not self._used(found):
             runtime.check = True
             return execute(self.machine, found, state, surroundings)
@@ -176,21 +176,21 @@ class Compiled:
         """Trap entry, as `reference.deliver` does it."""
         runtime = self._runtime
         assert runtime is not None
-        runtime.next = runtime.step.scalar(machine.pc)
+        runtime.next = runtime.step.scalar(machine.state.pc)
         runtime.step.instances.clear()
         try:
             runtime.program.function(exit_.function)(runtime, state, *exit_.args)
         except Ended as ended:
             runtime.access = None
             return ended.exit
-        state[machine.pc] = runtime.next
+        state[machine.state.pc] = runtime.next
         return None
 
     def _chained(
         self, exit_: Exit, fetched: Fetched, state: State, surroundings: Surroundings
     ) -> tuple[Exit | None, Fetched | None]:
         """What became of an instruction that ended in an exit, when the exit is to execute a word in its place."""
-        rule = self.machine.exits.get(exit_.function)
+        rule = self.machine.code.exits.get(exit_.function)
         if rule is None or rule.kind != EXECUTE:
             return exit_, fetched
         found = executed(self.machine, exit_.args[0])
@@ -198,7 +198,7 @@ class Compiled:
 
     def _interrupted(self, runtime: Runtime, state: State) -> bool:
         """Whether the specification says that an interrupt is pending, or that the processor waits for one."""
-        rule = self.machine.interrupt
+        rule = self.machine.code.interrupt
         assert rule is not None
         before = runtime.program.pending_of(state)
         if before == runtime.seen:

@@ -66,7 +66,7 @@ class Emitter(Expressions):
 
     def invoke(self, name: str, values: list[Value]) -> list[Value | Translated]:
         """The results of a call (one of 1 where there is none)."""
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         translating = translation is not None and name == translation.function
         if translating and self.setting is not None and self.special and self.setting.pages:
             fixed = tuple(v for i, v in enumerate(values) if i != self.setting.address and isinstance(v, int))
@@ -97,7 +97,7 @@ class Emitter(Expressions):
         self, name: str, values: list[Value], kind: Literal["inline", "tail"], longest: int = _INLINE
     ) -> Frame | None:
         """The body of a function in the place of its call; None, and nothing emitted, when that is too long."""
-        function = self.machine.functions[name]
+        function = self.machine.code.functions[name]
         known = (
             name,
             tuple(v if isinstance(v, int) else None for v in values),
@@ -165,7 +165,7 @@ class Emitter(Expressions):
 
     def _call(self, name: str, values: list[Value]) -> list[Value | Translated]:
         """A call of the function made of `name`."""
-        function, effects = self.machine.functions[name], self.facts.function(name)
+        function, effects = self.machine.code.functions[name], self.facts.function(name)
         if self.setting is not None:
             self.account(effects)
             self.sync = True
@@ -225,7 +225,7 @@ class Emitter(Expressions):
         return self._complete((), frame)
 
     def _translates(self, call: Term) -> bool:
-        return self.machine.translation is not None and call.name == self.machine.translation.function
+        return self.machine.code.translation is not None and call.name == self.machine.code.translation.function
 
     def test_root(self, term: Term) -> Value:
         outer = self.memo, self.shared
@@ -396,7 +396,7 @@ class Emitter(Expressions):
             self.emit(f"S[{leaf!r}] = {value}")
 
     def _set_element(self, name: str, index: Value, value: Value) -> None:
-        leaf = self.machine.leaves[name]
+        leaf = self.machine.state.leaves[name]
         self.wrote.add(name)
         if name in self.ports:
             self.outside = self.sync = True

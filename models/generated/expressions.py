@@ -223,7 +223,7 @@ class Expressions(Access, ABC):
             return self.names[name]
         leaf = name[2:]
         if self.setting is not None:
-            if leaf == self.machine.pc:
+            if leaf == self.machine.state.pc:
                 return self.pc
             fixed = self.setting.context.get(leaf)
             if isinstance(fixed, int) and self.special:
@@ -231,7 +231,7 @@ class Expressions(Access, ABC):
         return f"S[{leaf!r}]"
 
     def element(self, name: str, index: Value) -> Value:
-        leaf = self.machine.leaves[name]
+        leaf = self.machine.state.leaves[name]
         hardwired = dict(leaf.hardwired)
         if isinstance(index, int) and index < leaf.size:
             if index in hardwired:
@@ -245,7 +245,7 @@ class Expressions(Access, ABC):
         return source
 
     def in_range(self, name: str, index: Value) -> Value:
-        leaf = self.machine.leaves[name]
+        leaf = self.machine.state.leaves[name]
         if leaf.size < 1 << leaf.index_width or leaf.hardwired:
             index = self.atom(index)
         if leaf.size < 1 << leaf.index_width:

@@ -61,7 +61,7 @@ class Facts:
     def function(self, name: str) -> Effects:
         known = self._functions.get(name)
         if known is None:
-            known = self._functions[name] = self.block(self.machine.functions[name].body)
+            known = self._functions[name] = self.block(self.machine.code.functions[name].body)
         return known
 
     def terms(self, terms: Iterable[Term]) -> Effects:
@@ -97,7 +97,7 @@ class Facts:
         """Whether a call of a function can come back."""
         known = self._ends.get(name)
         if known is None:
-            known = self._ends[name] = not self.ends(self.machine.functions[name].body)
+            known = self._ends[name] = not self.ends(self.machine.code.functions[name].body)
         return known
 
     def ends(self, block: Block) -> bool:
@@ -140,7 +140,7 @@ class PageLinear:
 
     def __init__(self, facts: Facts, name: str, position: int, shift: int) -> None:
         self.facts, self.shift, self.count = facts, shift, 0
-        function = facts.machine.functions[name]
+        function = facts.machine.code.functions[name]
         parameter, width = function.parameters[position]
         self.low = variable(shift, "x.offset")
         address = mk("concat", width, variable(width - shift, "x.page"), self.low)

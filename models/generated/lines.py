@@ -77,8 +77,8 @@ class Lines:
         self.facts, self.machine, self.setting, self.python_name = facts, facts.machine, setting, python_name
         self.ports, self.too_long = ports, too_long
         machine: Machine = self.machine
-        self.unit, self.big = machine.memory_unit, machine.big_endian
-        self.bound = machine.leaves[machine.memory].index_width
+        self.unit, self.big = machine.state.memory_unit, machine.state.big_endian
+        self.bound = machine.state.leaves[machine.state.memory].index_width
         self.lines: list[tuple[int, str | Goto]] = []
         self.limit = _MOST
         self.depth = 1
@@ -146,7 +146,7 @@ class Lines:
     def synchronize(self, deeper: int = 0) -> None:
         """Make the state's PC and the clock those of this instruction."""
         self.depth += deeper
-        self.emit(f"S[{self.machine.pc!r}] = {self.pc}")
+        self.emit(f"S[{self.machine.state.pc!r}] = {self.pc}")
         self.emit(f"R.surroundings.clock = c + {self.k}")
         self.depth -= deeper
 

@@ -84,7 +84,7 @@ class Runtime:
     def __init__(self, program: Program, bus: Bus, ram: Ram) -> None:
         self.program, self.machine, self.bus, self.ram = program, program.machine, bus, ram
         machine: Machine = program.machine
-        self.bound = mask(machine.leaves[machine.memory].index_width)
+        self.bound = mask(machine.state.leaves[machine.state.memory].index_width)
         self.check = False
         self.access: tuple[int, ...] | None = None
         self.next = 0
@@ -98,7 +98,7 @@ class Runtime:
         self.cells = ram.cells if isinstance(ram.cells, bytearray) else None
         self.order: Literal["big", "little"] = "big" if ram.big_endian else "little"
         self.views = _views(ram)
-        translation = machine.translation
+        translation = machine.code.translation
         self.translate: Callable[..., int] | None = None
         if translation is not None and program.pages:
             self.translate = program.function(translation.function)

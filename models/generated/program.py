@@ -50,7 +50,7 @@ class Single:
 
 def getter(machine: Machine, names: Sequence[str]) -> Callable[[State], Values]:
     """The function from a state to the values of leaves, arrays as tuples."""
-    sizes = [(name, machine.leaves[name].size) for name in names]
+    sizes = [(name, machine.state.leaves[name].size) for name in names]
     if len(names) > 1 and not any(size for _, size in sizes):
         return itemgetter(*names)
 
@@ -90,15 +90,15 @@ class Program:
         self._todo: list[str] = []
         facts = self.facts
         self.context = self._context()
-        fetching = facts.function(machine.fetch)
-        self.stable = not (fetching.volatile or fetching.free or fetching.writes or machine.pc in fetching.reads)
+        fetching = facts.function(machine.code.fetch)
+        self.stable = not (fetching.volatile or fetching.free or fetching.writes or machine.state.pc in fetching.reads)
         self.pending: frozenset[str] = frozenset()
-        if machine.interrupt is not None:
-            for name in filter(None, (machine.interrupt.pending, machine.interrupt.waiting)):
+        if machine.code.interrupt is not None:
+            for name in filter(None, (machine.code.interrupt.pending, machine.code.interrupt.waiting)):
                 asked = facts.function(name)
                 self.pending |= asked.reads
                 self.stable &= not (
-                    asked.volatile or asked.free or asked.loads or asked.stores or machine.pc in asked.reads
+                    asked.volatile or asked.free or asked.loads or asked.stores or machine.state.pc in asked.reads
                 )
                 self.stable &= not asked.writes & ports
         self.address, self.pages = self._pages()
@@ -108,23 +108,25 @@ class Program:
     def _context(self) -> tuple[str, ...]:
         """The leaves for whose values blocks are made: what fetch and translation read, and control state in arguments of translation."""
         machine, facts = self.machine, self.facts
-        names = set(facts.function(machine.fetch).reads)
-        if machine.translation is not None:
-            names |= facts.function(machine.translation.function).reads
-            bodies = [*(f.body for f in machine.functions.values()), *(i.body for i in machine.instructions)]
+        names = set(facts.function(machine.code.fetch).reads)
+        if machine.code.translation is not None:
+            names |= facts.function(machine.code.translation.function).reads
+            bodies = [*(f.body for f in machine.code.functions.values()), *(i.body for i in machine.instructions)]
             calls = [
                 t
                 for t in walk(t for b in bodies for t in terms_of(b))
-                if t.op == "call" and t.name == machine.translation.function
+                if t.op == "call" and t.name == machine.code.translation.function
             ]
-            names |= {n for n in facts.terms(a for call in calls for a in call.args).reads if machine.leaves[n].control}
-        leaves = [machine.leaves[n] for n in sorted(names)]
+            names |= {
+                n for n in facts.terms(a for call in calls for a in call.args).reads if machine.state.leaves[n].control
+            }
+        leaves = [machine.state.leaves[n] for n in sorted(names)]
         small = [leaf for leaf in leaves if not leaf.size or (leaf.control and leaf.size <= _SMALL_ARRAY)]
-        return tuple(leaf.name for leaf in small if not leaf.volatile and leaf.name != machine.pc)
+        return tuple(leaf.name for leaf in small if not leaf.volatile and leaf.name != machine.state.pc)
 
     def _pages(self) -> tuple[int, int]:
         """The position of the address among the arguments of translation, and how many of its low bits pass through; or 0, 0."""
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         realise = translation.realise if translation is not None else None
         if translation is None or realise is None or realise.kind != "entries":
             return 0, 0
@@ -158,7 +160,7 @@ class Program:
         return known
 
     def _made(self, name: str) -> Callable[..., Any]:
-        function = self.machine.functions[name]
+        function = self.machine.code.functions[name]
         emitter = Emitter(self.facts, None, self.ports, self._name, self._too_long)
         arguments = [f"a{i}" for i in range(len(function.parameters))]
         emitter.names = {f"l.{n}": a for (n, _), a in zip(function.parameters, arguments, strict=True)}
@@ -179,7 +181,7 @@ class Program:
 
     def _single(self, instruction: Instruction) -> Single:
         machine = self.machine
-        pc = machine.leaves[machine.pc]
+        pc = machine.state.leaves[machine.state.pc]
         emitter = Emitter(self.facts, None, self.ports, self._name, self._too_long)
         names = tuple(instruction.operands)
         arguments = [f"a{i}" for i in range(len(names))]
@@ -217,7 +219,7 @@ class Program:
         if not trace:
             return None
         if pc is not None:
-            emitter.lines += [(2, f"S[{self.machine.pc!r}] = {pc}"), (2, f"return c + {len(trace)}")]
+            emitter.lines += [(2, f"S[{self.machine.state.pc!r}] = {pc}"), (2, f"return c + {len(trace)}")]
         arrays = [f"    {python} = S[{name!r}]" for name, python in emitter.arrays.items()]
         tables = tuple(emitter.tables)
         extra = [f"T{i}" for i in range(len(tables))] + [f"F{i}" for i in range(len(tables))]
@@ -231,7 +233,7 @@ class Program:
             "    while True:",
         ]
         try:
-            code = _compiled([head, *entry, *_texts(emitter.lines)], f"{self.machine.name} {start:#x}")
+            code = _compiled([head, *entry, *_texts(emitter.lines)], f"{self.machine.identity.name} {start:#x}")
         except (SyntaxError, RecursionError, MemoryError):
             return None
         self._finish()
@@ -242,7 +244,7 @@ class Program:
         machine, instruction, operands = self.machine, fetched.instruction, fetched.operands
         mark, state = len(emitter.lines), (dict(emitter.tables), dict(emitter.aligned))
         length = operand_value(instruction.length, operands)
-        sequential = emitter.pc + length & mask(machine.leaves[machine.pc].width)
+        sequential = emitter.pc + length & mask(machine.state.leaves[machine.state.pc].width)
         encoding = instruction.encoding_term
         watched = {*self.context, *self.pending}
         for special in (True, False):
@@ -264,7 +266,7 @@ class Program:
         following = sequential if sequential in fixed else fixed[0] if fixed else None
         start: list[str] = []
         if emitter.sync:
-            start += [f"S[{machine.pc!r}] = {emitter.pc}", f"R.surroundings.clock = c + {emitter.k}"]
+            start += [f"S[{machine.state.pc!r}] = {emitter.pc}", f"R.surroundings.clock = c + {emitter.k}"]
         if emitter.numbered:
             start.append("R.step.instances.clear()")
         emitter.lines[mark:] = [(emitter.depth, text) for text in start]
@@ -280,7 +282,7 @@ class Program:
         self, emitter: Emitter, next_: Value, following: int | None, last: bool, first: int
     ) -> list[tuple[int, str]]:
         """The lines, with their depth, by which an instruction goes on at `next_`."""
-        move, done = f"S[{self.machine.pc!r}] = {next_}", emitter.k + 1
+        move, done = f"S[{self.machine.state.pc!r}] = {next_}", emitter.k + 1
         leave = [(0, move), (0, f"return c + {done}")]
         if last:
             return [(0, "R.check = True"), *leave]

@@ -86,7 +86,7 @@ class Ended(Exception):
 
 def reset(machine: Machine) -> State:
     """The state after reset."""
-    return {n: Cells(leaf.reset) if leaf.size else leaf.reset for n, leaf in machine.leaves.items()}
+    return {n: Cells(leaf.reset) if leaf.size else leaf.reset for n, leaf in machine.state.leaves.items()}
 
 
 def copied(state: Mapping[str, int | Cells]) -> State:
@@ -120,7 +120,7 @@ class Step:
         self.encoding: Term | None = None
         self.access: tuple[int, ...] | None = None
         self.instances: dict[str, int] = {}
-        self.bound = mask(machine.leaves[machine.memory].index_width)
+        self.bound = mask(machine.state.leaves[machine.state.memory].index_width)
 
     def value(self, term: Term) -> int:
         """The value of an expression of the intermediate form."""
@@ -159,7 +159,7 @@ class Step:
 
     def volatile(self, name: str, index: int | None) -> int:
         """A fresh value, by default the stored one; reading a device may change it."""
-        leaf, surroundings = self.machine.leaves[name], self.surroundings
+        leaf, surroundings = self.machine.state.leaves[name], self.surroundings
         port = surroundings.ports.get(name)
         if port is not None:
             return port.read(index or 0, 1) & mask(leaf.element_width)
@@ -185,7 +185,7 @@ class Step:
             self.end(UNPREDICTABLE, (), f"index beyond {leaf.name}")
 
     def element(self, name: str, index: int) -> int:
-        leaf = self.machine.leaves[name]
+        leaf = self.machine.state.leaves[name]
         self.in_range(leaf, index)
         for place, fixed in leaf.hardwired:
             if index == place:
@@ -193,7 +193,7 @@ class Step:
         return self.cells(name)[index]
 
     def set_element(self, name: str, index: int, value: int) -> None:
-        leaf = self.machine.leaves[name]
+        leaf = self.machine.state.leaves[name]
         self.in_range(leaf, index)
         port = self.surroundings.ports.get(name)
         if port is not None:
@@ -204,32 +204,32 @@ class Step:
     def load(self, address: int, width: int) -> int:
         """`width` bits of physical memory from `address` on."""
         machine, bound = self.machine, self.bound
-        unit = machine.memory_unit
+        unit = machine.state.memory_unit
         count = width // unit
         if self.surroundings.memory is not None:
             return self.surroundings.memory.load(address & bound, count)
-        memory = self.cells(machine.memory)
+        memory = self.cells(machine.state.memory)
         result = 0
-        for k in range(count) if machine.big_endian else range(count - 1, -1, -1):
+        for k in range(count) if machine.state.big_endian else range(count - 1, -1, -1):
             result = result << unit | memory[address + k & bound]
         return result
 
     def write(self, address: int, value: int, width: int) -> None:
         """Set `width` bits of physical memory from `address` on."""
         machine, bound = self.machine, self.bound
-        unit = machine.memory_unit
+        unit = machine.state.memory_unit
         count, piece = width // unit, mask(unit)
         if self.surroundings.memory is not None:
             self.surroundings.memory.store(address & bound, count, value)
             return
-        memory = self.cells(machine.memory)
+        memory = self.cells(machine.state.memory)
         for k in range(count):
-            place = count - 1 - k if machine.big_endian else k
+            place = count - 1 - k if machine.state.big_endian else k
             memory[address + k & bound] = value >> unit * place & piece
 
     def call(self, name: str, args: tuple[int, ...]) -> tuple[int, ...]:
         """The results of a function; a cut asks the oracle first."""
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         translating = translation is not None and name == translation.function
         if translating:
             self.access = args
@@ -238,7 +238,7 @@ class Step:
             if answer is not None:
                 self.access = None
                 return answer
-        function = self.machine.functions[name]
+        function = self.machine.code.functions[name]
         outer = self.locals
         self.locals = {n: a for (n, _), a in zip(function.parameters, args, strict=True)}
         results = self.block(function.body)
@@ -249,7 +249,7 @@ class Step:
 
     def answer(self, oracle: Oracle, name: str, args: tuple[int, ...]) -> tuple[int, ...] | None:
         """What the oracle says in place of a cut; None for all other functions."""
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         if translation is not None and name == translation.function:
             translated = oracle.translate(args)
             if translated is None:
@@ -261,7 +261,7 @@ class Step:
         if translation is not None and name in translation.probes:
             value = oracle.probe(name, args)
             return None if value is None else (value,)
-        if name in self.machine.tables:
+        if name in self.machine.code.tables:
             value = oracle.table(name, args)
             return None if value is None else (value,)
         return None
@@ -270,7 +270,7 @@ class Step:
 
     def body(self, block: Block, length: int) -> Exit | None:
         """Run the body of an instruction of `length` units of PC; None when it completed."""
-        pc = self.machine.leaves[self.machine.pc]
+        pc = self.machine.state.leaves[self.machine.state.pc]
         self.next = self.scalar(pc.name) + length & mask(pc.width)
         try:
             self.block(block)
@@ -301,14 +301,14 @@ def operand_value(term: Term, operands: Mapping[str, int]) -> int:
 def deliver(machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None) -> Exit | None:
     """Trap entry: run the terminator's body on the state at the exit; an exit within it is returned."""
     run = Step(machine, state, {}, surroundings)
-    run.next = run.scalar(machine.pc)
-    function = machine.functions[exit_.function]
+    run.next = run.scalar(machine.state.pc)
+    function = machine.code.functions[exit_.function]
     run.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
     try:
         run.block(function.body)
     except Ended as ended:
         return ended.exit
-    state[machine.pc] = run.next
+    state[machine.state.pc] = run.next
     return None
 
 
@@ -333,13 +333,13 @@ class Fetched:
 
 def fetch(machine: Machine, state: State, surroundings: Surroundings | None = None) -> Fetched | Exit | None:
     """The instruction at PC, fetched unit by unit through the specification's `fetch`; None when no encoding accepts the bits."""
-    pc = machine.leaves[machine.pc]
-    here = state[machine.pc]
+    pc = machine.state.leaves[machine.state.pc]
+    here = state[machine.state.pc]
     assert isinstance(here, int)
-    stride = machine.decode.unit // machine.decode.pc_unit
+    stride = machine.decoding.decode.unit // machine.decoding.decode.pc_unit
 
     def unit(k: int) -> int:
-        result = call(machine, machine.fetch, (here + k * stride & mask(pc.width),), state, surroundings)
+        result = call(machine, machine.code.fetch, (here + k * stride & mask(pc.width),), state, surroundings)
         if isinstance(result, Exit):
             raise Ended(result)
         return result[0]
@@ -352,7 +352,7 @@ def fetch(machine: Machine, state: State, surroundings: Surroundings | None = No
 
 def decoded(machine: Machine, unit: Callable[[int], int]) -> Fetched | None:
     """The instruction whose k-th unit is `unit(k)`; None when no encoding accepts it."""
-    found = machine.decoder.decode(unit)
+    found = machine.decoding.decoder.decode(unit)
     return None if found is None else Fetched(machine.instruction(found.id), found.operands)
 
 
@@ -375,12 +375,12 @@ def execute(
     link = 0 if fetched is None else fetched.link
     while link < LINKS:
         if fetched is None:
-            exit_ = Step(machine, state, {}, surroundings).body(machine.undefined, 0)
+            exit_ = Step(machine, state, {}, surroundings).body(machine.code.undefined, 0)
         elif fetched.instruction.partial and surroundings is not None and isinstance(surroundings.memory, Bus):
             exit_ = _journalled(machine, fetched, state, surroundings, surroundings.memory)
         else:
             exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
-        rule = machine.exits.get(exit_.function) if exit_ is not None else None
+        rule = machine.code.exits.get(exit_.function) if exit_ is not None else None
         if exit_ is None or rule is None or rule.kind != "execute":
             return exit_, fetched
         link += 1
@@ -391,7 +391,7 @@ def execute(
 
 def _journalled(machine: Machine, fetched: Fetched, state: State, surroundings: Surroundings, bus: Bus) -> Exit | None:
     """One instruction whose exit can take back what it did."""
-    journal = Journal(state, machine.memory, bus)
+    journal = Journal(state, machine.state.memory, bus)
     surroundings.memory = journal
     try:
         exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
@@ -412,7 +412,7 @@ def enter(
         nested = deliver(machine, current, state, surroundings)
         if nested is None:
             return _firmware(machine, state, surroundings)
-        rule = machine.exits.get(machine.exits[current.function].nested)
+        rule = machine.code.exits.get(machine.code.exits[current.function].nested)
         if rule is None or nested.function in BUILTIN_EXITS:
             return replace(nested, note=nested.note or f"in the delivery of {current.function}")
         current = Exit(rule.function, ())
@@ -430,12 +430,12 @@ def _firmware(machine: Machine, state: State, surroundings: Surroundings | None)
 def serve(machine: Machine, name: str, state: State, surroundings: Surroundings | None = None) -> Exit | None:
     """Run a function without arguments that moves the processor, as an interrupt or a firmware call does; the exit it took."""
     run = Step(machine, state, {}, surroundings)
-    run.next = run.scalar(machine.pc)
+    run.next = run.scalar(machine.state.pc)
     try:
         run.call(name, ())
     except Ended as ended:
         return ended.exit
-    state[machine.pc] = run.next
+    state[machine.state.pc] = run.next
     return None
 
 

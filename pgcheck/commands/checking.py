@@ -155,8 +155,8 @@ def validate(specifications: tuple[str, ...]) -> int:
     for word in specifications:
         with troubles(codes):
             machine = run.loaded(word)
-            size = f"{len(machine.instructions)} instructions, {len(machine.leaves)} leaves"
-            console.say(f"{machine.path}: {size}: valid")
+            size = f"{len(machine.instructions)} instructions, {len(machine.state.leaves)} leaves"
+            console.say(f"{machine.identity.path}: {size}: valid")
     return ExitCode.worst(codes)
 
 

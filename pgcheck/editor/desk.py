@@ -120,7 +120,7 @@ class Desk:
         found = self._reads.get(root)
         if found is None or found.machine is None:
             return ERRORS
-        key = (found.machine.digest, item.id)
+        key = (found.machine.identity.digest, item.id)
         if key in self._verdicts:
             return self._verdicts[key]
         for other, running in self._asking.items():

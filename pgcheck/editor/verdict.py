@@ -56,8 +56,8 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
     if found.machine is None:
         return {"error": "the specification has errors"}
     machine: Machine = found.machine
-    for path in (machine.path, *question["others"]):
-        kept = recall(Cache(), replace(machine, path=path), Options())
+    for path in (machine.identity.path, *question["others"]):
+        kept = recall(Cache(), replace(machine, identity=replace(machine.identity, path=path)), Options())
         if kept is not None:
             return {"text": shown(machine, kept, question["instruction"], alone=False)}
     result = check(machine, Options(jobs=1, only=(question["instruction"],)))
@@ -92,7 +92,9 @@ def _row(machine: Machine, row: InstructionResult, *, named: bool) -> list[str]:
     lines.append(_plain(f"{privileged}; {sensitive}"))
     if row.witness is not None:
         told = difference(row.witness, row.witness.differs[0])
-        lines.append(f"`{row.witness.assembly} [{units(row.witness.units, machine.decode.unit)}]`: {_plain(told)}")
+        lines.append(
+            f"`{row.witness.assembly} [{units(row.witness.units, machine.decoding.decode.unit)}]`: {_plain(told)}"
+        )
     return lines
 
 

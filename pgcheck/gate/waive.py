@@ -103,7 +103,7 @@ def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
     found = frozenset(row for row, words in names.items() if word in words)
     if not found:
         hint = did_you_mean(word, {n for words in names.values() for n in words})
-        raise console.Failure(f"{machine.name} has no instruction '{word}'" + (f"; {hint}" if hint else ""))
+        raise console.Failure(f"{machine.identity.name} has no instruction '{word}'" + (f"; {hint}" if hint else ""))
     return found
 
 
@@ -145,7 +145,7 @@ def _waiver(
     finally:
         evidence.solver.close()
     return Waiver(
-        machine.name, main.name, row.id, name, meaning_of(machine, row), shown, reason, where, expires=expires
+        machine.identity.name, main.name, row.id, name, meaning_of(machine, row), shown, reason, where, expires=expires
     )
 
 

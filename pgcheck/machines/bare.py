@@ -80,13 +80,15 @@ def program(machine: Machine, path: Path) -> image.Image:
 def assembled(machine: Machine, text: str, source: str) -> image.Image:
     """The program of an assembly text; it starts at the label `start` or `_start`, else where it begins. Raises Failure."""
     lines = {i.id: i.line for i in machine.instructions if i.line is not None}
-    assembler = Assembler(lines, machine.decode, comment=machine.syntax.comment, csr_names=machine.csr_names)
+    assembler = Assembler(
+        lines, machine.decoding.decode, comment=machine.decoding.syntax.comment, csr_names=machine.decoding.csr_names
+    )
     origin = image.entry(machine)
     try:
         found = assembler.program(text, origin)
     except AssemblyError as error:
         raise output.Failure(f"{source}:{error}") from None
-    bytes_ = machine.memory_unit == 8
+    bytes_ = machine.state.memory_unit == 8
     segments = tuple(
         image.Segment(c.address, len(c.cells), bytes(c.cells) if bytes_ else c.cells) for c in found.chunks
     )
@@ -167,7 +169,9 @@ class Tracer(Interpreter):
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
         machine = self.machine
         if not pending(machine, state, surroundings) and not waiting(machine, state, surroundings):
-            click.echo(f"{surroundings.clock}: {state[machine.pc]:x}: {shown(machine, state, surroundings)}", err=True)
+            click.echo(
+                f"{surroundings.clock}: {state[machine.state.pc]:x}: {shown(machine, state, surroundings)}", err=True
+            )
         return super().run(state, surroundings, min(budget, 1), intercept)
 
 
@@ -178,7 +182,7 @@ def shown(machine: Machine, state: State, surroundings: Surroundings) -> str:
         return f"({found.function})"
     if found is None or found.instruction.line is None:
         return "?"
-    return disassemble(found.instruction.line, found.operands, machine.csr_names)
+    return disassemble(found.instruction.line, found.operands, machine.decoding.csr_names)
 
 
 def counted(steps: int) -> str:
@@ -188,7 +192,7 @@ def counted(steps: int) -> str:
 def report(computer: Computer, stop: Stop) -> str:
     """How many steps there were, and why the run ended."""
     machine, exit_ = computer.machine, stop.exit
-    pc = computer.state[machine.pc]
+    pc = computer.state[machine.state.pc]
     steps = counted(computer.clock)
     if exit_ is None:
         return f"{steps}, then the limit; at {pc:#x}"
@@ -228,7 +232,7 @@ def disk_of(machine: Machine, path: Path | None, files: ExitStack) -> HostFile |
     if path is None:
         return None
     if all(device.model != "disk" for device in machine.platform.devices):
-        raise output.Failure(f"{machine.name} has no disk, so --disk cannot be used")
+        raise output.Failure(f"{machine.identity.name} has no disk, so --disk cannot be used")
     try:
         disk = HostFile(path)
     except OSError as error:

@@ -164,7 +164,7 @@ def _report(campaign: Campaign, tally: Tally, kind: str) -> str:
     cases, steps = sum(tally.cases.values()), sum(tally.steps.values())
     number = len(campaign.findings)
     headline = (
-        f"{machine.name}, {campaign.policy.deployment}, {kind}: {number or 'no'} finding{'' if number == 1 else 's'} in "
+        f"{machine.identity.name}, {campaign.policy.deployment}, {kind}: {number or 'no'} finding{'' if number == 1 else 's'} in "
         f"{cases} cases, {steps} steps (seed {campaign.plan.seed})"
     )
     lines = [*textwrap.wrap(headline, WIDTH, subsequent_indent="  "), ""]
@@ -202,7 +202,7 @@ def _json(campaign: Campaign, tally: Tally, kind: str) -> str:
     return json.dumps(
         {
             "schema_version": SCHEMA,
-            "specification": {"name": machine.name, "digest": machine.digest},
+            "specification": {"name": machine.identity.name, "digest": machine.identity.digest},
             "tool": {"version": __version__, "generator": runner.GENERATOR},
             "deployment": campaign.policy.deployment,
             "monitor": kind,
@@ -266,7 +266,7 @@ def _policy(machine: Machine, request: Request, asked: Asked) -> tuple[Policy, s
         kinds = ("type1",) if asked.monitor == "type1" else ("hybrid",)
     name = request.deployment or machine.deployments[0].name
     cache = Cache() if request.options.cache else None
-    key = f"policy {machine.digest} {name} {' '.join(kinds)} {asked.force} {request.options.rlimit} {__version__}"
+    key = f"policy {machine.identity.digest} {name} {' '.join(kinds)} {asked.force} {request.options.rlimit} {__version__}"
     kept = cache.get(key) if cache is not None else None
     if kept is not None:
         values: Mapping[str, Any] = json.loads(kept)
@@ -283,7 +283,9 @@ def _policy(machine: Machine, request: Request, asked: Asked) -> tuple[Policy, s
         if cache is not None:
             cache.put(key, json.dumps(policy_values(found)))
         return found, _kind(kind)
-    raise console.Failure(f"no monitor for {machine.name}: {'; '.join(refused)}; --force runs one all the same")
+    raise console.Failure(
+        f"no monitor for {machine.identity.name}: {'; '.join(refused)}; --force runs one all the same"
+    )
 
 
 def _kind(kind: str) -> str:

@@ -55,11 +55,15 @@ def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Re
     answer = checks.judged(machine, judged)
     wrong = [f for f in answer.findings if f.status == "error"]
     if wrong:
-        raise output.Failure(f"{machine.name} has errors, as {wrong[0].message}; `pgcheck {machine.name}` shows them")
+        raise output.Failure(
+            f"{machine.identity.name} has errors, as {wrong[0].message}; `pgcheck {machine.identity.name}` shows them"
+        )
     try:
         chosen, rules = _promised(machine, answer, under, judged)
     except NoMonitor as refusal:
-        click.echo(f"{machine.name} has no {under.kind} monitor: {refusal}. --force runs one anyway.", err=True)
+        click.echo(
+            f"{machine.identity.name} has no {under.kind} monitor: {refusal}. --force runs one anyway.", err=True
+        )
         return REFUSED
     click.echo(_announced(machine, chosen, under), err=True)
     with ExitStack() as files:
@@ -97,7 +101,7 @@ def _promised(
 def _announced(machine: Machine, chosen: DeploymentResult, under: Request) -> str:
     forced = "" if _holds(chosen, under.kind) else ", forced: the check refuses it"
     how = "" if chosen.name == "default" else f" as {chosen.name}"
-    return f"{machine.name}{how} under {KINDS[under.kind]} with {words.configuration(chosen.configuration)}{forced}"
+    return f"{machine.identity.name}{how} under {KINDS[under.kind]} with {words.configuration(chosen.configuration)}{forced}"
 
 
 def _holds(chosen: DeploymentResult, kind: Kind) -> bool:
@@ -132,7 +136,7 @@ def _started(
 ) -> tuple[Vmm, dict[str, bare.Console]]:
     source, disk = bare.input_of(asked.input, files), bare.disk_of(machine, asked.disk, files)
     size, room = _sizes(machine, asked.memory, under.guests)
-    ram = Ram(machine.platform.ram_base, room, machine.memory_unit, machine.big_endian)
+    ram = Ram(machine.platform.ram_base, room, machine.state.memory_unit, machine.state.big_endian)
     vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules)
     consoles: dict[str, bare.Console] = {}
     for number in range(under.guests):
@@ -151,15 +155,15 @@ def _started(
 def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
     """The RAM of a guest and of the host: as much as asked for, or as much as the address space has for each. Raises Failure."""
     shift = page_shift(machine)
-    realise = machine.translation.realise if machine.translation is not None else None
+    realise = machine.code.translation.realise if machine.code.translation is not None else None
     tables = TABLE_FRAMES << shift if realise is not None and realise.kind == "entries" else 0
-    space = machine.leaves[machine.memory].size - machine.platform.ram_base
+    space = machine.state.leaves[machine.state.memory].size - machine.platform.ram_base
     # The first frame may be nobody's.
     most = ((space - (1 << shift)) // guests - tables) >> shift << shift
     size = memory or min(new_ram(machine).size, most)
     if size <= 0 or size > most:
         raise output.Failure(
-            f"{guests} guests of {size:#x} units do not fit into the address space of {machine.name}; at most {max(most, 0):#x} each"
+            f"{guests} guests of {size:#x} units do not fit into the address space of {machine.identity.name}; at most {max(most, 0):#x} each"
         )
     if size & (1 << shift) - 1:
         raise output.Failure(f"a guest's memory is a multiple of {1 << shift:#x} units, which {size:#x} is not")
@@ -194,7 +198,7 @@ def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
 
 def _json(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
     document: dict[str, Any] = {
-        "machine": vmm.machine.name,
+        "machine": vmm.machine.identity.name,
         "monitor": under.kind,
         "deployment": chosen.name,
         "configuration": dict(chosen.configuration),

@@ -24,7 +24,7 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
     result = run.judged(machine, request).deployments[0]
     holes = [(row.id, row.witness) for row in result.instructions if row.witness is not None]
     if not holes:
-        console.say(f"{machine.name} has no hole with a witness: there is nothing to show")
+        console.say(f"{machine.identity.name} has no hole with a witness: there is nothing to show")
         return ExitCode.PROVED
     solver = solver_for(request.options)
     try:
@@ -36,7 +36,9 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
     for row, image, shown, reason in images(machine, forced, holes):
         if image is not None and shown is not None and not reason:
             noticed += 1
-            path = folder / f"{machine.name}-{''.join(c if c.isalnum() or c in '._-' else '_' for c in row)}.img"
+            path = (
+                folder / f"{machine.identity.name}-{''.join(c if c.isalnum() or c in '._-' else '_' for c in row)}.img"
+            )
             try:
                 path.write_bytes(raw(machine, image))
             except OSError as error:
@@ -50,9 +52,9 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
 
 def raw(machine: Machine, image: BootImage) -> bytes:
     """An image as `pgcheck run` takes it: memory from the start of RAM, each unit in whole bytes."""
-    size = -(-machine.memory_unit // 8)
+    size = -(-machine.state.memory_unit // 8)
     base = machine.platform.ram_base
     end = max(image.cells) + 1
-    if machine.big_endian:
+    if machine.state.big_endian:
         return b"".join(image.cells.get(a, 0).to_bytes(size, "big") for a in range(base, end))
     return b"".join(image.cells.get(a, 0).to_bytes(size, "little") for a in range(base, end))

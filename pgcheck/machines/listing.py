@@ -14,12 +14,16 @@ from pgcheck.words import units
 def assembled(machine: Machine, text: str, source: str) -> str:
     """The cells of a program, a line for each run of them with its address. Raises Failure at what is no assembly."""
     lines = {i.id: i.line for i in machine.instructions if i.line is not None}
-    assembler = Assembler(lines, machine.decode, comment=machine.syntax.comment, csr_names=machine.csr_names)
+    assembler = Assembler(
+        lines, machine.decoding.decode, comment=machine.decoding.syntax.comment, csr_names=machine.decoding.csr_names
+    )
     try:
         image = assembler.program(text)
     except AssemblyError as error:
         raise Failure(f"{source}:{error}") from None
-    return "\n".join(f"{chunk.address:x}: {units(chunk.cells, machine.decode.pc_unit)}" for chunk in image.chunks)
+    return "\n".join(
+        f"{chunk.address:x}: {units(chunk.cells, machine.decoding.decode.pc_unit)}" for chunk in image.chunks
+    )
 
 
 def disassembled(machine: Machine, text: str, source: str) -> str:
@@ -35,26 +39,30 @@ def _run(machine: Machine, run: str, where: str) -> Iterator[str]:
         at, cells = int(address or "0", 16), [int(word, 16) for word in digits.split()]
     except ValueError:
         raise Failure(f"{where}: expected hexadecimal numbers, perhaps after an address and a colon") from None
-    decode = machine.decode
+    decode = machine.decoding.decode
     size = decode.unit // decode.pc_unit
     found_units = [_unit(machine, cells[i : i + size]) for i in range(0, len(cells) - size + 1, size)]
     place = 0
     while place < len(found_units):
         try:
-            found = machine.decoder.decode(lambda k, place=place: found_units[place + k])  # type: ignore[misc]
+            found = machine.decoding.decoder.decode(lambda k, place=place: found_units[place + k])  # type: ignore[misc]
         except IndexError:
             found = None
         taken = found.units if found is not None else (found_units[place],)
         line = machine.instruction(found.id).line if found is not None else None
-        shown = disassemble(line, found.operands, machine.csr_names) if line is not None and found is not None else "?"
+        shown = (
+            disassemble(line, found.operands, machine.decoding.csr_names)
+            if line is not None and found is not None
+            else "?"
+        )
         yield f"{at + place * size:x}: {units(taken, decode.unit):24} {shown}"
         place += len(taken)
 
 
 def _unit(machine: Machine, cells: list[int]) -> int:
     """The unit that cells make, in the order of the machine."""
-    bits = machine.decode.pc_unit
+    bits = machine.decoding.decode.pc_unit
     word = 0
-    for cell in cells if machine.decode.order == "big" else reversed(cells):
+    for cell in cells if machine.decoding.decode.order == "big" else reversed(cells):
         word = word << bits | cell
     return word

@@ -214,7 +214,7 @@ def shown(checked: Checked, result: MachineResult, rows: Iterable[InstructionRes
 
     main = replace(result.main, instructions=tuple(rows))
     about = replace(result, deployments=(main,), unmodelled=())
-    return click.unstyle(report.report(about, checked.machine.decode, timing=False, every_row=True))
+    return click.unstyle(report.report(about, checked.machine.decoding.decode, timing=False, every_row=True))
 
 
 def profiles(*, chosen: bool) -> None:

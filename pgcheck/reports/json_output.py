@@ -44,7 +44,7 @@ def document(results: Sequence[Answer], *, timing: bool, several: bool) -> str:
 
 def written(story: Story, manner: Manner) -> str:
     """The document of a run: also what has no answer and why, and whether the run was broken off."""
-    results = [(checked.result, checked.machine.decode, checked.waivers) for checked in story.checked]
+    results = [(checked.result, checked.machine.decoding.decode, checked.waivers) for checked in story.checked]
     if not story.failed and story.ended.complete:
         return document(results, timing=manner.timing, several=len(story.began.specifications) > 1)
     shown = [_answered(answer, timing=manner.timing) for answer in results]

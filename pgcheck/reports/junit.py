@@ -110,7 +110,7 @@ def _waiver(checked: Checked, one: Reviewed, suite: str, places: Places) -> Elem
     waiver = one.waiver
     name = f"waiver {waiver.deployment} {waiver.instruction} {waiver.property}"
     case = _case(suite, name, waiver.position, places)
-    shown = witnessed(one.witness, checked.machine.decode) if one.witness is not None else []
+    shown = witnessed(one.witness, checked.machine.decoding.decode) if one.witness is not None else []
     if one.status != "accepted":
         tag = "error" if one.status == "unknown" else "failure"
         _ends(case, tag, "waiver", "\n".join([f"{one.status}: {one.message}", *shown]))
@@ -125,9 +125,9 @@ def _row(
     if row.verdict == "hole" and waived:
         _ends(case, "skipped", "", f"waived: {waived}")
     elif row.verdict == "hole":
-        _ends(case, "failure", "hole", said(row, deployment, checked.machine.decode))
+        _ends(case, "failure", "hole", said(row, deployment, checked.machine.decoding.decode))
     elif row.verdict == "unknown":
-        _ends(case, "error", "undecided", said(row, deployment, checked.machine.decode))
+        _ends(case, "error", "undecided", said(row, deployment, checked.machine.decoding.decode))
     return case
 
 

@@ -141,7 +141,7 @@ def _waiver(checked: Checked, one: Reviewed) -> Remark:
     waiver = one.waiver
     lines = [f"{one.status}: the waiver of {waiver.instruction} for {waiver.property}: {one.message}"]
     if one.witness is not None:
-        lines += witnessed(one.witness, checked.machine.decode)
+        lines += witnessed(one.witness, checked.machine.decoding.decode)
     return Remark(
         BY_NAME["waiver"],
         "warning" if one.status == "unknown" else "error",
@@ -167,7 +167,7 @@ def _row(
     return Remark(
         BY_NAME[name],
         level,
-        said(row, deployment, checked.machine.decode),
+        said(row, deployment, checked.machine.decoding.decode),
         row.position,
         identity,
         checked.result.name,

@@ -101,7 +101,7 @@ def under(machine: Machine, name: str) -> Machine:
     if not chosen:
         known = [d.name for d in machine.deployments]
         hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
-        raise console.Failure(f"{machine.name} has no deployment '{name}'; {hint}")
+        raise console.Failure(f"{machine.identity.name} has no deployment '{name}'; {hint}")
     return replace(machine, deployments=chosen)
 
 
@@ -112,7 +112,9 @@ def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
         found = [i.id for i in machine.instructions if fnmatchcase(i.id, pattern) or fnmatchcase(i.name, pattern)]
         if not found:
             hint = did_you_mean(pattern, {n for i in machine.instructions for n in (i.id, i.name)})
-            raise console.Failure(f"{machine.name} has no instruction '{pattern}'" + (f"; {hint}" if hint else ""))
+            raise console.Failure(
+                f"{machine.identity.name} has no instruction '{pattern}'" + (f"; {hint}" if hint else "")
+            )
         chosen |= dict.fromkeys(found)
     return tuple(chosen)
 

@@ -29,7 +29,7 @@ def reviewed(
     machine: Machine, result: MachineResult, waivers: Sequence[Waiver], request: Request
 ) -> tuple[MachineResult, tuple[Reviewed, ...]]:
     """The result with what is waived in its theorems, and what became of the waivers that the request asks about."""
-    concerned = [w for w in waivers if w.machine == machine.name and _asked(machine, result, w, request)]
+    concerned = [w for w in waivers if w.machine == machine.identity.name and _asked(machine, result, w, request)]
     if not concerned:
         return result, ()
     evidence = asking(request.options)

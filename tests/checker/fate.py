@@ -110,7 +110,7 @@ def _differences(machine: Machine, a: Copy, b: Copy) -> Iterator[Term]:
         yield lnot(eq(guard, guard_b))
         if guard is FALSE or guard_b is FALSE:
             continue
-        states = disjunction(differ(machine.leaves[n], t, state_b[n]) for n, t in state.items())
+        states = disjunction(differ(machine.state.leaves[n], t, state_b[n]) for n, t in state.items())
         yield land(guard, disjunction([payloads_differ(args, args_b), states]))
 
 

@@ -41,6 +41,7 @@ from pgcheck.isa.terms.ir import (
     Block,
     Do,
     Function,
+    Functions,
     If,
     Raise,
     Return,
@@ -105,7 +106,7 @@ def mutants(original: Original) -> Iterator[Mutant]:
     setting, subject_ = original.setting, original.subject
     machine, instruction = setting.machine, subject_.instruction
     body, functions = owned(machine, expanded(machine, instruction.body))
-    here, owner = replace(instruction, body=body), replace(machine, functions=functions)
+    here, owner = replace(instruction, body=body), with_functions(machine, functions)
     own = called(owner, body)
     guards = guards_of(owner, here, dict(subject_.fixed))
     roles_written = _written_roles(machine, [body, *(functions[f].body for f in own)])
@@ -143,7 +144,7 @@ def _made(original: Original, seen: set[tuple[Term, ...]], mutant: Mutant) -> It
 def _in_user_mode(original: Original, one: Subject) -> list[list[object]]:
     """What a step that starts in user mode does, as terms; what it would have written if it completed is left out when it does not."""
     setting, step = original.setting, one.transition
-    mode = setting.machine.leaves[setting.machine.modes.leaf].term
+    mode = setting.machine.state.leaves[setting.machine.modes.leaf].term
     found: list[list[object]] = []
     for value in setting.deployment.modes.user.values:
         fixed = {mode: setting.mode(value)}
@@ -170,7 +171,7 @@ def _concerns_control(original: Original, changed: Original) -> bool:
     before, after = original.footprint, changed.footprint
     if before.innocuous and after.innocuous and before.never == after.never:
         return False
-    control = {leaf.name for leaf in original.setting.machine.control}
+    control = {leaf.name for leaf in original.setting.machine.state.control}
     machine = original.setting.machine
     return before != after or _control_part(machine, original.subject.transition, control) != _control_part(
         machine, changed.subject.transition, control
@@ -185,8 +186,13 @@ def mutated(original: Original, mutant: Mutant) -> Original:
     """The row with the mutant in place of the original's instruction; everything else is the specification's."""
     machine = original.setting.machine
     instructions = tuple(mutant.instruction if i.id == mutant.instruction.id else i for i in machine.instructions)
-    setting = replace(original.setting, machine=replace(machine, functions=mutant.functions, instructions=instructions))
+    changed = replace(with_functions(machine, mutant.functions), instructions=instructions)
+    setting = replace(original.setting, machine=changed)
     return replace(original, setting=setting, subject=subject(setting, mutant.instruction, mutant.row))
+
+
+def with_functions(machine: Machine, functions: Functions) -> Machine:
+    return replace(machine, code=replace(machine.code, functions=functions))
 
 
 def owned(machine: Machine, body: Block) -> tuple[Block, dict[str, Function]]:
@@ -212,8 +218,11 @@ def owned(machine: Machine, body: Block) -> tuple[Block, dict[str, Function]]:
 
         return tuple(rewrite(terms, replace_))
 
-    copies = {n + OWN: replace(machine.functions[n], name=n + OWN, body=mine(machine.functions[n].body)) for n in names}
-    return mine(body), {**machine.functions, **copies}
+    copies = {
+        n + OWN: replace(machine.code.functions[n], name=n + OWN, body=mine(machine.code.functions[n].body))
+        for n in names
+    }
+    return mine(body), {**machine.code.functions, **copies}
 
 
 def expanded(machine: Machine, body: Block, prefix: str = "") -> Block:
@@ -238,9 +247,9 @@ def expanded(machine: Machine, body: Block, prefix: str = "") -> Block:
 
 def _plain(machine: Machine, name: str) -> Function | None:
     """A function that is no cut and never returns early."""
-    translation = machine.translation
-    cuts = {*machine.tables, *(() if translation is None else (translation.function, *translation.probes))}
-    function = machine.functions[name]
+    translation = machine.code.translation
+    cuts = {*machine.code.tables, *(() if translation is None else (translation.function, *translation.probes))}
+    function = machine.code.functions[name]
     return None if name in cuts or any(isinstance(s, Return) for s in statements(function.body)) else function
 
 
@@ -327,8 +336,8 @@ def one_edit(block: Block, editor: Editor, prefix: str = "") -> Iterator[tuple[s
 
 def called(machine: Machine, body: Block) -> list[str]:
     """The functions that a body calls, directly or not, cuts and deliveries apart; in order of first call."""
-    translation = machine.translation
-    cuts = {*machine.tables, *(() if translation is None else (translation.function, *translation.probes))}
+    translation = machine.code.translation
+    cuts = {*machine.code.tables, *(() if translation is None else (translation.function, *translation.probes))}
     found: dict[str, None] = {}
     todo = [body]
     while todo:
@@ -338,7 +347,7 @@ def called(machine: Machine, body: Block) -> list[str]:
             for name in names:
                 if name not in cuts and name not in found:
                     found[name] = None
-                    todo.append(machine.functions[name].body)
+                    todo.append(machine.code.functions[name].body)
     return list(found)
 
 
@@ -365,15 +374,15 @@ def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, in
     leaves = {variable(t.width, "o." + n): t for n, t in operands.items()}
     if instruction.encoding_term is not None:
         execution.encoding = substitute([instruction.encoding_term], leaves)[0]
-    execution.frame.state[NEXT_PC] = machine.leaves[machine.pc].term
+    execution.frame.state[NEXT_PC] = machine.state.leaves[machine.state.pc].term
     execution.block(instruction.body)
     return execution.seen
 
 
 def _operators(original: Original, guards: Guards, roles: Mapping[str, int]) -> dict[str, Editor]:
     machine = original.setting.machine
-    control = {leaf.name for leaf in machine.control}
-    mode = machine.leaves[machine.modes.leaf].term
+    control = {leaf.name for leaf in machine.state.control}
+    mode = machine.state.leaves[machine.modes.leaf].term
 
     users = [original.setting.mode(m) for m in original.setting.deployment.modes.user.values]
 
@@ -389,7 +398,7 @@ def _operators(original: Original, guards: Guards, roles: Mapping[str, int]) -> 
         """The block is nothing but a trap that control state decides."""
         match block:
             case (Raise(function, args, _),):
-                return function in machine.exits and bool(
+                return function in machine.code.exits and bool(
                     {"privileged", "other"} & set(exit_kinds(machine, function, args))
                 )
         return False
@@ -441,7 +450,7 @@ def _operators(original: Original, guards: Guards, roles: Mapping[str, int]) -> 
         yield from _in_terms(statement, offered)
 
     def drop_write(statement: Statement) -> Iterator[Edit]:
-        if isinstance(statement, SetLeaf | SetElement) and roles.get(machine.leaves[statement.leaf].role) == 1:
+        if isinstance(statement, SetLeaf | SetElement) and roles.get(machine.state.leaves[statement.leaf].role) == 1:
             yield f"{statement.leaf} not written", ()
 
     leaks = list(_leaks(original))
@@ -449,7 +458,7 @@ def _operators(original: Original, guards: Guards, roles: Mapping[str, int]) -> 
     def leak(statement: Statement) -> Iterator[Edit]:
         match statement:
             case SetLeaf(name, value) | SetElement(name, _, value) if (
-                not machine.leaves[name].control and name != machine.memory
+                not machine.state.leaves[name].control and name != machine.state.memory
             ):
                 for leaf in leaks:
                     yield f"{leaf.name} shows in {name}", (replace(statement, value=_mixed(value, leaf)),)
@@ -480,8 +489,8 @@ def _written_roles(machine: Machine, blocks: Iterable[Block]) -> dict[str, int]:
     found: dict[str, int] = {}
     for block in blocks:
         for statement in statements(block):
-            if isinstance(statement, SetLeaf | SetElement) and machine.leaves[statement.leaf].control:
-                role = machine.leaves[statement.leaf].role
+            if isinstance(statement, SetLeaf | SetElement) and machine.state.leaves[statement.leaf].control:
+                role = machine.state.leaves[statement.leaf].role
                 found[role] = found.get(role, 0) + 1
     return found
 
@@ -494,12 +503,12 @@ def _leaks(original: Original) -> Iterator[Leaf]:
     ):
         return
     found = original.footprint
-    known = {machine.leaves[n].role for n in found.reads | found.writes if n in machine.leaves}
-    known |= {machine.tables[t].role for t in found.tables}
+    known = {machine.state.leaves[n].role for n in found.reads | found.writes if n in machine.state.leaves}
+    known |= {machine.code.tables[t].role for t in found.tables}
     known |= {"relocation"} if any(n.startswith("@probe") for n in found.reads) else set()
     if original.verdict in ("privileged", "intentional"):
         known.add("mode")  # the step completes in one mode at most, so that its name is no secret
-    for leaf in machine.control:
+    for leaf in machine.state.control:
         if leaf.role not in known:
             known.add(leaf.role)
             yield leaf

@@ -34,7 +34,7 @@ PLAIN = Options(cache=False, second=False)
 
 def setting_of(machine: Machine) -> Setting:
     """The first deployment, with every trap entering the monitor."""
-    return Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    return Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_a_second_solver_without_an_answer_weakens_the_evidence_only() -> None:
 def wrong(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     """A subject that claims to complete everywhere: what a bug in the symbolic binding would look like."""
     honest = subject(setting, instruction, row)
-    post = dict(honest.transition.post) | {"R.l": setting.machine.leaves["R.l"].term}
+    post = dict(honest.transition.post) | {"R.l": setting.machine.state.leaves["R.l"].term}
     return replace(honest, transition=Transition(TRUE, post, ()))
 
 
@@ -230,7 +230,7 @@ def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(
 
     def claims(setting: Setting, instruction: Instruction, row: Row) -> Subject:
         honest = subject(setting, instruction, row)
-        post = dict(honest.transition.post) | {"A": machine.leaves["A"].term, "IE": honest.transition.post["C"]}
+        post = dict(honest.transition.post) | {"A": machine.state.leaves["A"].term, "IE": honest.transition.post["C"]}
         return replace(honest, transition=replace(honest.transition, post=post))
 
     monkeypatch.setattr(judging, "subject", claims)

@@ -41,7 +41,7 @@ def solver() -> Iterator[Solver]:
 
 def setting_of(machine: Machine) -> Setting:
     """The first deployment, with every trap entering the monitor."""
-    return Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    return Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
 
 
 def judged(machine: Machine, identifier: str, solver: Solver) -> Judgement:

@@ -85,7 +85,7 @@ class Agreement:
         exit_ = reference.step(self.machine, self.instruction, given_, state, surroundings(world))
         world.settle(rng)
         found = differences(endings(self.transition), world, given_, exit_, (), state)
-        assert not found, f"{self.machine.name} {self.instruction.id} {given_}: {found}"
+        assert not found, f"{self.machine.identity.name} {self.instruction.id} {given_}: {found}"
 
 
 def surroundings(world: World) -> Surroundings:
@@ -98,7 +98,7 @@ def agreement(described: Machine, instruction: Instruction) -> Agreement:
 
 def changes(described: Machine, state: Mapping[str, Term]) -> tuple[tuple[str, Term], ...]:
     """The leaves that do not keep their value."""
-    return tuple((n, t) for n, t in state.items() if t is not described.leaves[n].term)
+    return tuple((n, t) for n, t in state.items() if t is not described.state.leaves[n].term)
 
 
 def meaning(described: Machine, step: symbolic.Transition) -> tuple[object, ...]:
@@ -176,7 +176,7 @@ def test_a_wrong_write_is_noticed(name: str) -> None:
     steps = [agreement(described, i) for i in described.instructions]
     claim = min((c for c in steps if c.transition.completes is not FALSE), key=lambda c: len(c.transition.exits))
     with pytest.raises(AssertionError, match="against"):
-        prove(DEEP, replace(claim, transition=changed_memory(claim.transition, described.memory)))
+        prove(DEEP, replace(claim, transition=changed_memory(claim.transition, described.state.memory)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -212,18 +212,18 @@ class Hit:
     def __call__(self, key: Key, width: int) -> int:
         if self.wild or self.rng.randrange(32) == 0:
             return biased(self.rng, width)
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         realise = translation.realise if translation is not None else None
         match key:
             case (symbolic.FAULT, *_):
                 return 0
             case (str() as name, *_) if name.startswith("table."):
-                table = self.machine.tables[name.removeprefix("table.")]
+                table = self.machine.code.tables[name.removeprefix("table.")]
                 if isinstance(table.type, Bitfield):
                     return self.entry(table.type, [table.monitor])
             case ("s", str() as leaf) if realise is not None and leaf in realise.given:
                 return realise.given[leaf]
-            case ("s", self.machine.memory, int() as address) if realise is not None:
+            case ("s", self.machine.state.memory, int() as address) if realise is not None:
                 if isinstance(realise.entry, Bitfield):
                     kinds = [realise.map, realise.table, realise.readonly, realise.deny]
                     return self.element(realise.entry, kinds, address, width)
@@ -235,7 +235,9 @@ class Hit:
         number, place = divmod(address, count)
         if number not in self.entries:
             self.entries[number] = self.entry(type_, kinds)
-        return self.entries[number] >> width * (count - 1 - place if self.machine.big_endian else place) & mask(width)
+        return self.entries[number] >> width * (count - 1 - place if self.machine.state.big_endian else place) & mask(
+            width
+        )
 
     def entry(self, type_: Bitfield, kinds: Sequence[Fields]) -> int:
         """An entry of one of `kinds`, its other fields 0 but for one that is random."""
@@ -258,7 +260,7 @@ class Body:
     seen: set[str]
 
     def __call__(self, rng: random.Random, draw: Draw) -> None:
-        parameters = self.machine.functions[self.function].parameters
+        parameters = self.machine.code.functions[self.function].parameters
         args = tuple(biased(rng, width) for _, width in parameters)
         given_ = {f"arg{i}": a for i, a in enumerate(args)}
         world = World(self.machine, Hit(self.machine, rng))
@@ -266,7 +268,7 @@ class Body:
         exit_, results = self.run(args, state, surroundings(world))
         self.seen.add("completion" if exit_ is None else exit_.function)
         found = differences(self.endings, world, given_, exit_, results, state)
-        assert not found, f"{self.machine.name} {self.function} {args}: {found}"
+        assert not found, f"{self.machine.identity.name} {self.function} {args}: {found}"
 
     def run(
         self, args: tuple[int, ...], state: State, around: Surroundings
@@ -279,7 +281,7 @@ class Body:
 
 
 def arguments(described: Machine, function: str) -> tuple[Term, ...]:
-    return tuple(variable(w, f"o.arg{i}") for i, (_, w) in enumerate(described.functions[function].parameters))
+    return tuple(variable(w, f"o.arg{i}") for i, (_, w) in enumerate(described.code.functions[function].parameters))
 
 
 def cut(described: Machine, function: str) -> Body:
@@ -298,9 +300,11 @@ def delivery(described: Machine, function: str) -> Body:
 
 
 def cuts_of(described: Machine) -> list[str]:
-    translation = described.translation
+    translation = described.code.translation
     return (
-        [*described.tables] if translation is None else [translation.function, *translation.probes, *described.tables]
+        [*described.code.tables]
+        if translation is None
+        else [translation.function, *translation.probes, *described.code.tables]
     )
 
 
@@ -314,7 +318,7 @@ def cuts_agree(name: str, examples: int) -> None:
 
 def deliveries_agree(name: str, examples: int) -> None:
     described = machine(name)
-    for function in described.exits:
+    for function in described.code.exits:
         prove(examples, delivery(described, function))
 
 
@@ -358,7 +362,7 @@ def test_a_wrong_body_is_noticed(name: str) -> None:
     for function in cuts_of(described):
         with pytest.raises(AssertionError, match="against"):
             prove(DEEP, disturbed(cut(described, function), ""))
-    for claim in (delivery(described, function) for function in described.exits):
+    for claim in (delivery(described, function) for function in described.code.exits):
         if claim.endings[0].guard is not FALSE:
             with pytest.raises(AssertionError, match="against"):
-                prove(DEEP, disturbed(claim, described.pc))
+                prove(DEEP, disturbed(claim, described.state.pc))

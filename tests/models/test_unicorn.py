@@ -72,7 +72,7 @@ def listed(name: str) -> tuple[Difference, ...]:
 def innocuous(name: str) -> tuple[Instruction, ...]:
     """The instructions whose step involves no control state."""
     described = machine(name)
-    setting = Setting(described, described.deployments[0], frozenset(described.exits))
+    setting = Setting(described, described.deployments[0], frozenset(described.code.exits))
     row = Row("")
     return tuple(i for i in described.instructions if footprint(setting, subject(setting, i, row)).innocuous)
 
@@ -135,8 +135,8 @@ class Trial:
             asked = True
             return undefined & (mask(width) if width else 1)
 
-        state = step.copied(rest(self.machine.name))
-        state[self.machine.pc] = self.pc
+        state = step.copied(rest(self.machine.identity.name))
+        state[self.machine.state.pc] = self.pc
         for place, value in zip(self.guest.places, self.values, strict=True):
             held = state[place.leaf]
             if isinstance(held, Cells):
@@ -144,7 +144,7 @@ class Trial:
                 held[place.index] = value
             else:
                 state[place.leaf] = value
-        state[self.machine.memory] = Memory(random.Random(seed), before, self.digits)
+        state[self.machine.state.memory] = Memory(random.Random(seed), before, self.digits)
         exit_ = step.step(self.machine, self.instruction, self.operands, state, Surroundings(undefined=unknown))
         return Ours(exit_, state, before, asked)
 
@@ -154,15 +154,15 @@ def rest(name: str) -> State:
     """The state around the compared leaves: after reset, with translation the identity."""
     described = machine(name)
     state = step.reset(described)
-    assert described.translation is not None
-    for leaf, value in described.translation.replay.items():
-        state[leaf] = Cells(value) if described.leaves[leaf].size else value
+    assert described.code.translation is not None
+    for leaf, value in described.code.translation.replay.items():
+        state[leaf] = Cells(value) if described.state.leaves[leaf].size else value
     return state
 
 
 def trial(described: Machine, instruction: Instruction, rows: Sequence[Difference], rng: random.Random) -> Trial:
     """A random state for an instruction. Raises Clash for one that `rows` leave out."""
-    guest = GUESTS[described.name]
+    guest = GUESTS[described.identity.name]
     assert instruction.encoding is not None
     given = operands(instruction, rng)
     for row in rows:
@@ -210,7 +210,7 @@ def disagreements(one: Trial, seed: int) -> list[str]:
     """How the emulator and the specification differ on a trial. Raises Clash."""
     guest = one.guest
     assert one.instruction.encoding is not None
-    code = to_bytes(encode(one.instruction.encoding, one.operands), one.machine.decode)
+    code = to_bytes(encode(one.instruction.encoding, one.operands), one.machine.decoding.decode)
     before = {one.pc + i: byte for i, byte in enumerate(code)}
     ours = one.ours(seed, 0, before)
     ignored: set[str] = set()
@@ -220,12 +220,12 @@ def disagreements(one: Trial, seed: int) -> list[str]:
             if row.exit and not row.leaves:
                 raise Clash
     other = one.ours(seed, -1, before) if ours.unknown else ours
-    memory, again = ours.state[one.machine.memory], other.state[one.machine.memory]
+    memory, again = ours.state[one.machine.state.memory], other.state[one.machine.state.memory]
     assert isinstance(memory, Cells) and isinstance(again, Cells)
     data = {a: b for a, b in before.items() if not one.pc <= a < one.pc + len(code)}
     places = folded(data, memory, range(one.pc - MARGIN, one.pc + MARGIN))
     vector = expected(guest, ours.exit)
-    next_ = ours.state[one.machine.pc]
+    next_ = ours.state[one.machine.state.pc]
     assert isinstance(next_, int)
     if next_ >= ADDRESSES:
         raise Clash
@@ -236,8 +236,8 @@ def disagreements(one: Trial, seed: int) -> list[str]:
         return [f"exception {theirs.vector}, not {vector}"]
     found = _registers(one, ours, other, theirs, ignored)
     if vector is None:
-        if theirs.pc != next_ and next_ == other.state[one.machine.pc]:
-            found.append(f"{one.machine.pc} is {theirs.pc:#x}, not {next_:#x}")
+        if theirs.pc != next_ and next_ == other.state[one.machine.state.pc]:
+            found.append(f"{one.machine.state.pc} is {theirs.pc:#x}, not {next_:#x}")
     for place, address in places.items():
         byte = guest.emulator.byte(place)
         if byte != memory[address] and memory[address] == again[address]:
@@ -285,7 +285,7 @@ def compare(
 ) -> list[tuple[Trial, list[str]]]:
     """The disagreements on `states` random states but for what `rows` leave out; the first few, none if all is well."""
     if rows is None:
-        rows = [d for d in listed(described.name) if d.concerns(instruction)]
+        rows = [d for d in listed(described.identity.name) if d.concerns(instruction)]
     rng = random.Random(instruction.id)
     found: list[tuple[Trial, list[str]]] = []
     done = 0
@@ -356,9 +356,13 @@ def wrong_leaf(block: Block, leaf: str) -> Block:
 )
 def test_a_wrong_flag_is_noticed(name: str, identifier: str, leaf: str) -> None:
     described = machine(name)
-    wrong = {n: replace(f, body=wrong_leaf(f.body, leaf)) for n, f in described.functions.items()}
+    wrong = {n: replace(f, body=wrong_leaf(f.body, leaf)) for n, f in described.code.functions.items()}
     assert not compare(described, described.instruction(identifier), STATES // 10)
-    assert compare(replace(described, functions=wrong), described.instruction(identifier), STATES // 10)
+    assert compare(
+        replace(described, code=replace(described.code, functions=wrong)),
+        described.instruction(identifier),
+        STATES // 10,
+    )
 
 
 @pytest.mark.parametrize(

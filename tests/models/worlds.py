@@ -116,16 +116,16 @@ class World:
         return _LazyCells(self, "after", leaf) if leaf.size else self.ask(("after", leaf.name), leaf.width)
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         assert translation is not None
         fault = self.function("xl.fault", args, 0)
-        return bool(fault), self.function("xl.pa", args, self.machine.functions[translation.function].results[0])
+        return bool(fault), self.function("xl.pa", args, self.machine.code.functions[translation.function].results[0])
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.function(f"probe.{name}", args, self.machine.functions[name].results[0])
+        return self.function(f"probe.{name}", args, self.machine.code.functions[name].results[0])
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.function(f"table.{name}", args, self.machine.functions[name].results[0])
+        return self.function(f"table.{name}", args, self.machine.code.functions[name].results[0])
 
     # ---- as terms ask
 
@@ -140,7 +140,7 @@ class World:
         if kind == "n":
             return self.ask(("n", leaf), term.width)
         assert kind == "f"
-        changed = self.machine.leaves[leaf].role == "device" and int(count) % 2
+        changed = self.machine.state.leaves[leaf].role == "device" and int(count) % 2
         return self.ask(("after" if changed else "read", leaf), term.width)
 
     def element(self, array: Term, index: int) -> int:
@@ -155,7 +155,7 @@ class _LazyState(dict[str, "int | Cells"]):
         self.world = world
 
     def __missing__(self, name: str) -> int | Cells:
-        leaf = self.world.machine.leaves[name]
+        leaf = self.world.machine.state.leaves[name]
         self[name] = _LazyCells(self.world, "s", leaf) if leaf.size else self.world.ask(("s", name), leaf.width)
         return self[name]
 

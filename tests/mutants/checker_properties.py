@@ -175,7 +175,7 @@ def known_verdict(data: bytes) -> str | None:
     try:
         evidence = Evidence(solver, False)
         wrong = [f"{f.subject}: {f.message}" for f in canaries(machine, evidence) if f.status == "error"]
-        setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+        setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
         for identifier, expected in truth.items():
             instruction = machine.instruction(identifier)
             found: Judgement = judge(setting, Work(instruction, instruction.rows[0]), solver, False)
@@ -231,7 +231,9 @@ def _plain(node: Any) -> Any:
 @cache
 def _result() -> tuple[Machine, MachineResult]:
     machine = machine_of("jrst1")
-    return machine, MachineResult(machine.name, machine.title, machine.path, machine.digest, (), (), (), {})
+    return machine, MachineResult(
+        machine.identity.name, machine.identity.title, machine.identity.path, machine.identity.digest, (), (), (), {}
+    )
 
 
 def kept_result(data: bytes) -> str | None:
@@ -245,16 +247,16 @@ def kept_result(data: bytes) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         kept = Cache(Path(folder))
         for number, (m, o) in enumerate(questions):
-            if (m.digest, o) in [(a.digest, b) for a, b in questions[:number]]:
+            if (m.identity.digest, o) in [(a.identity.digest, b) for a, b in questions[:number]]:
                 continue
             known = recall(kept, m, o)
             if known is not None:
-                return f"an answer to {o} of {m.digest[:8]} before it was asked"
-            remember(kept, m, o, replace(result, title=f"{m.digest} {o}"))
+                return f"an answer to {o} of {m.identity.digest[:8]} before it was asked"
+            remember(kept, m, o, replace(result, title=f"{m.identity.digest} {o}"))
         for m, o in questions:
             known = recall(kept, m, o)
-            if known is None or known.title != f"{m.digest} {o}":
-                return f"the answer to {o} of {m.digest[:8]} is another's"
+            if known is None or known.title != f"{m.identity.digest} {o}":
+                return f"the answer to {o} of {m.identity.digest[:8]} is another's"
         kept.close()
         first, second = Solver(Limits(rlimit=1 + tape.byte())), Solver(Limits(rlimit=1000 + tape.byte()))
         if first._key(SOLVABLE, "z3-solver", 1) == second._key(SOLVABLE[:1], "z3-solver", 1):
@@ -265,7 +267,7 @@ def kept_result(data: bytes) -> str | None:
 def _another(tape: Tape, machine: Machine, options: Options) -> tuple[Machine, Options]:
     match tape.below(5):
         case 0:
-            return replace(machine, digest=f"{tape.bits(64):032x}"), options
+            return replace(machine, identity=replace(machine.identity, digest=f"{tape.bits(64):032x}")), options
         case 1:
             return machine, replace(options, rlimit=1 + tape.bits(16))
         case 2:

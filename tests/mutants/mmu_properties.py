@@ -175,7 +175,7 @@ class _Maps:
         return address
 
     def _access(self, address: int) -> str | None:
-        machine, mmu, translation = self.machine, self.mmu, self.machine.translation
+        machine, mmu, translation = self.machine, self.mmu, self.machine.code.translation
         assert translation is not None and translation.realise is not None
         mode = self.virtual[machine.modes.leaf]
         assert isinstance(mode, int)
@@ -228,9 +228,9 @@ class _Maps:
 
 def _translated(machine: Machine, args: Args, state: State, memory: Storage) -> tuple[int | None, bool]:
     """Where an access leads (None: it faults), and whether entries are to be marked for it first; nothing is."""
-    assert machine.translation is not None
+    assert machine.code.translation is not None
     unmarked = _Unmarked(memory)
-    found = call(machine, machine.translation.function, args, state, Surroundings(memory=unmarked))
+    found = call(machine, machine.code.translation.function, args, state, Surroundings(memory=unmarked))
     return (found[0] if isinstance(found, tuple) else None), unmarked.marked
 
 

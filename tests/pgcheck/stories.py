@@ -26,7 +26,8 @@ LONG = "x" * 100_000
 def machine(name: str = "pg74") -> Machine:
     path = shipped(name)
     assert path is not None
-    return replace(load(path, shipped=shipped), decode=DECODE)
+    found = load(path, shipped=shipped)
+    return replace(found, decoding=replace(found.decoding, decode=DECODE))
 
 
 def checked(

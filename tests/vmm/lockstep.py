@@ -62,9 +62,9 @@ def policy_of(name: str, deployment: str = "default", kind: Literal["type1", "hy
 def assembled(machine: Machine, text: str, origin: int) -> Image:
     """A program in the specification's own assembly."""
     lines = {i.id: i.line for i in machine.instructions if i.line}
-    return Assembler(lines, machine.decode, comment=machine.syntax.comment, csr_names=machine.csr_names).program(
-        text, origin
-    )
+    return Assembler(
+        lines, machine.decoding.decode, comment=machine.decoding.syntax.comment, csr_names=machine.decoding.csr_names
+    ).program(text, origin)
 
 
 def loaded(computer: Computer, program: Image) -> None:
@@ -80,7 +80,7 @@ def host(machine: Machine, size: int) -> Computer:
 
 
 def ram(machine: Machine, size: int) -> Ram:
-    return Ram(machine.platform.ram_base, size, machine.memory_unit, machine.big_endian)
+    return Ram(machine.platform.ram_base, size, machine.state.memory_unit, machine.state.big_endian)
 
 
 def seen(computer: Computer) -> Mapping[str, object]:
@@ -88,7 +88,7 @@ def seen(computer: Computer) -> Mapping[str, object]:
     found: dict[str, object] = {"clock": computer.clock}
     machine = computer.machine
     for name, value in computer.state.items():
-        if name != machine.memory and not machine.leaves[name].volatile:
+        if name != machine.state.memory and not machine.state.leaves[name].volatile:
             found[name] = _plain(value)
     for name, device in computer.devices.items():
         for attribute in sorted(_attributes(device)):

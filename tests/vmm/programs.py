@@ -109,7 +109,7 @@ def riscv(machine: Machine) -> Setup:
         }
         for at, value in entries.items():
             store(base + at, 8, value)
-        computer.state[machine.pc] = base
+        computer.state[machine.state.pc] = base
         cells(computer, "X").update(
             {
                 9: program.symbols["handler"],
@@ -274,6 +274,6 @@ def program(machine: Machine, text: str) -> Setup:
 
     def setup(computer: Computer) -> None:
         loaded(computer, found)
-        computer.state[machine.pc] = found.symbols.get("start", image.entry(machine))
+        computer.state[machine.state.pc] = found.symbols.get("start", image.entry(machine))
 
     return setup

@@ -95,21 +95,21 @@ class Stage:
 
     def __init__(self, kind: Kind, frames: int = 128, keeps: Callable[[], bool] = lambda: False) -> None:
         self.kind, self.machine = kind, kind.machine
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         assert translation is not None and translation.realise is not None
         self.translation, self.realise = translation, translation.realise
         self.shift = self.realise.shift
         machine = self.machine
-        self.ram = Ram(0, frames << self.shift, machine.memory_unit, machine.big_endian, self.shift)
-        width = machine.leaves[machine.memory].index_width
-        self.bus = Bus(self.ram, (), machine.memory_unit, machine.big_endian, width)
+        self.ram = Ram(0, frames << self.shift, machine.state.memory_unit, machine.state.big_endian, self.shift)
+        width = machine.state.leaves[machine.state.memory].index_width
+        self.bus = Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         self.allocator = Allocator(range(frames))
         self.tlb = Tlb()
         self.processor = Processor(
-            machine, self.bus, tuple(n for n in kind.shared if not machine.leaves[n].size), keeps
+            machine, self.bus, tuple(n for n in kind.shared if not machine.state.leaves[n].size), keeps
         )
         self.tlb.forget = self.processor.kept.clear
-        self.own: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.leaves.items()}
+        self.own: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
         self.own.update({n: in_place(machine, n, v) for n, v in self.realise.given.items()})
         self.own[machine.modes.leaf] = kind.mode
         self.parties: list[Party] = []

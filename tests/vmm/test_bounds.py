@@ -24,12 +24,18 @@ machine = cache(machine_of)
 def bounds(name: str, first_frame: int, count: int, shift: int) -> tuple[Bounds, Surroundings]:
     """A guest with `count` frames from `first_frame` on, on a host as large as the address space."""
     spec = machine(name)
-    width = spec.leaves[spec.memory].index_width
+    width = spec.state.leaves[spec.state.memory].index_width
     bus = Bus(
-        Ram(0, 1 << width, spec.memory_unit, spec.big_endian, shift), (), spec.memory_unit, spec.big_endian, width
+        Ram(0, 1 << width, spec.state.memory_unit, spec.state.big_endian, shift),
+        (),
+        spec.state.memory_unit,
+        spec.state.big_endian,
+        width,
     )
     memory = GuestMemory(0, range(first_frame, first_frame + count), bus, shift)
-    return Bounds(spec, bus, memory), Surroundings(memory=Bus(memory, (), spec.memory_unit, spec.big_endian, width))
+    return Bounds(spec, bus, memory), Surroundings(
+        memory=Bus(memory, (), spec.state.memory_unit, spec.state.big_endian, width)
+    )
 
 
 def virtual(spec: Machine, mode: int, **leaves: int) -> State:
@@ -114,14 +120,12 @@ def test_bounds_that_a_guest_sets_without_a_trap_are_refused() -> None:
 def test_translation_that_loads_is_refused() -> None:
     mmu, _ = bounds("pg74", 2, 4, 5)
     riscv = machine("riscv64")
-    assert riscv.translation is not None and mmu.translation.realise is not None
+    assert riscv.code.translation is not None and mmu.translation.realise is not None
     how = dataclasses.replace(mmu.realise, address="va")
+    changed = dataclasses.replace(riscv.code.translation, realise=how)
+    other = dataclasses.replace(riscv, code=dataclasses.replace(riscv.code, translation=changed))
     with pytest.raises(NoBounds):
-        Bounds(
-            dataclasses.replace(riscv, translation=dataclasses.replace(riscv.translation, realise=how)),
-            mmu.host,
-            mmu.memory,
-        )
+        Bounds(other, mmu.host, mmu.memory)
 
 
 @pytest.mark.parametrize(

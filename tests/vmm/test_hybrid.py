@@ -40,10 +40,10 @@ def hybrid() -> Pair:
 
 def test_user_mode_without_in_out_is_what_runs_directly() -> None:
     machine, rules = machine_of("pdp10-ka10"), policy_of("pdp10-ka10", kind="hybrid")
-    user_, in_out = (machine.leaves[n].term for n in ("FL.USER", "FL.IOT"))
-    one = machine.leaves["FL.USER"].holding(1)
+    user_, in_out = (machine.state.leaves[n].term for n in ("FL.USER", "FL.IOT"))
+    one = machine.state.leaves["FL.USER"].holding(1)
     assert rules.direct in (
-        land(eq(user_, one), eq(in_out, machine.leaves["FL.IOT"].holding(0))),
+        land(eq(user_, one), eq(in_out, machine.state.leaves["FL.IOT"].holding(0))),
         land(eq(user_, one), lnot(eq(in_out, one))),
     )
     assert policy_of("pg74").direct is TRUE

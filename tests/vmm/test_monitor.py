@@ -211,7 +211,7 @@ class Peer:
         stop = self.inner.run(state, surroundings, budget, intercept)
         if stop.exit is not None and not self.done:
             self.done = True
-            pc = state[self.both.bare.machine.pc]
+            pc = state[self.both.bare.machine.state.pc]
             assert isinstance(pc, int)
             self.both.guest.computer.bus.store(pc, 1, self.word)
         return stop
@@ -238,10 +238,10 @@ ROUTINE = TrapAndEmulate._routine
 
 def pc_stays(both: Pair, patch: pytest.MonkeyPatch) -> None:
     def execute_(machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings) -> Outcome:
-        before = state[machine.pc]
+        before = state[machine.state.pc]
         ended, last = REFERENCE.execute(machine, fetched, state, surroundings)
         if ended is None:
-            state[machine.pc] = before
+            state[machine.state.pc] = before
         return ended, last
 
     both.guest.monitor.binding = replace(REFERENCE, execute=execute_)
@@ -254,9 +254,9 @@ def mode_is_the_processors(both: Pair, patch: pytest.MonkeyPatch) -> None:
 
 def reflected_elsewhere(both: Pair, patch: pytest.MonkeyPatch) -> None:
     def enter(machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
-        pc = state[machine.pc]
+        pc = state[machine.state.pc]
         assert isinstance(pc, int)
-        state[machine.pc] = pc + machine.decode.unit // machine.decode.pc_unit
+        state[machine.state.pc] = pc + machine.decoding.decode.unit // machine.decoding.decode.pc_unit
         return REFERENCE.enter(machine, exit_, state, surroundings)
 
     both.guest.monitor.binding = replace(REFERENCE, enter=enter)
@@ -290,7 +290,7 @@ class Eager:
         self.inner, self.machine = both.guest.monitor, both.bare.machine
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
-        interrupt = self.machine.interrupt
+        interrupt = self.machine.code.interrupt
         assert interrupt is not None
         if state["mip.STIP"] and state["mie.STIE"] and not state["mstatus.SIE"]:
             serve(self.machine, interrupt.deliver, state, surroundings)

@@ -20,7 +20,7 @@ PAGES = 12
 def tables(spec: Machine, rng: random.Random) -> Bus:
     """RAM in which many words are entries that point into it."""
     ram = Ram(0, PAGES << 12, 8, False, 12)
-    units, low = (8, 10) if spec.name == "riscv64" else (4, 12)
+    units, low = (8, 10) if spec.identity.name == "riscv64" else (4, 12)
     for at in range(0, PAGES << 12, units):
         if rng.randrange(3):
             flags = rng.choice([1, 0xCF, 0xDF, 0x07, 0x67, rng.getrandbits(low)])
@@ -30,7 +30,7 @@ def tables(spec: Machine, rng: random.Random) -> Bus:
 
 def states(spec: Machine, rng: random.Random) -> State:
     state = reset(spec)
-    if spec.name == "riscv64":
+    if spec.identity.name == "riscv64":
         state |= {"satp.MODE": rng.choice([0, 8, 8, 8]), "satp.PPN": rng.randrange(PAGES)}
         state |= {"mstatus.SUM": rng.getrandbits(1), "mstatus.MXR": rng.getrandbits(1)}
     else:
@@ -40,7 +40,7 @@ def states(spec: Machine, rng: random.Random) -> State:
 
 
 def arguments(spec: Machine, rng: random.Random) -> tuple[int, ...]:
-    translation = spec.translation
+    translation = spec.code.translation
     assert translation is not None and translation.realise is not None
     found: list[int] = []
     for position, (name, _) in enumerate(translation.parameters):
@@ -65,8 +65,8 @@ def test_it_is_the_reference_bindings_walk(name: str, pretend: bool) -> None:
             twin = Bus(Ram(0, PAGES << 12, 8, False, 12), (), 8, False, 64 if name == "riscv64" else 32)
             twin.store(0, PAGES << 12, before)
             recorder = Recorder(twin, pretend=False)
-            assert spec.translation is not None
-            result = call(spec, spec.translation.function, args, state, Surroundings(memory=recorder))
+            assert spec.code.translation is not None
+            result = call(spec, spec.code.translation.function, args, state, Surroundings(memory=recorder))
             found = walk(spec, args, state, Surroundings(memory=bus), pretend=pretend)
             assert found.address == (result[0] if isinstance(result, tuple) else None)
             assert (found.loads, found.stores) == (tuple(recorder.loads), tuple(recorder.stores))

@@ -139,7 +139,7 @@ def harm(machine: Machine, text: str) -> programs.Setup:
 
     def setup(computer: Computer) -> None:
         loaded(computer, program)
-        computer.state[machine.pc] = base
+        computer.state[machine.state.pc] = base
         at = root >> 12
         programs.cells(computer, "X").update(
             {
@@ -183,21 +183,25 @@ def test_harm_is_the_same_as_on_the_bare_machine(name: str, deployment: str) -> 
 def test_noise_is_a_program_too(name: str, deployment: str, size: int, seed: int) -> None:
     """Memory and registers full of random numbers, most of them small."""
     machine, chance = machine_of(name), random.Random(seed)
-    words = [_noise(chance, machine.memory_unit) for _ in range(size)]
+    words = [_noise(chance, machine.state.memory_unit) for _ in range(size)]
     numbers = [chance.choice((chance.randrange(size), chance.getrandbits(64))) for _ in range(40)]
 
     def setup(computer: Computer) -> None:
         for k, word in enumerate(words):
             computer.bus.store(machine.platform.ram_base + k, 1, word)
-        names = (n for n, leaf in machine.leaves.items() if not leaf.control and leaf.size and n != machine.memory)
+        names = (
+            n
+            for n, leaf in machine.state.leaves.items()
+            if not leaf.control and leaf.size and n != machine.state.memory
+        )
         for leaf in names:
-            width = machine.leaves[leaf].element_width
-            fixed = {k for k, _ in machine.leaves[leaf].hardwired}
+            width = machine.state.leaves[leaf].element_width
+            fixed = {k for k, _ in machine.state.leaves[leaf].hardwired}
             programs.cells(computer, leaf).update(
-                {k: numbers[k] % (1 << width) for k in range(machine.leaves[leaf].size) if k not in fixed}
+                {k: numbers[k] % (1 << width) for k in range(machine.state.leaves[leaf].size) if k not in fixed}
             )
         if machine.platform.start is not None:
-            computer.state[machine.pc] = machine.platform.start
+            computer.state[machine.state.pc] = machine.platform.start
 
     both = pair(machine, policy_of(name, deployment), size, setup, room=1024 if name == "pg74" else 0)
     for _ in range(60):

@@ -23,7 +23,7 @@ def test_registers_are_shared_and_control_state_is_the_monitors() -> None:
 def test_memory_and_devices_are_the_computers() -> None:
     machine = machine_of("pg74")
     found = world(machine, policy_of("pg74"))
-    assert {*machine.leaves} - {*found.shared, *found.own} == {"E", "DEVICE", "TIMER"}
+    assert {*machine.state.leaves} - {*found.shared, *found.own} == {"E", "DEVICE", "TIMER"}
 
 
 def test_mirrored_control_state_is_shared() -> None:

@@ -64,10 +64,10 @@ class ShadowAudit:
         self.machine, self.form = tables.machine, tables.form
         self._seen: dict[Context, Seen] = {}
         self._pages: dict[int, int] = {}
-        self._entry = self.form.units * self.machine.memory_unit
+        self._entry = self.form.units * self.machine.state.memory_unit
         self._count = (1 << self.form.shift) // self.form.units
         machine = self.machine
-        self._base: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.leaves.items()}
+        self._base: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
         self._flat: State = {
             n: in_place(machine, n, v) for n, v in self.form.realise.given.items() if n not in self.form.pages.inner
         }
@@ -256,7 +256,9 @@ class ShadowAudit:
 
     def _canonical(self, address: int) -> int:
         """The address that a walk of all tables to an entry has: the one of its two extensions that can be mapped."""
-        width = dict(self.machine.functions[self.tables.translation.function].parameters)[self.form.realise.address]
+        width = dict(self.machine.code.functions[self.tables.translation.function].parameters)[
+            self.form.realise.address
+        ]
         bits = self.form.shift + self.form.pages.index * self.form.levels
         for candidate in (address, address | mask(width) & ~mask(bits)):
             names = {**dict.fromkeys(self.tables.names, 0), self.form.realise.address: candidate}

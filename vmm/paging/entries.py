@@ -63,13 +63,13 @@ class Form:
         kind = self.realise.entry
         assert isinstance(kind, Bitfield)
         high, low = kind.ranges[self.realise.frame]
-        address, root = frame << self.shift, self.machine.leaves[self.root].width
+        address, root = frame << self.shift, self.machine.state.leaves[self.root].width
         return not frame >> high - low + 1 and not address >> self.root_shift >> root
 
 
 def form(machine: Machine, real: State) -> Form:
     """The shape of the processor's page tables in the monitor's state. Raises NoTables."""
-    translation = machine.translation
+    translation = machine.code.translation
     assert translation is not None and translation.realise is not None
     inner = _linear(Same(machine)).inner | {machine.modes.leaf}
     for name, value in translation.realise.given.items():
@@ -94,27 +94,27 @@ def _settled(machine: Machine, real: State, names: frozenset[str]) -> Settled:
 @lru_cache(maxsize=32)
 def _form(same: Same, settled: Settled) -> Form:
     machine = same.machine
-    assert machine.translation is not None and machine.translation.realise is not None
-    realise = machine.translation.realise
+    assert machine.code.translation is not None and machine.code.translation.realise is not None
+    realise = machine.code.translation.realise
     page = 1 << realise.shift
-    relocation = [n for n, leaf in machine.leaves.items() if leaf.role == "relocation" and not leaf.size]
+    relocation = [n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation" and not leaf.size]
     for leaf, shift in product(relocation, (0, realise.shift)):
-        if machine.leaves[leaf].width + shift < realise.shift + 2:
+        if machine.state.leaves[leaf].width + shift < realise.shift + 2:
             continue
         bench = _Bench(Form(machine, realise, _linear(same), leaf, shift, 0, 0), settled)
         loads = bench.loads()
         if loads and page <= loads[0][0] < 2 * page:
             return Form(machine, realise, _linear(same), leaf, shift, bench.depth(loads[0][1]), loads[0][1])
-    raise NoTables(f"no relocation leaf of {machine.name} holds the address of the first page table")
+    raise NoTables(f"no relocation leaf of {machine.identity.name} holds the address of the first page table")
 
 
 def settings(machine: Machine, loose: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """All values that the leaves `loose` can have together. Raises NoTables for too many."""
-    translation = machine.translation
+    translation = machine.code.translation
     assert translation is not None
     choices: list[tuple[int, ...]] = []
     for name in loose:
-        leaf = machine.leaves[name]
+        leaf = machine.state.leaves[name]
         if leaf.size or leaf.width > 8:
             raise NoTables(f"the walk depends on {name}, which a guest changes without a trap")
         mode = name == machine.modes.leaf
@@ -139,13 +139,13 @@ def _permissions(same: Same, root: str, settled: Settled, loose: tuple[str, ...]
     machine = same.machine
     shape = _form(same, settled)
     realise = shape.realise
-    assert machine.translation is not None and isinstance(realise.entry, Bitfield) and shape.root == root
+    assert machine.code.translation is not None and isinstance(realise.entry, Bitfield) and shape.root == root
     bench = _Bench(shape, settled)
     slot = bench.chain(shape.levels, shape.units)
     flags = [f for f in realise.map if realise.entry.ranges[f][0] == realise.entry.ranges[f][1]]
     if len(flags) > MAX_FLAGS:
         raise NoTables(f"a page-table entry with {len(flags)} flags")
-    ways = [(op, setting) for setting in settings(machine, loose) for op in accesses(machine.translation)]
+    ways = [(op, setting) for setting in settings(machine, loose) for op in accesses(machine.code.translation)]
     variants = sorted(
         product((0, 1), repeat=len(flags)),
         key=lambda bits: sum(b != realise.map[f] for f, b in zip(flags, bits, strict=True)),
@@ -184,16 +184,18 @@ class _Bench:
         self.machine, self.realise, self.shape = machine, realise, shape
         page = 1 << realise.shift
         self.page, self.target = page, (MAX_LEVELS + 1) * page
-        self.ram = Ram(0, self.target + page, machine.memory_unit, machine.big_endian, realise.shift)
-        width = machine.leaves[machine.memory].index_width
-        self.surroundings = Surroundings(memory=Bus(self.ram, (), machine.memory_unit, machine.big_endian, width))
-        self.state: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.leaves.items()}
+        self.ram = Ram(0, self.target + page, machine.state.memory_unit, machine.state.big_endian, realise.shift)
+        width = machine.state.leaves[machine.state.memory].index_width
+        self.surroundings = Surroundings(
+            memory=Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
+        )
+        self.state: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
         self.state.update(settled)
         self.state.update({n: in_place(machine, n, value) for n, value in realise.given.items()})
         self.state[shape.root] = page >> shape.root_shift
 
     def args(self, op: int | None, state: State) -> Args:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         assert translation is not None
         mode = state[self.machine.modes.leaf]
         assert isinstance(mode, int)
@@ -211,7 +213,7 @@ class _Bench:
             if len(self.loads()) == levels:
                 self.ram.store(slot, units, 0)
                 return levels
-        raise NoTables(f"the walk of {self.machine.name} has no end")
+        raise NoTables(f"the walk of {self.machine.identity.name} has no end")
 
     def chain(self, levels: int, units: int) -> int:
         """Write the tables above the last; the address of the last entry."""

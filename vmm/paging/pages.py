@@ -60,7 +60,7 @@ class Pages:
 
 def pages(machine: Machine) -> Pages:
     """The walk of a machine with page tables. Raises NoTables when it is not shown to map pages to pages."""
-    translation = machine.translation
+    translation = machine.code.translation
     assert translation is not None and translation.realise is not None
     shift, top = translation.realise.shift, translation.function
     effects = Facts(machine).function(top)
@@ -69,7 +69,7 @@ def pages(machine: Machine) -> Pages:
     inner = _innermost(machine, top)
     outside = _Around(machine, inner)
     names = [n for n, _ in translation.parameters]
-    widths = dict(machine.functions[top].parameters)
+    widths = dict(machine.code.functions[top].parameters)
     result = outside.call(top, tuple(variable(widths[n], f"p.{n}") for n in names))[0]
     if len(outside.seen) != 1:
         raise NoTables(f"{top} walks the page tables {len(outside.seen)} times")
@@ -90,7 +90,7 @@ def pages(machine: Machine) -> Pages:
     return Pages(
         linear,
         next((k for k, n in enumerate(names) if linear is variable(widths[n], f"p.{n}")), -1),
-        leaves_read(machine.functions, inner, machine.exits),
+        leaves_read(machine.code.functions, inner, machine.code.exits),
         frozenset(around),
         carried.index,
     )
@@ -108,11 +108,11 @@ def _innermost(machine: Machine, name: str) -> str:
     """The function that `name` leads to by one call at a time, and that does all its loads."""
     facts = Facts(machine)
     while True:
-        body = machine.functions[name].body
+        body = machine.code.functions[name].body
         if any(t.op == "load" for t in walk(terms_of(body))):
             return name
         called = {t.name for t in walk(terms_of(body)) if t.op == "call"} | set(bound_calls(body))
-        loading = sorted(n for n in called if n not in machine.exits and facts.function(n).loads)
+        loading = sorted(n for n in called if n not in machine.code.exits and facts.function(n).loads)
         if len(loading) != 1:
             raise NoTables(f"{name} does not load the entries of page tables by one function")
         name = loading[0]
@@ -125,7 +125,7 @@ class _Around(Execution):
         super().__init__(machine, initial(machine), {}, cuts=False)
         self.inner = inner
         self.seen: list[tuple[Term, ...]] = []
-        widths = machine.functions[inner].results
+        widths = machine.code.functions[inner].results
         self.results = tuple(variable(w, f"w.{k}") for k, w in enumerate(widths))
 
     def call(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...]:
@@ -137,7 +137,7 @@ class _Around(Execution):
 
 def _carried(machine: Machine, inner: str, address: int, handed: list[Term], shift: int) -> _Carried:
     """Show that the walk carries the low bits of its address to one result, and that they decide nothing."""
-    function = machine.functions[inner]
+    function = machine.code.functions[inner]
     low = variable(shift, "x.offset")
     rest = iter(handed)
     args = []

@@ -74,11 +74,11 @@ class ShadowTables:
         shared: Collection[str] = (),
         tlb: Tlb | None = None,
     ) -> None:
-        assert machine.translation is not None
+        assert machine.code.translation is not None
         self.machine, self.host, self.memory, self.allocator = machine, host, memory, allocator
         self.tables = f"{owner}:tables"
         self.tlb = tlb or Tlb()
-        self.translation = machine.translation
+        self.translation = machine.code.translation
         self.real = dict(real)
         self.names = tuple(n for n, _ in self.translation.parameters)
         self.form: Form = form(machine, real)
@@ -108,14 +108,14 @@ class ShadowTables:
         memory.on_watch.append(self._protect)
         page, deny = 1 << self.shift, self.form.entry(self.form.realise.deny)
         self._deny = deny
-        width = self.form.units * machine.memory_unit
+        width = self.form.units * machine.state.memory_unit
         self.empty = sum(deny << width * k for k in range(page // self.form.units)) if deny else 0
 
     def _checked(self) -> None:
         shape, memory = self.form, self.memory
         if memory.page_shift != shape.shift:
             raise NoTables(f"frames of {1 << memory.page_shift:#x} units, pages of {1 << shape.shift:#x}")
-        if any(self.machine.leaves[n].size for n in self.depends) or shape.root in self.loose:
+        if any(self.machine.state.leaves[n].size for n in self.depends) or shape.root in self.loose:
             raise NoTables(
                 f"the walk of {self.translation.function} depends on an array, or a guest sets its root without a trap"
             )

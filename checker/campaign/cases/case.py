@@ -73,10 +73,10 @@ class Author:
         self.deployment: Deployment = next(d for d in machine.deployments if d.name == policy.deployment)
         self.condition: Term = conjunction([*machine.legal, self.deployment.guest])
         self._bound = variables(self.condition)
-        self._units_per_code = machine.decode.unit // machine.memory_unit
-        self._aligned = machine.decode.unit // machine.decode.pc_unit
+        self._units_per_code = machine.decoding.decode.unit // machine.state.memory_unit
+        self._aligned = machine.decoding.decode.unit // machine.decoding.decode.pc_unit
         self._words = self._widest()
-        self._lines = tuple(d.line for d in machine.platform.devices if d.line in machine.leaves)
+        self._lines = tuple(d.line for d in machine.platform.devices if d.line in machine.state.leaves)
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -90,8 +90,8 @@ class Author:
     def meaning(self) -> Meaning:
         control = (
             e
-            for e in self.machine.entries.values()
-            if not e.size and any(self.machine.leaves[n].control for n in e.leaves)
+            for e in self.machine.state.entries.values()
+            if not e.size and any(self.machine.state.leaves[n].control for n in e.leaves)
         )
         windows = tuple(d.base for d in self.machine.platform.devices if d.base and not d.leaves)
         return Meaning(
@@ -137,13 +137,13 @@ class Author:
         user = tape.chance(100)
         modes = self.deployment.modes
         state[machine.modes.leaf] = tape.choose((modes.user if user else modes.supervisor).values)
-        realise = machine.translation.realise if machine.translation is not None else None
+        realise = machine.code.translation.realise if machine.code.translation is not None else None
         paging = self.tables is not None and tape.chance(150)
         if paging and realise is not None and self.tables is not None:
             state.update({n: in_place(machine, n, v) for n, v in realise.given.items()})
             state[self.tables.shape.root] = layout.tables[tape.below(2)] >> self.tables.shape.root_shift
         drawn: list[str] = []
-        for name, leaf in machine.leaves.items():
+        for name, leaf in machine.state.leaves.items():
             fixed = (
                 name == machine.modes.leaf
                 or leaf.role in ("vector", "identity")
@@ -165,7 +165,7 @@ class Author:
             limits = (layout.size - base, layout.size - base - 1, layout.size, layout.size // 2, layout.user, 1)
             state[realise.base], state[realise.limit] = base, tape.choose(limits) if tape.chance(80) else limits[0]
             start -= base
-        state[machine.pc] = self._near(start, machine.leaves[machine.pc])
+        state[machine.state.pc] = self._near(start, machine.state.leaves[machine.state.pc])
         self._repair(state, drawn)
         return state
 
@@ -201,7 +201,7 @@ class Author:
 
     def _near(self, address: int, leaf: Leaf) -> int:
         """An address as a leaf holds it, also one that leaves out low bits which are always 0."""
-        pc = self.machine.leaves[self.machine.pc]
+        pc = self.machine.state.leaves[self.machine.state.pc]
         if leaf.width < pc.width and leaf.role == "saved" and pc.width - leaf.width <= 4:
             return address >> pc.width - leaf.width & mask(leaf.width)
         return address & mask(leaf.width)
@@ -233,8 +233,8 @@ class Author:
 
     def _general(self, tape: Tape, state: State, words: Words) -> None:
         machine = self.machine
-        for name, leaf in machine.leaves.items():
-            if leaf.control or name in (machine.memory, machine.pc):
+        for name, leaf in machine.state.leaves.items():
+            if leaf.control or name in (machine.state.memory, machine.state.pc):
                 continue
             if not leaf.size:
                 state[name] = tape.below(2) if leaf.width <= 1 else words.draw(leaf.width)
@@ -300,15 +300,15 @@ class Author:
 
     def _code(self, address: int, program: Iterator[Units]) -> Iterator[Placed]:
         """Stores that place a program, cut off at the end of its two blocks."""
-        each, unit = self._units_per_code, self.machine.memory_unit
+        each, unit = self._units_per_code, self.machine.state.memory_unit
         units = [u for instruction in program for u in instruction]
         units = units[: 2 * self.layout.block // each]
         page = max(1, self.layout.block // each)
         for first in range(0, len(units), page if unit == 8 else 1):
             piece = units[first : first + (page if unit == 8 else 1)]
             if unit == 8:
-                content = b"".join(u.to_bytes(each, self.machine.decode.order) for u in piece)
-                order = "big" if self.machine.big_endian else "little"
+                content = b"".join(u.to_bytes(each, self.machine.decoding.decode.order) for u in piece)
+                order = "big" if self.machine.state.big_endian else "little"
                 yield (
                     address + first * each,
                     len(content),
@@ -319,7 +319,7 @@ class Author:
 
     def _data(self, tape: Tape, words: Words) -> Iterator[Placed]:
         width = self._words
-        count = width // self.machine.memory_unit
+        count = width // self.machine.state.memory_unit
         for start in (*self.layout.data, self.layout.stack):
             room = min(8, self.layout.block // (2 * count) or 1)
             for k in range(room):
@@ -327,8 +327,10 @@ class Author:
 
     def _widest(self) -> int:
         """The width of the words that programs load: the widest general registers, in whole memory units."""
-        unit = self.machine.memory_unit
-        widths = [leaf.width for leaf in self.machine.general if leaf.size and leaf.name != self.machine.memory]
+        unit = self.machine.state.memory_unit
+        widths = [
+            leaf.width for leaf in self.machine.state.general if leaf.size and leaf.name != self.machine.state.memory
+        ]
         return max([w - w % unit for w in widths] or [unit]) or unit
 
     def events(self, tape: Tape, steps: int) -> tuple[tuple[int, str, int], ...]:

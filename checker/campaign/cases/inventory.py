@@ -35,8 +35,8 @@ class Touched:
 
 def touched(machine: Machine, body: Block) -> Touched:
     """A static summary, not a path: what may happen somewhere."""
-    translation = machine.translation
-    seen = {*machine.exits, *((translation.function,) if translation else ())}
+    translation = machine.code.translation
+    seen = {*machine.code.exits, *((translation.function,) if translation else ())}
     read, written, flags, todo = set[str](), set[str](), set[str](), [body]
     while todo:
         block = todo.pop()
@@ -58,7 +58,7 @@ def touched(machine: Machine, body: Block) -> Touched:
         for name in called(block):
             if name not in seen:
                 seen.add(name)
-                todo.append(machine.functions[name].body)
+                todo.append(machine.code.functions[name].body)
     return Touched(frozenset(read), frozenset(written), "store" in flags, "load" in flags, "jump" in flags)
 
 
@@ -90,7 +90,7 @@ class Inventory:
         self.of = {i.id: touched(machine, i.body) for i in machine.instructions if i.encoding is not None}
         self._pools: dict[str, tuple[Units, ...]] = {}
         self._traps = frozenset(traps)
-        self.saved = frozenset(n for n, leaf in machine.leaves.items() if leaf.role == "saved")
+        self.saved = frozenset(n for n, leaf in machine.state.leaves.items() if leaf.role == "saved")
 
     @cached_property
     def groups(self) -> Mapping[str, tuple[Instruction, ...]]:
@@ -101,7 +101,7 @@ class Inventory:
             facts = self.of.get(instruction.id)
             if facts is None:
                 continue
-            control = {n for n in facts.read | facts.written if self.machine.leaves[n].control} - common
+            control = {n for n in facts.read | facts.written if self.machine.state.leaves[n].control} - common
             if (
                 any(
                     f"{instruction.id}{r.label}" in self._traps or instruction.id in self._traps
@@ -150,7 +150,7 @@ class Inventory:
     def _draw(self, instruction: Instruction) -> list[Units]:
         encoding = instruction.encoding
         assert encoding is not None
-        source = random.Random(f"{self.machine.name} {instruction.id}")
+        source = random.Random(f"{self.machine.identity.name} {instruction.id}")
         rows = {
             r.operand: [x.value for x in instruction.rows if x.operand == r.operand and x.value is not None]
             for r in instruction.rows
@@ -213,8 +213,8 @@ class Inventory:
         found: list[tuple[Units, str, int]] = []
         arrays = [
             leaf
-            for leaf in self.machine.general
-            if 2 <= leaf.size <= 64 and leaf.width > 16 and leaf.name != self.machine.memory
+            for leaf in self.machine.state.general
+            if 2 <= leaf.size <= 64 and leaf.width > 16 and leaf.name != self.machine.state.memory
         ]
         for instruction in self.groups["saved"] if saved else ():
             for units in self._by_row(instruction):
@@ -227,7 +227,7 @@ class Inventory:
     def _by_row(self, instruction: Instruction) -> Iterator[Units]:
         """A few encodings for each row, or of the pool where there are no rows."""
         encoding = instruction.encoding
-        source = random.Random(f"{self.machine.name} {instruction.id} rows")
+        source = random.Random(f"{self.machine.identity.name} {instruction.id} rows")
         if encoding is None or not any(r.operand for r in instruction.rows):
             yield from self.pool(instruction)[:8]
             return
@@ -263,7 +263,7 @@ class Inventory:
         prefixes = encoding.decode.prefixes
         units = [u for name in encoding.prefixes for u, v in prefixes[name].items() if forced.get(name) == v]
         at = len(units)
-        units += [source.getrandbits(encoding.decode.unit) for _ in range(self.machine.decode.max_length - at)]
+        units += [source.getrandbits(encoding.decode.unit) for _ in range(self.machine.decoding.decode.max_length - at)]
         for step in encoding.steps:
             if step.when is not TRUE:
                 break
@@ -272,7 +272,7 @@ class Inventory:
                 if at < len(units):
                     units[at] = units[at] & ~fixed | value
                     at += 1
-        found = self.machine.decoder.decode(lambda k: units[k])
+        found = self.machine.decoding.decoder.decode(lambda k: units[k])
         return found.operands if found is not None and found.id == instruction.id else None
 
 

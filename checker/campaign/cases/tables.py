@@ -130,7 +130,7 @@ class Tables:
 
 def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:
     """The page tables of a machine; None where it relocates otherwise."""
-    translation = machine.translation
+    translation = machine.code.translation
     if translation is None or translation.realise is None or translation.realise.kind != "entries":
         return None
     given = {n: in_place(machine, n, value) for n, value in translation.realise.given.items()}
@@ -149,20 +149,20 @@ def _most(permitted: Permissions) -> tuple[int, list[int]]:
 
 def _walked(machine: Machine, shape: Form, page: int) -> Iterator[int]:
     """The offsets of a page's entries in the tables of its walk."""
-    assert machine.translation is not None
+    assert machine.code.translation is not None
     size = 1 << shape.shift
-    ram = Ram(0, (shape.levels + 3) * size, machine.memory_unit, machine.big_endian, shape.shift)
-    width = machine.leaves[machine.memory].index_width
-    surroundings = Surroundings(memory=Bus(ram, (), machine.memory_unit, machine.big_endian, width))
+    ram = Ram(0, (shape.levels + 3) * size, machine.state.memory_unit, machine.state.big_endian, shape.shift)
+    width = machine.state.leaves[machine.state.memory].index_width
+    surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
     fixed = {n: in_place(machine, n, value) for n, value in shape.realise.given.items()}
     state: State = {**reset(machine), **fixed, shape.root: size >> shape.root_shift}
-    address = [n for n, _ in machine.translation.parameters].index(shape.realise.address)
+    address = [n for n, _ in machine.code.translation.parameters].index(shape.realise.address)
     given = {
-        machine.translation.mode: machine.modes.user.values[0],
-        machine.translation.access: accesses(machine.translation)[0],
+        machine.code.translation.mode: machine.modes.user.values[0],
+        machine.code.translation.access: accesses(machine.code.translation)[0],
         address: page << shape.shift,
     }
-    args: Args = tuple(given.get(i, 0) for i in range(len(machine.translation.parameters)))
+    args: Args = tuple(given.get(i, 0) for i in range(len(machine.code.translation.parameters)))
     for level in range(shape.levels):
         loads = walk(machine, args, state, surroundings, pretend=True).loads
         if len(loads) <= level:

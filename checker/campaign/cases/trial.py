@@ -15,16 +15,16 @@ class Trial:
 
     def __init__(self, machine: Machine, base: int, size: int, code: int, stack: int) -> None:
         self.machine = machine
-        self.ram = Ram(base, size, machine.memory_unit, machine.big_endian)
-        width = machine.leaves[machine.memory].index_width
-        self.bus = Bus(self.ram, (), machine.memory_unit, machine.big_endian, width)
+        self.ram = Ram(base, size, machine.state.memory_unit, machine.state.big_endian)
+        width = machine.state.leaves[machine.state.memory].index_width
+        self.bus = Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         self.state = reset(machine)
-        for name, leaf in machine.leaves.items():
-            if leaf.size and not leaf.control and name != machine.memory and leaf.width > 8:
+        for name, leaf in machine.state.leaves.items():
+            if leaf.size and not leaf.control and name != machine.state.memory and leaf.width > 8:
                 self.state[name] = Cells(stack & mask(leaf.width))
             elif leaf.role == "saved" and leaf.width > 16:
                 self.state[name] = stack & mask(leaf.width)
-        self.state[machine.pc] = code
+        self.state[machine.state.pc] = code
 
     def run(self, exit_: Exit, state: State) -> tuple[State, Recorder] | None:
         """The state after a delivery; None when it ended in another exit."""
@@ -38,12 +38,12 @@ class Trial:
         machine, found = self.machine, dict[str, None]()
         state = copied(self.state)
         state[machine.modes.leaf] = machine.modes.user.values[0]
-        here = state[machine.pc]
+        here = state[machine.state.pc]
         assert isinstance(here, int)
-        for name, rule in machine.exits.items():
-            parameters = machine.functions[name].parameters
+        for name, rule in machine.code.exits.items():
+            parameters = machine.code.functions[name].parameters
             after = self.run(Exit(name, (0,) * len(parameters)), state) if rule.kind != "execute" else None
-            for leaf in machine.control if after is not None else ():
+            for leaf in machine.state.control if after is not None else ():
                 held, before = (after[0][leaf.name], state[leaf.name]) if after is not None else (0, 0)
                 if leaf.role == "saved" and held != before and held in (here, here >> 1, here >> 2):
                     found[leaf.name] = None
@@ -82,6 +82,6 @@ class Trial:
         if fetched is None:
             return False
         ended, _ = execute(machine, fetched, after, Surroundings(memory=Recorder(self.bus, pretend=True)))
-        pc = after[machine.pc]
+        pc = after[machine.state.pc]
         assert isinstance(pc, int)
         return ended is None and self.ram.base <= pc < self.ram.base + self.ram.size

@@ -74,16 +74,16 @@ def vectors(inventory: Inventory, base: int, size: int, code: int, stack: int) -
 
 def _exits(machine: Machine) -> Iterator[Exit]:
     """Each terminator with a payload for each of its causes."""
-    for name, rule in machine.exits.items():
+    for name, rule in machine.code.exits.items():
         if rule.kind == "execute":
             continue
         ranges: list[Iterable[int]] = []
-        for place, (_, width) in enumerate(machine.functions[name].parameters):
+        for place, (_, width) in enumerate(machine.code.functions[name].parameters):
             if place == rule.selector:
                 ranges.append(sorted({v for v, _ in rule.kinds} | ({0, 4, 5, 6, 7} if width <= 8 else {0})))
             else:
                 ranges.append(
-                    range(1 << width) if width <= 4 and len(machine.functions[name].parameters) == 1 else (0,)
+                    range(1 << width) if width <= 4 and len(machine.code.functions[name].parameters) == 1 else (0,)
                 )
         for place, args in enumerate(product(*ranges)):
             if place < MAX_CODES:
@@ -92,7 +92,7 @@ def _exits(machine: Machine) -> Iterator[Exit]:
 
 def _sources(inventory: Inventory, trial: Trial, exit_: Exit) -> Iterator[Source]:
     machine = trial.machine
-    for name, leaf in machine.leaves.items():
+    for name, leaf in machine.state.leaves.items():
         if leaf.role == "vector" and not leaf.size and leaf.width > 8:
             source = _probe(trial, exit_, {**trial.state, name: 0}, name, 0, 0)
             if source is not None:
@@ -134,10 +134,10 @@ def _probe(
     first = trial.run(exit_, state)
     if first is None:
         return None
-    pc = machine.pc
+    pc = machine.state.pc
     start = first[0][pc]
     assert isinstance(start, int)
-    width = machine.leaves[leaf].width if leaf else count * machine.memory_unit
+    width = machine.state.leaves[leaf].width if leaf else count * machine.state.memory_unit
     steps: dict[int, int] = {}
     others: list[tuple[str, int, int]] = []
     for bit in range(width):
@@ -158,7 +158,7 @@ def _probe(
             before = first[0][name]
             if name not in (pc, leaf) and isinstance(held, int) and isinstance(before, int) and held != before:
                 change = held ^ before
-                if machine.leaves[name].control and change & change - 1 == 0:
+                if machine.state.leaves[name].control and change & change - 1 == 0:
                     others.append((name, change.bit_length() - 1, bit))
     if not any(step > 0 for step in steps.values()):
         return None
@@ -183,7 +183,7 @@ class Caught:
 
 def aim(machine: Machine, sources: Iterable[Source], state: State, memory: Storing, target: int) -> None:
     """Let every trap go to `target`, in supervisor mode and with the relocation of reset."""
-    wanted = {n: leaf.reset for n, leaf in machine.leaves.items() if not leaf.size and leaf.role == "relocation"}
+    wanted = {n: leaf.reset for n, leaf in machine.state.leaves.items() if not leaf.size and leaf.role == "relocation"}
     wanted[machine.modes.leaf] = machine.modes.supervisor.values[0]
     for source in sources:
         word = source.aimed(target, wanted)
@@ -224,4 +224,4 @@ def _goes_back(machine: Machine, units: Units, after: State, bus: Bus, near: set
     if fetched is None:
         return False
     ended, _ = execute(machine, fetched, state, Surroundings(memory=Recorder(bus, pretend=True)))
-    return ended is None and state[machine.pc] in near and state[machine.modes.leaf] == user
+    return ended is None and state[machine.state.pc] in near and state[machine.modes.leaf] == user

@@ -63,7 +63,9 @@ class Words:
         if sources and tape.chance(80):
             source = tape.choose(sources)
             machine = meaning.machine
-            wanted = {n: v for n, v in state.items() if isinstance(v, int) and machine.leaves[n].role == "relocation"}
+            wanted = {
+                n: v for n, v in state.items() if isinstance(v, int) and machine.state.leaves[n].role == "relocation"
+            }
             wanted[machine.modes.leaf] = tape.choose((*machine.modes.user.values, *machine.modes.supervisor.values))
             return source.aimed(
                 tape.choose((meaning.layout.user, meaning.layout.kernel, meaning.layout.handler)), wanted

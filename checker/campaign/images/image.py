@@ -84,7 +84,7 @@ class Images:
         if witness.virtual_mode not in machine.modes.supervisor.values:
             raise Unreachable("the witness is in virtual user mode, and this writes programs for supervisor mode only")
         draft = self._begin(witness)
-        for name, leaf in machine.leaves.items():
+        for name, leaf in machine.state.leaves.items():
             wanted = witness.virtual.get(name, 0)
             if leaf.control and not leaf.size and not leaf.volatile and isinstance(wanted, int):
                 if wanted and wanted != draft.state[name] and name != machine.modes.leaf and leaf.role != "identity":
@@ -98,7 +98,7 @@ class Images:
         place = self.where.at(12)
         first = place
         for (name, index), access in sorted(self.registers.stores.items()):
-            count = machine.leaves[name].width // machine.memory_unit
+            count = machine.state.leaves[name].width // machine.state.memory_unit
             self._emit(draft, access.units(place), run=False)
             place += count
             del index
@@ -108,15 +108,21 @@ class Images:
 
     def _begin(self, witness: Witness) -> _Draft:
         machine, where = self.machine, self.where
-        ram = Ram(where.base, where.size, machine.memory_unit, machine.big_endian)
-        bus = Bus(ram, (), machine.memory_unit, machine.big_endian, machine.leaves[machine.memory].index_width)
+        ram = Ram(where.base, where.size, machine.state.memory_unit, machine.state.big_endian)
+        bus = Bus(
+            ram,
+            (),
+            machine.state.memory_unit,
+            machine.state.big_endian,
+            machine.state.leaves[machine.state.memory].index_width,
+        )
         state = reset(machine)
         state.update(machine.platform.boot)
         draft = _Draft(state, ram, bus, at=entry(machine))
-        state[machine.pc] = draft.at
-        memory = witness.virtual.get(machine.memory, {})
+        state[machine.state.pc] = draft.at
+        memory = witness.virtual.get(machine.state.memory, {})
         held = {k: v for k, v in memory.items() if k >= 0} if isinstance(memory, Mapping) else {}
-        translation = machine.translation
+        translation = machine.code.translation
         position = (
             0
             if translation is None or translation.realise is None or not translation.realise.address
@@ -124,7 +130,7 @@ class Images:
         )
         for args, fault, physical in witness.translations:
             for offset in range(16) if not fault else ():
-                value = held.get(physical + offset & mask(machine.leaves[machine.memory].index_width))
+                value = held.get(physical + offset & mask(machine.state.leaves[machine.state.memory].index_width))
                 if value is not None and bus.is_ram(args[position] + offset):
                     self._put(draft, args[position] + offset, value)
         if not witness.translations:
@@ -141,20 +147,22 @@ class Images:
         draft.bus.store(address, 1, value)
 
     def _word(self, draft: _Draft, address: int, count: int, value: int) -> None:
-        unit = self.machine.memory_unit
+        unit = self.machine.state.memory_unit
         for k in range(count):
-            place = count - 1 - k if self.machine.big_endian else k
+            place = count - 1 - k if self.machine.state.big_endian else k
             self._put(draft, address + k, value >> unit * place & mask(unit))
 
     def _emit(self, draft: _Draft, units: Units, *, run: bool) -> None:
         """An instruction at the end of the program, and what it does to the state."""
         machine = self.machine
-        each = machine.decode.unit // machine.memory_unit
+        each = machine.decoding.decode.unit // machine.state.memory_unit
         for k, unit in enumerate(units):
             for j in range(each):
-                place = each - 1 - j if machine.decode.order == "big" else j
+                place = each - 1 - j if machine.decoding.decode.order == "big" else j
                 self._put(
-                    draft, draft.at + k * each + j, unit >> machine.memory_unit * place & mask(machine.memory_unit)
+                    draft,
+                    draft.at + k * each + j,
+                    unit >> machine.state.memory_unit * place & mask(machine.state.memory_unit),
                 )
         draft.at += len(units) * each
         draft.steps += 1
@@ -188,11 +196,11 @@ class Images:
         """Cells and registers that decide what an instruction makes of a leaf."""
         plain = self._with(draft, units, None, 0)
         cells = {x + k for x, count in (plain[1].loads if plain is not None else ()) for k in range(count)}
-        unit = mask(self.machine.memory_unit)
+        unit = mask(self.machine.state.memory_unit)
         free = [c for c in sorted(cells)[:24] if c not in draft.cells and draft.bus.is_ram(c)]
         every: list[int | tuple[str, int]] = [*free, *self.registers.loads]
         for source in every:
-            ones = unit if isinstance(source, int) else mask(self.machine.leaves[source[0]].width)
+            ones = unit if isinstance(source, int) else mask(self.machine.state.leaves[source[0]].width)
             found = [self._with(draft, units, source, value) for value in (0, ones, 1)]
             if len({_plain(after[0][leaf.name]) for after in found if after is not None}) > 1:
                 yield source
@@ -220,8 +228,10 @@ class Images:
         self, draft: _Draft, units: Units, source: int | tuple[str, int], leaf: Leaf, wanted: int
     ) -> int | None:
         """The word of a source under which the leaf gets a value and all other control state stays; None if there is none."""
-        width = self.machine.memory_unit if isinstance(source, int) else self.machine.leaves[source[0]].width
-        control = [x.name for x in self.machine.control if not x.size and x.name != leaf.name]
+        width = (
+            self.machine.state.memory_unit if isinstance(source, int) else self.machine.state.leaves[source[0]].width
+        )
+        control = [x.name for x in self.machine.state.control if not x.size and x.name != leaf.name]
         goal = {leaf.name: wanted, **{n: draft.state[n] for n in control}}
         for word in (0, mask(width), 1):
             after = self._with(draft, units, source, word)
@@ -238,7 +248,7 @@ class Images:
 
     def _load(self, draft: _Draft, register: tuple[str, int], word: int) -> None:
         """Bring a register to a value from a cell of the image that is free."""
-        count = self.machine.leaves[register[0]].width // self.machine.memory_unit
+        count = self.machine.state.leaves[register[0]].width // self.machine.state.memory_unit
         where = next(a for a in range(self.where.at(11), self.where.at(12), count) if a not in draft.cells)
         self._word(draft, where, count, word)
         self._emit(draft, self.registers.loads[register].units(where), run=True)
@@ -248,7 +258,7 @@ class Images:
         machine = self.machine
         for what in witness.differs:
             kind, _, name = what.partition(":")
-            if kind not in ("virtual", "real") or name not in machine.leaves or machine.leaves[name].size:
+            if kind not in ("virtual", "real") or name not in machine.state.leaves or machine.state.leaves[name].size:
                 continue
             held = draft.state[name]
             assert isinstance(held, int)
@@ -292,10 +302,15 @@ class Images:
         """Run an image on the bare machine and under a monitor with this policy."""
         machine, where = self.machine, self.where
         shift = page_shift(machine)
-        bare = Computer(machine, ram=Ram(where.base, where.size, machine.memory_unit, machine.big_endian, shift))
-        reach = (1 << machine.leaves[machine.memory].index_width) - where.base
+        bare = Computer(
+            machine, ram=Ram(where.base, where.size, machine.state.memory_unit, machine.state.big_endian, shift)
+        )
+        reach = (1 << machine.state.leaves[machine.state.memory].index_width) - where.base
         size = min(HOST_FRAMES << shift, reach)
-        vmm = Vmm(Computer(machine, ram=Ram(where.base, size, machine.memory_unit, machine.big_endian, shift)), policy)
+        vmm = Vmm(
+            Computer(machine, ram=Ram(where.base, size, machine.state.memory_unit, machine.state.big_endian, shift)),
+            policy,
+        )
         guest = vmm.guest("guest", where.size, tables=32).computer
         return Shown(image.row, _digest(bare, image, machine), _digest(guest, image, machine))
 
@@ -318,7 +333,7 @@ def _digest(computer: Computer, image: BootImage, machine: Machine) -> str:
     """What a program stored, and how it ended, in eight digits."""
     for address, value in image.cells.items():
         computer.bus.store(address, 1, value)
-    computer.state[machine.pc] = entry(machine)
+    computer.state[machine.state.pc] = entry(machine)
     try:
         stop = computer.run(image.steps)
         end = "" if stop.exit is None else stop.exit.function

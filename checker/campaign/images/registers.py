@@ -54,8 +54,8 @@ class Registers:
         self.machine = machine = inventory.machine
         self.arrays = [
             a
-            for a in machine.general
-            if 2 <= a.size <= 64 and a.name != machine.memory and a.width % machine.memory_unit == 0
+            for a in machine.state.general
+            if 2 <= a.size <= 64 and a.name != machine.state.memory and a.width % machine.state.memory_unit == 0
         ]
         self.loads: dict[Register, Access] = {}
         self.stores: dict[Register, Access] = {}
@@ -71,7 +71,7 @@ class Registers:
             for k in range(a.size)
             if all(k != place for place, _ in a.hardwired)
         }
-        source = random.Random(f"{machine.name} accesses")
+        source = random.Random(f"{machine.identity.name} accesses")
         for instruction in machine.instructions:
             facts = self.inventory.of.get(instruction.id)
             if facts is None or not (facts.loads or facts.stores) or instruction.encoding is None:
@@ -105,14 +105,14 @@ class Registers:
             return
         trial = self.inventory.trial
         state = reset(self.machine)
-        state[self.machine.pc] = self.where.kernel
+        state[self.machine.state.pc] = self.where.kernel
         for array in self.arrays:
             marks = Cells(0, {k: MARKER * (k + 3) & mask(array.width) for k in range(array.size)})
             for place, fixed in array.hardwired:
                 marks[place] = fixed
             state[array.name] = marks
-        count = max((a.width for a in self.arrays), default=0) // self.machine.memory_unit
-        mark = MARKER & mask(count * self.machine.memory_unit)
+        count = max((a.width for a in self.arrays), default=0) // self.machine.state.memory_unit
+        mark = MARKER & mask(count * self.machine.state.memory_unit)
         trial.bus.store(where, count, mark)
         found = stepped(self.machine, state, units, trial.bus)
         trial.bus.store(where, count, 0)
@@ -126,13 +126,13 @@ class Registers:
         stored = self._stored(found[1])
         if len(changed) == 1 and not stored and loaded == cells:
             name, index = changed[0]
-            if _element(found[0], self.machine.leaves[name], index) == mark:
+            if _element(found[0], self.machine.state.leaves[name], index) == mark:
                 self.loads.setdefault((name, index), access)
         if not changed and sorted(stored) == cells:
-            order = cells if self.machine.big_endian else cells[::-1]
+            order = cells if self.machine.state.big_endian else cells[::-1]
             value = 0
             for cell in order:
-                value = value << self.machine.memory_unit | stored[cell]
+                value = value << self.machine.state.memory_unit | stored[cell]
             for array in self.arrays:
                 for k in range(array.size):
                     if _element(state, array, k) == value:
@@ -140,10 +140,10 @@ class Registers:
 
     def _stored(self, recorder: Recorder) -> dict[int, int]:
         """What was stored, by address."""
-        unit, found = self.machine.memory_unit, dict[int, int]()
+        unit, found = self.machine.state.memory_unit, dict[int, int]()
         for (address, count), value in (recorder.pretended or {}).items():
             for k in range(count):
-                place = count - 1 - k if self.machine.big_endian else k
+                place = count - 1 - k if self.machine.state.big_endian else k
                 found[address + k] = value >> unit * place & mask(unit)
         return found
 

@@ -25,7 +25,7 @@ class Coverage:
 
     def add(self, log: Iterable[Taken], modes: Modes) -> None:
         """Count the steps of a bare machine."""
-        rules = self.machine.exits
+        rules = self.machine.code.exits
         for taken in log:
             rule = rules.get(taken.function)
             kind = COMPLETED if not taken.function else rule.kind_of(taken.args) if rule else taken.function

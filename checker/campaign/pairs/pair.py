@@ -99,7 +99,7 @@ def pair(
     printed: tuple[list[int], list[int]] = ([], [])
     bare = Computer(machine, oracle, _ram(machine, layout.size, shift), standard(printed[0].append))
     host = outer = Computer(
-        machine, engine, _ram(machine, _host_size(machine, layout, depth + (machine.memory_unit != 8)), shift)
+        machine, engine, _ram(machine, _host_size(machine, layout, depth + (machine.state.memory_unit != 8)), shift)
     )
     below: list[Guest] = []
     for level in range(depth - 1, 0, -1):
@@ -112,14 +112,14 @@ def pair(
 
 
 def _ram(machine: Machine, size: int, shift: int) -> Ram:
-    return Ram(machine.platform.ram_base, size, machine.memory_unit, machine.big_endian, shift)
+    return Ram(machine.platform.ram_base, size, machine.state.memory_unit, machine.state.big_endian, shift)
 
 
 def _host_size(machine: Machine, layout: Layout, depth: int) -> int:
     """Units of RAM in which `depth` monitors on each other find room for their guests, within what the machine can address."""
     shift = page_shift(machine)
-    reach = 1 << machine.leaves[machine.memory].index_width
-    wanted = layout.size << depth if machine.memory_unit != 8 else (HOST_FRAMES << shift) * depth
+    reach = 1 << machine.state.leaves[machine.state.memory].index_width
+    wanted = layout.size << depth if machine.state.memory_unit != 8 else (HOST_FRAMES << shift) * depth
     return min(wanted, reach - machine.platform.ram_base)
 
 
@@ -132,7 +132,7 @@ def difference(pair_: Pair, bare: Computer, guest: Computer) -> str:
                 return name
     if bare.clock != guest.clock:
         return "clock"
-    return pair_.machine.memory if not same_memory(pair_, bare, guest) else ""
+    return pair_.machine.state.memory if not same_memory(pair_, bare, guest) else ""
 
 
 def same_memory(pair_: Pair, bare: Computer, guest: Computer) -> bool:

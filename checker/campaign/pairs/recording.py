@@ -35,8 +35,8 @@ class Recording:
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
         machine, start, log = self.machine, surroundings.clock, self.log
-        at, mode = machine.pc, machine.modes.leaf
-        interrupts = machine.interrupt is not None
+        at, mode = machine.state.pc, machine.modes.leaf
+        interrupts = machine.code.interrupt is not None
         surroundings.deadline = start + budget
         while surroundings.clock < surroundings.deadline:
             steps = surroundings.clock - start
@@ -69,7 +69,7 @@ class Quick(Compiled):
 
     def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> Stop:
         machine, surroundings, log = self.machine, runtime.surroundings, self.log
-        at, mode = machine.pc, machine.modes.leaf
+        at, mode = machine.state.pc, machine.modes.leaf
         interrupts = runtime.program.pending
         start = surroundings.clock
         surroundings.deadline = start + budget

@@ -53,7 +53,7 @@ class _Guarded:
 
     def __init__(self, machines: Pair) -> None:
         self.engine, self.own, self.lost = machines.host.engine, machines.vmm.division.own, ""
-        self.leaves, self.roots = machines.machine.leaves, _roots(machines)
+        self.leaves, self.roots = machines.machine.state.leaves, _roots(machines)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
         stop = self.engine.run(state, surroundings, budget, intercept)
@@ -68,7 +68,7 @@ class _Guarded:
 
 def _roots(machines: Pair) -> frozenset[str]:
     """The leaves that a monitor sets anew for each guest: where its relocation lies."""
-    realise = machines.machine.translation.realise if machines.machine.translation is not None else None
+    realise = machines.machine.code.translation.realise if machines.machine.code.translation is not None else None
     shape = getattr(machines.guests[0].monitor.mmu, "form", None)
     names = {shape.root} if shape is not None else set()
     return frozenset(names | ({realise.base, realise.limit} if realise is not None else set()))

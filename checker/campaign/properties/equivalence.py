@@ -66,7 +66,7 @@ def shown(machines: Pair, field_: str, expected: Stop, found: Stop) -> str:
         return f"{_end(expected)} bare, {_end(found)} monitored"
     if field_ == "clock":
         return f"{machines.bare.clock} bare, {machines.guest.clock} monitored"
-    if field_ == machines.machine.memory:
+    if field_ == machines.machine.state.memory:
         ours, theirs = machines.bare.bus.ram, machines.guest.bus.ram
         for address in range(ours.base, ours.base + ours.size):
             if (a := ours.load(address, 1)) != (b := theirs.load(address, 1)):
@@ -94,8 +94,8 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     machines = ground.pair(quick=False)
     machines.load(case)
     bare, guest, log = machines.bare, machines.guest, machines.oracle.log
-    every = frozenset(machines.machine.exits)
-    pc, mode = machines.machine.pc, machines.machine.modes.leaf
+    every = frozenset(machines.machine.code.exits)
+    pc, mode = machines.machine.state.pc, machines.machine.modes.leaf
     end = bare.run(case.steps)
     open_end = excluded(end.exit)
     expected = [t for t in log if t.function and not (open_end and t.function in EXCLUDED)]

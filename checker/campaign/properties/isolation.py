@@ -24,7 +24,7 @@ def iso1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     views = [_together(machines, first, other, stride) for other in others]
     if views[0] != views[1]:
         place = next(k for k, (a, b) in enumerate(zip(*views, strict=True)) if a != b)
-        names = (*machines.machine.leaves, "memory", "clock", "stops")
+        names = (*machines.machine.state.leaves, "memory", "clock", "stops")
         failure = Failure("ISO1", first.steps, "", (), names[place], "differs with what the other guest does")
         return Outcome((), failure=failure)
     return Outcome((), taken=sum(g.computer.clock for g in machines.guests))
@@ -154,7 +154,7 @@ def iso3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
         return Outcome(tuple(log), True)
     machines.guest.run(case.steps)
     for name, held in machines.guest.state.items():
-        leaf = machine.leaves[name]
+        leaf = machine.state.leaves[name]
         if leaf.width >= 16 and not leaf.volatile:
             values = held.values() if isinstance(held, Cells) else (held,)
             if any(v == pattern & (1 << leaf.width) - 1 for v in values):
@@ -177,15 +177,15 @@ def _pattern(case: Case, machine: Machine) -> int:
 def _poison(machines: Pair, pattern: int) -> None:
     """Fill the host's free frames and the processor's general registers."""
     host = machines.host
-    shift, unit = machines.vmm.page_shift, machines.machine.memory_unit
+    shift, unit = machines.vmm.page_shift, machines.machine.state.memory_unit
     word = pattern & (1 << unit) - 1
     count = 1 << shift
     page = sum(word << unit * k for k in range(count))
     for frame in tuple(machines.vmm.allocator.free)[:8]:
         host.bus.store(frame << shift, count, page)
     poisoned: State = copied(host.state)
-    for leaf in machines.machine.general:
-        if leaf.name != machines.machine.memory and leaf.width >= 16:
+    for leaf in machines.machine.state.general:
+        if leaf.name != machines.machine.state.memory and leaf.width >= 16:
             value = pattern & (1 << leaf.width) - 1
             poisoned[leaf.name] = Cells(value) if leaf.size else value
     host.state.update(poisoned)

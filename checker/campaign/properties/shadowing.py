@@ -93,7 +93,7 @@ class Retaining:
             self.known.pop(next(iter(self.known)))
         found = self.known.get(args)
         if found is None:
-            translation = self.machine.translation
+            translation = self.machine.code.translation
             assert translation is not None
             plain = Surroundings(memory=self.surroundings.memory)
             result = call(self.machine, translation.function, args, self.state, plain)

@@ -45,10 +45,10 @@ def prove(machine: Machine, request: Request, manner: Manner) -> ExitCode:
     asked = selected(machine, request.only)
     options = replace(request.options, only=asked)
     try:
-        with _shown(machine.name) as subscriber:
+        with _shown(machine.identity.name) as subscriber:
             found = prove_monitor(machine, options, subscriber, kind=manner.kind, force=manner.force)
     except Undecided as undecided:
-        print(f"{machine.name}: not decided: {undecided}", file=sys.stderr)
+        print(f"{machine.identity.name}: not decided: {undecided}", file=sys.stderr)
         return ExitCode.UNKNOWN
     console.say(_document(found, manner))
     return CODES[found.verdict]

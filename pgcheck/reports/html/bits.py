@@ -110,7 +110,7 @@ MOST_DIGITS = 128
 def compared(machine: Machine, witness: Witness) -> tuple[Cell, ...]:
     """The cells of a witness, and the mode, in the order of the specification."""
     states = [cells(s) for s in (witness.virtual, witness.virtual_after, witness.real, witness.real_after)]
-    order = {name: place for place, name in enumerate(machine.leaves)}
+    order = {name: place for place, name in enumerate(machine.state.leaves)}
     names = dict.fromkeys([*(name for state in states for name in state), machine.modes.leaf])
     differs = [(what, kind) for kind, _, what in (d.partition(":") for d in witness.differs)]
     return tuple(
@@ -121,7 +121,7 @@ def compared(machine: Machine, witness: Witness) -> tuple[Cell, ...]:
 
 def _cell(machine: Machine, name: str, states: list[dict[str, int]], kinds: set[str]) -> Cell:
     """A cell is notable where it shows one of these kinds of difference."""
-    leaf = machine.leaves.get(name.partition("[")[0])
+    leaf = machine.state.leaves.get(name.partition("[")[0])
     values = [value_of(state, name) for state in states]
     width = max(leaf.element_width if leaf is not None else 1, *(v.bit_length() for v in values))
     virtual, real = values[0] ^ values[1], values[2] ^ values[3]

@@ -37,12 +37,12 @@ class Access:
 
 def access(machine: Machine, instruction: Instruction, row: Row) -> Access:
     """The access of one row, in the order of the specification's state."""
-    one = subject(Setting(machine, machine.deployments[0], frozenset(machine.exits)), instruction, row)
+    one = subject(Setting(machine, machine.deployments[0], frozenset(machine.code.exits)), instruction, row)
     graph = flow(one, machine)
-    written = {n for n, post in one.transition.post.items() if post is not machine.leaves[n].term}
+    written = {n for n, post in one.transition.post.items() if post is not machine.state.leaves[n].term}
     read = {source for source, _ in graph.edges}
     exits = sorted({target.removeprefix(EXIT) for target in graph.nodes if target.startswith(EXIT)})
-    order = list(machine.leaves)
+    order = list(machine.state.leaves)
     return Access(
         tuple(n for n in order if n in read),
         tuple(n for n in order if n in written),
@@ -105,7 +105,7 @@ def control_flow(machine: Machine, rows: Iterable[tuple[str, Access]]) -> networ
             if edge[0] != REST or not (edge[1] == REST or edge[1].startswith(EXIT)):
                 found.setdefault(edge, {})[identifier] = None
     graph: networkx.DiGraph[tuple[str, str]] = nx.DiGraph()
-    roles = {names[leaf.name]: leaf.role for leaf in machine.leaves.values()}
+    roles = {names[leaf.name]: leaf.role for leaf in machine.state.leaves.values()}
     for (source, target), identifiers in sorted(found.items()):
         for side, name in (("before", source), ("after", target)):
             graph.add_node((side, name), role=roles.get(name, "exit"))
@@ -115,14 +115,14 @@ def control_flow(machine: Machine, rows: Iterable[tuple[str, Access]]) -> networ
 
 def _names(machine: Machine) -> Mapping[str, str]:
     """The node of each leaf."""
-    several = len(machine.control) > MOST_LEAVES
+    several = len(machine.state.control) > MOST_LEAVES
 
     def name(leaf: str, role: str) -> str:
         if role == GENERAL:
             return REST
         return f"{leaf.partition('.')[0] if several else leaf} ({role})"
 
-    return {leaf.name: name(leaf.name, leaf.role) for leaf in machine.leaves.values()}
+    return {leaf.name: name(leaf.name, leaf.role) for leaf in machine.state.leaves.values()}
 
 
 def _drawn(graph: networkx.DiGraph[tuple[str, str]]) -> Drawing:

@@ -121,7 +121,7 @@ def section(checked: Checked, number: int, require: str) -> Section:
     return Section(
         key,
         result,
-        machine.source,
+        machine.identity.source,
         headline,
         divisions,
         drawing(machine, accesses.items()),
@@ -217,7 +217,7 @@ def _roles(machine: Machine, accessed: Access) -> Iterator[tuple[str, tuple[str,
     """Each role with what is read and what is written of it."""
     for role in ROLES:
         read, written = (
-            tuple(name for name in names if machine.leaves[name].role == role)
+            tuple(name for name in names if machine.state.leaves[name].role == role)
             for names in (accessed.reads, accessed.writes)
         )
         if read or written:
@@ -226,7 +226,7 @@ def _roles(machine: Machine, accessed: Access) -> Iterator[tuple[str, tuple[str,
 
 def _example(machine: Machine, witness: Witness) -> Example:
     return Example(
-        units(witness.units, machine.decode.unit),
+        units(witness.units, machine.decoding.decode.unit),
         witness.assembly,
         (ending(witness.virtual_exit), ending(witness.real_exit)),
         tuple(difference(witness, differs) for differs in witness.differs),

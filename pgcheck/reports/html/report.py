@@ -134,7 +134,7 @@ def report(places: Sequence[str], request: Request, file: Path | None) -> ExitCo
     for outcome in _checked(words, request):
         match outcome:
             case Checked():
-                text = document([(outcome.result, outcome.machine.decode)], timing=False, several=False)
+                text = document([(outcome.result, outcome.machine.decoding.decode)], timing=False, several=False)
                 results.append(Result.model_validate_json(text))
             case Failed():
                 errors.append(Unanswered(specification=outcome.specification, message=outcome.message))

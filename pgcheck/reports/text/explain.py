@@ -61,7 +61,7 @@ def explained(machine: Machine, result: MachineResult) -> str:
 
 def _row(machine: Machine, deployment: DeploymentResult, row: InstructionResult) -> Iterator[str]:
     instruction = machine.instruction(row.id.removesuffix(row.row) if row.row else row.id)
-    title = f"{machine.name} {row.id}" + (f": {instruction.description}" if instruction.description else "")
+    title = f"{machine.identity.name} {row.id}" + (f": {instruction.description}" if instruction.description else "")
     yield from wrapped(title, "  ", "")
     yield f"  {row.position}" + (f", deployment {deployment.name}" if deployment.name != "default" else "")
     yield ""
@@ -148,7 +148,7 @@ def witness(
 ) -> Iterator[str]:
     """A witness as a table: each cell of state that matters, before and after, on the virtual and the real machine."""
     yield click.style("Witness", bold=True)
-    yield from wrapped(f"{found.assembly}  [{units(found.units, machine.decode.unit)}]", "    ", "  ")
+    yield from wrapped(f"{found.assembly}  [{units(found.units, machine.decoding.decode.unit)}]", "    ", "  ")
     operands = ", ".join(f"{n} = {number(v)}" for n, v in found.operands.items() if v)
     if operands:
         yield from wrapped(f"operands: {operands}", "    ", "  ")
@@ -177,7 +177,7 @@ def _choices(found: Witness) -> Iterator[str]:
 
 def _ordered(machine: Machine, states: Sequence[Mapping[str, int]]) -> list[str]:
     """The cells that some state gives and the mode, in the order of the specification."""
-    leaves = list(machine.leaves)
+    leaves = list(machine.state.leaves)
     names = {name: None for state in states for name in state} | {machine.modes.leaf: None}
     return sorted(names, key=lambda n: leaves.index(n.partition("[")[0]))
 
@@ -201,8 +201,8 @@ def _table(rows: Sequence[Sequence[str]], notable: Sequence[str]) -> Iterator[st
 
 def replayed(machine: Machine, found: Witness, again: Replayed) -> str:
     """What a replay showed, against what its file says."""
-    lines = [f"{machine.name} {found.instruction}{found.row}, deployment {found.deployment}"]
-    if found.digest != machine.digest:
+    lines = [f"{machine.identity.name} {found.instruction}{found.row}, deployment {found.deployment}"]
+    if found.digest != machine.identity.digest:
         lines += wrapped("The specification has changed since this witness was written.", "  ")
     lines += ["", *witness(machine, found, again.virtual_after, again.real_after), ""]
     if again.reproduced:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def report_of(checked: Checked, manner: Manner) -> str:
     """The text of one specification."""
-    decode = checked.machine.decode
+    decode = checked.machine.decoding.decode
     return report.report(
         checked.result,
         decode,

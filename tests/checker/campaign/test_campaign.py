@@ -68,7 +68,7 @@ def test_every_case_starts_legal_and_as_the_deployments_guest(authors: Authors, 
         assert all(step.value(term) for term in machine.legal) and step.value(author.deployment.guest)
         where = author.layout
         assert all(where.base <= a and a + n <= where.base + where.size for a, n, _ in case.stores)
-        for leaf_name, leaf in machine.leaves.items():
+        for leaf_name, leaf in machine.state.leaves.items():
             held = case.state[leaf_name]
             values = [held] if isinstance(held, int) else [held.fill, *held.values()]
             assert bool(leaf.size) != isinstance(held, int) and all(0 <= v < 1 << leaf.element_width for v in values)
@@ -81,7 +81,7 @@ def test_every_encoding_of_a_pool_decodes_to_its_instruction(authors: Authors) -
             pool = author.inventory.pool(instruction)
             assert len(pool) == len(set(pool)) > 0
             for units in pool:
-                found = author.machine.decoder.decode(lambda k, units=units: units[k])  # type: ignore[misc]
+                found = author.machine.decoding.decoder.decode(lambda k, units=units: units[k])  # type: ignore[misc]
                 assert found is not None and (found.id, found.units) == (instruction.id, units)
 
 
@@ -399,7 +399,7 @@ def test_strategies_draw_what_they_promise(authors: Authors) -> None:
     ) -> None:
         assert 8 <= case.steps <= 64 and tables == () and len(turns) == 4 and min(turns) > 0
         for units in (*program, *handler):  # type: ignore[misc]
-            assert author.machine.decoder.decode(lambda k, units=units: units[k]) is not None  # type: ignore[misc]
+            assert author.machine.decoding.decoder.decode(lambda k, units=units: units[k]) is not None  # type: ignore[misc]
         assert len(program) == 5  # type: ignore[arg-type]
 
     check()

@@ -232,7 +232,7 @@ def test_encodings_that_enumeration_leaves_open_go_to_the_solver(
     wide = 'encoding: {match: "1000----------------------------", variables: ["v 27-0"], when: "WHEN"}\n    operation(): ""\n'
     text = "instructions:\n  - name: one\n    " + wide.replace("WHEN", "v * v * v == 28'h9990b77")
     machine = variant(tmp_path, text + "  - name: two\n    " + wide.replace("WHEN", cube))
-    assert [(p.a, p.b) for p in machine.undecided] == [("one", "two")]
+    assert [(p.a, p.b) for p in machine.decoding.undecided] == [("one", "two")]
     assert [f.subject for f in encodings_are_disjoint(machine, evidence)] == ([] if disjoint else ["one"])
 
 
@@ -285,7 +285,7 @@ def test_an_obligation_without_an_answer_is_a_finding(tmp_path: Path) -> None:
 
 def test_findings_before_an_unanswered_obligation_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     def halfway(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
-        yield Finding("halfway", "error", machine.name, "wrong")
+        yield Finding("halfway", "error", machine.identity.name, "wrong")
         raise Undecided("x", "too hard")
 
     monkeypatch.setattr("pgcheck.checker.laws.lint.LAWS", (halfway,))

@@ -16,7 +16,7 @@ from tests.checker.variants import with_instruction
 
 
 def classical(machine: Machine, identifier: str, evidence: Evidence, **fixed: int) -> Classical:
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     instruction = machine.instruction(identifier)
     one = subject(setting, instruction, instruction.rows[0])
     return classify(setting, one, footprint(setting, one), evidence, fixed)

@@ -14,10 +14,10 @@ from tests.checker.variants import with_instruction
 
 
 def edges(machine: Machine, identifier: str) -> set[tuple[str, str]]:
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     graph = flow(subject(setting, machine.instruction(identifier), machine.instruction(identifier).rows[0]), machine)
     for node, data in graph.nodes(data=True):
-        assert data["role"] == (machine.leaves[node].role if node in machine.leaves else "exit")
+        assert data["role"] == (machine.state.leaves[node].role if node in machine.state.leaves else "exit")
     return set(graph.edges)
 
 
@@ -45,7 +45,7 @@ def test_each_edge_is_a_dependence(body: str, expected: set[tuple[str, str]], tm
 
 def test_a_leaf_that_is_set_to_a_constant_is_a_node_without_a_source(tmp_path: Path) -> None:
     machine = with_instruction(tmp_path, "R.l = 10'd3;")
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     graph = flow(subject(setting, machine.instruction("new"), machine.instruction("new").rows[0]), machine)
     assert graph.nodes["R.l"] == {"role": "relocation"} and not list(graph.predecessors("R.l"))
 

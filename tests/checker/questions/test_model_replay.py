@@ -19,7 +19,7 @@ from tests.checker.variants import with_instruction
 
 
 def prepared(machine: Machine, identifier: str, mode: int, *, enters: bool = True) -> tuple[Setting, Subject, Copy]:
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits if enters else ()))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits if enters else ()))
     instruction = machine.instruction(identifier)
     one = subject(setting, instruction, instruction.rows[0])
     pre = {**fresh(machine, "a"), machine.modes.leaf: setting.mode(mode)}

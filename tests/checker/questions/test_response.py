@@ -31,7 +31,7 @@ def answers(folder: Path, body: str, evidence: Evidence, monitor: str = "", widt
     """The answers for every virtual mode in which the instruction is a hole against some entry."""
     table = TABLE.replace("WIDTH", str(width)).replace("HIGH", str(width - 1)).replace("MONITOR", monitor)
     machine = with_instruction(folder, body, more=table)
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     instruction = machine.instruction("new")
     one = subject(setting, instruction, instruction.rows[0])
     found: set[str] = set()

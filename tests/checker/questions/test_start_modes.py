@@ -21,14 +21,14 @@ def machine() -> Machine:
 
 
 def test_all_four_rings_are_start_modes(machine: Machine) -> None:
-    assert sorted(start_modes(Setting(machine, machine.deployments[0], frozenset(machine.exits)))) == [0, 1, 2, 3]
+    assert sorted(start_modes(Setting(machine, machine.deployments[0], frozenset(machine.code.exits)))) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("ring", [0, 1, 2, 3])
 def test_an_effect_in_one_ring_alone_is_not_innocuous(machine: Machine, ring: int) -> None:
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     nop = machine.instruction("nop")
     assert footprint(setting, subject(setting, nop, nop.rows[0])).innocuous
-    here = eq(machine.leaves["CPL"].term, constant(2, ring))
+    here = eq(machine.state.leaves["CPL"].term, constant(2, ring))
     spoiled = replace(nop, body=(If(here, (SetElement("GPR", constant(3, 0), constant(32, 7)),), ()),))
     assert footprint(setting, subject(setting, spoiled, spoiled.rows[0])).reads == {"CPL"}

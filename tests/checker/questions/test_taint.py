@@ -34,7 +34,7 @@ def proved(name: str) -> list[tuple[str, str, str]]:
     machine = machine_of(name)
     differing = []
     for deployment in machine.deployments:
-        setting = Setting(machine, deployment, frozenset(machine.exits))
+        setting = Setting(machine, deployment, frozenset(machine.code.exits))
         rows = settled(setting)
 
         def one(work: Work, solver: Solver, setting: Setting = setting) -> tuple[Judgement, Judgement]:
@@ -90,7 +90,7 @@ def test_footprints_name_what_is_read_and_written() -> None:
 def test_most_of_every_unprivileged_core_is_settled() -> None:
     for name in ("i386", "riscv64", "pdp10-ka10", "m68000"):
         machine = machine_of(name)
-        setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+        setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
         rows = [
             i for i in machine.instructions if len(i.rows) == 1 and not any(c == "never" for c in i.access.values())
         ]
@@ -100,7 +100,7 @@ def test_most_of_every_unprivileged_core_is_settled() -> None:
 
 def test_the_graph_shows_the_leak() -> None:
     machine = machine_of("pg74")
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     graph = flow(subject(setting, machine.instruction("srr"), machine.instruction("srr").rows[0]), machine)
     assert graph.has_edge("R.l", "A") and graph.nodes["R.l"]["role"] == "relocation"
     plain = flow(subject(setting, machine.instruction("add"), machine.instruction("add").rows[0]), machine)

@@ -43,7 +43,7 @@ def test_another_budget_specification_or_selection_is_another_result(tmp_path: P
     remember(kept, MACHINE, OPTIONS, result)
     for other in (replace(OPTIONS, rlimit=7), replace(OPTIONS, second=True), replace(OPTIONS, only=("add",))):
         assert recall(kept, MACHINE, other) is None
-    assert recall(kept, replace(MACHINE, digest="0"), OPTIONS) is None
+    assert recall(kept, replace(MACHINE, identity=replace(MACHINE.identity, digest="0")), OPTIONS) is None
 
 
 def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:

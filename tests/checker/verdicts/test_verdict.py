@@ -25,7 +25,7 @@ TRAPS = replace(FREE, completes_supervisor=False, completes_user=False)
 def judgement() -> Judgement:
     """A row that taint settles: the template of all others."""
     machine = machine_of("pg74")
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     solver = solver_for(Options(cache=False, second=False))
     found = judge(setting, Work(machine.instruction("add"), machine.instruction("add").rows[0]), solver, False)
     solver.close()

@@ -25,7 +25,7 @@ def reported(folder: Path, evidence: Evidence, *bodies: str) -> dict[str, str]:
         text += f'  - name: i{number}\n    encoding: {{match: "100000{number:02b}----00000000000000000000", variables: ["r 23-20"]}}\n'
         text += f'    operation(): "{body}"\n'
     machine = variant(folder, text)
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.exits))
+    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     work = [Work(i, i.rows[0]) for i in machine.instructions if i.name in {f"i{k}" for k in range(len(bodies))}]
     rows = [(w, judge(setting, w, evidence.solver, False)) for w in work]
     found = list(user_visible(setting, rows, evidence))

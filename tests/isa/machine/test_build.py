@@ -30,19 +30,30 @@ def problems(folder: Path, text: str) -> tuple[Problem, ...]:
 
 def test_the_complete_machine(tmp_path: Path) -> None:
     made = machine(tmp_path)
-    assert (made.name, made.pc, made.memory, made.memory_unit, made.big_endian) == ("complete", "PC", "MEM", 8, False)
-    assert (
-        made.leaves["S.I"].reset == 1 and made.leaves["LIMIT"].reset == 255 and made.leaves["X"].hardwired == ((0, 0),)
+    assert (made.identity.name, made.state.pc, made.state.memory, made.state.memory_unit, made.state.big_endian) == (
+        "complete",
+        "PC",
+        "MEM",
+        8,
+        False,
     )
-    assert made.leaves["MEM"].size == 256 and made.leaves["MEM"].index_width == 8
-    assert made.interrupt is not None and (made.interrupt.pending, made.interrupt.deliver) == ("waiting", "take")
-    trap = made.exits["trap"]
+    assert (
+        made.state.leaves["S.I"].reset == 1
+        and made.state.leaves["LIMIT"].reset == 255
+        and made.state.leaves["X"].hardwired == ((0, 0),)
+    )
+    assert made.state.leaves["MEM"].size == 256 and made.state.leaves["MEM"].index_width == 8
+    assert made.code.interrupt is not None and (made.code.interrupt.pending, made.code.interrupt.deliver) == (
+        "waiting",
+        "take",
+    )
+    trap = made.code.exits["trap"]
     assert [trap.kind_of((k, 0)) for k in range(3)] == ["privileged", "other", "memory"] and trap.nested == "double"
-    assert made.translation is not None and (made.translation.mode, made.translation.access) == (2, 1)
-    assert made.translation.realise is not None and made.translation.realise.base == "BASE"
-    assert made.tables["entry"].respond == (None, {"P": 0})
+    assert made.code.translation is not None and (made.code.translation.mode, made.code.translation.access) == (2, 1)
+    assert made.code.translation.realise is not None and made.code.translation.realise.base == "BASE"
+    assert made.code.tables["entry"].respond == (None, {"P": 0})
     assert made.candidates[0].values == (0, 255, "mirror")
-    assert [i.id for i in made.instructions] == ["move", "load", "get", "run"] and made.undecided == ()
+    assert [i.id for i in made.instructions] == ["move", "load", "get", "run"] and made.decoding.undecided == ()
     assert [r.label for r in made.instruction("get").rows] == [":time", ":base", ":other"]
     with pytest.raises(KeyError):
         made.instruction("put")
@@ -202,14 +213,14 @@ def test_pairs_that_are_too_hard_are_left_to_the_solver(tmp_path: Path) -> None:
     for name, number in (("hard", "77"), ("other", "78")):
         encoding = wide.replace("NUMBER", number)
         text += f'  - name: {name}\n    encoding: {encoding}\n    operation(): ""\n'
-    assert [(u.a, u.b) for u in machine(tmp_path, text).undecided] == [("hard", "other")]
+    assert [(u.a, u.b) for u in machine(tmp_path, text).decoding.undecided] == [("hard", "other")]
 
 
 def test_a_type_is_overridden_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(COMPLETE, "utf-8")
     variant = "include: [base.yaml]\nname: variant\noverride:\n  types: |\n    bitfield (8) Status { I 7 J 6 M 0 }\n"
     variant += "  state:\n    S: {type: Status, role: general, fields: {M: mode}}\n"
-    assert "S.J" in machine(tmp_path, variant).leaves
+    assert "S.J" in machine(tmp_path, variant).state.leaves
     found = problems(tmp_path, variant.replace(") Status {", ") Statos {"))
     assert [(p.message, p.position.line) for p in found][0] == ("no type 'Statos' to override", 5)
 
@@ -218,7 +229,7 @@ def test_an_overridden_function_must_exist(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(COMPLETE, "utf-8")
     variant = "include: [base.yaml]\nname: variant\noverride:\n  functions: |\n"
     variant += "    function take { description { . } body { S.M = 1; } }\n"
-    assert machine(tmp_path, variant).functions["take"] != machine(tmp_path).functions["take"]
+    assert machine(tmp_path, variant).code.functions["take"] != machine(tmp_path).code.functions["take"]
     (found,) = problems(tmp_path, variant.replace("take", "teak"))
     assert found.message == "no function 'teak' to override"
 

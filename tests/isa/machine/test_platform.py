@@ -76,9 +76,9 @@ def test_a_processor_can_wait(tmp_path: Path) -> None:
     made = machine(
         tmp_path, whole().replace("interrupt: {pending: waiting", "interrupt: {waiting: waiting, pending: waiting")
     )
-    assert made.interrupt is not None and made.interrupt.waiting == "waiting"
+    assert made.code.interrupt is not None and made.code.interrupt.waiting == "waiting"
     plain = machine(tmp_path, whole())
-    assert plain.interrupt is not None and plain.interrupt.waiting == ""
+    assert plain.code.interrupt is not None and plain.code.interrupt.waiting == ""
 
 
 # what stands there, what is put there (@: where the problem is), what the problem says

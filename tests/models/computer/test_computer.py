@@ -223,7 +223,7 @@ def test_firmware_answers_calls_and_only_those_it_knows() -> None:
         assert isinstance(x, Cells)
         x[17], x[16], x[10] = extension, function, argument
         made.run(1)
-        assert scalar(made, "current_mode") == 1 and scalar(made, made.machine.pc) == 0x80000004
+        assert scalar(made, "current_mode") == 1 and scalar(made, made.machine.state.pc) == 0x80000004
         return x[10], x[11]
 
     minus_two = (1 << 64) - 2

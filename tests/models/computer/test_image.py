@@ -70,7 +70,7 @@ def test_an_elf_file_is_loaded_at_its_physical_addresses_and_started() -> None:
     computer.bus.store(BASE + 16, 16, (1 << 128) - 1)
     load(parse(elf64(), RISC), computer)
     assert computer.bus.load(BASE, 32) == int.from_bytes(CODE, "little")
-    assert computer.state[RISC.pc] == BASE
+    assert computer.state[RISC.state.pc] == BASE
 
 
 def test_elf_files_of_both_classes_and_orders() -> None:
@@ -78,7 +78,7 @@ def test_elf_files_of_both_classes_and_orders() -> None:
         computer = Computer(described)
         load(parse(elf32(number, data, 0x2000), described), computer)
         assert [computer.bus.load(0x2000 + k, 1) for k in range(16)] == list(CODE)
-        assert computer.state[described.pc] == 0x2000
+        assert computer.state[described.state.pc] == 0x2000
 
 
 def test_segments_without_memory_and_of_other_kinds_are_left_out() -> None:
@@ -141,7 +141,9 @@ def test_an_image_that_does_not_fit_changes_nothing(segments: list[tuple[int, in
     image = Image(tuple(Segment(a, n, b"\xff") for a, n in segments), entry)
     with pytest.raises(BadImage, match=why):
         load(image, computer)
-    assert computer.bus.load(BASE, 0x1000) == 0 and computer.state[RISC.pc] == RISC.leaves[RISC.pc].reset
+    assert (
+        computer.bus.load(BASE, 0x1000) == 0 and computer.state[RISC.state.pc] == RISC.state.leaves[RISC.state.pc].reset
+    )
 
 
 def test_what_touches_does_not_overlap() -> None:
@@ -158,7 +160,7 @@ def test_a_raw_image_is_memory_from_its_start_on() -> None:
     computer = Computer(RISC)
     load(parse(CODE * 1000, RISC), computer)
     assert computer.bus.load(BASE + 15000, 16) == int.from_bytes((CODE * 1000)[15000:][:16], "little")
-    assert computer.state[RISC.pc] == BASE
+    assert computer.state[RISC.state.pc] == BASE
 
 
 @pytest.mark.parametrize(("described", "size"), [(PAPER, 4), (DEC, 5)])
@@ -169,7 +171,7 @@ def test_a_raw_image_of_words_has_whole_bytes_a_word(described: object, size: in
     computer = Computer(target)
     load(raw(content, target), computer)
     assert [computer.bus.load(k, 1) for k in range(4)] == [1, 0xABCDEF, 7, 0]
-    assert computer.state[target.pc] == (2 if size == 4 else 0o1000)
+    assert computer.state[target.state.pc] == (2 if size == 4 else 0o1000)
     with pytest.raises(BadImage, match="whole number"):
         raw(content[:-1], target)
 

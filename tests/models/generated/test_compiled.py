@@ -52,12 +52,11 @@ def hot(warm: int, hot_: int, longest: int) -> Iterator[None]:
 def interrupted(name: str, first: str, second: str) -> Machine:
     """A shipped machine whose interrupt is pending while two leaves are 1."""
     plain = machine(name)
-    leaves = [plain.leaves[n] for n in (first, second)]
+    leaves = [plain.state.leaves[n] for n in (first, second)]
     pending = land(*(eq(leaf.term, constant(leaf.width, 1)) for leaf in leaves))
     function = Function("test pending", (), (0,), (Return((pending,)),))
-    return replace(
-        plain, functions={**plain.functions, function.name: function}, interrupt=Interrupt(function.name, "")
-    )
+    functions = {**plain.code.functions, function.name: function}
+    return replace(plain, code=replace(plain.code, functions=functions, interrupt=Interrupt(function.name, "")))
 
 
 def elements(state: State, leaves: dict[str, Leaf]) -> dict[str, object]:
@@ -76,7 +75,7 @@ class Device:
         self.case, self.name = case, name
 
     def read(self, offset: int, count: int) -> int:
-        return self.case.seen("read", self.name, offset, count) & mask(self.case.machine.memory_unit * count)
+        return self.case.seen("read", self.name, offset, count) & mask(self.case.machine.state.memory_unit * count)
 
     def write(self, offset: int, count: int, value: int) -> None:
         self.case.seen("write", self.name, offset, count, value)
@@ -89,27 +88,27 @@ class Case:
         self.machine, self.rng = machine, rng
         self.log: list[object] = []
         self.places: list[int] = []
-        width = machine.leaves[machine.memory].index_width
+        width = machine.state.leaves[machine.state.memory].index_width
         wide = width > 20
         self.base = rng.choice([0, 0x8000_0000, 0x10000]) if width > 32 else rng.choice([0, 0x4000]) if wide else 0
         self.size = 1 << 15 if wide else min(1 << width, 1 << 12)
-        self.ram = Ram(self.base, self.size, machine.memory_unit, machine.big_endian, PAGE if wide else 6)
+        self.ram = Ram(self.base, self.size, machine.state.memory_unit, machine.state.big_endian, PAGE if wide else 6)
         self.bus = Bus(
             self.ram,
             (Window(self.base + self.size + 64, 1 << 12, Device(self, "window")),),
-            machine.memory_unit,
-            machine.big_endian,
+            machine.state.memory_unit,
+            machine.state.big_endian,
             width,
         )
         self.surroundings = Surroundings(self.undefined, self.volatile, None, None, self.bus)
         self.state = reset(machine)
         self.toggles = toggles_of(machine)
         if rng.randrange(2):
-            ports = [leaf.name for leaf in machine.leaves.values() if leaf.volatile or leaf.role == "device"]
+            ports = [leaf.name for leaf in machine.state.leaves.values() if leaf.volatile or leaf.role == "device"]
             self.surroundings.ports = {n: Device(self, n) for n in ports}
 
     def seen(self, *what: object) -> int:
-        state, leaves = self.state, self.machine.leaves
+        state, leaves = self.state, self.machine.state.leaves
         record = (self.surroundings.clock, *what, repr(sorted(elements(state, dict(leaves)).items())))
         self.log.append(record)
         answer = crc32(repr(record[:-1]).encode()) * 0x9E3779B97F4A7C15 >> 16 & mask(64)
@@ -134,14 +133,17 @@ class Case:
 def filled(case: Case, program: int) -> list[int]:
     """Random RAM and state, and code of `program` instructions; their addresses. Some registers point to the code."""
     rng, machine, state = case.rng, case.machine, case.state
-    translation = machine.translation
-    unit, stride = machine.decode.unit // machine.memory_unit, machine.decode.unit // machine.decode.pc_unit
+    translation = machine.code.translation
+    unit, stride = (
+        machine.decoding.decode.unit // machine.state.memory_unit,
+        machine.decoding.decode.unit // machine.decoding.decode.pc_unit,
+    )
     at = case.base + rng.randrange(case.size // 2) & -16
     addresses = [case.base + rng.randrange(case.size) & -8 for _ in range(4)]
     addresses += [at + stride * rng.randrange(program) for _ in range(3)]
     addresses += [case.base + case.size - rng.choice([0, 1, 2, 3, 4, 8, 16]), case.base - rng.choice([0, 1, 2, 8])]
-    for leaf in machine.leaves.values():
-        if leaf.name == machine.memory:
+    for leaf in machine.state.leaves.values():
+        if leaf.name == machine.state.memory:
             continue
         common = 0.7 if not leaf.control else 0.08
         if leaf.size:
@@ -157,14 +159,14 @@ def filled(case: Case, program: int) -> list[int]:
             state[leaf.name] = biased(rng, leaf.width)
     if translation is not None and rng.random() < 0.9:
         for name, value in translation.replay.items():
-            leaf = machine.leaves[name]
+            leaf = machine.state.leaves[name]
             state[name] = Cells(value) if leaf.size else value
-    state[machine.pc] = at & mask(machine.leaves[machine.pc].width)
+    state[machine.state.pc] = at & mask(machine.state.leaves[machine.state.pc].width)
     for place in range(0, case.size, 8):
         if rng.random() < 0.2:
-            case.bus.store(case.base + place, 1, biased(rng, machine.memory_unit))
+            case.bus.store(case.base + place, 1, biased(rng, machine.state.memory_unit))
     chosen = [rng.choice(machine.instructions) for _ in range(rng.randrange(1, 12))]
-    for special in storing(machine.name), turning(machine.name):
+    for special in storing(machine.identity.name), turning(machine.identity.name):
         chosen += [rng.choice(special) for _ in range(rng.randrange(3))]
     starts: list[int] = []
     for _ in range(program):
@@ -199,7 +201,7 @@ def turning(name: str) -> tuple[Instruction, ...]:
 
 def toggles_of(machine: Machine) -> list[str]:
     """The control state that is a bit."""
-    return [leaf.name for leaf in machine.control if not leaf.size and leaf.width <= 1 and not leaf.volatile]
+    return [leaf.name for leaf in machine.state.control if not leaf.size and leaf.width <= 1 and not leaf.volatile]
 
 
 def paged(case: Case, starts: list[int]) -> list[int]:
@@ -292,20 +294,20 @@ def run(name: str, seed: int, engines: Callable[[Machine], Engine], change: Chan
     if change is not None:
         starts = change(case, starts)
     engine = engines(used)
-    intercept = {e for e in used.exits if rng.randrange(20)} if rng.randrange(8) else set[str]()
+    intercept = {e for e in used.code.exits if rng.randrange(20)} if rng.randrange(8) else set[str]()
     found: list[object] = []
     for _ in range(rng.randrange(4, 16)):
         stop = engine.run(case.state, case.surroundings, rng.choice([0, 1, 3, 10, 40, 100]), intercept)
-        found.append((told(stop), case.surroundings.clock, elements(case.state, dict(used.leaves))))
+        found.append((told(stop), case.surroundings.clock, elements(case.state, dict(used.state.leaves))))
         if rng.randrange(8):
-            case.state[used.pc] = rng.choice(starts[: 1 + rng.randrange(len(starts))]) & mask(
-                used.leaves[used.pc].width
+            case.state[used.state.pc] = rng.choice(starts[: 1 + rng.randrange(len(starts))]) & mask(
+                used.state.leaves[used.state.pc].width
             )
         if case.toggles and (stop.interrupted or rng.randrange(6) == 0):
             case.state[rng.choice(case.toggles)] = rng.getrandbits(1)
         if rng.randrange(4) == 0:
             place = rng.choice([case.base + rng.randrange(case.size), *case.places])
-            case.bus.store(place & case.bus.bound, 1, biased(rng, used.memory_unit))
+            case.bus.store(place & case.bus.bound, 1, biased(rng, used.state.memory_unit))
     return [
         *found,
         bytes(case.ram.cells) if isinstance(case.ram.cells, bytearray) else tuple(case.ram.cells),

@@ -71,15 +71,17 @@ def loaded(name: str, text: str, origin: int) -> tuple[Machine, State, Mapping[s
     """A machine after reset with a program in memory, about to run it; its labels."""
     described = machine(name)
     lines = {i.id: i.line for i in described.instructions if i.line is not None}
-    syntax = described.syntax
-    assembler = Assembler(lines, described.decode, comment=syntax.comment, csr_names=described.csr_names)
+    syntax = described.decoding.syntax
+    assembler = Assembler(
+        lines, described.decoding.decode, comment=syntax.comment, csr_names=described.decoding.csr_names
+    )
     image = assembler.program(text, origin)
     state = reset(described)
-    memory = state[described.memory]
+    memory = state[described.state.memory]
     assert isinstance(memory, Cells)
     for chunk in image.chunks:
         memory.update(enumerate(chunk.cells, chunk.address))
-    state[described.pc] = origin
+    state[described.state.pc] = origin
     return described, state, image.symbols
 
 
@@ -152,8 +154,8 @@ def test_an_exit_that_cannot_be_delivered_is_returned() -> None:
     described = machine("i386")
     state = reset(described)
     state["IDTR.limit"] = 0
-    state[described.pc] = 0x1000
-    memory = state[described.memory]
+    state[described.state.pc] = 0x1000
+    memory = state[described.state.memory]
     assert isinstance(memory, Cells)
     memory.update({0x1000: 0x0F, 0x1001: 0x0B})
     undefined = step.fetch(described, state)

@@ -107,7 +107,9 @@ def test_texts_of_results_are_escaped(pgcheck: Pgcheck, tmp_path: Path, text: st
     answer = hostile(text=text).checked[0].result
     file = tmp_path / "evil.json"
     file.write_text(
-        json.dumps(json.loads(document([(answer, checked(answer).machine.decode)], timing=False, several=False)))
+        json.dumps(
+            json.loads(document([(answer, checked(answer).machine.decoding.decode)], timing=False, several=False))
+        )
     )
     ran = pgcheck("report", file)
     if "\udcff" in text:

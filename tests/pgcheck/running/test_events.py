@@ -40,7 +40,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
         left = list(steps)
 
         def check(machine: Machine, options: Options, tell: Callable[[Any], None]) -> MachineResult:
-            tell(Started(machine.name, 1))
+            tell(Started(machine.identity.name, 1))
             tell(Judged("rows", "popf", "hole", 0.5))
             step = left.pop(0)
             if isinstance(step, BaseException):
@@ -75,7 +75,9 @@ def test_a_run_is_told_in_order(answers: Answers, tmp_path: Path) -> None:
     began, failed, ended = heard[0], heard[-2], heard[-1]
     assert began == Began(("pg74", str(wrong)), "theorem1")
     assert all(e.specification == "pg74" for e in heard if isinstance(e, (Underway, Checked)))
-    assert isinstance(heard[4], Checked) and heard[4].code == ExitCode.REFUTED and heard[4].machine.name == "pg74"
+    assert (
+        isinstance(heard[4], Checked) and heard[4].code == ExitCode.REFUTED and heard[4].machine.identity.name == "pg74"
+    )
     assert (
         isinstance(failed, Failed) and failed.code == ExitCode.USAGE and failed.problems[0].position.path == str(wrong)
     )

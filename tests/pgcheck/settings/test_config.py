@@ -69,7 +69,7 @@ def test_without_a_specification_those_are_checked(
     monkeypatch.chdir(project / "specs" / "part")
     assert pgcheck(*words).out.count("A toy machine") == 2
     assert answer.asked is not None
-    assert [machine.path for machine, _ in answer.asked] == ["../one.yaml", "two.yml"]
+    assert [machine.identity.path for machine, _ in answer.asked] == ["../one.yaml", "two.yml"]
 
 
 def test_a_specification_on_the_command_line_wins(pgcheck: Pgcheck, answer: Answer, project: Path) -> None:

@@ -20,9 +20,9 @@ machine = cache(machine_of)
 
 def own(machine: Machine, mode: int, **changes: int) -> State:
     """A monitor's state: as after reset, with what its page tables need."""
-    assert machine.translation is not None and machine.translation.realise is not None
-    given = {**machine.translation.realise.given, machine.modes.leaf: mode, **changes}
-    return {n: in_place(machine, n, given.get(n, leaf.reset)) for n, leaf in machine.leaves.items()}
+    assert machine.code.translation is not None and machine.code.translation.realise is not None
+    given = {**machine.code.translation.realise.given, machine.modes.leaf: mode, **changes}
+    return {n: in_place(machine, n, given.get(n, leaf.reset)) for n, leaf in machine.state.leaves.items()}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_linear_address_has_the_base_of_its_segment() -> None:
     bases = in_place(i386, "SEGBASE", 0x1000)
     state["SEGBASE"] = bases
     found = pages(i386)
-    names = tuple(n for n, _ in i386.translation.parameters) if i386.translation else ()
+    names = tuple(n for n, _ in i386.code.translation.parameters) if i386.code.translation else ()
     given = {"seg": 3, "off": 0xFFFFF234, "size": 4, "op": 0, "mode": 3}
     assert found.address(tuple(given[n] for n in names), names, state) == 0x234
     assert found.address(tuple({**given, "seg": 7}[n] for n in names), names, state) == 0xFFFFF234
@@ -120,19 +120,21 @@ def test_a_monitor_that_translates_nothing_has_no_tables() -> None:
 def test_without_a_leaf_for_the_root_there_are_no_tables() -> None:
     riscv = machine("riscv64")
     leaves = {
-        n: dataclasses.replace(leaf, role="identity") if n == "satp.PPN" else leaf for n, leaf in riscv.leaves.items()
+        n: dataclasses.replace(leaf, role="identity") if n == "satp.PPN" else leaf
+        for n, leaf in riscv.state.leaves.items()
     }
-    other = dataclasses.replace(riscv, leaves=leaves)
+    other = dataclasses.replace(riscv, state=dataclasses.replace(riscv.state, leaves=leaves))
     with pytest.raises(NoTables, match="relocation"):
         form(other, own(other, 0))
 
 
 def test_what_is_known_of_one_machine_is_not_taken_for_another() -> None:
     riscv = machine("riscv64")
-    assert riscv.translation is not None and riscv.translation.realise is not None
+    assert riscv.code.translation is not None and riscv.code.translation.realise is not None
     first = permissions(form(riscv, own(riscv, 0)), own(riscv, 0))
-    closed = dataclasses.replace(riscv.translation.realise, map={**riscv.translation.realise.map, "U": 0})
-    other = dataclasses.replace(riscv, translation=dataclasses.replace(riscv.translation, realise=closed))
+    closed = dataclasses.replace(riscv.code.translation.realise, map={**riscv.code.translation.realise.map, "U": 0})
+    changed = dataclasses.replace(riscv.code.translation, realise=closed)
+    other = dataclasses.replace(riscv, code=dataclasses.replace(riscv.code, translation=changed))
     second = permissions(form(other, own(other, 0)), own(other, 0))
     assert first[frozenset({(READ,), (WRITE,), (FETCH,)})]["U"] == 1
     assert writes(form(riscv, own(riscv, 0)), first) == {WRITE}

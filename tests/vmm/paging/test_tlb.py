@@ -46,7 +46,7 @@ class Keeping:
             surroundings.oracle = self.inner
 
     def translate(self, args: Args) -> tuple[bool, int] | None:
-        translation = self.machine.translation
+        translation = self.machine.code.translation
         assert translation is not None and translation.realise is not None
         where = [n for n, _ in translation.parameters].index(translation.realise.address)
         page = 1 << translation.realise.shift
@@ -132,7 +132,7 @@ def as_alone(vmm: Vmm) -> list[bool]:
             bare.run(steps)
         ram = guest.computer.bus.ram
         same = all(ram.load(a, 8) == bare.bus.load(a, 8) for a in range(ram.base, ram.base + ram.size, 8))
-        found.append(same and bare.state[machine.pc] == guest.computer.state[machine.pc])
+        found.append(same and bare.state[machine.state.pc] == guest.computer.state[machine.state.pc])
     return found
 
 

@@ -20,10 +20,11 @@ MACHINE = load(Path(__file__).parents[3] / "specs" / "popf.yaml", shipped=shippe
 
 def machine() -> Machine:
     """A machine with the instruction and the leaves that the hand-made results speak of."""
-    leaf = MACHINE.leaves["C"]
+    leaf = MACHINE.state.leaves["C"]
     leaves = {n: replace(leaf, name=n) for n in ("GPR", "IF", "IOPL", "MEM", "CPL", MACHINE.modes.leaf)}
     instructions = tuple(replace(MACHINE.instruction("popf"), id=n, name=n) for n in ("popf", "cli", "odd"))
-    return replace(MACHINE, leaves={**MACHINE.leaves, **leaves}, instructions=instructions)
+    state = replace(MACHINE.state, leaves={**MACHINE.state.leaves, **leaves})
+    return replace(MACHINE, state=state, instructions=instructions)
 
 
 def shown(row: InstructionResult) -> str:
@@ -90,5 +91,5 @@ def test_a_replay_says_whether_it_reproduced(reproduced: bool, said: str) -> Non
     text = click.unstyle(replayed(machine(), WITNESS, again))
     assert said in text
     assert "has changed since" in text
-    same = replace(WITNESS, digest=machine().digest)
+    same = replace(WITNESS, digest=machine().identity.digest)
     assert "has changed since" not in click.unstyle(replayed(machine(), same, again))
