@@ -15,9 +15,9 @@ from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Fin
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.smtlib import Script
 from pgcheck.checker.solving.solver import Limits, Solver, versions
-from pgcheck.checker.verdicts.judge import Judgement, Work
-from pgcheck.checker.verdicts.result_cache import recall, remember
-from pgcheck.checker.verdicts.row_cache import KeptRows
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
+from pgcheck.checker.verdicts.result_cache import keep_result, load_result
+from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.checker.verdicts.survey import survey
 from pgcheck.checker.verdicts.theorems import untested
 from pgcheck.isa.files.cache import Cache
@@ -48,16 +48,16 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     """
     started = time.perf_counter()
     instructions = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
-    work = [Work(i, row) for i in instructions for row in i.rows]
+    work = [InstructionRow(i, row) for i in instructions for row in i.rows]
     on_event(Started(machine.identity.name, len(work) * len(machine.deployments)))
     kept = Cache() if options.cache and options.dump is None else None
-    known = recall(kept, machine, options) if kept is not None else None
+    known = load_result(kept, machine, options) if kept is not None else None
     if known is not None:
         known = replace(known, effort=replace(known.effort, seconds=time.perf_counter() - started, cached=True))
         on_event(Finished(known))
         return known
     with Pool(lambda: solver_for(options), options.jobs) as pool:
-        rows = KeptRows(kept, machine, options)
+        rows = RowCache(kept, machine, options)
         surveys = [survey(machine, d, work, pool, options, rows, on_event) for d in machine.deployments]
         findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions, rows)
     silent = _silent(machine, findings)
@@ -75,7 +75,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
         spent,
     )
     if kept is not None:
-        remember(kept, machine, options, result)
+        keep_result(kept, machine, options, result)
     on_event(Finished(result))
     return result
 

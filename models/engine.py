@@ -12,7 +12,7 @@ from pgcheck.models.reference.step import Exit, Fetched, State, Surroundings, ca
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class VmExit:
     """Why a processor stopped.
 
     `steps` were taken: instructions completed, traps delivered. Without an `exit`, the budget is spent or an external interrupt is
@@ -38,7 +38,7 @@ class Engine(Protocol):
     an access outside RAM lowers it, changes leaves that are its interrupt lines, or raises Ended.
     """
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop: ...
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit: ...
 
 
 class Interpreter:
@@ -49,27 +49,27 @@ class Interpreter:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         machine = self.machine
         start = surroundings.clock
         surroundings.deadline = start + budget
         while surroundings.clock < surroundings.deadline:
             steps = surroundings.clock - start
             if pending(machine, state, surroundings) or waiting(machine, state, surroundings):
-                return Stop(steps, interrupted=True)
+                return VmExit(steps, interrupted=True)
             found = fetch(machine, state, surroundings)
             if isinstance(found, Exit):
-                stop = Stop(steps, found, None, fetching=True)
+                stop = VmExit(steps, found, None, fetching=True)
             else:
-                stop = Stop(steps, *execute(machine, found, state, surroundings))
+                stop = VmExit(steps, *execute(machine, found, state, surroundings))
             if stop.exit is not None:
                 if stop.exit.function in intercept or stop.exit.function in BUILTIN_EXITS:
                     return stop
                 undeliverable = enter(machine, stop.exit, state, surroundings)
                 if undeliverable is not None:
-                    return Stop(steps, undeliverable, stop.fetched, stop.fetching)
+                    return VmExit(steps, undeliverable, stop.fetched, stop.fetching)
             surroundings.clock += 1
-        return Stop(surroundings.clock - start)
+        return VmExit(surroundings.clock - start)
 
 
 def pending(machine: Machine, state: State, surroundings: Surroundings) -> bool:

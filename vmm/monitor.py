@@ -14,14 +14,14 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.mmu import Mmu
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Reason, Statistics
-from pgcheck.vmm.world import World, captured, lost, resumed
+from pgcheck.vmm.world import World, load_guest, lost, save_guest
 
 MAX_STUTTERS = 64
 
@@ -47,12 +47,12 @@ class TrapAndEmulate:
         self._own: State = {n: Cells(v) if n in division.arrays else v for n, v in division.own.items()}
         self._asked = bool(self.machine.code.tables) or asks(self.machine)
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         binding, machine, start, stutters = self.binding, self.machine, surroundings.clock, 0
         surroundings.deadline = start + budget
         while surroundings.clock < surroundings.deadline:
             if binding.pending(machine, state, surroundings) or binding.waiting(machine, state, surroundings):
-                return Stop(surroundings.clock - start, interrupted=True)
+                return VmExit(surroundings.clock - start, interrupted=True)
             frame = self._run_directly(state, surroundings) if stutters < MAX_STUTTERS else None
             if frame is not None and (frame.exit is None or self._missed(frame.exit, state, surroundings)):
                 stutters = 0 if frame.steps else stutters + 1
@@ -64,18 +64,18 @@ class TrapAndEmulate:
                 if stop.exit.function not in intercept and stop.exit.function not in BUILTIN_EXITS:
                     undeliverable = binding.enter(machine, stop.exit, state, surroundings)
                 if undeliverable is not None:
-                    return Stop(surroundings.clock - start, undeliverable, stop.fetched, stop.fetching)
+                    return VmExit(surroundings.clock - start, undeliverable, stop.fetched, stop.fetching)
             surroundings.clock += 1
-        return Stop(surroundings.clock - start)
+        return VmExit(surroundings.clock - start)
 
     # ---- direct execution
 
-    def _run_directly(self, state: State, surroundings: Surroundings) -> Stop | None:
+    def _run_directly(self, state: State, surroundings: Surroundings) -> VmExit | None:
         """Run on the processor until it traps into the monitor; None when this virtual state must be interpreted."""
         direct, host = self.policy.direct, self.host
         if direct is not TRUE and not self.binding.holds(self.machine, direct, state, surroundings):
             return None
-        real: State = resumed(self.division, state, self._own)
+        real: State = load_guest(self.division, state, self._own)
         try:
             if not self.mmu.enter(state, surroundings, real):
                 return None
@@ -99,7 +99,7 @@ class TrapAndEmulate:
         changed = lost(self.division, host.state, real)
         if changed:
             raise ResourceControlLost(f"{', '.join(changed)} changed while a guest ran")
-        state.update(captured(self.division, host.state))
+        state.update(save_guest(self.division, host.state))
         surroundings.clock += stop.steps
         self.statistics.direct += stop.steps
         return stop
@@ -113,7 +113,7 @@ class TrapAndEmulate:
 
     # ---- interpreter routines
 
-    def _routine(self, frame: Stop | None, state: State, surroundings: Surroundings) -> Stop:
+    def _routine(self, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
         """Run the instruction of a frame, or the one at PC, on the virtual state.
 
         A word that the processor has fetched is never fetched again. A fetch that failed is repeated through the virtual translation.
@@ -123,12 +123,12 @@ class TrapAndEmulate:
             fetched = self.binding.fetch(self.machine, state, surroundings)
             if isinstance(fetched, Exit):
                 self.statistics.note(None, _reason(frame, fetched))
-                return Stop(0, fetched, None, fetching=True)
+                return VmExit(0, fetched, None, fetching=True)
         else:
             fetched = frame.fetched
         ended, last = self.binding.execute(self.machine, fetched, state, surroundings)
         self.statistics.note(last, _reason(frame, ended))
-        return Stop(0, ended, last)
+        return VmExit(0, ended, last)
 
 
 def asks(machine: Machine) -> bool:
@@ -137,7 +137,7 @@ def asks(machine: Machine) -> bool:
     return realise is not None and realise.kind == "external"
 
 
-def _reason(frame: Stop | None, ended: Exit | None) -> Reason:
+def _reason(frame: VmExit | None, ended: Exit | None) -> Reason:
     if ended is not None and ended.function in BUILTIN_EXITS:
         return "ended"
     if frame is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.step import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds
@@ -39,7 +39,7 @@ class Guest:
     monitor: TrapAndEmulate
     quota: int | None = None
     used: int = 0
-    stopped: Stop | None = None
+    stopped: VmExit | None = None
     lost: str = ""
 
 
@@ -120,11 +120,11 @@ class Vmm:
         try:
             stop = guest.computer.run(steps)
         except ResourceControlLost as failure:
-            guest.lost, stop = str(failure), Stop(0)
+            guest.lost, stop = str(failure), VmExit(0)
         taken = guest.computer.clock - began
         guest.used += taken
         if stop.exit is not None or guest.lost or guest.used == guest.quota:
-            guest.stopped = Stop(guest.used, stop.exit, stop.fetched, stop.fetching)
+            guest.stopped = VmExit(guest.used, stop.exit, stop.fetched, stop.fetching)
         return taken
 
     def _release(self, name: str) -> None:

@@ -53,12 +53,12 @@ def world(machine: Machine, policy: Policy) -> World:
     return World(shared, own, tuple(n for n in own if machine.state.leaves[n].size))
 
 
-def resumed(division: World, virtual: Mapping[str, V], own: Mapping[str, V]) -> dict[str, V]:
+def load_guest(division: World, virtual: Mapping[str, V], own: Mapping[str, V]) -> dict[str, V]:
     """The processor's state in which the guest goes on; `own` are the values of the monitor's leaves."""
     return {**own, **{name: virtual[name] for name in division.shared}}
 
 
-def captured(division: World, real: Mapping[str, V]) -> dict[str, V]:
+def save_guest(division: World, real: Mapping[str, V]) -> dict[str, V]:
     """What changes in the virtual state when the guest has stopped: what it shares with the processor. Its control state stays."""
     return {name: real[name] for name in division.shared}
 

@@ -27,7 +27,7 @@ class BadFinding(Exception):
     """A file is no finding, or does not fit the specification; the message says how."""
 
 
-def written(
+def finding_text(
     machine: Machine,
     policy: Policy,
     failure: Failure,

@@ -159,7 +159,7 @@ class Campaign:
             exact = self.tried(chosen, tape, stride).failure or exact
         machine = self.author.machine
         cases = self.author.cases(tape, chosen.cases)
-        file = finding.written(machine, self.policy, exact, cases, tape, self.plan.seed, place, self.version)
+        file = finding.finding_text(machine, self.policy, exact, cases, tape, self.plan.seed, place, self.version)
         self.store.add(self.key, exact.identity, place, file)
         return Found(place, exact, file)
 

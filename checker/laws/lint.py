@@ -12,7 +12,7 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.verdicts.row_cache import KeptRows
+from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.terms import (
     FALSE,
@@ -50,7 +50,7 @@ Law = Callable[[Machine, Evidence], Iterator[Finding]]
 
 
 def lint(
-    machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction], kept: KeptRows
+    machine: Machine, pool: Pool, second: bool, instructions: Sequence[Instruction], kept: RowCache
 ) -> list[Finding]:
     """Every finding about a machine and the given instructions of it; an obligation without an answer is a finding too.
 

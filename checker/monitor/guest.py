@@ -17,7 +17,7 @@ from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.step import Cells, Exit, Fetched, State, reset
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
@@ -139,7 +139,7 @@ class Processor:
 
         return real_oracle(self.machine, self.virtual_mode, respond)
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         """One step in `state`; a second one in the same exploration is the retry after a mended miss."""
         if self.runs:
             raise Over(STUTTER)
@@ -155,7 +155,7 @@ class Processor:
         if way.function == NEXT:
             if self.row.part == FETCH:
                 raise Over(FETCHED, direct=True)
-            return Stop(1)
+            return VmExit(1)
         exit_ = exit_of(machine, way)
         if way.function in executing(machine):
             raise Over(way.function, way.args, direct=True)
@@ -166,14 +166,14 @@ class Processor:
             if self.row.subject.instruction.partial and self.row.part != FETCH:
                 exit_ = replace(exit_, undo=lambda: self._put_back(before))
             fetching = self.row.part == FETCH
-            return Stop(0, exit_, None if fetching else self.row.fetched, fetching)
+            return VmExit(0, exit_, None if fetching else self.row.fetched, fetching)
         end = chosen(self.row.entered(way))
         if end.function != NEXT:
             raise Over(f"real {end.function}")
         for name in self.guest.outside:
             self.guest.outside[name] = end.state[name]
         self.state.update({n: value(machine.state.leaves[n], end.state[n]) for n in self.state})
-        return Stop(1)
+        return VmExit(1)
 
     def _put_back(self, before: Leaves) -> None:
         """An instruction that may change state before a trap takes back what it did."""
@@ -382,7 +382,7 @@ class Monitored:
         except Over as over:
             how, args = over.how, over.payload
             if over.direct:
-                state.update(world.captured(self.division, host.state))
+                state.update(world.save_guest(self.division, host.state))
         except ResourceControlLost:
             how = LOST
         return Ended(

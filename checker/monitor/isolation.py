@@ -40,7 +40,7 @@ ISO2, ISO3 = "ISO2", "ISO3"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class MemoryUse:
     """A unit of physical memory that a step reads or writes, and when."""
 
     guard: Term
@@ -53,7 +53,7 @@ class Watched(Execution):
 
     def __init__(self, machine: Machine, state: State, operands: Mapping[str, Term]) -> None:
         super().__init__(machine, state, operands)
-        self.accesses: list[Access] = []
+        self.accesses: list[MemoryUse] = []
 
     def load(self, address: Term, width: int) -> Term:
         self._note(address, width, False)
@@ -67,10 +67,10 @@ class Watched(Execution):
         guard = land(conjunction(self.path), self.frame.alive)
         for k in range(width // self.machine.state.memory_unit):
             unit = mk("add", address.width, address, constant(address.width, k))
-            self.accesses.append(Access(guard, unit, write))
+            self.accesses.append(MemoryUse(guard, unit, write))
 
 
-def accesses(row: Row) -> list[Access]:
+def accesses(row: Row) -> list[MemoryUse]:
     """What the row's own code reads and writes, over `s.*` and `o.*`; deliveries that are part of the step included."""
     machine = row.machine
     if row.fetched is None:
@@ -91,7 +91,7 @@ def accesses(row: Row) -> list[Access]:
     return [*found.accesses, *(a for e in found.exits for a in _delivered(row, e))]
 
 
-def _delivered(row: Row, exit_: Exit) -> list[Access]:
+def _delivered(row: Row, exit_: Exit) -> list[MemoryUse]:
     if exit_.function not in row.setting.continued:
         return []
     machine = row.machine
@@ -100,7 +100,7 @@ def _delivered(row: Row, exit_: Exit) -> list[Access]:
     function = machine.code.functions[exit_.function]
     run.frame.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
     run.block(function.body)
-    return [Access(land(exit_.guard, a.guard), a.address, a.write) for a in run.accesses]
+    return [MemoryUse(land(exit_.guard, a.guard), a.address, a.write) for a in run.accesses]
 
 
 @dataclass(frozen=True, slots=True)

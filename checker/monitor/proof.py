@@ -10,7 +10,7 @@ from pgcheck.checker.check import check, solver_for
 from pgcheck.checker.laws.canaries import made_up
 from pgcheck.checker.monitor.guest import LOST, Monitored, Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, reach, residue, stray
-from pgcheck.checker.monitor.replay import Counterexample, remembered, replayed, strayed
+from pgcheck.checker.monitor.replay import Counterexample, remembered, replay_counterexample, strayed
 from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation, Verdict
 from pgcheck.checker.monitor.shadow import SH1, Feasible, Scenario, kinds_of_entry, scenarios, untold, violated
 from pgcheck.checker.monitor.step import (
@@ -32,7 +32,7 @@ from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Model, Solver, versions
-from pgcheck.checker.verdicts.judge import Work
+from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import Leaf
@@ -115,11 +115,11 @@ def proofs(
     canaries = tuple(_canaries(promise, Evidence(pool.solver, options.second)))
     chosen = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
     operations = _operations(promise)
-    work: list[Work | str] = [Work(i, row) for i in chosen for row in i.rows]
+    work: list[InstructionRow | str] = [InstructionRow(i, row) for i in chosen for row in i.rows]
     if not options.only:
         work = [*operations, *work, *other_rows(promise), NOTICED, SWITCHED]  # the longest first
 
-    def one(item: Work | str, solver: Solver) -> tuple[str, tuple[Obligation, ...]]:
+    def one(item: InstructionRow | str, solver: Solver) -> tuple[str, tuple[Obligation, ...]]:
         if item == NOTICED:
             return NOTICED, tuple(_noticed(promise, solver, options.second))
         if isinstance(item, str) and item in operations:
@@ -153,8 +153,10 @@ NOTICED = "(a change of the monitor's state)"
 SWITCHED = "(world switch)"
 
 
-def _row(promise: Promise, item: Work | str, solver: Solver, second: bool) -> tuple[str, tuple[Obligation, ...]]:
-    if isinstance(item, Work):
+def _row(
+    promise: Promise, item: InstructionRow | str, solver: Solver, second: bool
+) -> tuple[str, tuple[Obligation, ...]]:
+    if isinstance(item, InstructionRow):
         name, row = item.id, instruction_row(promise, item.instruction, item.row)
     else:
         name, row = item, other_rows(promise)[item]
@@ -219,7 +221,7 @@ def _answer(
     promise: Promise, asked: Step, family: str, claims: Mapping[str, Term], solver: Solver, second: bool, subject: str
 ) -> Obligation:
     def shown(model: Model) -> Counterexample:
-        return replayed(promise, asked, family, model)
+        return replay_counterexample(promise, asked, family, model)
 
     return _claim(family, subject, asked.hypotheses, claims, shown, Evidence(solver, second))
 
@@ -273,7 +275,7 @@ def _noticed(promise: Promise, solver: Solver, second: bool) -> Iterator[Obligat
             if model is None:
                 yield Obligation(RC1, subject, "proved", evidence.level)
                 continue
-            shown = replayed(promise, step(promise, row, mode_class, mode), RC1, model)
+            shown = replay_counterexample(promise, step(promise, row, mode_class, mode), RC1, model)
             lost = any(d.startswith("kept:") for d in shown.differs) and LOST not in shown.differs
             verdict: Verdict = "refuted" if lost else "error"
             yield Obligation(RC1, subject, verdict, evidence.level, "the dispatcher goes on", counterexample=shown)
@@ -431,7 +433,7 @@ def _refuted(promise: Promise, row: Row, family: str, evidence: Evidence, divisi
             asked = step(promise, row, mode_class, mode, division=division)
             claims: Sequence[Term] = list(asked.mismatches[family].values())
             model = evidence.model([*asked.hypotheses, disjunction(claims)], f"{row.subject.id}:{family}@{mode}")
-            if model is not None and replayed(promise, asked, family, model).differs:
+            if model is not None and replay_counterexample(promise, asked, family, model).differs:
                 return True
     except (Undecided, TooManyPaths):
         return None

@@ -32,7 +32,7 @@ from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, variable
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call, copied, deliver
 from pgcheck.models.reference.step import Step as Body
 from pgcheck.models.reference.step import step as one_step
@@ -214,7 +214,7 @@ class _Processor:
         self.runs: list[tuple[State, State]] = []
         self.access: tuple[int, ...] | None = None
 
-    def run(self, state: State, outside: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, outside: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         if self.runs:
             raise Over(STUTTER)
         before = copied(state)
@@ -225,20 +225,20 @@ class _Processor:
         except Over as over:
             raise Over(over.how, over.payload, direct=True) from None
 
-    def _step(self, state: State, before: State, mine: Surroundings, intercept: Set[str]) -> Stop:
+    def _step(self, state: State, before: State, mine: Surroundings, intercept: Set[str]) -> VmExit:
         if self.world.row.part == FETCH:
             found = self.world.fetch(self.machine, state, mine)
             exit_ = cast(Exit, found)
             self.access = exit_.access
-            return Stop(0, exit_, None, True)
+            return VmExit(0, exit_, None, True)
         ended, fetched = self.world.execute(self.machine, self.world.fetched, state, mine)
         if ended is None:
-            return Stop(1)
+            return VmExit(1)
         if ended.function in intercept:
             self.access = ended.access
             if self.world.row.subject.instruction.partial:
                 ended = replace(ended, undo=lambda: _put_back(state, before))
-            return Stop(0, ended, fetched)
+            return VmExit(0, ended, fetched)
         raise Over(f"real {ended.function}")
 
 
@@ -288,7 +288,7 @@ class _End:
     fetched: Fetched | None = None
 
 
-def replayed(promise: Promise, step: Step, family: str, model: Model) -> Counterexample:
+def replay_counterexample(promise: Promise, step: Step, family: str, model: Model) -> Counterexample:
     """Run both sides from the model's state; `differs` is empty when the family's claim holds there after all."""
     world_ = _World(promise, step.row, model, step.mode)
     before = world_.state(step.monitored.leaves)
@@ -354,7 +354,7 @@ def _monitored(
         stop = dispatcher.run(state, guest, 1, intercept)
     except Over as over:
         if over.direct:
-            state.update(world.captured(division, host.state))
+            state.update(world.save_guest(division, host.state))
         return host, _End(over.how, cast(Any, over.payload), state)
     except ResourceControlLost:
         return host, _End(LOST, (), state)

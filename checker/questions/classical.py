@@ -19,7 +19,7 @@ from pgcheck.checker.questions.copies import (
     payloads_differ,
     second_oracle,
 )
-from pgcheck.checker.questions.model_replay import reenact
+from pgcheck.checker.questions.model_replay import replay_model
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.solving.evidence import Evidence
@@ -162,7 +162,7 @@ def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidenc
         copy, _ = runs.run("a", mode)
         model = evidence.model([*_known(runs, mode), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
         if model is not None:
-            reenact(runs.setting, runs.subject, copy, model, "a")
+            replay_model(runs.setting, runs.subject, copy, model, "a")
             return True
     return False
 

@@ -38,7 +38,7 @@ class _Oracle:
         return self.model.function(f"table.{name}", args, width_of(self.machine.code.tables[name].type))
 
 
-def reenact(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: str) -> None:
+def replay_model(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: str) -> None:
     """Run the first copy of a model on the reference. Raises Contradiction when it does not end as the model says."""
     machine = setting.machine
     operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}

@@ -63,7 +63,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class InstructionRow:
     """An instruction's row, as work to be done."""
 
     instruction: Instruction
@@ -76,7 +76,7 @@ class Work:
 
 def judge(
     setting: Setting,
-    work: Work,
+    work: InstructionRow,
     solver: Solver,
     second: bool,
     configuration: Configuration | None = None,

@@ -97,14 +97,14 @@ def read(text: str, values: Values) -> object:
         return None
 
 
-def recall(kept: Cache, machine: Machine, options: Options) -> MachineResult | None:
+def load_result(kept: Cache, machine: Machine, options: Options) -> MachineResult | None:
     """The result of an earlier run, or None; what cannot be read is as good as absent."""
     text = kept.get(key(machine, options))
     result = None if text is None else read(text, _VALUES)
     return result if isinstance(result, MachineResult) else None
 
 
-def remember(kept: Cache, machine: Machine, options: Options, result: MachineResult) -> None:
+def keep_result(kept: Cache, machine: Machine, options: Options, result: MachineResult) -> None:
     """Keep a result in which nothing is unknown and no law is broken: a contradiction between solvers is never kept."""
     rows = (r for d in result.deployments for r in d.instructions)
     if any(r.verdict == "unknown" for r in rows) or any(f.status in ("unknown", "error") for f in result.findings):

@@ -17,7 +17,7 @@ from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.result import Finding, Witness
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver, versions
-from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Instruction, Machine
@@ -29,7 +29,7 @@ _VALUES: Values = {
 } | {("builtins", "frozenset"): frozenset}
 
 
-class KeptRows:
+class RowCache:
     """The judgements of a machine's rows, on disk where `cache` is one; what has trouble is never kept."""
 
     def __init__(self, cache: Cache | None, machine: Machine, options: Options) -> None:
@@ -38,11 +38,11 @@ class KeptRows:
     def judged(
         self,
         pool: Pool,
-        one: Callable[[Work, Solver], Judgement],
-        rows: Sequence[Work],
+        one: Callable[[InstructionRow, Solver], Judgement],
+        rows: Sequence[InstructionRow],
         setting: Setting,
         configuration: Configuration | None,
-    ) -> Iterator[tuple[Work, Judgement]]:
+    ) -> Iterator[tuple[InstructionRow, Judgement]]:
         """Every row with its judgement, in order; `one` makes those that are not kept."""
         known: dict[str, Judgement] = {}
         if self.cache is not None:
@@ -93,7 +93,7 @@ class KeptRows:
         )
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
-    def _key(self, row: Work, setting: Setting, configuration: Configuration | None) -> str:
+    def _key(self, row: InstructionRow, setting: Setting, configuration: Configuration | None) -> str:
         chosen = None if configuration is None else _shown(configuration)
         meaning = self._meanings.instructions[row.instruction.id]
         text = repr(row.instruction.line)  # a witness shows the assembly

@@ -15,8 +15,8 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.formula import idl
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
-from pgcheck.checker.verdicts.row_cache import KeptRows
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
+from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.checker.verdicts.visible import user_visible
@@ -34,7 +34,7 @@ class Survey:
     """What is known of a machine under one deployment; filled phase by phase."""
 
     setting: Setting
-    work: Sequence[Work]
+    work: Sequence[InstructionRow]
     findings: list[Finding] = field(default_factory=list)
     judged: list[Judgement] = field(default_factory=list)
     alone: dict[str, Judgement] = field(default_factory=dict)
@@ -57,10 +57,10 @@ class Survey:
 def survey(
     machine: Machine,
     deployment: Deployment,
-    work: Sequence[Work],
+    work: Sequence[InstructionRow],
     pool: Pool,
     options: Options,
-    kept: KeptRows,
+    kept: RowCache,
     on_event: Callable[[Event], None],
 ) -> Survey:
     """Judge all rows of a deployment.
@@ -72,8 +72,8 @@ def survey(
     found.setting = _setting(machine, deployment, evidence, found.findings)
     setting = found.setting
 
-    def run(phase: str, configuration: Configuration | None, rows: Sequence[Work]) -> dict[str, Judgement]:
-        def one(item: Work, solver: Solver) -> Judgement:
+    def run(phase: str, configuration: Configuration | None, rows: Sequence[InstructionRow]) -> dict[str, Judgement]:
+        def one(item: InstructionRow, solver: Solver) -> Judgement:
             return judge(setting, item, solver, options.second, configuration, trust_taint=options.trust_taint)
 
         answers: dict[str, Judgement] = {}
@@ -97,7 +97,7 @@ def survey(
     return found
 
 
-Run = Callable[[str, Configuration | None, Sequence[Work]], dict[str, Judgement]]
+Run = Callable[[str, Configuration | None, Sequence[InstructionRow]], dict[str, Judgement]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class _Trial:
     """A configuration, the rows to be asked again under it, the innocuous ones among them judged; `vacuous` and `spoiled` are its faults."""
 
     configuration: Configuration
-    again: Sequence[Work]
+    again: Sequence[InstructionRow]
     vacuous: str
     plain: Mapping[str, Judgement]
 
@@ -245,7 +245,7 @@ def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
 
 
 def _row(
-    work: Work, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]
+    work: InstructionRow, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]
 ) -> InstructionResult:
     """The report's row from both judgements."""
     exact = verdict(alone, under)

@@ -9,12 +9,12 @@ from pgcheck.checker.questions.copies import as_it_is, differ, fresh, instantiat
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import disjunction, land
 
 LAW = "general_or_mirror"
-Judged = Sequence[tuple[Work, Judgement]]
+Judged = Sequence[tuple[InstructionRow, Judgement]]
 
 
 def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator[Finding]:
@@ -41,7 +41,7 @@ def _says(judgement: Judgement, kind: str, leaf: Leaf) -> bool:
     return any(s.kind == kind and s.role == leaf.role and s.start == "U" for s in judgement.classical.sensitivities)
 
 
-def _changes(setting: Setting, work: Work, leaf: Leaf, evidence: Evidence) -> bool:
+def _changes(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evidence) -> bool:
     one = subject(setting, work.instruction, work.row)
     for mode in setting.deployment.modes.user.values:
         pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}
@@ -52,7 +52,7 @@ def _changes(setting: Setting, work: Work, leaf: Leaf, evidence: Evidence) -> bo
     return False
 
 
-def _shows(setting: Setting, work: Work, leaf: Leaf, evidence: Evidence) -> bool:
+def _shows(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evidence) -> bool:
     one = subject(setting, work.instruction, work.row)
     for mode in setting.deployment.modes.user.values:
         pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}

@@ -11,7 +11,7 @@ from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.solving.solver import Model, Wish
-from pgcheck.checker.witnesses.witness_replay import replay
+from pgcheck.checker.witnesses.witness_replay import replay_witness
 from pgcheck.isa.encoding.codec import encode
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
@@ -43,7 +43,7 @@ def minimal(setting: Setting, subject: Subject, question: Question, model: Model
         model = found
     model = evidence.solver.minimise(goal, model, list(wishes(setting.machine, goal)))
     witness = extracted(setting, subject, question, model, goal, key)
-    replayed = replay(setting.machine, witness)
+    replayed = replay_witness(setting.machine, witness)
     if not replayed.reproduced:
         raise Contradiction(
             f"{subject.id}: checker bug: the witness for {key} does not replay (saw {replayed.differs})"
@@ -63,7 +63,7 @@ def _hardened(machine: Machine, witness: Witness) -> Witness:
     """The witness through the specification's own translation, where it is the identity; else as it is."""
     if machine.code.translation is None or not machine.code.translation.replay:
         return witness
-    again = replay(machine, witness, hard=True)
+    again = replay_witness(machine, witness, hard=True)
     return replace(witness, hard=again.reproduced)
 
 

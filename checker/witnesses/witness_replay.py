@@ -110,7 +110,7 @@ def values_of(state: Mapping[str, int | Cells]) -> dict[str, StateValue]:
     return values
 
 
-def replay(machine: Machine, witness: Witness, *, hard: bool = False) -> Replayed:
+def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) -> Replayed:
     """Run both sides of a witness. With `hard` the specification's own translation runs instead of the oracle. Raises BadWitness."""
     deployment, instruction = _named(machine, witness)
     pre = {"v": state_of(machine, witness.virtual), "r": state_of(machine, witness.real)}

@@ -96,17 +96,17 @@ def touched(block: Block) -> Iterator[str]:
             yield term.name[2:]
         elif term.op == "volatile":
             yield term.name
-    yield from written(block)
+    yield from written_leaves(block)
 
 
-def written(block: Block) -> Iterator[str]:
+def written_leaves(block: Block) -> Iterator[str]:
     """The leaves that a block itself writes."""
     for statement in block:
         match statement:
             case SetLeaf(leaf, _) | SetElement(leaf, _, _):
                 yield leaf
             case If(_, then, orelse):
-                yield from written(then)
-                yield from written(orelse)
+                yield from written_leaves(then)
+                yield from written_leaves(orelse)
             case _:
                 pass

@@ -10,7 +10,7 @@ from pgcheck.isa.machine.platform import Attachment
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
 from pgcheck.models.devices.device import Device, Inputs, Maker
 from pgcheck.models.devices.standard import standard
-from pgcheck.models.engine import Engine, Interpreter, Stop, pending, waiting
+from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
 from pgcheck.models.memory import Bus, Ram, Region, Registers, Window
 from pgcheck.models.reference.step import Exit, State, Surroundings, enter, reset, serve
 
@@ -151,7 +151,7 @@ class Computer:
     def clock(self) -> int:
         return self.surroundings.clock
 
-    def run(self, budget: int, intercept: Set[str] = frozenset()) -> Stop:
+    def run(self, budget: int, intercept: Set[str] = frozenset()) -> VmExit:
         """Take at most `budget` steps; time in which the processor waits counts as steps."""
         start = self.clock
         end = start + budget
@@ -160,7 +160,7 @@ class Computer:
             event = min((due for due in map(_due, self.devices.values()) if due is not None), default=None)
             if waiting(self.machine, self.state, self.surroundings):
                 if event is None:
-                    return Stop(self.clock - start, Exit(HALT, (), STUCK))
+                    return VmExit(self.clock - start, Exit(HALT, (), STUCK))
                 self.surroundings.clock = min(max(event, self.clock + 1), end)
                 continue
             limit = end if event is None else min(end, max(event, self.clock + 1))
@@ -168,8 +168,8 @@ class Computer:
             if stop.exit is None and stop.interrupted and pending(self.machine, self.state, self.surroundings):
                 stop = self._interrupt(intercept)
             if stop.exit is not None:
-                return Stop(self.clock - start, stop.exit, stop.fetched, stop.fetching)
-        return Stop(self.clock - start)
+                return VmExit(self.clock - start, stop.exit, stop.fetched, stop.fetching)
+        return VmExit(self.clock - start)
 
     def _tick(self) -> None:
         for device in self.devices.values():
@@ -177,7 +177,7 @@ class Computer:
             if due is not None and due <= self.clock:
                 device.tick(self.clock)
 
-    def _interrupt(self, intercept: Set[str]) -> Stop:
+    def _interrupt(self, intercept: Set[str]) -> VmExit:
         """Take the pending interrupt; an exit within its delivery is entered like any other."""
         assert self.machine.code.interrupt is not None
         ended = serve(self.machine, self.machine.code.interrupt.deliver, self.state, self.surroundings)
@@ -185,7 +185,7 @@ class Computer:
             ended = enter(self.machine, ended, self.state, self.surroundings)
         if ended is None:
             self.surroundings.clock += 1
-        return Stop(0, ended)
+        return VmExit(0, ended)
 
 
 def _due(device: Device) -> int | None:

@@ -13,7 +13,7 @@ from pgcheck.models.generated.source import Value
 VIEWS: Final[Mapping[int, Literal["H", "I", "Q"]]] = {2: "H", 4: "I", 8: "Q"}
 
 
-class Access(Lines):
+class AccessLines(Lines):
     """Writes accesses of physical memory."""
 
     def load(self, address: Value | Translated, width: int, bits: int) -> Value:

@@ -10,7 +10,7 @@ from typing import Final
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
-from pgcheck.models.engine import Interpreter, Stop
+from pgcheck.models.engine import Interpreter, VmExit
 from pgcheck.models.generated import program as compiled_program
 from pgcheck.models.generated.lines import Geometry, Setting
 from pgcheck.models.generated.memory import MOST_ENTRIES, Context, Entry, Impossible, Reads, Runtime
@@ -41,7 +41,7 @@ class Compiled:
         self._decoded: dict[int, Fetched | None] = {}
         self._uses: dict[str, int] = {}
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         bus = surroundings.memory
         if surroundings.oracle is not None or type(bus) is not Bus or type(bus.ram) is not Ram:
             return self._interpreter.run(state, surroundings, budget, intercept)
@@ -63,7 +63,7 @@ class Compiled:
             runtime.step = Step(self.machine, state, {}, surroundings)
         return self._run(runtime, state, budget, intercept)
 
-    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> Stop:
+    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> VmExit:
         surroundings, at = runtime.surroundings, self.machine.state.pc
         clock = start = surroundings.clock
         end = surroundings.deadline = start + budget
@@ -78,7 +78,7 @@ class Compiled:
                 if clock >= end:
                     break
                 if runtime.program.pending and self._interrupted(runtime, state):
-                    return Stop(clock - start, interrupted=True)
+                    return VmExit(clock - start, interrupted=True)
                 context = runtime.context(state)
                 entries = context.entries
             pc = state[at]
@@ -112,13 +112,13 @@ class Compiled:
             if exit_ is not None:
                 runtime.check = True
                 if exit_.function in intercept or exit_.function in BUILTIN_EXITS:
-                    return Stop(clock - start, exit_, fetched, fetching)
+                    return VmExit(clock - start, exit_, fetched, fetching)
                 undeliverable = enter(self.machine, exit_, state, surroundings, self._deliver)
                 if undeliverable is not None:
-                    return Stop(clock - start, undeliverable, fetched, fetching)
+                    return VmExit(clock - start, undeliverable, fetched, fetching)
             clock += 1
         surroundings.clock = clock
-        return Stop(clock - start)
+        return VmExit(clock - start)
 
     # ---- one instruction
 

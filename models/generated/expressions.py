@@ -9,7 +9,7 @@ from typing import Final
 
 from pgcheck.isa.terms import Term, mask, signed, walk
 from pgcheck.isa.terms.ir import UNPREDICTABLE
-from pgcheck.models.generated.access import Access
+from pgcheck.models.generated.access import AccessLines
 from pgcheck.models.generated.lines import Translated, Unsupported
 from pgcheck.models.generated.source import TESTS, TWICE, Value, computed, folded
 
@@ -40,7 +40,7 @@ def _number(truth: Value) -> Value:
     return truth if isinstance(truth, int) else f"(1 if {truth} else 0)"
 
 
-class Expressions(Access, ABC):
+class Expressions(AccessLines, ABC):
     """Writes expressions, with statements before them where a value takes some."""
 
     @abstractmethod

@@ -120,8 +120,7 @@ def replay(file: str, spec: str | None) -> int:
     """Run a witness, or a finding of a campaign, again on integers, without a solver."""
     from pgcheck import console
     from pgcheck.checker.witnesses.file import BadWitnessFile, load
-    from pgcheck.checker.witnesses.witness_replay import BadWitness
-    from pgcheck.checker.witnesses.witness_replay import replay as replayed
+    from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
     from pgcheck.reports.text import explain as explanation
     from pgcheck.running import run
 
@@ -133,7 +132,7 @@ def replay(file: str, spec: str | None) -> int:
     try:
         witness = load(text, file)
         machine = run.loaded(spec or witness.specification)
-        found = replayed(machine, witness)
+        found = replay_witness(machine, witness)
     except BadWitnessFile as error:
         raise console.Failure(str(error)) from None
     except BadWitness as error:

@@ -48,7 +48,7 @@ async def ask(question: Mapping[str, Any], environment: Mapping[str, str]) -> st
 def answer(question: Mapping[str, Any]) -> dict[str, str]:
     """What the process writes; a kept result of the whole machine is preferred to a check of the instruction alone."""
     from pgcheck.checker.check import Options, check
-    from pgcheck.checker.verdicts.result_cache import recall
+    from pgcheck.checker.verdicts.result_cache import load_result
     from pgcheck.editor.files import read
     from pgcheck.isa.files.cache import Cache
 
@@ -57,7 +57,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
         return {"error": "the specification has errors"}
     machine: Machine = found.machine
     for path in (machine.identity.path, *question["others"]):
-        kept = recall(Cache(), replace(machine, identity=replace(machine.identity, path=path)), Options())
+        kept = load_result(Cache(), replace(machine, identity=replace(machine.identity, path=path)), Options())
         if kept is not None:
             return {"text": shown(machine, kept, question["instruction"], alone=False)}
     result = check(machine, Options(jobs=1, only=(question["instruction"],)))

@@ -59,7 +59,7 @@ def waive(word: str, request: run.Request, asked: Asked) -> ExitCode:
     except Undecided as undecided:
         click.echo(f"Error: not decided, so nothing is waived: {undecided}", err=True)
         return ExitCode.UNKNOWN
-    changed = written(text, waivers, file)
+    changed = with_waivers(text, waivers, file)
     waiver_file.parsed(changed, file)
     console.write(file, changed)
     for waiver in waivers:
@@ -149,7 +149,7 @@ def _waiver(
     )
 
 
-def written(text: str, waivers: Sequence[Waiver], file: Path) -> str:
+def with_waivers(text: str, waivers: Sequence[Waiver], file: Path) -> str:
     """The text of a waiver file with these in it: in the place of those for the same, else after its last.
 
     Raises WaiverFileError, and Failure for a file in which an entry does not start on a line of its own.

@@ -24,7 +24,7 @@ from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import HostFile
 from pgcheck.models.devices.power import POWERED_OFF
 from pgcheck.models.devices.standard import standard
-from pgcheck.models.engine import Engine, Interpreter, Stop, pending, waiting
+from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
 from pgcheck.models.reference.step import Exit, State, Surroundings, fetch
 
 DONE, FAILED, WRONG, SPENT = 0, 1, output.FAILED, 3
@@ -141,14 +141,14 @@ def run(machine: Machine, asked: Request) -> int:
     return code(stop)
 
 
-def _run(computer: Computer, budget: int | None) -> Stop:
+def _run(computer: Computer, budget: int | None) -> VmExit:
     left = budget
     while left is None or left > 0:
         stop = computer.run(SLICE if left is None else min(SLICE, left))
         if stop.exit is not None:
             return stop
         left = None if left is None else left - stop.steps
-    return Stop(0)
+    return VmExit(0)
 
 
 def engine(machine: Machine, trace: bool) -> Engine:
@@ -166,7 +166,7 @@ class Tracer(Interpreter):
 
     __slots__ = ()
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         machine = self.machine
         if not pending(machine, state, surroundings) and not waiting(machine, state, surroundings):
             click.echo(
@@ -189,7 +189,7 @@ def counted(steps: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
-def report(computer: Computer, stop: Stop) -> str:
+def report(computer: Computer, stop: VmExit) -> str:
     """How many steps there were, and why the run ended."""
     machine, exit_ = computer.machine, stop.exit
     pc = computer.state[machine.state.pc]
@@ -203,7 +203,7 @@ def report(computer: Computer, stop: Stop) -> str:
     return f"{steps}, then {words}{': ' + exit_.note if exit_.note else ''}; at {pc:#x}{' ' + at if at else ''}"
 
 
-def code(stop: Stop) -> int:
+def code(stop: VmExit) -> int:
     """The exit code that an end means; a guest that ran into what its specification leaves out, or into a double fault, failed."""
     if stop.exit is None:
         return SPENT

@@ -20,7 +20,7 @@ from pgcheck.machines import bare
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer, new_ram
 from pgcheck.models.devices.standard import standard
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram
 from pgcheck.running import run as checks
 from pgcheck.vmm.allocator import OutOfMemory
@@ -75,7 +75,7 @@ def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Re
             for console in consoles.values():
                 console.flush()
             click.echo(_report(vmm, chosen, under), err=True)
-    return max(FAILED if g.lost else bare.code(g.stopped or Stop(0)) for g in vmm.guests)
+    return max(FAILED if g.lost else bare.code(g.stopped or VmExit(0)) for g in vmm.guests)
 
 
 def _promised(
@@ -180,7 +180,7 @@ def _report(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
 def _ended(guest: Guest) -> str:
     if guest.lost:
         return f"{bare.counted(guest.used)}, then stopped: {guest.lost}"
-    return bare.report(guest.computer, guest.stopped or Stop(0))
+    return bare.report(guest.computer, guest.stopped or VmExit(0))
 
 
 def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:

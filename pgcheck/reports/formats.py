@@ -15,7 +15,7 @@ from pgcheck import console
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.running.events import Checked, Ended, Event, Recorder, Story, Subscriber
 
-# The module that has `written(story, manner)`, by format.
+# The module that has `render(story, manner)`, by format.
 FORMATS: Final = {
     "text": "text.output",
     "json": "json_output",
@@ -39,9 +39,9 @@ class Manner:
     waived: Literal["keep", "omit"] = "keep"
 
 
-def written(format_: str, story: Story, manner: Manner) -> str:
+def render(format_: str, story: Story, manner: Manner) -> str:
     """The whole text of a format."""
-    text: str = import_module(f"pgcheck.reports.{FORMATS[format_]}").written(story, manner)
+    text: str = import_module(f"pgcheck.reports.{FORMATS[format_]}").render(story, manner)
     return text
 
 
@@ -55,7 +55,7 @@ class Writer:
     def __call__(self, event: Event) -> None:
         self._recorder(event)
         if isinstance(event, Ended):
-            self._write(written(self._format, self._recorder.story(event), self._manner))
+            self._write(render(self._format, self._recorder.story(event), self._manner))
 
 
 class Teller:

@@ -18,7 +18,7 @@ COMMANDS: Final[dict[Level, str]] = {"error": "error", "warning": "warning", "no
 MOST: Final = 10
 
 
-def written(story: Story, manner: Manner) -> str:
+def render(story: Story, manner: Manner) -> str:
     """The commands, a line each; the last of a kind that has too many counts the rest. Waived results are left out."""
     places = Places(root(Path.cwd()))
     said = [remark for remark in remarks(story) if not remark.waived]

@@ -42,7 +42,7 @@ def document(results: Sequence[Answer], *, timing: bool, several: bool) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def written(story: Story, manner: Manner) -> str:
+def render(story: Story, manner: Manner) -> str:
     """The document of a run: also what has no answer and why, and whether the run was broken off."""
     results = [(checked.result, checked.machine.decoding.decode, checked.waivers) for checked in story.checked]
     if not story.failed and story.ended.complete:

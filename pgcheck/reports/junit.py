@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def written(story: Story, manner: Manner) -> str:
+def render(story: Story, manner: Manner) -> str:
     """The whole file; every hole is a failure, what is undecided or wrong an error, a waived hole skipped."""
     places = Places(root(Path.cwd()))
     whole = ElementTree.Element("testsuites", name="pgcheck")

@@ -29,7 +29,7 @@ _INDEX: Final = {rule.id: place for place, rule in enumerate(RULES)}
 _SEVERITIES: Final = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
-def written(story: Story, manner: Manner) -> str:
+def render(story: Story, manner: Manner) -> str:
     """The whole file; waived results carry `suppressions` or are left out. Without timing it repeats byte for byte."""
     places = Places(root(Path.cwd()))
     said = [r for r in remarks(story) if not (r.waived and manner.waived == "omit")]

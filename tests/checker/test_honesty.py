@@ -17,7 +17,7 @@ from pgcheck.checker.result import Effort, ExitCode, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Limits, Model, Solver, Status
 from pgcheck.checker.verdicts import judge as judging
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.build import load
@@ -46,7 +46,7 @@ def solver() -> Iterator[Solver]:
 
 def judged(machine: Machine, identifier: str, solver: Solver, *, second: bool = False) -> Judgement:
     instruction = machine.instruction(identifier)
-    return judge(setting_of(machine), Work(instruction, instruction.rows[0]), solver, second)
+    return judge(setting_of(machine), InstructionRow(instruction, instruction.rows[0]), solver, second)
 
 
 # ---- unknown is no pass
@@ -225,7 +225,7 @@ def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(
     monkeypatch: pytest.MonkeyPatch, solver: Solver
 ) -> None:
     monkeypatch.setattr(judging, "subject", wrong)
-    monkeypatch.setattr("pgcheck.checker.questions.classical.reenact", lambda *_: None)
+    monkeypatch.setattr("pgcheck.checker.questions.classical.replay_model", lambda *_: None)
     machine = machine_of("popf")
 
     def claims(setting: Setting, instruction: Instruction, row: Row) -> Subject:

@@ -21,7 +21,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.solver import Limits, Model, Solver
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts import survey as surveying
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge, relevant
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge, relevant
 from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import MIRROR, Candidate, Machine
@@ -46,7 +46,7 @@ def setting_of(machine: Machine) -> Setting:
 
 def judged(machine: Machine, identifier: str, solver: Solver) -> Judgement:
     instruction = machine.instruction(identifier)
-    return judge(setting_of(machine), Work(instruction, instruction.rows[0]), solver, False)
+    return judge(setting_of(machine), InstructionRow(instruction, instruction.rows[0]), solver, False)
 
 
 def written(folder: Path, text: str) -> Machine:

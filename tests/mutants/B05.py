@@ -6,9 +6,9 @@ MUTANT = Mutant(
     target="pgcheck.vmm.monitor:TrapAndEmulate._routine",
     edits=(
         (
-            "            return Stop(0, fetched, None, fetching=True)\n",
+            "            return VmExit(0, fetched, None, fetching=True)\n",
             "            self.binding.enter(self.machine, fetched, self.host.state, self.host.surroundings)\n"
-            "            return Stop(0)\n",
+            "            return VmExit(0)\n",
         ),
     ),
     by=(

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.world:resumed",
+    target="pgcheck.vmm.world:load_guest",
     edits=(("for name in division.shared}", "for name in division.shared if not isinstance(virtual[name], Cells)}"),),
     by=(
         "EQ2 pg74 next to a guest",

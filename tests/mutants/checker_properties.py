@@ -21,8 +21,8 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Limits, Solver
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
-from pgcheck.checker.verdicts.result_cache import recall, remember
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
+from pgcheck.checker.verdicts.result_cache import keep_result, load_result
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.files.errors import Problems, Text
@@ -178,7 +178,7 @@ def known_verdict(data: bytes) -> str | None:
         setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
         for identifier, expected in truth.items():
             instruction = machine.instruction(identifier)
-            found: Judgement = judge(setting, Work(instruction, instruction.rows[0]), solver, False)
+            found: Judgement = judge(setting, InstructionRow(instruction, instruction.rows[0]), solver, False)
             said = verdict(found, None)
             if said != expected["verdict"]:
                 wrong.append(f"{name}: {identifier} is called {said}, and is {expected['verdict']}; {found.trouble}")
@@ -249,12 +249,12 @@ def kept_result(data: bytes) -> str | None:
         for number, (m, o) in enumerate(questions):
             if (m.identity.digest, o) in [(a.identity.digest, b) for a, b in questions[:number]]:
                 continue
-            known = recall(kept, m, o)
+            known = load_result(kept, m, o)
             if known is not None:
                 return f"an answer to {o} of {m.identity.digest[:8]} before it was asked"
-            remember(kept, m, o, replace(result, title=f"{m.identity.digest} {o}"))
+            keep_result(kept, m, o, replace(result, title=f"{m.identity.digest} {o}"))
         for m, o in questions:
-            known = recall(kept, m, o)
+            known = load_result(kept, m, o)
             if known is None or known.title != f"{m.identity.digest} {o}":
                 return f"the answer to {o} of {m.identity.digest[:8]} is another's"
         kept.close()

@@ -13,7 +13,7 @@ from pgcheck.checker.campaign.pairs.outcome import Ground, excluded
 from pgcheck.checker.campaign.pairs.pair import Pair, difference, start
 from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.engine import Engine, Stop
+from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.memory import Ram
 from pgcheck.models.reference.step import State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
@@ -87,7 +87,7 @@ class _Faults:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.count = engine, 0
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         stop = self.engine.run(state, surroundings, budget, intercept)
         self.count += stop.exit is not None and stop.exit.access is not None
         return stop

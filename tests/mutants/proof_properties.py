@@ -11,7 +11,7 @@ from pgcheck.checker.monitor.proof import _row
 from pgcheck.checker.monitor.step import Promise, other_rows
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.verdicts.judge import Work
+from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.policy import Policy
 
@@ -31,7 +31,9 @@ def one_step(subject: Callable[[], tuple[Setting, Policy]]) -> Callable[[bytes],
 
     def case(data: bytes) -> str | None:
         tape, promised = Tape(data), promise()
-        rows: list[Work | str] = [Work(i, row) for i in promised.machine.instructions for row in i.rows]
+        rows: list[InstructionRow | str] = [
+            InstructionRow(i, row) for i in promised.machine.instructions for row in i.rows
+        ]
         others = [*other_rows(promised)]
         _, obligations = _row(promised, tape.choose([*rows, *others * 4]), _solver(), False)
         refuted = [o for o in obligations if o.verdict == "refuted"]

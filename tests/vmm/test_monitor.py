@@ -13,7 +13,7 @@ import pytest
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.models import engine
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Registers
 from pgcheck.models.reference.step import Cells, Exit, Fetched, State, Surroundings, execute, serve
@@ -22,7 +22,7 @@ from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE
 from pgcheck.vmm.monitor import MAX_STUTTERS, ResourceControlLost, TrapAndEmulate
 from pgcheck.vmm.statistics import row
-from pgcheck.vmm.world import captured
+from pgcheck.vmm.world import save_guest
 from tests.checker.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import Pair, pair, policy_of, seen
@@ -207,7 +207,7 @@ class Peer:
     def __init__(self, both: Pair, word: int) -> None:
         self.inner, self.both, self.word, self.done = both.vmm.host.engine, both, word, False
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         stop = self.inner.run(state, surroundings, budget, intercept)
         if stop.exit is not None and not self.done:
             self.done = True
@@ -249,7 +249,7 @@ def pc_stays(both: Pair, patch: pytest.MonkeyPatch) -> None:
 
 def mode_is_the_processors(both: Pair, patch: pytest.MonkeyPatch) -> None:
     mode = both.bare.machine.modes.leaf
-    patch.setattr(dispatcher, "captured", lambda division, real: {**captured(division, real), mode: real[mode]})
+    patch.setattr(dispatcher, "captured", lambda division, real: {**save_guest(division, real), mode: real[mode]})
 
 
 def reflected_elsewhere(both: Pair, patch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,7 @@ class Eager:
     def __init__(self, both: Pair) -> None:
         self.inner, self.machine = both.guest.monitor, both.bare.machine
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         interrupt = self.machine.code.interrupt
         assert interrupt is not None
         if state["mip.STIP"] and state["mie.STIE"] and not state["mstatus.SIE"]:
@@ -395,8 +395,8 @@ def test_tables_that_do_not_fit_are_no_hindrance(monkeypatch: pytest.MonkeyPatch
 
 def test_a_processor_that_says_stop_without_a_reason_is_left_behind() -> None:
     class Silent:
-        def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
-            return Stop(0, interrupted=True)
+        def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
+            return VmExit(0, interrupted=True)
 
     both = CASES["pg74"].pair()
     both.vmm.host.engine = Silent()
@@ -431,7 +431,7 @@ def test_the_monitors_own_arrays_are_compared_with_what_they_were(monkeypatch: p
         inner = both.vmm.host.engine
         place, value = 3, 0
 
-        def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+        def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
             array = state["ARRAY"]
             assert isinstance(array, Cells)
             array[self.place] = self.value

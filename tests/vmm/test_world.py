@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pgcheck.models.reference.step import Cells
-from pgcheck.vmm.world import World, captured, lost, resumed, world
+from pgcheck.vmm.world import World, load_guest, lost, save_guest, world
 from tests.checker.specifications import machine_of
 from tests.vmm.lockstep import CONFIGURATIONS, policy_of
 
@@ -44,13 +44,13 @@ def test_a_guest_whose_mode_is_the_processors_shares_it() -> None:
 
 def test_the_guest_goes_on_with_its_registers_under_the_monitors_control_state() -> None:
     virtual = {"A": 1, "P": 2, "M": 0, "R": 3}
-    assert resumed(DIVISION, virtual, DIVISION.own) == {"A": 1, "P": 2, "M": 1, "R": 7}
+    assert load_guest(DIVISION, virtual, DIVISION.own) == {"A": 1, "P": 2, "M": 1, "R": 7}
     assert virtual == {"A": 1, "P": 2, "M": 0, "R": 3}
 
 
 def test_what_the_guest_has_done_is_captured_without_its_control_state() -> None:
     virtual = {"A": 1, "P": 2, "M": 0, "R": 3}
-    assert {**virtual, **captured(DIVISION, {"A": 5, "P": 6, "M": 1, "R": 7})} == {"A": 5, "P": 6, "M": 0, "R": 3}
+    assert {**virtual, **save_guest(DIVISION, {"A": 5, "P": 6, "M": 1, "R": 7})} == {"A": 5, "P": 6, "M": 0, "R": 3}
 
 
 @pytest.mark.parametrize(

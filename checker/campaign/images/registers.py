@@ -23,7 +23,7 @@ Register = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class RegisterMove:
     """An instruction that moves a register from or to an address."""
 
     instruction: Instruction
@@ -57,8 +57,8 @@ class Registers:
             for a in machine.state.general
             if 2 <= a.size <= 64 and a.name != machine.state.memory and a.width % machine.state.memory_unit == 0
         ]
-        self.loads: dict[Register, Access] = {}
-        self.stores: dict[Register, Access] = {}
+        self.loads: dict[Register, RegisterMove] = {}
+        self.stores: dict[Register, RegisterMove] = {}
         self._find()
 
     def _find(self) -> None:
@@ -85,7 +85,7 @@ class Registers:
                 for access in self._drawn(known, source, 12 * DRAWS):
                     self._try(access)
 
-    def _drawn(self, instruction: Instruction, source: random.Random, draws: int) -> Iterator[Access]:
+    def _drawn(self, instruction: Instruction, source: random.Random, draws: int) -> Iterator[RegisterMove]:
         encoding = instruction.encoding
         assert encoding is not None
         forced = required(encoding)
@@ -94,9 +94,9 @@ class Registers:
             for _ in range(draws):
                 drawn = self.inventory.decoded(instruction, encoding, source, forced)
                 if drawn is not None:
-                    yield Access(instruction, {n: v for n, v in drawn.items() if n != LENGTH}, address)
+                    yield RegisterMove(instruction, {n: v for n, v in drawn.items() if n != LENGTH}, address)
 
-    def _try(self, access: Access) -> None:
+    def _try(self, access: RegisterMove) -> None:
         """Note what an access loads or stores, if it does just that."""
         where = self.where.data[0]
         try:

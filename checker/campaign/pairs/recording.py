@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
-from pgcheck.models.engine import Stop, pending, waiting
+from pgcheck.models.engine import VmExit, pending, waiting
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.memory import Runtime
 from pgcheck.models.reference.step import Exit, State, Surroundings, enter, execute, fetch
@@ -33,7 +33,7 @@ class Recording:
         self.machine = machine
         self.log: list[Taken] = []
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         machine, start, log = self.machine, surroundings.clock, self.log
         at, mode = machine.state.pc, machine.modes.leaf
         interrupts = machine.code.interrupt is not None
@@ -41,7 +41,7 @@ class Recording:
         while surroundings.clock < surroundings.deadline:
             steps = surroundings.clock - start
             if interrupts and (pending(machine, state, surroundings) or waiting(machine, state, surroundings)):
-                return Stop(steps, interrupted=True)
+                return VmExit(steps, interrupted=True)
             pc, was = state[at], state[mode]
             assert isinstance(pc, int) and isinstance(was, int)
             found = fetch(machine, state, surroundings)
@@ -52,12 +52,12 @@ class Recording:
             else:
                 log.append(Taken(surroundings.clock, pc, was, name, ended.function, ended.args))
                 if ended.function in intercept or ended.function in BUILTIN_EXITS:
-                    return Stop(steps, ended, last, isinstance(found, Exit))
+                    return VmExit(steps, ended, last, isinstance(found, Exit))
                 undeliverable = enter(machine, ended, state, surroundings)
                 if undeliverable is not None:
-                    return Stop(steps, undeliverable, last, isinstance(found, Exit))
+                    return VmExit(steps, undeliverable, last, isinstance(found, Exit))
             surroundings.clock += 1
-        return Stop(surroundings.clock - start)
+        return VmExit(surroundings.clock - start)
 
 
 class Quick(Compiled):
@@ -67,7 +67,7 @@ class Quick(Compiled):
         super().__init__(machine)
         self.log: list[Taken] = []
 
-    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> Stop:
+    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> VmExit:
         machine, surroundings, log = self.machine, runtime.surroundings, self.log
         at, mode = machine.state.pc, machine.modes.leaf
         interrupts = runtime.program.pending
@@ -76,7 +76,7 @@ class Quick(Compiled):
         while surroundings.clock < surroundings.deadline:
             clock = surroundings.clock
             if interrupts and self._interrupted(runtime, state):
-                return Stop(clock - start, interrupted=True)
+                return VmExit(clock - start, interrupted=True)
             pc, was = state[at], state[mode]
             assert isinstance(pc, int) and isinstance(was, int)
             found = self._fetch(runtime, state, pc)
@@ -87,9 +87,9 @@ class Quick(Compiled):
             else:
                 log.append(Taken(clock, pc, was, name, ended.function, ended.args))
                 if ended.function in intercept or ended.function in BUILTIN_EXITS:
-                    return Stop(clock - start, ended, last, isinstance(found, Exit))
+                    return VmExit(clock - start, ended, last, isinstance(found, Exit))
                 undeliverable = enter(machine, ended, state, surroundings, self._deliver)
                 if undeliverable is not None:
-                    return Stop(clock - start, undeliverable, last, isinstance(found, Exit))
+                    return VmExit(clock - start, undeliverable, last, isinstance(found, Exit))
             surroundings.clock = clock + 1
-        return Stop(surroundings.clock - start)
+        return VmExit(surroundings.clock - start)

@@ -9,7 +9,7 @@ from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.isa.terms.ir import HALT
-from pgcheck.models.engine import Engine, Stop
+from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.reference.step import State, Surroundings
 
 STUTTERS = 80
@@ -55,7 +55,7 @@ class _Guarded:
         self.engine, self.own, self.lost = machines.host.engine, machines.vmm.division.own, ""
         self.leaves, self.roots = machines.machine.state.leaves, _roots(machines)
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         stop = self.engine.run(state, surroundings, budget, intercept)
         for name, value in self.own.items():
             held = state[name]
@@ -132,6 +132,6 @@ class _Counting:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.entered = engine, 0
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         self.entered += 1
         return self.engine.run(state, surroundings, budget, intercept)

@@ -9,7 +9,7 @@ from pgcheck.checker.campaign.pairs.outcome import EXCLUDED, Failure, Ground, Ou
 from pgcheck.checker.campaign.pairs.pair import Pair, difference
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
-from pgcheck.models.engine import Stop, pending
+from pgcheck.models.engine import VmExit, pending
 from pgcheck.models.reference.step import Cells, enter
 
 
@@ -53,14 +53,14 @@ def _caught(log: Sequence[Taken]) -> bool:
     return len(log) > 3 and bool(log[-1].function) and log[-1][1:] == log[-2][1:] == log[-3][1:]
 
 
-def _stopped(expected: Stop, found: Stop) -> str:
+def _stopped(expected: VmExit, found: VmExit) -> str:
     """The first difference between two stops."""
     if expected.steps != found.steps:
         return "steps"
     return "exit" if expected.exit != found.exit else ""
 
 
-def shown(machines: Pair, field_: str, expected: Stop, found: Stop) -> str:
+def shown(machines: Pair, field_: str, expected: VmExit, found: VmExit) -> str:
     """The two values of a field that differs."""
     if field_ in ("steps", "exit"):
         return f"{_end(expected)} bare, {_end(found)} monitored"
@@ -84,7 +84,7 @@ def _values(a: int | Cells, b: int | Cells) -> str:
     return f"{a[place]:#x} bare, {b[place]:#x} monitored in element {place}"
 
 
-def _end(stop: Stop) -> str:
+def _end(stop: VmExit) -> str:
     return f"{stop.steps} steps" + (f" to {stop.exit.function}{stop.exit.args}" if stop.exit is not None else "")
 
 
@@ -101,7 +101,7 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     expected = [t for t in log if t.function and not (open_end and t.function in EXCLUDED)]
     for wanted in [*expected, None]:
         left = (wanted.clock if wanted is not None else bare.clock) - guest.clock
-        stop = guest.run(left + (wanted is not None), every) if left + (wanted is not None) > 0 else Stop(0)
+        stop = guest.run(left + (wanted is not None), every) if left + (wanted is not None) > 0 else VmExit(0)
         here, was = guest.state[pc], guest.state[mode]
         assert isinstance(here, int) and isinstance(was, int)
         if wanted is None:
@@ -123,7 +123,7 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     return Outcome(tuple(log), open_end)
 
 
-def _mismatch(log: list[Taken], clock: int, stop: Stop, wanted: str) -> Outcome:
+def _mismatch(log: list[Taken], clock: int, stop: VmExit, wanted: str) -> Outcome:
     found = "none" if stop.exit is None else f"{stop.exit.function}{stop.exit.args}"
     near = next((t for t in log if t.clock == clock), None)
     exits = tuple(

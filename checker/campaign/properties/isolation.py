@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, exc
 from pgcheck.checker.campaign.pairs.pair import Pair, start
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram, Region, Watcher
 from pgcheck.models.reference.step import Cells, State, copied
 
@@ -37,7 +37,7 @@ def _together(machines: Pair, first: Case, other: Case, stride: int | None) -> V
     guests = [g.computer for g in machines.guests]
     for guest, case in zip(guests, (first, other), strict=True):
         start(guest, case)
-    stops: list[list[Stop]] = [[], []]
+    stops: list[list[VmExit]] = [[], []]
     left = [first.steps, other.steps]
     turn = 0
     while any(left):

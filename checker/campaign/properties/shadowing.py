@@ -9,7 +9,7 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, exc
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.checker.campaign.properties.equivalence import lockstep
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.engine import Engine, Stop
+from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.reference.step import Exit, State, Surroundings, call
 from pgcheck.vmm.audit import Auditor, Finding, audit
 
@@ -28,7 +28,7 @@ class Audited:
     def __init__(self, engine: Engine, auditor: Auditor) -> None:
         self.engine, self.auditor = engine, auditor
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         for found in self.auditor():
             raise Incoherent(found)
         return self.engine.run(state, surroundings, budget, intercept)
@@ -77,7 +77,7 @@ class Retaining:
         """Remember nothing."""
         self.known.clear()
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         if surroundings.oracle is not None:
             return self.engine.run(state, surroundings, budget, intercept)
         self.state, self.surroundings = state, surroundings

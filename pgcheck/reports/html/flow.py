@@ -23,7 +23,7 @@ GAP = 330
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Flow:
     """What a row may read and write until it completes or ends in an exit; `edges` are its dependences between names.
 
     Translation and table look-ups count as one step each: what their bodies consult is not listed.
@@ -35,7 +35,7 @@ class Access:
     edges: tuple[tuple[str, str], ...]
 
 
-def access(machine: Machine, instruction: Instruction, row: Row) -> Access:
+def access(machine: Machine, instruction: Instruction, row: Row) -> Flow:
     """The access of one row, in the order of the specification's state."""
     one = subject(Setting(machine, machine.deployments[0], frozenset(machine.code.exits)), instruction, row)
     graph = flow(one, machine)
@@ -43,7 +43,7 @@ def access(machine: Machine, instruction: Instruction, row: Row) -> Access:
     read = {source for source, _ in graph.edges}
     exits = sorted({target.removeprefix(EXIT) for target in graph.nodes if target.startswith(EXIT)})
     order = list(machine.state.leaves)
-    return Access(
+    return Flow(
         tuple(n for n in order if n in read),
         tuple(n for n in order if n in written),
         tuple(exits),
@@ -83,13 +83,13 @@ class Drawing:
     arrows: tuple[Arrow, ...]
 
 
-def drawing(machine: Machine, rows: Iterable[tuple[str, Access]]) -> Drawing | None:
+def drawing(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> Drawing | None:
     """The drawing of all that involves control state in these rows; None if nothing does."""
     graph = control_flow(machine, rows)
     return _drawn(graph) if graph.number_of_edges() else None
 
 
-def control_flow(machine: Machine, rows: Iterable[tuple[str, Access]]) -> networkx.DiGraph[tuple[str, str]]:
+def control_flow(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> networkx.DiGraph[tuple[str, str]]:
     """A bipartite graph from (`before`, name) to (`after`, name), edges with their `rows`, nodes with their `role`.
 
     General state is one node, and edges from it to itself or to an exit are left out. Leaves of an entry that have one

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LONGEST = 100_000
 
 
-def written(story: Story, manner: Manner) -> str:
+def render(story: Story, manner: Manner) -> str:
     """The page of a run: each specification with its answer, those without one, and whether the run was broken off."""
     sections = [section(checked, i, story.began.require) for i, checked in enumerate(story.checked)]
     return rendered(

@@ -11,7 +11,7 @@ from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ROLES
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.reports.html.bits import Cell, Word, compared, words
-from pgcheck.reports.html.flow import Access, Drawing, access, drawing
+from pgcheck.reports.html.flow import Drawing, Flow, access, drawing
 from pgcheck.reports.text.explain import MEANINGS, PLACES, source
 from pgcheck.reports.text.report import answers
 from pgcheck.running.events import Checked
@@ -76,7 +76,7 @@ class Line:
     words: tuple[Word, ...]
     prefixes: tuple[str, ...]
     source: str
-    access: Access | None
+    access: Flow | None
     roles: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
     witness: Example | None
 
@@ -131,7 +131,7 @@ def section(checked: Checked, number: int, require: str) -> Section:
     )
 
 
-def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, Access]:
+def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, Flow]:
     """The access of each row that the machine has."""
     wanted = {row.id for row in rows}
     return {
@@ -142,7 +142,7 @@ def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, 
     }
 
 
-def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Access]) -> Division:
+def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Flow]) -> Division:
     order = list(VERDICTS)
     rows = sorted(result.instructions, key=lambda row: order.index(row.verdict))
     known = {i.id: i for i in checked.machine.instructions}
@@ -177,7 +177,7 @@ def _line(
     result: DeploymentResult,
     row: InstructionResult,
     key: str,
-    accessed: Access | None,
+    accessed: Flow | None,
     instructions: Mapping[str, Instruction],
 ) -> Line:
     machine, main = checked.machine, result is checked.result.main
@@ -213,7 +213,7 @@ def _meaning(text: str) -> str:
     return MEANINGS[kind].format(role=role, start=PLACES.get(start, start)) if kind in MEANINGS else text
 
 
-def _roles(machine: Machine, accessed: Access) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+def _roles(machine: Machine, accessed: Flow) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """Each role with what is read and what is written of it."""
     for role in ROLES:
         read, written = (

@@ -24,7 +24,7 @@ def report_of(checked: Checked, manner: Manner) -> str:
     )
 
 
-def written(story: Story, manner: Manner) -> str:
+def render(story: Story, manner: Manner) -> str:
     """The whole text, without colours."""
     import click
 

@@ -171,12 +171,12 @@ def spoiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def test_a_monitor_that_loses_a_register_is_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:
-    right = world.captured
+    right = world.save_guest
 
     def wrong(division, real):  # type: ignore[no-untyped-def]
         return {n: v for n, v in right(division, real).items() if n != "C"}
 
-    spoiled.setattr(monitor, "captured", wrong)
+    spoiled.setattr(monitor, "save_guest", wrong)
     assert {i.split()[-1] for i in failures(authors("pg74"), "EQ2")} >= {"C"}
 
 
@@ -278,7 +278,7 @@ def test_a_finding_is_a_file_that_runs_again_and_not_under_another_specification
     author = authors("popf")
     case, outcome, tape = first_failure(author, "EQ2")
     assert outcome.failure is not None
-    text = finding.written(author.machine, author.policy, outcome.failure, [case], tape, "f", 0, "1")
+    text = finding.finding_text(author.machine, author.policy, outcome.failure, [case], tape, "f", 0, "1")
     document = finding.read(text)
     again = finding.again(author.machine, document).failure
     assert again == outcome.failure
@@ -307,7 +307,9 @@ def test_a_file_that_is_no_finding_is_refused_in_a_sentence(
     author = authors("popf")
     case, outcome, tape = first_failure(author, "EQ2")
     assert outcome.failure is not None
-    document = json.loads(finding.written(author.machine, author.policy, outcome.failure, [case], tape, "f", 0, "1"))
+    document = json.loads(
+        finding.finding_text(author.machine, author.policy, outcome.failure, [case], tape, "f", 0, "1")
+    )
     change(document)
     with pytest.raises(finding.BadFinding, match=said):
         finding.again(author.machine, finding.read(json.dumps(document)))

@@ -21,7 +21,7 @@ from pgcheck.checker.laws.lint import (
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool, WorkerFailed
-from pgcheck.checker.verdicts.row_cache import KeptRows
+from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
@@ -290,7 +290,7 @@ def test_findings_before_an_unanswered_obligation_are_kept(monkeypatch: pytest.M
 
     monkeypatch.setattr("pgcheck.checker.laws.lint.LAWS", (halfway,))
     with Pool(lambda: solver_for(Options(cache=False, second=False)), 1) as pool:
-        found = lint(machine_of("pg74"), pool, False, (), KeptRows(None, machine_of("pg74"), Options()))
+        found = lint(machine_of("pg74"), pool, False, (), RowCache(None, machine_of("pg74"), Options()))
     assert [(f.law, f.status, f.message) for f in found] == [
         ("halfway", "error", "wrong"),
         ("halfway", "unknown", "x: too hard"),
@@ -310,7 +310,7 @@ def test_solvers_that_disagree_say_nothing_about_the_specification(
         Pool(lambda: solver_for(Options(cache=False, second=False)), jobs) as pool,
         pytest.raises(Contradiction if jobs == 1 else WorkerFailed, match="second solver says sat"),
     ):
-        lint(machine, pool, False, machine.instructions[:4], KeptRows(None, machine, Options()))
+        lint(machine, pool, False, machine.instructions[:4], RowCache(None, machine, Options()))
 
 
 @pytest.mark.parametrize("name", every_name())

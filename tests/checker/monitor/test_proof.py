@@ -18,7 +18,7 @@ from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Limits, Solver
 from pgcheck.checker.verdicts.policy import Kind, policy
 from pgcheck.isa.terms.ir import TRANSLATE
-from pgcheck.models.engine import Stop
+from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.step import Fetched, State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.monitor import TrapAndEmulate
@@ -99,8 +99,8 @@ def test_a_capture_that_drops_a_leaf(prove: Prove, monkeypatch: pytest.MonkeyPat
     def captured(division: world.World, real: Mapping[str, Any]) -> dict[str, Any]:
         return {n: real[n] for n in division.shared if n != "C"}
 
-    monkeypatch.setattr(monitor, "captured", captured)
-    monkeypatch.setattr(world, "captured", captured)
+    monkeypatch.setattr(monitor, "save_guest", captured)
+    monkeypatch.setattr(world, "save_guest", captured)
     found = prove("pg74", "add", "move")
     assert rows(refuted(found, "EQ1")) == {"add"}
 
@@ -109,7 +109,7 @@ def test_a_resume_that_shares_a_control_leaf(prove: Prove, monkeypatch: pytest.M
     def resumed(division: world.World, virtual: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         return {**own, **{n: virtual[n] for n in division.shared}, "M": virtual["M"]}
 
-    monkeypatch.setattr(monitor, "resumed", resumed)
+    monkeypatch.setattr(monitor, "load_guest", resumed)
     found = prove("pg74", "add", "lrr")
     assert rows(refuted(found, "RC1")) == {"add", "lrr"}
     assert {o.subject for o in refuted(found, "EQ1")} >= {"lrr@0"}
@@ -119,7 +119,7 @@ def test_a_resume_that_forgets_a_leaf(prove: Prove, monkeypatch: pytest.MonkeyPa
     def resumed(division: world.World, virtual: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         return {**own, **{n: virtual[n] for n in division.shared if n != "C"}}
 
-    monkeypatch.setattr(monitor, "resumed", resumed)
+    monkeypatch.setattr(monitor, "load_guest", resumed)
     found = prove("pg74", "jc", "move")
     assert rows(refuted(found, "EQ1")) == {"jc", "move"}
 
@@ -133,15 +133,16 @@ def test_a_loss_of_control_that_nobody_notices(prove: Prove, monkeypatch: pytest
     assert {o.subject for o in refuted(found, "RC1")} >= {"(a change of the monitor's state, M)@0"}
 
 
-Routine = Callable[..., Stop]
+Routine = Callable[..., VmExit]
 
 
 def routine(
-    monkeypatch: pytest.MonkeyPatch, change: Callable[[Routine, TrapAndEmulate, Stop | None, State, Surroundings], Stop]
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Routine, TrapAndEmulate, VmExit | None, State, Surroundings], VmExit],
 ) -> None:
     right = TrapAndEmulate._routine
 
-    def wrong(self: TrapAndEmulate, frame: Stop | None, state: State, surroundings: Surroundings) -> Stop:
+    def wrong(self: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
         return change(lambda f: right(self, f, state, surroundings), self, frame, state, surroundings)
 
     monkeypatch.setattr(TrapAndEmulate, "_routine", wrong)
@@ -149,8 +150,8 @@ def routine(
 
 def test_a_routine_that_decodes_from_other_bits(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: Stop | None, state: State, surroundings: Surroundings
-    ) -> Stop:
+        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+    ) -> VmExit:
         if frame is not None and frame.fetched is not None and "r" in frame.fetched.operands:
             operands = {**frame.fetched.operands, "r": frame.fetched.operands["r"] ^ 1}
             frame = replace(frame, fetched=Fetched(frame.fetched.instruction, operands))
@@ -163,8 +164,8 @@ def test_a_routine_that_decodes_from_other_bits(prove: Prove, monkeypatch: pytes
 
 def test_a_routine_that_does_not_advance_pc(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: Stop | None, state: State, surroundings: Surroundings
-    ) -> Stop:
+        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+    ) -> VmExit:
         here = state["P"]
         stop = right(frame)
         if frame is not None and stop.exit is None:
@@ -178,8 +179,8 @@ def test_a_routine_that_does_not_advance_pc(prove: Prove, monkeypatch: pytest.Mo
 
 def test_a_reflection_with_another_payload(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: Stop | None, state: State, surroundings: Surroundings
-    ) -> Stop:
+        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+    ) -> VmExit:
         stop = right(frame)
         if stop.exit is not None and stop.exit.function == "trap":
             return replace(stop, exit=replace(stop.exit, args=(stop.exit.args[0] ^ 1,)))
@@ -192,8 +193,8 @@ def test_a_reflection_with_another_payload(prove: Prove, monkeypatch: pytest.Mon
 
 def test_a_trap_that_is_reflected_without_its_instruction(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: Stop | None, state: State, surroundings: Surroundings
-    ) -> Stop:
+        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+    ) -> VmExit:
         return replace(right(frame), fetched=None)
 
     routine(monkeypatch, change)
@@ -222,7 +223,7 @@ def test_a_dispatcher_that_runs_everything_directly(prove: Prove, monkeypatch: p
 def test_an_exit_that_the_dispatcher_swallows(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     right = TrapAndEmulate.run
 
-    def wrong(self: TrapAndEmulate, state: State, surroundings: Any, budget: int, intercept: Set[str]) -> Stop:
+    def wrong(self: TrapAndEmulate, state: State, surroundings: Any, budget: int, intercept: Set[str]) -> VmExit:
         return right(self, state, surroundings, budget, frozenset(intercept) - {"trap"})
 
     monkeypatch.setattr(TrapAndEmulate, "run", wrong)

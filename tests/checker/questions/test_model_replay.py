@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.questions.copies import Copy, as_it_is, fresh, instantiate
-from pgcheck.checker.questions.model_replay import reenact
+from pgcheck.checker.questions.model_replay import replay_model
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.solving.solver import Model
@@ -38,7 +38,7 @@ def test_every_way_to_end_is_reenacted(identifier: str, mode: int, evidence: Evi
     found = [m for way in ways if (m := modelled(one, copy, [way], evidence)) is not None]
     assert found
     for model in found:
-        reenact(setting, one, copy, model, "a")
+        replay_model(setting, one, copy, model, "a")
 
 
 @pytest.mark.parametrize("identifier", ["add", "load", "lrr", "svc", "tio", "lra"])
@@ -48,9 +48,9 @@ def test_a_copy_that_ends_otherwise_is_a_contradiction(identifier: str, evidence
     lying = Copy(copy.machine, copy.pre, lnot(copy.completes), copy.post, ())
     model = modelled(one, copy, [], evidence)
     assert model is not None
-    reenact(setting, one, copy, model, "a")
+    replay_model(setting, one, copy, model, "a")
     with pytest.raises(Contradiction, match=f"{identifier}: the model says .*, the reference says"):
-        reenact(setting, one, lying, model, "a")
+        replay_model(setting, one, lying, model, "a")
 
 
 def test_the_exit_is_compared_by_name(tmp_path: Path, evidence: Evidence) -> None:
@@ -59,7 +59,7 @@ def test_the_exit_is_compared_by_name(tmp_path: Path, evidence: Evidence) -> Non
     setting, one, copy = prepared(machine, "new", 1)
     model = modelled(one, copy, [copy.ends("other")], evidence)
     assert model is not None
-    reenact(setting, one, copy, model, "a")
+    replay_model(setting, one, copy, model, "a")
     renamed = Copy(
         machine,
         copy.pre,
@@ -68,7 +68,7 @@ def test_the_exit_is_compared_by_name(tmp_path: Path, evidence: Evidence) -> Non
         tuple(replace(e, function="trap") for e in copy.exits if e.function == "own"),
     )
     with pytest.raises(Contradiction, match="the model says trap, the reference says own"):
-        reenact(setting, one, renamed, model, "a")
+        replay_model(setting, one, renamed, model, "a")
 
 
 @pytest.mark.parametrize("enters", [True, False])
@@ -77,7 +77,7 @@ def test_a_trap_that_does_not_enter_the_monitor_is_run_on(enters: bool, evidence
     assert (copy.completes is TRUE) != enters
     model = modelled(one, copy, [], evidence)
     assert model is not None
-    reenact(setting, one, copy, model, "a")
+    replay_model(setting, one, copy, model, "a")
 
 
 def test_arrays_devices_and_choices_of_the_model_are_the_references(tmp_path: Path, evidence: Evidence) -> None:
@@ -93,15 +93,15 @@ if (A[3] == 32'd77 && DEVICE[2] == 32'd78 && TIMER == 32'd79 && undefined<8>("si
     setting, one, copy = prepared(machine, "new", 1)
     model = modelled(one, copy, [copy.completes], evidence)
     assert model is not None
-    reenact(setting, one, copy, model, "a")
+    replay_model(setting, one, copy, model, "a")
     assert model.values([select(copy.pre["A"], constant(4, 3))]) == [77]
     claims = Copy(machine, copy.pre, TRUE, copy.post, ())
     elements = {k: 0 if k[1] == 3 and v == 77 else v for k, v in model.elements.items()}
     with pytest.raises(Contradiction, match="the reference says trap"):
-        reenact(setting, one, claims, replace(model, elements=elements), "a")
+        replay_model(setting, one, claims, replace(model, elements=elements), "a")
     held = [name for name, value in model.variables.items() if value in (78, 79, 80)]
     assert len(held) == 3
     for name in held:
         other = replace(model, variables={**model.variables, name: 1})
         with pytest.raises(Contradiction, match="the reference says trap"):
-            reenact(setting, one, claims, other, "a")
+            replay_model(setting, one, claims, other, "a")

@@ -15,7 +15,7 @@ from pgcheck.checker.questions.taint import Footprint, flow, footprint
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import every_name, machine_of, path_of, small_names
@@ -23,9 +23,9 @@ from tests.checker.specifications import every_name, machine_of, path_of, small_
 OPTIONS = Options(cache=False, second=False)
 
 
-def settled(setting: Setting) -> list[Work]:
+def settled(setting: Setting) -> list[InstructionRow]:
     """The rows that the taint calls innocuous or intentional."""
-    work = [Work(i, r) for i in setting.machine.instructions for r in i.rows]
+    work = [InstructionRow(i, r) for i in setting.machine.instructions for r in i.rows]
     return [w for w in work if footprint(setting, subject(setting, w.instruction, w.row)).innocuous]
 
 
@@ -37,7 +37,7 @@ def proved(name: str) -> list[tuple[str, str, str]]:
         setting = Setting(machine, deployment, frozenset(machine.code.exits))
         rows = settled(setting)
 
-        def one(work: Work, solver: Solver, setting: Setting = setting) -> tuple[Judgement, Judgement]:
+        def one(work: InstructionRow, solver: Solver, setting: Setting = setting) -> tuple[Judgement, Judgement]:
             return judge(setting, work, solver, False), judge(setting, work, solver, False, trust_taint=False)
 
         jobs = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2

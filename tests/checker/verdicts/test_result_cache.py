@@ -9,7 +9,7 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Effort, Finding, MachineResult
-from pgcheck.checker.verdicts.result_cache import key, recall, remember, source_digest
+from pgcheck.checker.verdicts.result_cache import keep_result, key, load_result, source_digest
 from pgcheck.isa.files.cache import Cache
 from tests.checker.specifications import machine_of
 
@@ -24,9 +24,9 @@ def result() -> MachineResult:
 
 def test_a_kept_result_comes_back_whole(tmp_path: Path, result: MachineResult) -> None:
     kept = Cache(tmp_path)
-    assert recall(kept, MACHINE, OPTIONS) is None
-    remember(kept, MACHINE, OPTIONS, result)
-    assert recall(kept, MACHINE, OPTIONS) == result
+    assert load_result(kept, MACHINE, OPTIONS) is None
+    keep_result(kept, MACHINE, OPTIONS, result)
+    assert load_result(kept, MACHINE, OPTIONS) == result
     assert result.main.instructions[-1].witness is not None
 
 
@@ -34,16 +34,16 @@ def test_a_kept_result_comes_back_whole(tmp_path: Path, result: MachineResult) -
 def test_a_result_with_trouble_is_not_kept(tmp_path: Path, result: MachineResult, status: str) -> None:
     kept = Cache(tmp_path)
     troubled = replace(result, findings=(Finding("law", status, "x", "said"),))  # type: ignore[arg-type]  # from the table
-    remember(kept, MACHINE, OPTIONS, troubled)
-    assert recall(kept, MACHINE, OPTIONS) is None
+    keep_result(kept, MACHINE, OPTIONS, troubled)
+    assert load_result(kept, MACHINE, OPTIONS) is None
 
 
 def test_another_budget_specification_or_selection_is_another_result(tmp_path: Path, result: MachineResult) -> None:
     kept = Cache(tmp_path)
-    remember(kept, MACHINE, OPTIONS, result)
+    keep_result(kept, MACHINE, OPTIONS, result)
     for other in (replace(OPTIONS, rlimit=7), replace(OPTIONS, second=True), replace(OPTIONS, only=("add",))):
-        assert recall(kept, MACHINE, other) is None
-    assert recall(kept, replace(MACHINE, identity=replace(MACHINE.identity, digest="0")), OPTIONS) is None
+        assert load_result(kept, MACHINE, other) is None
+    assert load_result(kept, replace(MACHINE, identity=replace(MACHINE.identity, digest="0")), OPTIONS) is None
 
 
 def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
@@ -79,5 +79,5 @@ def test_a_hostile_entry_runs_nothing_and_is_no_answer(
     monkeypatch.chdir(tmp_path)
     kept = Cache(tmp_path)
     kept.put(key(MACHINE, OPTIONS), base64.b64encode(content).decode())
-    assert recall(kept, MACHINE, OPTIONS) is None
+    assert load_result(kept, MACHINE, OPTIONS) is None
     assert not (tmp_path / "broken").exists()

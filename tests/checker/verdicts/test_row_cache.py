@@ -9,7 +9,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts import survey
-from pgcheck.checker.verdicts.judge import Judgement, Work
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.specifications import machine_of
@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     rows: list[str] = []
     original = judging.judge
 
-    def judge(setting: object, work: Work, *rest: object, **more: object) -> Judgement:
+    def judge(setting: object, work: InstructionRow, *rest: object, **more: object) -> Judgement:
         rows.append(work.id)
         return original(setting, work, *rest, **more)  # type: ignore[arg-type]
 

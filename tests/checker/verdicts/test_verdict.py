@@ -9,7 +9,7 @@ import pytest
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.classical import Classical, Sensitivity
 from pgcheck.checker.questions.subject import Setting
-from pgcheck.checker.verdicts.judge import Judgement, Work, judge
+from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import difference, reason, verdict
 from tests.checker.specifications import Checked, machine_of, row
 
@@ -27,7 +27,9 @@ def judgement() -> Judgement:
     machine = machine_of("pg74")
     setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
     solver = solver_for(Options(cache=False, second=False))
-    found = judge(setting, Work(machine.instruction("add"), machine.instruction("add").rows[0]), solver, False)
+    found = judge(
+        setting, InstructionRow(machine.instruction("add"), machine.instruction("add").rows[0]), solver, False
+    )
     solver.close()
     return found
 

@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.judge import Work, judge
+from pgcheck.checker.verdicts.judge import InstructionRow, judge
 from pgcheck.checker.verdicts.visible import user_visible
 from tests.checker.variants import variant
 
@@ -26,7 +26,9 @@ def reported(folder: Path, evidence: Evidence, *bodies: str) -> dict[str, str]:
         text += f'    operation(): "{body}"\n'
     machine = variant(folder, text)
     setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
-    work = [Work(i, i.rows[0]) for i in machine.instructions if i.name in {f"i{k}" for k in range(len(bodies))}]
+    work = [
+        InstructionRow(i, i.rows[0]) for i in machine.instructions if i.name in {f"i{k}" for k in range(len(bodies))}
+    ]
     rows = [(w, judge(setting, w, evidence.solver, False)) for w in work]
     found = list(user_visible(setting, rows, evidence))
     assert all((f.law, f.status) == ("general_or_mirror", "warning") for f in found)

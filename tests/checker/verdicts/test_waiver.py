@@ -12,7 +12,7 @@ from pgcheck.checker.check import Options, check, solver_for
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.waiver import Reviewed, Waiver, differences, modes, review
-from pgcheck.checker.witnesses.witness_replay import replay
+from pgcheck.checker.witnesses.witness_replay import replay_witness
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
 from tests.checker.specifications import machine_of
@@ -79,7 +79,7 @@ def test_a_witness_beyond_it_still_fails(
     assert noted.main.theorems["monitor"].waived == ()
     witness = found.witness
     assert witness is not None
-    assert replay(POPF, witness).reproduced
+    assert replay_witness(POPF, witness).reproduced
     if "operands" in change:
         assert witness.operands["r"] != 3
 

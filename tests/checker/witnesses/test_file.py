@@ -9,7 +9,7 @@ import pytest
 
 from pgcheck.checker.result import Witness
 from pgcheck.checker.witnesses.file import BadWitnessFile, dump, load
-from pgcheck.checker.witnesses.witness_replay import BadWitness, replay
+from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
 from tests.checker.specifications import machine_of
 
 # JRST 1, on the machine of the paper: it leaves supervisor mode without a trap, so only the virtual mode changes.
@@ -65,14 +65,14 @@ def test_fields_that_are_empty_need_not_be_written() -> None:
 
 
 def test_a_file_by_hand_replays() -> None:
-    found = replay(machine_of("jrst1"), load(JRST))
+    found = replay_witness(machine_of("jrst1"), load(JRST))
     assert found.reproduced and found.virtual_exit == found.real_exit == "next"
-    assert not replay(machine_of("jrst1"), load(JRST.replace("virtual:M", "virtual:R.l"))).reproduced
+    assert not replay_witness(machine_of("jrst1"), load(JRST.replace("virtual:M", "virtual:R.l"))).reproduced
     largest = JRST.replace("a: 0", "a: 0x3ff").replace("virtual: {M: 0}", "virtual: {A: {15: 5, -1: 1}}")
     configured = largest.replace(
         "real: {M: 1}", 'real: {M: 1, A: {15: 5, -1: 1}}\nconfiguration: {"@new_psw": {M: 1}, R.l: 3}'
     )
-    assert replay(machine_of("jrst1"), load(configured)).reproduced
+    assert replay_witness(machine_of("jrst1"), load(configured)).reproduced
 
 
 BAD: dict[str, tuple[str, str]] = {
@@ -133,4 +133,4 @@ FOREIGN: dict[str, tuple[Callable[[Witness], Witness], str]] = {
 def test_a_witness_of_another_machine_is_refused(name: str) -> None:
     change, word = FOREIGN[name]
     with pytest.raises(BadWitness, match=word):
-        replay(machine_of("jrst1"), change(load(JRST)))
+        replay_witness(machine_of("jrst1"), change(load(JRST)))

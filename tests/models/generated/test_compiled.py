@@ -20,7 +20,7 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Interrupt, Machine
 from pgcheck.isa.terms import constant, eq, land, mask
 from pgcheck.isa.terms.ir import Function, Return
-from pgcheck.models.engine import Engine, Interpreter, Stop
+from pgcheck.models.engine import Engine, Interpreter, VmExit
 from pgcheck.models.generated import compiled, lines, source
 from pgcheck.models.generated import memory as compiled_memory
 from pgcheck.models.generated import program as compiled_program
@@ -316,7 +316,7 @@ def run(name: str, seed: int, engines: Callable[[Machine], Engine], change: Chan
     ]
 
 
-def told(stop: Stop) -> object:
+def told(stop: VmExit) -> object:
     """All that a stop says."""
     exit_, fetched = stop.exit, stop.fetched
     return (
@@ -470,7 +470,7 @@ def test_a_loop_of_many_rounds_has_the_sum_of_its_rounds() -> None:
     state, surroundings = computer(LOOP)
     rounds = 10_000
     stop = Compiled(machine("riscv64")).run(state, surroundings, rounds * ROUND, set())
-    assert stop == Stop(rounds * ROUND) and surroundings.clock == rounds * ROUND and state["PC"] == BASE
+    assert stop == VmExit(rounds * ROUND) and surroundings.clock == rounds * ROUND and state["PC"] == BASE
     assert (x(state, 5), x(state, 7)) == (rounds, rounds * (rounds + 1) // 2)
 
 
@@ -481,7 +481,7 @@ def test_every_budget_is_kept_exactly() -> None:
     expected, other = copied(state), replace(surroundings)
     for budget in range(3 * ROUND):
         taken, step = copied(state), replace(surroundings, clock=0)
-        assert engine.run(taken, step, budget, set()) == Stop(budget) and step.clock == budget
+        assert engine.run(taken, step, budget, set()) == VmExit(budget) and step.clock == budget
         if budget:
             Interpreter(machine("riscv64")).run(expected, other, 1, set())
         assert x(taken, 5) == x(expected, 5) and taken["PC"] == expected["PC"]
@@ -526,7 +526,7 @@ def test_a_page_table_entry_that_changes_takes_effect_at_once() -> None:
     entries = [frame + page << 10 | 0xCF for page in (4, 5)]
     state["X"] = Cells(0, {2: 1 << PAGE, 6: entries[0], 8: 2 << PAGE, 9: entries[0] ^ entries[1]})
     stop = Compiled(machine("riscv64")).run(state, surroundings, 1000, set())
-    assert stop == Stop(1000) and x(state, 7) == 100 * 1001
+    assert stop == VmExit(1000) and x(state, 7) == 100 * 1001
 
 
 def test_code_that_rewrites_itself_for_ever_keeps_the_caches_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -560,4 +560,4 @@ def test_other_memory_is_interpreted() -> None:
     state, surroundings = computer(LOOP)
     plain = replace(surroundings, memory=None)
     state["MEM"] = Cells(0, {BASE + i: byte for i, byte in enumerate(surroundings.memory.ram.page(0)[:64])})  # type: ignore[union-attr]
-    assert Compiled(machine("riscv64")).run(state, plain, 80, set()) == Stop(80) and x(state, 5) == 10
+    assert Compiled(machine("riscv64")).run(state, plain, 80, set()) == VmExit(80) and x(state, 5) == 10

@@ -148,7 +148,7 @@ def waiver(instruction: str, property_: Property = "monitor", expires: date | No
 
 
 def test_an_entry_that_is_there_keeps_its_order_and_comments() -> None:
-    text = waive.written(COMMENTED, [waiver("popf", expires=date(2031, 1, 1))], Path("w.yaml"))
+    text = waive.with_waivers(COMMENTED, [waiver("popf", expires=date(2031, 1, 1))], Path("w.yaml"))
     expected = COMMENTED.replace(OLD, NEW, 1).replace("'old'   #", "'because' #")
     expected = expected.replace('- "virtual:IE"\n', '- "virtual:IE"\n    expires: 2031-01-01\n', 1)
     assert text == expected
@@ -156,7 +156,9 @@ def test_an_entry_that_is_there_keeps_its_order_and_comments() -> None:
 
 
 def test_what_is_said_no_more_goes_and_comments_behind_it_stay() -> None:
-    text = waive.written(COMMENTED, [waiver("x", "theorem1"), waiver("y", "theorem1"), waiver("z")], Path("w.yaml"))
+    text = waive.with_waivers(
+        COMMENTED, [waiver("x", "theorem1"), waiver("y", "theorem1"), waiver("z")], Path("w.yaml")
+    )
     found = file.parsed(text, Path("w.yaml"))
     assert [(w.instruction, w.meaning, w.expires) for w in found] == [
         ("popf", OLD, None),
@@ -171,14 +173,14 @@ def test_what_is_said_no_more_goes_and_comments_behind_it_stay() -> None:
 
 @pytest.mark.parametrize("before", ["", "# ours\n", "waivers: []\n", "waivers: [ ] # none\n", "\n"])
 def test_a_file_without_entries_gets_them(before: str) -> None:
-    text = waive.written(before, [waiver("a"), waiver("b")], Path("w.yaml"))
+    text = waive.with_waivers(before, [waiver("a"), waiver("b")], Path("w.yaml"))
     assert [w.instruction for w in file.parsed(text, Path("w.yaml"))] == ["a", "b"]
     assert before.strip().partition("#")[2] in text
 
 
 def test_entries_without_indentation_stay_so() -> None:
-    text = waive.written("", [waiver("a")], Path("w.yaml")).replace("\n  ", "\n")
-    text = waive.written(text, [waiver("a"), waiver("b")], Path("w.yaml"))
+    text = waive.with_waivers("", [waiver("a")], Path("w.yaml")).replace("\n  ", "\n")
+    text = waive.with_waivers(text, [waiver("a"), waiver("b")], Path("w.yaml"))
     assert [w.instruction for w in file.parsed(text, Path("w.yaml"))] == ["a", "b"]
     assert text.count("\n- machine") == 2
 
@@ -186,12 +188,12 @@ def test_entries_without_indentation_stay_so() -> None:
 def test_entries_side_by_side_on_a_line_are_not_touched() -> None:
     entry = COMMENTED.splitlines()[-2].removeprefix("  - ")
     with pytest.raises(Failure, match="w.yaml:1: to change this file"):
-        waive.written(f"waivers: [{entry}]\n", [waiver("a")], Path("w.yaml"))
+        waive.with_waivers(f"waivers: [{entry}]\n", [waiver("a")], Path("w.yaml"))
 
 
 def test_a_digest_that_looks_like_a_number_stays_a_text() -> None:
     odd = Waiver("toy", "default", "1e5", "monitor", "1" * 64, frozenset({"yes", "0x10"}), "null")
-    text = waive.written("", [odd], Path("w.yaml"))
+    text = waive.with_waivers("", [odd], Path("w.yaml"))
     (read,) = file.parsed(text, Path("w.yaml"))
     assert (read.instruction, read.meaning, sorted(read.differences)) == ("1e5", "1" * 64, ["0x10", "yes"])
     assert json.dumps(read.reason) == '"null"'

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pgcheck.checker.result import Finding
-from pgcheck.reports.github import MOST, written
+from pgcheck.reports.github import MOST, render
 from tests.pgcheck.factory import HOLE, PLAIN, instruction, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
 
@@ -34,7 +34,7 @@ def unescaped(text: str, more: dict[str, str]) -> str:
 
 
 def read(*events: Any, **more: Any) -> list[Command]:
-    return commands(written(story(*events, **more), TIMELESS))
+    return commands(render(story(*events, **more), TIMELESS))
 
 
 def test_a_hole_is_an_error_at_its_place() -> None:
@@ -51,9 +51,9 @@ def test_errors_come_before_warnings_and_notices() -> None:
 
 
 def test_a_clean_run_says_nothing() -> None:
-    assert written(story(checked(result(*PLAIN))), TIMELESS) == ""
+    assert render(story(checked(result(*PLAIN))), TIMELESS) == ""
     informational = result(*PLAIN, findings=(Finding("leaves_specification", "ok", "default", "1 of 3 rows"),))
-    assert written(story(checked(informational)), TIMELESS) == ""
+    assert render(story(checked(informational)), TIMELESS) == ""
 
 
 def test_a_waived_hole_is_not_said() -> None:
@@ -86,7 +86,7 @@ def test_no_more_than_github_shows(count: int) -> None:
     ids=["hostile", "long", "empty", "line", "escaped", "comma"],
 )
 def test_whatever_a_specification_says_a_command_is_a_line(text: str) -> None:
-    made = written(hostile(text=text), TIMELESS)
+    made = render(hostile(text=text), TIMELESS)
     said = commands(made)
     assert {name for name, _, _ in said} <= {"error", "warning", "notice"}
     assert all(set(properties) <= {"file", "line", "col", "title"} for _, properties, _ in said)

@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.checker.result import ExitCode, Judged
 from pgcheck.reports.formats import Manner
-from pgcheck.reports.junit import written
+from pgcheck.reports.junit import render
 from pgcheck.running.events import Underway
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, PLAIN, result
@@ -16,7 +16,7 @@ from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, 
 
 
 def read(*events: Any, manner: Manner = TIMELESS, **more: Any) -> ElementTree.Element:
-    whole = ElementTree.fromstring(written(story(*events, **more), manner))
+    whole = ElementTree.fromstring(render(story(*events, **more), manner))
     balanced(whole)
     return whole
 
@@ -114,12 +114,12 @@ def test_times_are_those_of_the_row_under_the_deployment() -> None:
     times = [c.get("time") for c in whole.iter("testcase") if c.get("name") == "popf"]
     assert times == ["1.500", "2.000"]
     assert [suite.get("time") for suite in whole] == ["1.250", None]
-    assert " time=" not in written(story(*judged, checked(RICH)), TIMELESS)
+    assert " time=" not in render(story(*judged, checked(RICH)), TIMELESS)
 
 
 @pytest.mark.parametrize("text", [HOSTILE, LONG, ""], ids=["hostile", "long", "empty"])
 def test_whatever_a_specification_says_the_xml_is_well_formed(text: str) -> None:
-    made = written(hostile(text=text), TIMELESS)
+    made = render(hostile(text=text), TIMELESS)
     whole = ElementTree.fromstring(made.encode("utf-8"))  # raises where a character is not allowed
     balanced(whole)
     assert {e.tag for e in whole.iter()} <= {

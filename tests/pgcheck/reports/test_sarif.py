@@ -16,7 +16,7 @@ from pgcheck.reports.formats import Manner
 from pgcheck.reports.places import Places, line_hashes, root
 from pgcheck.reports.rule_examples import MACHINE
 from pgcheck.reports.rules import RULES
-from pgcheck.reports.sarif import written
+from pgcheck.reports.sarif import render
 from tests.pgcheck.conftest import ROOT, Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
@@ -30,7 +30,7 @@ def validate(instance: Any) -> None:
 
 
 def run_of(*events: Any, manner: Manner = TIMELESS, **more: Any) -> Any:
-    whole = json.loads(written(story(*events, **more), manner))
+    whole = json.loads(render(story(*events, **more), manner))
     validate(whole)
     return whole["runs"][0]
 
@@ -63,7 +63,7 @@ def test_a_rich_run_is_valid() -> None:
     ],
 )
 def test_the_schema_refuses_what_is_not_sarif(place: tuple[Any, ...], value: Any) -> None:
-    whole = inner = json.loads(written(story(checked(RICH)), TIMELESS))
+    whole = inner = json.loads(render(story(checked(RICH)), TIMELESS))
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = value
@@ -160,7 +160,7 @@ def test_a_run_that_does_not_says_so(more: dict[str, Any], said: str) -> None:
 def test_without_timing_equal_results_give_equal_bytes() -> None:
     slower = replace(RICH, effort=Effort(99, 1, 2, 3, 4, 5, 60.0, ("lgdt", 9.0)))
     texts = {
-        timing: [written(story(checked(r)), Manner(timing=timing)) for r in (RICH, slower)] for timing in (False, True)
+        timing: [render(story(checked(r)), Manner(timing=timing)) for r in (RICH, slower)] for timing in (False, True)
     }
     assert texts[False][0] == texts[False][1]
     assert texts[True][0] != texts[True][1]
@@ -312,7 +312,7 @@ def test_no_two_results_of_a_run_have_the_same_fingerprint() -> None:
 
 @pytest.mark.parametrize("text", [HOSTILE, LONG, ""], ids=["hostile", "long", "empty"])
 def test_whatever_a_specification_says_the_file_is_valid(text: str, tmp_path: Path) -> None:
-    made = written(hostile(text=text), TIMELESS)
+    made = render(hostile(text=text), TIMELESS)
     whole = json.loads(made.encode("utf-8", "backslashreplace"))
     validate(whole)
     said = [r["message"]["text"] for r in whole["runs"][0]["results"]]

@@ -19,7 +19,7 @@ from pgcheck.checker.result import ExitCode, Finished, Judged, MachineResult, St
 from pgcheck.commands import checking
 from pgcheck.console import Failure, ReaderGone, write
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.reports.formats import FORMATS, Manner, subscribers, written
+from pgcheck.reports.formats import FORMATS, Manner, render, subscribers
 from pgcheck.running import run
 from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
 from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
@@ -367,14 +367,14 @@ def test_a_reader_that_goes_away_leaves_whole_files(spawn: Pgcheck, tmp_path: Pa
 def test_the_json_of_every_run_satisfies_the_schema(complete: bool) -> None:
     words = () if complete else ("late",)
     for events in ([checked(RICH)], [checked(RICH), checked(RICH)], [checked(RICH), WRONG, BROKEN], [WRONG]):
-        document = json.loads(written("json", story(*events, complete=complete, words=words), Manner()))
+        document = json.loads(render("json", story(*events, complete=complete, words=words), Manner()))
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
         assert ("incomplete" in document) == (not complete)
         assert ("errors" in document) == (not complete or WRONG in events)
 
 
 def test_the_schema_wants_errors_whole() -> None:
-    document = json.loads(written("json", story(WRONG), Manner()))
+    document = json.loads(render("json", story(WRONG), Manner()))
     del document["errors"][0]["problems"][0]["hint"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
@@ -383,7 +383,7 @@ def test_the_schema_wants_errors_whole() -> None:
 @pytest.mark.parametrize("name", ["text", "json"])
 @pytest.mark.parametrize("text", [HOSTILE, LONG], ids=["hostile", "long"])
 def test_whatever_a_specification_says_it_can_be_written(name: str, text: str, tmp_path: Path) -> None:
-    write(tmp_path / "file", written(name, hostile(text=text), TIMELESS))
+    write(tmp_path / "file", render(name, hostile(text=text), TIMELESS))
     assert (tmp_path / "file").read_text(encoding="utf-8")
 
 

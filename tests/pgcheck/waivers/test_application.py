@@ -17,7 +17,7 @@ from pgcheck.checker.options import Options
 from pgcheck.checker.result import ExitCode, Finding, MachineResult
 from pgcheck.checker.verdicts.waiver import Reviewed, Status, Waiver
 from pgcheck.isa.files.errors import Position, SpecificationError
-from pgcheck.reports.formats import Manner, written
+from pgcheck.reports.formats import Manner, render
 from pgcheck.running.run import Request, code
 from pgcheck.waivers import file
 from tests.pgcheck.conftest import ROOT, Pgcheck
@@ -217,10 +217,10 @@ TIMELESS = Manner(timing=False)
 
 
 def test_text_says_fails_and_how_many_are_waived() -> None:
-    text = written("text", story(ACCEPTED), TIMELESS)
+    text = render("text", story(ACCEPTED), TIMELESS)
     assert "Theorem 1  the premise fails (1 waived): popf is sensitive" in text
     assert "accepted: popf, theorem1 until 2030-01-02: no guest uses it" in text
-    outside = written("text", story(OUTSIDE), TIMELESS)
+    outside = render("text", story(OUTSIDE), TIMELESS)
     assert "waived)" not in outside and "outside: popf, monitor" in outside and "(pgcheck-waivers.yaml:4:5)" in outside
     assert "popf 1  [9d 01]: IF goes from 1 to 0" in outside
 
@@ -228,7 +228,7 @@ def test_text_says_fails_and_how_many_are_waived() -> None:
 def test_json_has_them_and_its_schema_knows_them() -> None:
     schema = json.loads((ROOT / "pgcheck" / "result-schema.json").read_text("utf-8"))
     for given, status in ((ACCEPTED, "accepted"), (OUTSIDE, "outside")):
-        document = json.loads(written("json", story(given), TIMELESS))
+        document = json.loads(render("json", story(given), TIMELESS))
         jsonschema.Draft202012Validator(schema).validate(document)
         assert document["theorem1"]["status"] == "fails"
         assert document["theorem1"]["waived"] == (["popf"] if status == "accepted" else [])
@@ -240,7 +240,7 @@ def test_json_has_them_and_its_schema_knows_them() -> None:
 
 
 def sarif(given: Any, manner: Manner = TIMELESS) -> list[tuple[str, bool]]:
-    results = json.loads(written("sarif", story(given), manner))["runs"][0]["results"]
+    results = json.loads(render("sarif", story(given), manner))["runs"][0]["results"]
     return [(r["ruleId"], "suppressions" in r) for r in results]
 
 
@@ -253,7 +253,7 @@ def test_sarif_suppresses_what_is_waived_and_reports_what_does_not_hold() -> Non
 
 def test_junit_skips_what_is_waived_and_fails_what_does_not_hold() -> None:
     def ends(given: Any) -> dict[str, list[str]]:
-        whole = ElementTree.fromstring(written("junit", story(given), TIMELESS))
+        whole = ElementTree.fromstring(render("junit", story(given), TIMELESS))
         return {c.get("name", ""): [e.tag for e in c] for c in whole.iter("testcase")}
 
     accepted, outside = ends(ACCEPTED), ends(OUTSIDE)
@@ -264,8 +264,8 @@ def test_junit_skips_what_is_waived_and_fails_what_does_not_hold() -> None:
 
 
 def test_github_leaves_out_what_is_waived_and_names_the_line_of_what_does_not_hold() -> None:
-    assert written("github", story(ACCEPTED), TIMELESS) == ""
-    assert "file=pgcheck-waivers.yaml,line=4,col=5,title=PG201 waiver" in written("github", story(OUTSIDE), TIMELESS)
+    assert render("github", story(ACCEPTED), TIMELESS) == ""
+    assert "file=pgcheck-waivers.yaml,line=4,col=5,title=PG201 waiver" in render("github", story(OUTSIDE), TIMELESS)
 
 
 # ---- a whole run

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.engine import Interpreter, Stop
+from pgcheck.models.engine import Interpreter, VmExit
 from pgcheck.models.reference.step import Oracle, State, Surroundings
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, walk
@@ -37,7 +37,7 @@ class Keeping:
     surroundings: Surroundings = field(default_factory=Surroundings)
     inner: Oracle | None = None
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> Stop:
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         self.state, self.surroundings, self.inner = state, surroundings, surroundings.oracle
         surroundings.oracle = self
         try:

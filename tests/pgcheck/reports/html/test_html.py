@@ -20,8 +20,8 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats import Manner
 from pgcheck.reports.html import flow
 from pgcheck.reports.html.bits import BitField, compared, words
-from pgcheck.reports.html.flow import Access, access, control_flow, drawing
-from pgcheck.reports.html.output import rendered, written
+from pgcheck.reports.html.flow import Flow, access, control_flow, drawing
+from pgcheck.reports.html.output import render, rendered
 from pgcheck.shipped import shipped
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, HOLE, LGDT, ODD, PLAIN, WITNESS, instruction, result
@@ -32,7 +32,7 @@ CSS = (Path(__file__).parents[4] / "pgcheck" / "templates" / "page.css").read_te
 
 
 def page_of(*events: Any, manner: Manner = TIMELESS, **more: Any) -> Element:
-    return parsed(written(story(*events, **more), manner))
+    return parsed(render(story(*events, **more), manner))
 
 
 def machine_of(name: str) -> Machine:
@@ -41,7 +41,7 @@ def machine_of(name: str) -> Machine:
     return load(path, shipped=shipped)
 
 
-def access_of(machine: Machine, identifier: str) -> Access:
+def access_of(machine: Machine, identifier: str) -> Flow:
     one = machine.instruction(identifier)
     return access(machine, one, one.rows[0])
 
@@ -90,7 +90,7 @@ def test_every_link_inside_has_its_target_and_every_id_is_there_once() -> None:
 
 
 def test_text_from_specifications_is_text(tmp_path: Path) -> None:
-    text = written(story(poisoned_run(tmp_path)), TIMELESS)
+    text = render(story(poisoned_run(tmp_path)), TIMELESS)
     tree = parsed(text)
     assert len(list(tree.iter("script"))) == 1 and not list(tree.iter("img")) and not list(tree.iter("b"))
     shown = text_of(tree)
@@ -100,7 +100,7 @@ def test_text_from_specifications_is_text(tmp_path: Path) -> None:
 
 
 def test_hostile_results_are_text_without_control_characters() -> None:
-    text = written(hostile(), TIMELESS)
+    text = render(hostile(), TIMELESS)
     tree = parsed(text)
     assert len(list(tree.iter("script"))) == 1
     assert all(c.isprintable() or c == "\n" for c in text)
@@ -379,10 +379,10 @@ def test_leaves_of_an_entry_are_one_box_where_there_are_many(monkeypatch: pytest
 
 def test_a_page_has_the_same_bytes_each_time_and_times_only_if_wanted() -> None:
     whole = story(real("pg74"))
-    assert written(whole, TIMELESS) == written(whole, TIMELESS)
+    assert render(whole, TIMELESS) == render(whole, TIMELESS)
     slow = replace(RICH, effort=replace(RICH.effort, seconds=99.5))
-    assert written(story(checked(RICH)), TIMELESS) == written(story(checked(slow)), TIMELESS)
-    assert "99.5 s" in written(story(checked(slow)), Manner())
+    assert render(story(checked(RICH)), TIMELESS) == render(story(checked(slow)), TIMELESS)
+    assert "99.5 s" in render(story(checked(slow)), Manner())
 
 
 def test_the_page_of_504_rows_stays_under_3_megabytes() -> None:
@@ -403,7 +403,7 @@ def test_the_page_of_504_rows_stays_under_3_megabytes() -> None:
         for row in i.rows
     )
     assert len(rows) >= 500
-    text = written(story(replace(checked(result(*rows, theorem1="fails")), machine=machine)), TIMELESS)
+    text = render(story(replace(checked(result(*rows, theorem1="fails")), machine=machine)), TIMELESS)
     assert text.count('<tbody class="line"') == len(rows)
     assert len(text.encode()) < 3_000_000
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pgcheck.reports.html.output import written
+from pgcheck.reports.html.output import render
 from tests.pgcheck.pages import poisoned_run, real
 from tests.pgcheck.stories import TIMELESS, hostile, story
 
@@ -49,7 +49,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("page") / "page.html"
-    file.write_text(written(story(real("m68000"), real("pg74")), TIMELESS), encoding="utf-8")
+    file.write_text(render(story(real("m68000"), real("pg74")), TIMELESS), encoding="utf-8")
     return file.as_uri()
 
 
@@ -182,7 +182,7 @@ def test_the_page_reads_without_scripts(browser: Any, page: str) -> None:
 @pytest.mark.parametrize("kind", ["specification", "results"])
 def test_markup_in_specifications_is_never_run(browser: Any, tmp_path: Path, kind: str) -> None:
     told = story(poisoned_run(tmp_path)) if kind == "specification" else hostile()
-    (tmp_path / "page.html").write_text(written(told, TIMELESS), encoding="utf-8")
+    (tmp_path / "page.html").write_text(render(told, TIMELESS), encoding="utf-8")
     opened(browser, (tmp_path / "page.html").as_uri())
     assert browser.execute_script("return [typeof owned, document.scripts.length, document.images.length]") == [
         "undefined",
@@ -195,7 +195,7 @@ def test_markup_in_specifications_is_never_run(browser: Any, tmp_path: Path, kin
 
 def test_a_script_that_is_not_ours_would_not_run(browser: Any, page: str, tmp_path: Path) -> None:
     """The page's own policy, should something ever slip through the escapes."""
-    text = written(story(real("pg74")), TIMELESS).replace("</main>", "<script>var owned = 1</script></main>")
+    text = render(story(real("pg74")), TIMELESS).replace("</main>", "<script>var owned = 1</script></main>")
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     opened(browser, (tmp_path / "page.html").as_uri())
     assert browser.execute_script("return typeof owned") == "undefined"
