@@ -8,7 +8,7 @@ MUTANT = Mutant(
         (
             "    of_virtual = over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine)",
             "    mode = v[machine.modes.leaf]\n"
-            "    of_virtual = land(over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine), differ(machine.leaves[machine.modes.leaf], mode, setting.mode(virtual_mode)))",
+            "    of_virtual = land(over((*setting.legal, setting.guest, setting.virtual(mode_class)), v, machine), differ(machine.state.leaves[machine.modes.leaf], mode, setting.mode(virtual_mode)))",
         ),
     ),
     by=("CK1 known verdicts",),
