@@ -226,7 +226,7 @@ def test_an_output_of_ours_that_breaks_leaves_the_file_as_it_was(
 
     answer.result = result(*PLAIN)
     (tmp_path / "a").write_text("old")
-    monkeypatch.setattr("pgcheck.reports.sarif.written", broken)
+    monkeypatch.setattr("pgcheck.reports.sarif.render", broken)
     ran = pgcheck("pg74", "--output", f"sarif={tmp_path / 'a'}", "--output", f"junit={tmp_path / 'b'}")
     assert ran.code == 4 and ran.err.startswith("Internal error: ZeroDivisionError: by zero")
     assert (tmp_path / "a").read_text() == "old" and (tmp_path / "b").exists() and "Theorem 1" in ran.out
