@@ -25,7 +25,7 @@ from pgcheck.isa.terms import mask  # noqa: E402
 from pgcheck.models.engine import Engine, Interpreter  # noqa: E402
 from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.memory import Bus, Ram  # noqa: E402
-from pgcheck.models.reference.step import Cells, State, Surroundings, reset  # noqa: E402
+from pgcheck.models.state import Cells, State, Surroundings, reset  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402
 
 BASE = 0x8000_0000

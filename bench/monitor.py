@@ -31,7 +31,7 @@ from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.models.computer.computer import Computer  # noqa: E402
 from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.memory import Ram  # noqa: E402
-from pgcheck.models.reference.step import Cells  # noqa: E402
+from pgcheck.models.state import Cells  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402
 from pgcheck.vmm.policy import Policy  # noqa: E402
 from pgcheck.vmm.statistics import Statistics  # noqa: E402

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
-from pgcheck.models.reference.step import Exit, Fetched, State, Surroundings, call, enter, execute, fetch
+from pgcheck.models.reference.cycle import call, enter, execute, fetch
+from pgcheck.models.state import Exit, Fetched, State, Surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pgcheck.isa.terms import mask
-from pgcheck.models.reference.step import State
+from pgcheck.models.state import State
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.guest_memory import GuestMemory

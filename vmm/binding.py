@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.models.engine import pending, waiting
-from pgcheck.models.reference.step import Exit, Fetched, State, Step, Surroundings, enter, execute, fetch
-
-
-def holds(machine: Machine, predicate: Term, state: State, surroundings: Surroundings) -> bool:
-    """Whether a predicate over state is true."""
-    return bool(Step(machine, state, {}, surroundings).value(predicate))
+from pgcheck.models.reference.cycle import enter, execute, fetch, holds
+from pgcheck.models.state import Exit, Fetched, State, Surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference.step import State, Step, Surroundings
+from pgcheck.models.reference.cycle import holds
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.translate import Args, accesses, walk
 
@@ -138,8 +139,7 @@ class Bounds:
         return reach
 
     def _legal(self, state: State) -> bool:
-        step = Step(self.machine, state, {}, Surroundings(memory=self.host))
-        return all(step.value(term) for term in self.machine.legal)
+        return all(holds(self.machine, term, state, Surroundings(memory=self.host)) for term in self.machine.legal)
 
 
 def first(end: int, holds: Callable[[int], bool]) -> int:

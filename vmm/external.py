@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.translate import Args, Inside, Outside, walk, with_argument
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.translate import Args
 
 

@@ -15,7 +15,8 @@ from pgcheck.isa.terms import TRUE
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
-from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call
+from pgcheck.models.reference.cycle import call
+from pgcheck.models.state import Cells, Ended, Exit, Fetched, State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.mmu import Mmu

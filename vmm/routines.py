@@ -14,19 +14,9 @@ from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Single, program_of
 from pgcheck.models.memory import Storage
-from pgcheck.models.reference.step import (
-    Ended,
-    Exit,
-    Fetched,
-    State,
-    Step,
-    Surroundings,
-    decoded,
-    deliver,
-    enter,
-    execute,
-    executed,
-)
+from pgcheck.models.reference.cycle import decoded, deliver, enter, execute, executed
+from pgcheck.models.reference.step import Step
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 from pgcheck.vmm.binding import REFERENCE, Binding
 
 WARM: Final = 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pgcheck.isa.machine.machine import Instruction
-from pgcheck.models.reference.step import Fetched
+from pgcheck.models.state import Fetched
 
 Reason = Literal["emulated", "memory", "reflected", "ended", "interpreted"]
 REASONS: dict[Reason, str] = {

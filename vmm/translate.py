@@ -11,7 +11,8 @@ from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Region, Storage
-from pgcheck.models.reference.step import Cells, Ended, State, Surroundings, call
+from pgcheck.models.reference.cycle import call
+from pgcheck.models.state import Cells, Ended, State, Surroundings
 
 Args = tuple[int, ...]
 

@@ -9,7 +9,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import VmExit
-from pgcheck.models.reference.step import Cells, State, reset
+from pgcheck.models.state import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.external import ExternalMmu

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.reference.step import Cells
+from pgcheck.models.state import Cells
 from pgcheck.vmm.policy import Policy
 
 V = TypeVar("V")

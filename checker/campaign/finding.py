@@ -14,7 +14,7 @@ from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.reference.step import Cells, State
+from pgcheck.models.state import Cells, State
 from pgcheck.vmm.policy import Policy
 
 KIND: Final = "finding"

@@ -18,7 +18,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.reference.step import Cells, Exit, Fetched, State, reset
+from pgcheck.models.state import Cells, Exit, Fetched, State, reset
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding

@@ -40,7 +40,7 @@ from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
 from pgcheck.isa.terms.ir import TRANSLATE, Block
-from pgcheck.models.reference.step import Fetched
+from pgcheck.models.state import Fetched
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
 

@@ -33,9 +33,10 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, variable
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, Surroundings, call, copied, deliver
+from pgcheck.models.reference.cycle import body, call, deliver
+from pgcheck.models.reference.cycle import step as one_step
 from pgcheck.models.reference.step import Step as Body
-from pgcheck.models.reference.step import step as one_step
+from pgcheck.models.state import Cells, Ended, Exit, Fetched, State, Surroundings, copied
 from pgcheck.models.symbolic import ADDRESS, FAULT
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
@@ -155,7 +156,7 @@ class _World:
         self, machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings
     ) -> tuple[Exit | None, Fetched | None]:
         if fetched is None:
-            ended = Body(machine, state, {}, surroundings).body(machine.code.undefined, 0)
+            ended = body(Body(machine, state, {}, surroundings), machine.code.undefined, 0)
         else:
             ended = one_step(machine, fetched.instruction, fetched.operands, state, surroundings)
         while ended is not None and ended.function in self.promise.setting.continued:

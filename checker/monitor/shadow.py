@@ -31,7 +31,7 @@ from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.idl.types import Bitfield, width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
-from pgcheck.models.reference.step import Cells, State, Surroundings, reset
+from pgcheck.models.state import Cells, State, Surroundings, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging import shadow

@@ -10,7 +10,7 @@ from pgcheck.checker.monitor.values import Symbolic, bits, decide
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import apply, variable
-from pgcheck.models.reference.step import Cells, State, reset
+from pgcheck.models.state import Cells, State, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.entries import Permissions

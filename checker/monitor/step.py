@@ -43,7 +43,7 @@ from pgcheck.isa.terms import (
     variable,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.models.reference.step import Fetched
+from pgcheck.models.state import Fetched
 from pgcheck.models.symbolic import Exit, Transition, run
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World, world

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, extract, ite, lnot, mk, select, variable
-from pgcheck.models.reference.step import Cells
+from pgcheck.models.state import Cells
 
 T = TypeVar("T")
 _POISON = -(1 << 200)

@@ -13,7 +13,8 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, lor, variable
-from pgcheck.models.reference.step import Cells, Exit, State, Surroundings, deliver, operand_value, step
+from pgcheck.models.reference.cycle import deliver, operand_value, step
+from pgcheck.models.state import Cells, Exit, State, Surroundings
 from pgcheck.models.symbolic import ADDRESS, FAULT
 
 COMPLETES = "completes"

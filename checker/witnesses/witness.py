@@ -25,7 +25,7 @@ from pgcheck.isa.terms import (
     variable,
     walk,
 )
-from pgcheck.models.reference.step import operand_value
+from pgcheck.models.reference.cycle import operand_value
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
 # Which difference to show: the plainest first.

@@ -10,7 +10,8 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.models.reference.step import Cells, State, Surroundings, copied, deliver, step
+from pgcheck.models.reference.cycle import deliver, step
+from pgcheck.models.state import Cells, State, Surroundings, copied
 
 
 class BadWitness(Exception):

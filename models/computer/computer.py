@@ -12,7 +12,8 @@ from pgcheck.models.devices.device import Device, Inputs, Maker
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
 from pgcheck.models.memory import Bus, Ram, Region, Registers, Window
-from pgcheck.models.reference.step import Exit, State, Surroundings, enter, reset, serve
+from pgcheck.models.reference.cycle import enter, serve
+from pgcheck.models.state import Exit, State, Surroundings, reset
 
 MAX_DEFAULT_RAM = 1 << 24
 STUCK = "waits for an interrupt that cannot come"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgcheck.isa.terms.ir import HALT
-from pgcheck.models.reference.step import Ended, Exit
+from pgcheck.models.state import Ended, Exit
 
 POWERED_OFF = "powered off"
 FINISH, FAIL = 0x5555, 0x3333

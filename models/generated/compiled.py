@@ -16,7 +16,9 @@ from pgcheck.models.generated.lines import Geometry, Setting
 from pgcheck.models.generated.memory import MOST_ENTRIES, Context, Entry, Impossible, Reads, Runtime
 from pgcheck.models.generated.program import Made, program_of
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import Ended, Exit, Fetched, State, Step, Surroundings, enter, execute, executed
+from pgcheck.models.reference.cycle import enter, execute, executed
+from pgcheck.models.reference.step import Step
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
 WARM: Final = 2
 HOT: Final = 48

@@ -11,7 +11,8 @@ from pgcheck.isa.terms import mask
 from pgcheck.models.generated.access import VIEWS
 from pgcheck.models.generated.program import Program, Values
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import Fetched, State, Step, Surroundings
+from pgcheck.models.reference.step import Step
+from pgcheck.models.state import Fetched, State, Surroundings
 
 CODE, WALK = 1, 2
 _WITH: Final = {use: bytes(flags | use for flags in range(256)) for use in (CODE, WALK)}

@@ -16,7 +16,8 @@ from pgcheck.models.generated.emitter import Emitter, Frame
 from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.lines import Geometry, Goto, Setting, TooLong, Unsupported
 from pgcheck.models.generated.source import Value
-from pgcheck.models.reference.step import Cells, Ended, Exit, Fetched, State, operand_value
+from pgcheck.models.reference.cycle import operand_value
+from pgcheck.models.state import Cells, Ended, Exit, Fetched, State
 
 LONGEST_BLOCK: Final = 32
 _SMALL_ARRAY: Final = 16

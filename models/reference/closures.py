@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
 from pgcheck.isa.terms import OPERATORS, Term
 from pgcheck.isa.terms.ir import (
@@ -21,12 +20,41 @@ from pgcheck.isa.terms.ir import (
     Statement,
     Store,
 )
+from pgcheck.models.reference.step import Step
 
-if TYPE_CHECKING:
-    from pgcheck.models.reference.step import Step
+Expression = Callable[[Step], int]
+Action = Callable[[Step], "tuple[int, ...] | None"]
 
-Expression = Callable[["Step"], int]
-Action = Callable[["Step"], "tuple[int, ...] | None"]
+
+def value(step: Step, term: Term) -> int:
+    """The value of an expression of the intermediate form."""
+    return expression(term)(step)
+
+
+def perform(step: Step, block: Block) -> tuple[int, ...] | None:
+    """Run statements; the results when they returned. Raises Ended at an exit."""
+    return compiled(block)(step)
+
+
+def invoke(step: Step, name: str, args: tuple[int, ...]) -> tuple[int, ...]:
+    """The results of a function; a cut asks the oracle first."""
+    translation = step.machine.code.translation
+    translating = translation is not None and name == translation.function
+    if translating:
+        step.access = args
+    if step.surroundings.oracle is not None:
+        answer = step.answer(step.surroundings.oracle, name, args)
+        if answer is not None:
+            step.access = None
+            return answer
+    function = step.machine.code.functions[name]
+    outer = step.locals
+    step.locals = {n: a for (n, _), a in zip(function.parameters, args, strict=True)}
+    results = perform(step, function.body)
+    step.locals = outer
+    if translating:
+        step.access = None
+    return results if results is not None else (0,) * len(function.results)
 
 
 @cache
@@ -50,7 +78,7 @@ def expression(term: Term) -> Expression:
         case "lor", (first, second):
             return lambda s: 1 if first(s) else second(s)
         case "call", _:
-            return lambda s: (s.call(name, tuple([a(s) for a in args])) or (1,))[0]
+            return lambda s: (invoke(s, name, tuple([a(s) for a in args])) or (1,))[0]
         case "load", (address,):
             return lambda s: s.load(address(s), width)
         case (("undefined" | "choice"), _):
@@ -58,7 +86,7 @@ def expression(term: Term) -> Expression:
         case "volatile", _:
             return lambda s: s.volatile(name, args[0](s) if args else None)
         case "encoding", _:
-            return lambda s: s.value(s.encoding) if s.encoding is not None else 0
+            return lambda s: value(s, s.encoding) if s.encoding is not None else 0
     python, widths, data = OPERATORS[op].python, tuple(a.width for a in term.args), term.data
     if len(args) == 1:
         only = args[0]
@@ -143,7 +171,7 @@ def _do(effect: Expression) -> Action:
 
 def _bind(targets: tuple[str | None, ...], function: str, args: tuple[Expression, ...]) -> Action:
     def run(s: Step) -> None:
-        results = s.call(function, tuple([a(s) for a in args]))
+        results = invoke(s, function, tuple([a(s) for a in args]))
         s.locals.update({t: r for t, r in zip(targets, results, strict=True) if t is not None})
 
     return run

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pgcheck.models.memory import Bus
-
-if TYPE_CHECKING:
-    from pgcheck.models.reference.step import State
+from pgcheck.models.state import State
 
 
 class Journal:

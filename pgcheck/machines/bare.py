@@ -25,7 +25,8 @@ from pgcheck.models.devices.backing import HostFile
 from pgcheck.models.devices.power import POWERED_OFF
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
-from pgcheck.models.reference.step import Exit, State, Surroundings, fetch
+from pgcheck.models.reference.cycle import fetch
+from pgcheck.models.state import Exit, State, Surroundings
 
 DONE, FAILED, WRONG, SPENT = 0, 1, output.FAILED, 3
 SLICE: Final = 1 << 16

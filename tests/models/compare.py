@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from pgcheck.isa.terms import ARRAY, Term, evaluate, walk
 from pgcheck.models import symbolic
-from pgcheck.models.reference import step as reference
-from pgcheck.models.reference.step import Cells, State
+from pgcheck.models.state import Cells, Exit, State
 from tests.models.worlds import World
 
 
@@ -61,7 +60,7 @@ def differences(
     ends: Sequence[Ending],
     world: World,
     operands: Mapping[str, int],
-    exit_: reference.Exit | None,
+    exit_: Exit | None,
     results: tuple[int, ...],
     state: State,
 ) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pgcheck.isa.terms import OPERATORS, Term
+from collections.abc import Mapping
+
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms import OPERATORS, Term, mask
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -17,10 +20,32 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.models.reference.step import Step
+from pgcheck.models.state import Ended, Exit, State, Surroundings
 
 
 class PlainStep(Step):
     """A step that interprets every term and statement anew."""
+
+    @classmethod
+    def run(
+        cls,
+        machine: Machine,
+        instruction: Instruction,
+        operands: Mapping[str, int],
+        state: State,
+        surroundings: Surroundings,
+    ) -> Exit | None:
+        """One instruction on `state`, in place; None when it completed."""
+        step = cls(machine, state, operands, surroundings)
+        step.encoding = instruction.encoding_term
+        pc = machine.state.leaves[machine.state.pc]
+        step.next = step.scalar(pc.name) + step.value(instruction.length) & mask(pc.width)
+        try:
+            step.block(instruction.body)
+        except Ended as ended:
+            return ended.exit
+        state[pc.name] = step.next
+        return None
 
     def value(self, term: Term) -> int:
         match term.op:
@@ -55,6 +80,20 @@ class PlainStep(Step):
             case op:
                 values = [self.value(a) for a in term.args]
                 return OPERATORS[op].python(term.width, tuple(a.width for a in term.args), term.data, *values)
+
+    def call(self, name: str, args: tuple[int, ...]) -> tuple[int, ...]:
+        translation = self.machine.code.translation
+        if translation is not None and name == translation.function:
+            self.access = args
+        answer = self.answer(self.surroundings.oracle, name, args) if self.surroundings.oracle is not None else None
+        if answer is None:
+            function, outer = self.machine.code.functions[name], self.locals
+            self.locals = {n: a for (n, _), a in zip(function.parameters, args, strict=True)}
+            results, self.locals = self.block(function.body), outer
+            answer = results if results is not None else (0,) * len(function.results)
+        if translation is not None and name == translation.function:
+            self.access = None
+        return answer
 
     def block(self, block: Block) -> tuple[int, ...] | None:
         for statement in block:

@@ -20,8 +20,8 @@ from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Instruction, Machine
 from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Term, constant, mask, mk, rewrite, store, variable
 from pgcheck.models import symbolic
-from pgcheck.models.reference import step as reference
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.reference import cycle as reference
+from pgcheck.models.state import Exit, State, Surroundings
 from tests.models.compare import Ending, differences, endings, exits
 from tests.models.worlds import Draw, Key, World, biased, machine, operands
 
@@ -270,14 +270,12 @@ class Body:
         found = differences(self.endings, world, given_, exit_, results, state)
         assert not found, f"{self.machine.identity.name} {self.function} {args}: {found}"
 
-    def run(
-        self, args: tuple[int, ...], state: State, around: Surroundings
-    ) -> tuple[reference.Exit | None, tuple[int, ...]]:
+    def run(self, args: tuple[int, ...], state: State, around: Surroundings) -> tuple[Exit | None, tuple[int, ...]]:
         if self.delivery:
-            return reference.deliver(self.machine, reference.Exit(self.function, args), state, around), ()
+            return reference.deliver(self.machine, Exit(self.function, args), state, around), ()
         around.oracle = None
         answer = reference.call(self.machine, self.function, args, state, around)
-        return (answer, ()) if isinstance(answer, reference.Exit) else (None, answer)
+        return (answer, ()) if isinstance(answer, Exit) else (None, answer)
 
 
 def arguments(described: Machine, function: str) -> tuple[Term, ...]:

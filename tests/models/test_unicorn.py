@@ -22,8 +22,8 @@ from pgcheck.isa.encoding.codec import encode, is_canonical, to_bytes
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import mask, mk
 from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
-from pgcheck.models.reference import step
-from pgcheck.models.reference.step import Cells, Exit, State, Surroundings
+from pgcheck.models.reference.cycle import step
+from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset
 from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observed
 from tests.models.worlds import biased, machine, operands
 
@@ -135,7 +135,7 @@ class Trial:
             asked = True
             return undefined & (mask(width) if width else 1)
 
-        state = step.copied(rest(self.machine.identity.name))
+        state = copied(rest(self.machine.identity.name))
         state[self.machine.state.pc] = self.pc
         for place, value in zip(self.guest.places, self.values, strict=True):
             held = state[place.leaf]
@@ -145,7 +145,7 @@ class Trial:
             else:
                 state[place.leaf] = value
         state[self.machine.state.memory] = Memory(random.Random(seed), before, self.digits)
-        exit_ = step.step(self.machine, self.instruction, self.operands, state, Surroundings(undefined=unknown))
+        exit_ = step(self.machine, self.instruction, self.operands, state, Surroundings(undefined=unknown))
         return Ours(exit_, state, before, asked)
 
 
@@ -153,7 +153,7 @@ class Trial:
 def rest(name: str) -> State:
     """The state around the compared leaves: after reset, with translation the identity."""
     described = machine(name)
-    state = step.reset(described)
+    state = reset(described)
     assert described.code.translation is not None
     for leaf, value in described.code.translation.replay.items():
         state[leaf] = Cells(value) if described.state.leaves[leaf].size else value

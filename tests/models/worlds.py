@@ -12,7 +12,7 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, mask, signed
-from pgcheck.models.reference.step import Cells, State
+from pgcheck.models.state import Cells, State
 from pgcheck.shipped import shipped
 
 Key = tuple[str | int, ...]

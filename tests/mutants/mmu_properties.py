@@ -11,10 +11,10 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Storage
-from pgcheck.models.reference.step import State, Surroundings, call
+from pgcheck.models.reference.cycle import call, holds
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import Auditor
-from pgcheck.vmm.binding import holds
 from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import ShadowTables

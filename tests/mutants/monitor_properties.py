@@ -15,7 +15,7 @@ from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.memory import Ram
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import audit
 from pgcheck.vmm.mmu import Mmu

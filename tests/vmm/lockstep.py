@@ -16,7 +16,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.memory import Ram
-from pgcheck.models.reference.step import Cells
+from pgcheck.models.state import Cells
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.vmm import Guest, Vmm
 from tests.checker.specifications import machine_of

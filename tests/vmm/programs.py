@@ -8,7 +8,7 @@ from pathlib import Path
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer
-from pgcheck.models.reference.step import Cells
+from pgcheck.models.state import Cells
 from tests.vmm.lockstep import assembled, loaded
 
 Setup = Callable[[Computer], None]

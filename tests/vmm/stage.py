@@ -10,7 +10,7 @@ from typing import Any
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.coherence import Finding, ShadowAudit

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import State, Surroundings, reset
+from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.audit import footprint
 from pgcheck.vmm.bounds import MAX_KNOWN, Bounds, Extent, NoBounds, first

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import State, Surroundings, reset
+from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.external import ExternalMmu
 from pgcheck.vmm.guest_memory import GuestMemory
 from tests.checker.specifications import machine_of

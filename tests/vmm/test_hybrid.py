@@ -9,7 +9,8 @@ import pytest
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, eq, land, lnot
 from pgcheck.models import engine
-from pgcheck.models.reference.step import Fetched, State, Surroundings, execute
+from pgcheck.models.reference.cycle import execute
+from pgcheck.models.state import Fetched, State, Surroundings
 from tests.checker.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import Pair, pair, policy_of

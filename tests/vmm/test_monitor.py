@@ -16,7 +16,8 @@ from pgcheck.models import engine
 from pgcheck.models.engine import VmExit
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Registers
-from pgcheck.models.reference.step import Cells, Exit, Fetched, State, Surroundings, execute, serve
+from pgcheck.models.reference.cycle import execute, serve
+from pgcheck.models.state import Cells, Exit, Fetched, State, Surroundings
 from pgcheck.vmm import monitor as dispatcher
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE

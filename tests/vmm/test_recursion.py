@@ -10,7 +10,7 @@ import pytest
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
-from pgcheck.models.reference.step import Exit, Fetched, State, Surroundings
+from pgcheck.models.state import Exit, Fetched, State, Surroundings
 from pgcheck.vmm.binding import REFERENCE
 from pgcheck.vmm.vmm import Guest, Vmm
 from tests.checker.specifications import machine_of

@@ -9,7 +9,8 @@ import pytest
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import State, Surroundings, call, reset
+from pgcheck.models.reference.cycle import call
+from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.translate import Inside, Outside, Recorder, Snapshot, values, walk, with_argument
 from tests.checker.specifications import machine_of
 

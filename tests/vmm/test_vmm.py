@@ -15,7 +15,7 @@ from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.generated.compiled import Compiled
-from pgcheck.models.reference.step import Step
+from pgcheck.models.reference.cycle import holds
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.vmm import Vmm
 from tests.checker.specifications import machine_of
@@ -325,7 +325,7 @@ def test_only_states_of_the_virtual_machine_run_directly(mode: int, direct: int)
     machine = machine_of("riscv64")
     for deployment in ("s_in_u", "vmm_in_m"):
         state = {**Computer(machine).state, "current_mode": mode}
-        assert Step(machine, state, {}).value(policy_of("riscv64", deployment).direct) == direct
+        assert holds(machine, policy_of("riscv64", deployment).direct, state) == direct
 
 
 LOCAL = """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pgcheck.models.reference.step import Cells
+from pgcheck.models.state import Cells
 from pgcheck.vmm.world import World, load_guest, lost, save_guest, world
 from tests.checker.specifications import machine_of
 from tests.vmm.lockstep import CONFIGURATIONS, policy_of

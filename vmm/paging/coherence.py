@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pgcheck.isa.terms import mask
-from pgcheck.models.reference.step import State, Surroundings, operand_value
+from pgcheck.models.reference.cycle import operand_value
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.paging.entries import Way
 from pgcheck.vmm.paging.shadow import Context, ShadowTables

@@ -11,7 +11,7 @@ from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine, Realise
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.paging.pages import NoTables, Pages, pages
 from pgcheck.vmm.translate import Args, Same, accesses, in_place, values, walk
 

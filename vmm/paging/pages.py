@@ -14,7 +14,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, evaluate, mk, variable, walk
 from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
 from pgcheck.models.generated.facts import Facts
-from pgcheck.models.reference.step import Cells, State
+from pgcheck.models.state import Cells, State
 from pgcheck.models.symbolic import Execution, initial
 
 Args = tuple[int, ...]

@@ -15,7 +15,7 @@ from typing import Any
 from pgcheck.isa.encoding.codec import compiled
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import Allocator, OutOfMemory
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes

@@ -17,7 +17,8 @@ from pgcheck.checker.campaign.cases.words import Meaning, Words
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import Term, conjunction, mask
-from pgcheck.models.reference.step import Cells, State, Step, Surroundings, copied, reset
+from pgcheck.models.reference.cycle import holds
+from pgcheck.models.state import Cells, State, copied, reset
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.translate import in_place
 
@@ -218,7 +219,7 @@ class Author:
                 state[name] = self.start[name]
 
     def _legal(self, state: State) -> bool:
-        return bool(Step(self.machine, state, {}, Surroundings()).value(self.condition))
+        return holds(self.machine, self.condition, state)
 
     def _aim(self, tape: Tape, state: State, stores: list[Placed]) -> None:
         """Make traps go to the handler, except a few that go where nobody knows."""

@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import State, Surroundings, reset
+from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
 from pgcheck.vmm.translate import Args, accesses, in_place, walk
 

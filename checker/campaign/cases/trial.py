@@ -6,7 +6,8 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import Cells, Exit, State, Surroundings, copied, decoded, deliver, execute, reset
+from pgcheck.models.reference.cycle import decoded, deliver, execute
+from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset
 from pgcheck.vmm.translate import Recorder
 
 

@@ -15,7 +15,8 @@ from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference.step import Exit, State, Surroundings, copied, decoded, deliver, execute
+from pgcheck.models.reference.cycle import decoded, deliver, execute
+from pgcheck.models.state import Exit, State, Surroundings, copied
 from pgcheck.vmm.translate import Recorder
 
 MAX_CODES = 24

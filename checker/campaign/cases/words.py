@@ -11,7 +11,7 @@ from pgcheck.checker.campaign.cases.vectors import Source
 from pgcheck.isa.idl.state import Entry
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
-from pgcheck.models.reference.step import State
+from pgcheck.models.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import entry
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.step import Cells, State, reset
+from pgcheck.models.state import Cells, State, reset
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.translate import Recorder
 from pgcheck.vmm.vmm import Vmm, page_shift

@@ -14,7 +14,8 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference.step import Cells, State, Surroundings, copied, decoded, execute, reset
+from pgcheck.models.reference.cycle import decoded, execute
+from pgcheck.models.state import Cells, State, Surroundings, copied, reset
 from pgcheck.vmm.translate import Recorder
 
 DRAWS = 160

@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.cases.case import Author, Case
 from pgcheck.checker.campaign.pairs.pair import Pair, pair
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
-from pgcheck.models.reference.step import Exit
+from pgcheck.models.state import Exit
 
 EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)
 

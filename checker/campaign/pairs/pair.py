@@ -13,7 +13,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Ram
-from pgcheck.models.reference.step import Cells, copied
+from pgcheck.models.state import Cells, copied
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics

@@ -10,7 +10,8 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import VmExit, pending, waiting
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.memory import Runtime
-from pgcheck.models.reference.step import Exit, State, Surroundings, enter, execute, fetch
+from pgcheck.models.reference.cycle import enter, execute, fetch
+from pgcheck.models.state import Exit, State, Surroundings
 
 
 class Taken(NamedTuple):

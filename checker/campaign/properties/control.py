@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, exc
 from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.engine import Engine, VmExit
-from pgcheck.models.reference.step import State, Surroundings
+from pgcheck.models.state import State, Surroundings
 
 STUTTERS = 80
 

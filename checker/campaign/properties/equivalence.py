@@ -10,7 +10,8 @@ from pgcheck.checker.campaign.pairs.pair import Pair, difference
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import VmExit, pending
-from pgcheck.models.reference.step import Cells, enter
+from pgcheck.models.reference.cycle import enter
+from pgcheck.models.state import Cells
 
 
 def eq2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:

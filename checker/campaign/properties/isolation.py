@@ -12,7 +12,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram, Region, Watcher
-from pgcheck.models.reference.step import Cells, State, copied
+from pgcheck.models.state import Cells, State, copied
 
 View = tuple[object, ...]
 

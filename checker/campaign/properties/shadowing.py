@@ -10,7 +10,8 @@ from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.checker.campaign.properties.equivalence import lockstep
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, VmExit
-from pgcheck.models.reference.step import Exit, State, Surroundings, call
+from pgcheck.models.reference.cycle import call
+from pgcheck.models.state import Exit, State, Surroundings
 from pgcheck.vmm.audit import Auditor, Finding, audit
 
 

@@ -21,7 +21,7 @@ from pgcheck.checker.campaign.runner import SHARD, Campaign, Done, Found, Plan
 from pgcheck.checker.campaign.store import Store
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
-from pgcheck.models.reference.step import Step
+from pgcheck.models.reference.cycle import holds
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.statistics import Statistics
@@ -64,8 +64,7 @@ def test_every_case_starts_legal_and_as_the_deployments_guest(authors: Authors, 
     machine = author.machine
     for k in range(60):
         case = author.case(Tape(counted("legal", k, TAPE)))
-        step = Step(machine, case.state, {})
-        assert all(step.value(term) for term in machine.legal) and step.value(author.deployment.guest)
+        assert all(holds(machine, term, case.state) for term in (*machine.legal, author.deployment.guest))
         where = author.layout
         assert all(where.base <= a and a + n <= where.base + where.size for a, n, _ in case.stores)
         for leaf_name, leaf in machine.state.leaves.items():

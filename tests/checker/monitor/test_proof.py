@@ -19,7 +19,7 @@ from pgcheck.checker.solving.solver import Limits, Solver
 from pgcheck.checker.verdicts.policy import Kind, policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.reference.step import Fetched, State, Surroundings
+from pgcheck.models.state import Fetched, State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.monitor import TrapAndEmulate
 from tests.checker.specifications import Checked, machine_of

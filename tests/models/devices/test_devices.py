@@ -19,7 +19,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.devices.teletype import Teletype
 from pgcheck.models.devices.ticker import Ticker
 from pgcheck.models.devices.timer import Timer
-from pgcheck.models.reference.step import Ended
+from pgcheck.models.state import Ended
 from tests.models.wiring import Bench
 
 widths = st.sampled_from([1, 2, 4, 8])

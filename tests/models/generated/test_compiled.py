@@ -28,7 +28,7 @@ from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Bus, Ram, Window
-from pgcheck.models.reference.step import Cells, Ended, Exit, State, Surroundings, copied, reset
+from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied, reset
 from tests.models.worlds import biased, machine, operands
 
 NAMES = shipped.names()

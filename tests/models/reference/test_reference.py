@@ -11,8 +11,8 @@ from pgcheck import shipped
 from pgcheck.isa.encoding.assembly import Assembler
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms.ir import HALT
-from pgcheck.models.reference import step
-from pgcheck.models.reference.step import Cells, Exit, State, Step, Surroundings, advance, deliver, reset
+from pgcheck.models.reference.cycle import advance, deliver, fetch, step
+from pgcheck.models.state import Cells, Exit, Fetched, State, Surroundings, reset
 from tests.models.plain import PlainStep
 from tests.models.worlds import World, biased, machine, operands
 
@@ -20,18 +20,17 @@ STATES = 3
 
 
 def closures_and_trees(
-    described: Machine, instruction: Instruction, rng: random.Random, plain: type[Step]
+    described: Machine, instruction: Instruction, rng: random.Random, plain: type[PlainStep]
 ) -> list[tuple[Exit | None, Mapping[str, object]]]:
     """What both evaluators make of one instruction in one world."""
     given = operands(instruction, rng)
     world = World(described, lambda key, width: biased(rng, width))
     ends: list[tuple[Exit | None, Mapping[str, object]]] = []
-    for evaluator in (Step, plain):
+    for one_step in (step, plain.run):
         state = world.state()
         around = Surroundings(world.undefined, world.volatile, world.volatile_write, world)
-        run = evaluator(described, state, given, around)
-        run.encoding = instruction.encoding_term
-        ends.append((run.body(instruction.body, run.value(instruction.length)), written(state)))
+        exit_ = one_step(described, instruction, given, state, around)
+        ends.append((exit_, written(state)))
     return ends
 
 
@@ -158,8 +157,8 @@ def test_an_exit_that_cannot_be_delivered_is_returned() -> None:
     memory = state[described.state.memory]
     assert isinstance(memory, Cells)
     memory.update({0x1000: 0x0F, 0x1001: 0x0B})
-    undefined = step.fetch(described, state)
-    assert isinstance(undefined, step.Fetched) and undefined.instruction.id == "ud2"
+    undefined = fetch(described, state)
+    assert isinstance(undefined, Fetched) and undefined.instruction.id == "ud2"
     assert advance(described, state) == Exit(HALT, (), "in the delivery of shutdown")
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.reference.step import State
+from pgcheck.models.state import State
 from pgcheck.vmm.paging.entries import form, permissions, settings, writes
 from pgcheck.vmm.paging.pages import NoTables, pages
 from pgcheck.vmm.translate import in_place

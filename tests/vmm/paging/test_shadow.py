@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.models.reference.step import Cells
+from pgcheck.models.state import Cells
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.paging.shadow import MAX_CONTEXTS

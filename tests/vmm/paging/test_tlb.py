@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Interpreter, VmExit
-from pgcheck.models.reference.step import Oracle, State, Surroundings
+from pgcheck.models.state import Oracle, State, Surroundings
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, walk
 from pgcheck.vmm.vmm import Vmm
