@@ -75,7 +75,7 @@ def checked_pg74() -> MachineResult:
 
 DYING = """
 import os, signal, sys
-from pgcheck.checker import solver_worker as worker
+from pgcheck.checker.solving import worker
 left = [{count}]
 honest = worker.REQUESTS["check"]
 def check(request):

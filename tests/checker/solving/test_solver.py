@@ -239,11 +239,11 @@ def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_p
     assert len(assertions) == 3
     verbatim = tmp_path / "verbatim.py"
     verbatim.write_text(
-        "import json, sys\nfrom pgcheck.checker import solver_worker\n"
+        "import json, sys\nfrom pgcheck.checker.solving import worker\n"
         f"TEXT = {text!r}\n"
-        "check = solver_worker.REQUESTS['check']\n"
-        "solver_worker.REQUESTS['check'] = lambda request: check({**request, 'text': TEXT})\n"
-        "solver_worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
+        "check = worker.REQUESTS['check']\n"
+        "worker.REQUESTS['check'] = lambda request: check({**request, 'text': TEXT})\n"
+        "worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
     )
     for asking in (Solver(Limits()), Solver(Limits(), command=(sys.executable, str(verbatim)))):
         answer = asking.check(assertions, label="")

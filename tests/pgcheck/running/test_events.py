@@ -156,7 +156,7 @@ def test_the_same_word_twice_is_two_checks() -> None:
 
 def test_the_command_line_offers_formats_that_there_are() -> None:
     assert set(checking.FORMATS) <= set(FORMATS)
-    assert all(callable(import_module(f"pgcheck.{module}").written) for module in FORMATS.values())
+    assert all(callable(import_module(f"pgcheck.reports.{module}").render) for module in FORMATS.values())
 
 
 def test_several_outputs_come_from_one_run(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
