@@ -109,7 +109,7 @@ class DeploymentResult:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer of P0 about the specification itself: `law` names the check, `status` is ok, warning, error or unknown."""
+    """The answer of a law about the specification itself: `law` names the check, `status` is ok, warning, error or unknown."""
 
     law: str
     status: Literal["ok", "warning", "error", "unknown"]

@@ -10,7 +10,7 @@ from pgcheck.isa.terms import Term
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The monitor's side of the relation between virtual and real machine (decisions, roles and relation f).
+    """The monitor's side of the relation between virtual and real machine (docs/definitions.md, The relation).
 
     `traps` are instructions (by id with row) whose user-mode execution enters the monitor; `intercept` the terminators whose
     delivery does. `fixed` control leaves hold constants, `mirrored` ones equal the guest's; `real` are the values of all other

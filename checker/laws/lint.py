@@ -1,4 +1,4 @@
-"""P0: what must be true of a specification before its verdicts mean anything. One function per law."""
+"""What must be true of a specification before its verdicts mean anything. One function per law."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P2 and P3: the predicates of Popek and Goldberg by role and start mode, on one and two copies of a step.
+"""The predicates of Popek and Goldberg by role and start mode, on one and two copies of a step.
 
 Definitions: Popek and Goldberg 1974, extended to roles of control state; `trap-sensitive` and `trap-kind-sensitive` besides, for a check
 that fails differently in two modes is seen by the guest as well.

@@ -1,4 +1,4 @@
-"""P5: ONE machine-wide configuration from the assignments that each row would be content with, and which a monitor can really make."""
+"""ONE machine-wide configuration from the assignments that each row would be content with, and which a monitor can really make."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def as_it_is(term: Term, args: tuple[Term, ...]) -> Term | None:
 
 
 def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answer:
-    """The real machine's cuts under contract C1 (docs: definitions of the relation).
+    """The real machine's cuts under the contract (docs/definitions.md, The relation).
 
     Its translation gives what the guest's gives in the current virtual mode, or faults besides (`xl.miss`, a miss in the shadow); a probe gives
     the host's address; `respond(table, arguments, width)` is what the monitor put into a table.

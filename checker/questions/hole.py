@@ -1,7 +1,7 @@
-"""P4: the exact question. Is there a virtual state in which the real machine, in user mode, goes on, and the guest could tell?
+"""The exact question. Is there a virtual state in which the real machine, in user mode, goes on, and the guest could tell?
 
-One step of the virtual machine v is compared with one step of the real machine r under the relation of definitions 1.2: general state equal,
-each control leaf the monitor's own, fixed by the configuration, or mirrored; translation under contract C1.
+One step of the virtual machine v is compared with one step of the real machine r under the relation that a monitor keeps (docs/definitions.md):
+general state equal, each control leaf the monitor's own, fixed by the configuration, or mirrored; translation under the contract.
 """
 
 from __future__ import annotations

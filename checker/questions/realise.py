@@ -1,4 +1,4 @@
-"""P0: the monitor can make the hardware map what it wants (decisions D24): the real translation's own body, verified."""
+"""The monitor can make the hardware map what it wants (docs/definitions.md, Realisable): the real translation's own body, verified."""
 
 from __future__ import annotations
 

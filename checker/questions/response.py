@@ -1,7 +1,7 @@
 """Best response for shadowed tables: a row is a hole only if it is one against every entry that the monitor could have put there.
 
 The question is: is there a virtual control state and a virtual entry such that for all real entries some general state shows a difference?
-It is decided by expansion: copies of the hole query over shared control state, one for each entry tried (definitions 1.4).
+It is decided by expansion: copies of the hole query over shared control state, one for each entry tried (docs/definitions.md, A hole).
 """
 
 from __future__ import annotations

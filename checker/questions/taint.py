@@ -1,4 +1,4 @@
-"""P1: what a step reads and writes of control state, on folded transitions per start mode (decisions D7). No solver."""
+"""What a step reads and writes of control state, on folded transitions per start mode. No solver."""
 
 from __future__ import annotations
 

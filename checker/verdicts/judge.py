@@ -1,4 +1,4 @@
-"""One row judged: the passes P1 to P4 and P6 in order, and the verdict that their answers mean."""
+"""One row judged: the questions in order, from taint to the witness, and the verdict that their answers mean."""
 
 from __future__ import annotations
 

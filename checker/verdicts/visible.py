@@ -1,4 +1,4 @@
-"""P0: control state that user mode both changes and shows without a trap is perhaps no control state (decisions D8)."""
+"""Control state that user mode both changes and shows without a trap is perhaps no control state."""
 
 from __future__ import annotations
 

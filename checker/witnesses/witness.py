@@ -1,4 +1,4 @@
-"""P6: from a refuted obligation to the smallest witness that the reference binding reproduces."""
+"""From a refuted obligation to the smallest witness that the reference binding reproduces."""
 
 from __future__ import annotations
 

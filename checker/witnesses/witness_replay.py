@@ -207,7 +207,7 @@ def _differences(
     post: Mapping[str, State],
     outcome: Mapping[str, tuple[str, tuple[int, ...]]],
 ) -> tuple[str, ...]:
-    """The mismatches of definitions 1.2, on values; nothing when the real machine trapped into the monitor."""
+    """The mismatches of the relation (docs/definitions.md), on values; nothing when the real machine trapped into the monitor."""
     v, r = outcome["v"], outcome["r"]
     if v[0] in (UNMODELLED, UNPREDICTABLE):
         return ()

@@ -29,7 +29,7 @@ class Fate:
 def fate(views: Sequence[Original], mutant: Mutant, evidence: Evidence) -> Fate:
     """The fate of a mutant of the row that `views` show, one for each deployment.
 
-    It is caught if the row's classical answer, a hole or a P0 finding is another one under any deployment; equivalent
+    It is caught if the row's classical answer, a hole or a finding of a law is another one under any deployment; equivalent
     if from every legal state of every deployment's modes both steps end alike.
     """
 
@@ -84,7 +84,7 @@ def _holes(changed: Original, evidence: Evidence) -> Iterator[str]:
 
 
 def _found(original: Original, mutant: Mutant, evidence: Evidence) -> str:
-    """A finding of P0 that is new or gone."""
+    """A finding of a law that is new or gone."""
     old = {(f.law, f.message) for f in examine(original.setting.machine, original.subject.instruction, evidence)}
     new = {(f.law, f.message) for f in examine(mutated(original, mutant).setting.machine, mutant.instruction, evidence)}
     return ": ".join(min(new ^ old)) if new != old else ""

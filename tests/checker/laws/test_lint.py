@@ -1,4 +1,4 @@
-"""P0: each law accepts what obeys it and names the smallest thing that does not."""
+"""Each law accepts what obeys it and names the smallest thing that does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P0: what a monitor writes into entries or bounds does what the specification says, or the finding names what does not."""
+"""What a monitor writes into entries or bounds does what the specification says, or the finding names what does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P1: what the taint settles without a solver, the solver proves too; and it settles nothing that concerns control state."""
+"""What the taint settles without a solver, the solver proves too; and it settles nothing that concerns control state."""
 
 from __future__ import annotations
 

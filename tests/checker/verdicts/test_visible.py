@@ -1,4 +1,4 @@
-"""P0: control state that user mode both changes and shows without a trap is reported, and no other."""
+"""Control state that user mode both changes and shows without a trap is reported, and no other."""
 
 from __future__ import annotations
 
