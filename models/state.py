@@ -91,7 +91,9 @@ class Ended(Exception):
 
 def reset(machine: Machine) -> State:
     """The state after reset."""
-    return {n: Cells(leaf.reset) if leaf.size else leaf.reset for n, leaf in machine.state.leaves.items()}
+    return {
+        n: Cells(leaf.reset) if n in machine.state.arrays else leaf.reset for n, leaf in machine.state.leaves.items()
+    }
 
 
 def copied(state: Mapping[str, int | Cells]) -> State:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import ExitRule, Instruction, Machine
 from pgcheck.isa.terms import (
@@ -223,7 +223,7 @@ class Execution:
             self.frame.state[leaf.name] = leaf.named("f." + self.instance(leaf.name))
         return variable(leaf.width, "f." + name)
 
-    def in_range(self, leaf: Leaf, index: Term) -> None:
+    def in_range(self, leaf: ArrayLeaf, index: Term) -> None:
         """An index beyond an array whose size is no power of two leads nowhere predictable."""
         if leaf.size < 1 << leaf.index_width:
             beyond = lnot(mk("ult", 0, index, constant(leaf.index_width, leaf.size)))
@@ -231,7 +231,7 @@ class Execution:
                 self.exit(UNPREDICTABLE, (), f"index beyond {leaf.name}", beyond)
 
     def element(self, term: Term) -> Term:
-        leaf = self.machine.state.leaves[term.args[0].name[2:]]
+        leaf = self.machine.state.arrays[term.args[0].name[2:]]
         index = self.value(term.args[1])
         self.in_range(leaf, index)
         value = select(self.frame.state[leaf.name], index)
@@ -346,7 +346,7 @@ class Execution:
                 new = self.value(value)
                 self.frame.state[leaf] = new
             case SetElement(leaf, index, value):
-                self.set_element(self.machine.state.leaves[leaf], self.value(index), self.value(value))
+                self.set_element(self.machine.state.arrays[leaf], self.value(index), self.value(value))
             case SetNext(value):
                 new = self.value(value)
                 self.frame.state[NEXT_PC] = new
@@ -381,7 +381,7 @@ class Execution:
         self.path.pop()
         return self.frame
 
-    def set_element(self, leaf: Leaf, index: Term, value: Term) -> None:
+    def set_element(self, leaf: ArrayLeaf, index: Term, value: Term) -> None:
         self.in_range(leaf, index)
         old = self.frame.state[leaf.name]
         for place, _ in leaf.hardwired:

@@ -130,7 +130,7 @@ def footprint(
     processor = bounds.reach({**real, bounds.realise.base: extent.base, bounds.realise.limit: extent.limit})
     memory, page, last = bounds.memory, 1 << bounds.memory.page_shift, mask(bounds.width)
     ends = {0, extent.size - 1, extent.size, extent.size + 1, last, last - 1, *(1 << k for k in range(bounds.width))}
-    for at in range(0, min(last, 2 * mask(machine.state.leaves[machine.state.memory].index_width)), page):
+    for at in range(0, min(last, 2 * mask(machine.state.address_width)), page):
         ends |= {at, at + page - 1}
     for address in sorted(e for e in ends if 0 <= e <= last):
         reached = processor(address)

@@ -54,7 +54,7 @@ class Bounds:
         if effects.volatile or effects.free or effects.writes or effects.loads or effects.stores:
             raise NoBounds(f"{translation.function} does more than read state")
         depends = leaves_read(machine.code.functions, translation.function, machine.code.exits) | {machine.modes.leaf}
-        if depends & set(shared) or any(machine.state.leaves[n].size for n in depends):
+        if depends & set(shared) or any(n in machine.state.arrays for n in depends):
             raise NoBounds(f"{translation.function} depends on what a guest changes without a trap, or on an array")
         if any(b != a + 1 for a, b in zip(memory.frames, memory.frames[1:], strict=False)):
             raise ValueError("the frames of a guest under base and limit are one run")

@@ -168,7 +168,7 @@ def with_argument(args: Args, position: int, value: int) -> Args:
 
 def in_place(machine: Machine, name: str, value: int) -> int | Cells:
     """A value for a leaf, in every element if it is an array."""
-    return Cells(value) if machine.state.leaves[name].size else value
+    return Cells(value) if name in machine.state.arrays else value
 
 
 def root_key(state: State, leaves: Collection[str]) -> tuple[object, ...]:

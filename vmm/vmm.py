@@ -165,4 +165,4 @@ def page_shift(machine: Machine) -> int:
     translation = machine.code.translation
     if translation is not None and translation.realise is not None and translation.realise.kind == "entries":
         return translation.realise.shift
-    return 10 if machine.state.leaves[machine.state.memory].index_width > 14 else 5
+    return 10 if machine.state.address_width > 14 else 5

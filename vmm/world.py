@@ -50,7 +50,7 @@ def world(machine: Machine, policy: Policy) -> World:
     }
     if deployment.real_mode is not None:
         own[machine.modes.leaf] = deployment.real_mode
-    return World(shared, own, tuple(n for n in own if machine.state.leaves[n].size))
+    return World(shared, own, tuple(n for n in own if n in machine.state.arrays))
 
 
 def load_guest(division: World, virtual: Mapping[str, V], own: Mapping[str, V]) -> dict[str, V]:

@@ -13,6 +13,7 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.state import Cells, State
 from pgcheck.vmm.policy import Policy
@@ -162,9 +163,9 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
     state: State = {}
     for leaf_name, leaf in machine.state.leaves.items():
         held = given["state"].get(leaf_name)
-        if isinstance(held, dict) != bool(leaf.size) and held is not None:
+        if isinstance(held, dict) != isinstance(leaf, ArrayLeaf) and held is not None:
             raise ValueError(f"{leaf_name} is not like that")
-        if leaf.size:
+        if isinstance(leaf, ArrayLeaf):
             cells = {int(k): _number(v, leaf.element_width) for k, v in (held or {}).items()}
             fill = cells.pop(-1, 0)
             if any(not 0 <= k < leaf.size for k in cells):
@@ -175,7 +176,7 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
     unknown = set(given["state"]) - set(machine.state.leaves)
     if unknown:
         raise ValueError(f"no state {min(unknown)}")
-    width = machine.state.leaves[machine.state.memory].index_width
+    width = machine.state.address_width
     stores = []
     for address, count, value in given["stores"]:
         if not isinstance(count, int) or not 0 < count <= 1 << 16:

@@ -12,7 +12,7 @@ from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
 from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
@@ -33,8 +33,14 @@ class Canary:
 
 def _element(leaf: Leaf) -> Term | None:
     """The index of an array's first element that is not hardwired."""
+    if not isinstance(leaf, ArrayLeaf):
+        return None
     fixed = {place for place, _ in leaf.hardwired}
     return next((constant(leaf.index_width, k) for k in range(leaf.size) if k not in fixed), None)
+
+
+def _hardwired(leaf: Leaf) -> bool:
+    return isinstance(leaf, ArrayLeaf) and bool(leaf.hardwired)
 
 
 def _read(leaf: Leaf) -> Term:
@@ -54,7 +60,7 @@ def _flipped(leaf: Leaf) -> Term:
 
 def _usable(leaf: Leaf, machine: Machine) -> bool:
     """A leaf whose value a made-up instruction may show or change: not all hardwired, not the counter, and no part of memory."""
-    changes = not leaf.size or _element(leaf) is not None
+    changes = isinstance(leaf, ScalarLeaf) or _element(leaf) is not None
     return changes and not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory)
 
 
@@ -80,8 +86,8 @@ def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """Every family gives the known answers, in every deployment; a deployment in which none can be made stays untested."""
     for deployment in machine.deployments:
         setting = Setting(machine, deployment, frozenset(machine.code.exits))
-        general = [leaf for leaf in machine.state.general if _usable(leaf, machine) and not leaf.hardwired]
-        general += [leaf for leaf in machine.state.general if _usable(leaf, machine) and leaf.hardwired]
+        general = [leaf for leaf in machine.state.general if _usable(leaf, machine) and not _hardwired(leaf)]
+        general += [leaf for leaf in machine.state.general if _usable(leaf, machine) and _hardwired(leaf)]
         free = _free_bit(setting, evidence)
         if free is None or not general:
             yield Finding(
@@ -108,7 +114,7 @@ def _free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
         and leaf.role != "timing"
         and leaf.name not in setting.deployment.mirror
         and leaf.name != machine.modes.leaf
-        and not leaf.hardwired
+        and not _hardwired(leaf)
     )
     free = next((leaf for leaf in counted if _free(setting, leaf, evidence)), None)
     if free is not None:

@@ -240,7 +240,7 @@ def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
         return ()
     if realise.kind == "bounds":
         return (realise.base, realise.limit)
-    state = reset(machine) | {n: Cells(v) if machine.state.leaves[n].size else v for n, v in own.items()}
+    state = reset(machine) | {n: Cells(v) if n in machine.state.arrays else v for n, v in own.items()}
     return (form(machine, state).root,)
 
 

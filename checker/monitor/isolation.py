@@ -209,7 +209,7 @@ def _refusals(machine: Machine) -> Callable[[Term], Term]:
 
 def stray(machine: Machine) -> Block:
     """The body of a made-up instruction that stores where no translation led."""
-    width = machine.state.leaves[machine.state.memory].index_width
+    width = machine.state.address_width
     return (Store(constant(width, 0), constant(machine.state.memory_unit, 0)),)
 
 

@@ -35,7 +35,7 @@ from pgcheck.checker.solving.solver import Model, Solver, versions
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
@@ -423,7 +423,8 @@ def _sensitive(promise: Promise, evidence: Evidence) -> set[str]:
 
 
 def _usable(leaf: Leaf, machine: Machine) -> bool:
-    return not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory) and not leaf.hardwired
+    hardwired = isinstance(leaf, ArrayLeaf) and leaf.hardwired
+    return not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory) and not hardwired
 
 
 def _refuted(promise: Promise, row: Row, family: str, evidence: Evidence, division: World | None = None) -> bool | None:

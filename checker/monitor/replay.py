@@ -27,7 +27,7 @@ from pgcheck.checker.questions.copies import MISS, executing
 from pgcheck.checker.result import StateValue
 from pgcheck.checker.solving.solver import Model
 from pgcheck.checker.witnesses.witness_replay import values_of
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, variable
@@ -118,7 +118,7 @@ class _World:
             return self.model.variables.get(named("f." + name), 0)
 
         def changed(name: str, leaf: Leaf) -> Cells | int:
-            if not leaf.size:
+            if isinstance(leaf, ScalarLeaf):
                 return self.model.variables.get(named("f." + name), 0)
             return Cells(0, {i: v for (a, i), v in self.model.elements.items() if a == named("f." + name)})
 
@@ -132,7 +132,7 @@ class _World:
         found: State = {}
         for name, leaf in self.machine.state.leaves.items():
             term = leaves[name]
-            if not leaf.size:
+            if isinstance(leaf, ScalarLeaf):
                 found[name] = self.model.values([term])[0]
             elif term.op == "karray":
                 found[name] = Cells(term.value)
@@ -350,7 +350,9 @@ def _monitored(
     for name, leaf in machine.state.leaves.items():
         if name not in host.state:
             cells = {i: v for (a, i), v in world_.model.elements.items() if a == tag + name}
-            host.state[name] = Cells(0, cells) if leaf.size else world_.model.variables.get(tag + name, 0)
+            host.state[name] = (
+                Cells(0, cells) if isinstance(leaf, ArrayLeaf) else world_.model.variables.get(tag + name, 0)
+            )
     try:
         stop = dispatcher.run(state, guest, 1, intercept)
     except Over as over:

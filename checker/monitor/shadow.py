@@ -49,7 +49,7 @@ Scenario = Callable[[Stage], Iterator[str]]
 def emulated_store(stage_: Stage) -> Iterator[str]:
     """The routine of a store writes guest memory: entries derived from what it overwrites go."""
     machine = stage_.machine
-    width = machine.state.leaves[machine.state.memory].index_width
+    width = machine.state.address_width
     count = stage_.tables.form.units if stage_.source.truth("x.wide") else 1
     address = stage_.source.number("x.address", width)
     assume(stage_.memory.holds(address, count))
@@ -67,7 +67,7 @@ def emulated_store(stage_: Stage) -> Iterator[str]:
 def table_found(stage_: Stage) -> Iterator[str]:
     """A page turns out to hold the guest's tables: entries through which the guest could store to it go."""
     machine, shift = stage_.machine, stage_.tables.shift
-    width = machine.state.leaves[machine.state.memory].index_width
+    width = machine.state.address_width
     page = stage_.source.number("x.page", width - shift) << shift
     assume(stage_.memory.holds(page, stage_.page))
     stage_.memory.watch(page, stage_.tables._stored)
@@ -240,7 +240,7 @@ class Walks:
     def _walk(self, way: tuple[int, ...]) -> Walk:
         """What a walk gives: the page asked for decides all; others give it, or another, or want to update entries, or fault."""
         source, tables, machine = self.stage.source, self.stage.tables, self.stage.machine
-        width, units = machine.state.leaves[machine.state.memory].index_width, tables.form.units
+        width, units = machine.state.address_width, tables.form.units
         load = source.number("w.load", width - 4) << units.bit_length() - 1, units
         assume(self.stage.memory.holds(*load))
         tag = "w.odd" if way == self.odd else f"w{way[0]}"
@@ -265,10 +265,7 @@ class Walks:
         stage_, tables = self.stage, self.stage.tables
         units = tables.form.units
         machine = stage_.machine
-        slot = (
-            stage_.source.number("x.slot", machine.state.leaves[machine.state.memory].index_width - 4)
-            << units.bit_length() - 1
-        )
+        slot = stage_.source.number("x.slot", machine.state.address_width - 4) << units.bit_length() - 1
         page = tables.form.pages.address(self.args, tables.names, stage_.real) >> tables.shift
         if self.plain and page == stage_.entry.page:
             slot = stage_.entry.slot
@@ -316,7 +313,7 @@ def stage_facts(promise: Promise) -> ShadowTables:
     machine = promise.machine
     real: State = reset(machine)
     for name, value in promise.division.own.items():
-        real[name] = Cells(value) if machine.state.leaves[name].size else value
+        real[name] = Cells(value) if name in machine.state.arrays else value
     assert machine.code.translation is not None and machine.code.translation.realise is not None
     shift = machine.code.translation.realise.shift
     host = cast(Any, Host(machine.state.memory_unit, machine.state.big_endian))

@@ -167,7 +167,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     machine = promise.machine
     real: State = reset(machine)
     for name, value in promise.division.own.items():
-        real[name] = Cells(value) if machine.state.leaves[name].size else value
+        real[name] = Cells(value) if name in machine.state.arrays else value
     translation = machine.code.translation
     assert translation is not None and translation.realise is not None
     shift = translation.realise.shift
@@ -185,7 +185,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
         promise.division.shared,
         cast(Any, tlb),
     )
-    width = machine.state.leaves[machine.state.memory].index_width
+    width = machine.state.address_width
     memory.frames = cast(Any, Frames(source))
     memory.size = source.number("ram.pages", width - shift) << shift
     assume(base + memory.size <= 1 << width)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, extract, ite, lnot, mk, select, variable
 from pgcheck.models.state import Cells
 
@@ -232,7 +232,7 @@ class Whole:
 
     __slots__ = ("leaf", "term")
 
-    def __init__(self, leaf: Leaf, term: Term) -> None:
+    def __init__(self, leaf: ArrayLeaf, term: Term) -> None:
         self.leaf, self.term = leaf, term
 
     def __eq__(self, other: object) -> bool:
@@ -252,7 +252,7 @@ class Whole:
 class Array(Cells):
     """An unknown array: no elements apart, and everything in its `fill`."""
 
-    def __init__(self, leaf: Leaf, term: Term) -> None:
+    def __init__(self, leaf: ArrayLeaf, term: Term) -> None:
         super().__init__()
         self.leaf, self.term = leaf, term
         self.fill = Whole(leaf, term)  # type: ignore[assignment]
@@ -284,7 +284,7 @@ def unequal(pairs: Mapping[str, tuple[int, int]]) -> Iterator[str]:
 
 def value(leaf: Leaf, term: Term) -> int | Cells:
     """The value of a leaf that a term stands for."""
-    return Array(leaf, term) if leaf.size else Symbolic.of(term)
+    return Array(leaf, term) if isinstance(leaf, ArrayLeaf) else Symbolic.of(term)
 
 
 def term_of(leaf: Leaf, held: int | Cells) -> Term:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
@@ -157,7 +157,7 @@ def differ(leaf: Leaf, a: Term, b: Term) -> Term:
     """The two values of a leaf differ; arrays at the named index `k.LEAF`, so that models stay finite."""
     if a is b:
         return FALSE
-    if leaf.size:
+    if isinstance(leaf, ArrayLeaf):
         index = variable(leaf.index_width, "k." + leaf.name)
         return lnot(eq(select(a, index), select(b, index)))
     return lnot(eq(a, b))

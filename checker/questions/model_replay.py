@@ -9,7 +9,7 @@ from pgcheck.checker.questions.copies import Copy
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.solving.evidence import Contradiction
 from pgcheck.checker.solving.solver import Model
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, lor, variable
@@ -72,7 +72,7 @@ def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> State:
     state: State = {}
     for name, leaf in machine.state.leaves.items():
         term = pre[name]
-        if not leaf.size:
+        if isinstance(leaf, ScalarLeaf):
             state[name] = model.values([term])[0]
         elif term.op == "karray":
             state[name] = Cells(term.value)
@@ -89,7 +89,7 @@ def _surroundings(machine: Machine, subject: Subject, model: Model, tag: str) ->
         return model.variables.get(named("f." + name), 0)
 
     def changed(name: str, leaf: Leaf) -> Cells | int:
-        if not leaf.size:
+        if isinstance(leaf, ScalarLeaf):
             return model.variables.get(named("f." + name), 0)
         return Cells(0, {i: v for (a, i), v in model.elements.items() if a == named("f." + name)})
 

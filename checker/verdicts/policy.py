@@ -10,7 +10,7 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Wish
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
 from pgcheck.isa.terms import TRUE, Term, conjunction, eq
 from pgcheck.isa.terms.ir import TRANSLATE
@@ -76,10 +76,11 @@ def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], ev
     model = evidence.model([conjunction(must)], f"{deployment.name}:real")
     if model is None:
         raise NoMonitor(f"{deployment.name}: no legal state of the monitor's own has this configuration")
-    wishes = [Wish(_holds(leaf, given.get(leaf.name, leaf.reset))) for leaf in control if not leaf.size]
+    wishes = [Wish(_holds(leaf, given.get(leaf.name, leaf.reset))) for leaf in control if isinstance(leaf, ScalarLeaf)]
     better = evidence.solver.minimise([conjunction(must)], model, wishes)
     return {
-        leaf.name: given.get(leaf.name, leaf.reset) if leaf.size else better.values([leaf.term])[0] for leaf in control
+        leaf.name: given.get(leaf.name, leaf.reset) if isinstance(leaf, ArrayLeaf) else better.values([leaf.term])[0]
+        for leaf in control
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
@@ -80,11 +80,11 @@ def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
         if leaf is None:
             raise BadWitness(f"no state '{name}' in {machine.identity.name}")
         numbers = value.items() if isinstance(value, Mapping) else [(0, value)]
-        if isinstance(value, Mapping) != bool(leaf.size) or any(
+        if isinstance(value, Mapping) != isinstance(leaf, ArrayLeaf) or any(
             not 0 <= v < 1 << leaf.element_width for _, v in numbers
         ):
             raise BadWitness(f"{name} cannot have the value {value}")
-        if isinstance(value, Mapping) and any(not -1 <= i < leaf.size for i in value):
+        if isinstance(leaf, ArrayLeaf) and any(not -1 <= i < leaf.size for i, _ in numbers):
             raise BadWitness(f"{name} has {leaf.size} elements, and no others")
     state: State = {}
     for name, leaf in machine.state.leaves.items():
@@ -92,7 +92,7 @@ def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
         if isinstance(value, Mapping):
             state[name] = Cells(value.get(-1, 0), {k: v for k, v in value.items() if k >= 0})
         else:
-            state[name] = Cells() if leaf.size else value
+            state[name] = Cells() if isinstance(leaf, ArrayLeaf) else value
     return state
 
 
@@ -119,7 +119,7 @@ def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) ->
         assert machine.code.translation is not None
         for state in pre.values():
             for name, value in machine.code.translation.replay.items():
-                state[name] = Cells(value) if machine.state.leaves[name].size else value
+                state[name] = Cells(value) if name in machine.state.arrays else value
     missing = set(instruction.operands) - set(witness.operands)
     if missing:
         raise BadWitness(f"no value for operand {', '.join(sorted(missing))} of {instruction.id}")
@@ -178,7 +178,7 @@ def _run(
         return chosen("f." + name)
 
     def changed(name: str, leaf: Leaf) -> Cells | int:
-        if not leaf.size:
+        if isinstance(leaf, ScalarLeaf):
             return chosen("f." + name)
         head = f"{tag}.f.{name}["
         return Cells(0, {int(k[len(head) : -1]): v for k, v in choices.items() if k.startswith(head)})

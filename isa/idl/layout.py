@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
@@ -11,7 +12,7 @@ from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Scope
-from pgcheck.isa.idl.state import Entry, Leaf, Part
+from pgcheck.isa.idl.state import ArrayLeaf, Entry, Part, ScalarLeaf
 from pgcheck.isa.idl.syntax import IdlSyntaxError, parse
 from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Struct, Type, Void, is_scalar, mask_of, width_of
 
@@ -92,7 +93,6 @@ def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> No
     if given.pc and (size or given.volatile or not isinstance(type_, Bits)):
         problems.report(name.position, "the program counter is one register of bits", found=given.type)
         return
-    index_width = max(1, (size - 1).bit_length()) if size else 0
     if size and isinstance(type_, Boolean):
         problems.report(given.type.position, "an array of Boolean", hint="use Bits<1>")
         return
@@ -100,43 +100,74 @@ def _declare(program: Program, name: Text, given: StateEntry, type_: Type) -> No
     for label in (*given.fields, *(given.reset if isinstance(given.reset, dict) else ())):
         if label not in known:
             problems.report(label.position, f"{given.type} has no field '{label}'", hint=did_you_mean(label, known))
-    whole = 0
-    if given.reset is not None and not isinstance(given.reset, dict):
-        limit = mask_of(width_of(type_) or 1) if is_scalar(type_) else 0
-        whole = number(program, given.reset, "a reset value", name.position, limit=limit)
-    parts: list[Part] = []
-    for suffix, high, low in _pieces(type_):
+    parts = _Layout(program, name, given, type_, size).parts()
+    program.entries[str(name)] = Entry(str(name), type_, parts, size, given.pc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """One entry of state being laid out."""
+
+    program: Program
+    name: Text
+    given: StateEntry
+    type: Type
+    size: int
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the entry; their leaves go to the program."""
+        whole = 0
+        if self.given.reset is not None and not isinstance(self.given.reset, dict):
+            limit = mask_of(width_of(self.type) or 1) if is_scalar(self.type) else 0
+            whole = self._number(self.given.reset, "a reset value", limit)
+        return tuple(self._part(piece, whole) for piece in _pieces(self.type))
+
+    def _part(self, piece: Piece, whole: int) -> Part:
+        """One part, of an entry whose reset value as a `whole` is given."""
+        suffix, high, low = piece
         width = high - low + 1
         if suffix is None:
-            parts.append(Part("", high, low, mask_of(width) if given.reserved else 0))
-            continue
-        field = given.fields.get(Text(suffix)) if suffix else None
+            return Part("", high, low, mask_of(width) if self.given.reserved else 0)
+        field = self.given.fields.get(Text(suffix)) if suffix else None
         if field is not None and field.const is not None:
             if field.const >> width:
-                problems.report(field.position, f"{field.const} does not fit {width} bits")
-            parts.append(Part("", high, low, field.const & mask_of(width)))
-            continue
-        leaf = f"{name}.{suffix}" if suffix else str(name)
-        role = field.role if field is not None and field.role is not None else given.role
+                self.program.problems.report(field.position, f"{field.const} does not fit {width} bits")
+            return Part("", high, low, field.const & mask_of(width))
+        leaf = f"{self.name}.{suffix}" if suffix else str(self.name)
+        role = field.role if field is not None and field.role is not None else self.given.role
         if role is None:
-            problems.report(name.position, f"{leaf} has no role", hint="give the field or the entry a role")
+            self.program.problems.report(
+                self.name.position, f"{leaf} has no role", hint="give the field or the entry a role"
+            )
             role = Text("general")
-        reset = _reset(program, name, given, field, suffix, whole >> low & mask_of(width), width)
-        fixed = _hardwired(program, name, given, size, width)
-        of_leaf = _width(type_, suffix, high, low)
-        program.leaves[leaf] = Leaf(leaf, of_leaf, str(role), size, index_width, reset, given.volatile, fixed)
-        parts.append(Part(leaf, high, low))
-    program.entries[str(name)] = Entry(str(name), type_, tuple(parts), size, index_width, given.pc)
+        reset = self._reset(field, suffix, width)
+        value = whole >> low & mask_of(width) if reset is None else reset
+        fixed = self._hardwired(width)
+        of_leaf = _width(self.type, suffix, width)
+        self.program.leaves[leaf] = (
+            ArrayLeaf(leaf, of_leaf, str(role), value, self.given.volatile, size=self.size, hardwired=fixed)
+            if self.size
+            else ScalarLeaf(leaf, of_leaf, str(role), value, self.given.volatile)
+        )
+        return Part(leaf, high, low)
 
+    def _reset(self, field: Field | None, suffix: str, width: int) -> int | None:
+        """The reset value that a leaf has of its own: the field's, or its entry in a mapping."""
+        if field is not None and field.reset is not None:
+            return number(self.program, field.reset, "a reset value", field.position, limit=mask_of(width))
+        if isinstance(self.given.reset, dict):
+            return self._number(self.given.reset.get(Text(suffix), 0), "a reset value", mask_of(width))
+        return None
 
-def _hardwired(program: Program, name: Text, given: StateEntry, size: int, width: int) -> tuple[tuple[int, int], ...]:
-    for k in given.hardwired:
-        if not size or k >= size:
-            program.problems.report(name.position, f"{name} has no element {k} to be hardwired")
-    limit = mask_of(width)
-    return tuple(
-        (k, number(program, v, "a hardwired value", name.position, limit=limit)) for k, v in given.hardwired.items()
-    )
+    def _hardwired(self, width: int) -> tuple[tuple[int, int], ...]:
+        for k in self.given.hardwired:
+            if k >= self.size:
+                self.program.problems.report(self.name.position, f"{self.name} has no element {k} to be hardwired")
+        limit = mask_of(width)
+        return tuple((k, self._number(v, "a hardwired value", limit)) for k, v in self.given.hardwired.items())
+
+    def _number(self, given: int | Text, what: str, limit: int) -> int:
+        return number(self.program, given, what, self.name.position, limit=limit)
 
 
 def _field_names(type_: Type) -> list[str]:
@@ -149,16 +180,16 @@ def _field_names(type_: Type) -> list[str]:
             return []
 
 
-def _pieces(type_: Type) -> list[tuple[str | None, int, int]]:
-    """(field or "" for the whole or None for reserved bits, high, low), most significant first.
+Piece = tuple[str | None, int, int]  # a field's name, "" for the whole, None for reserved bits; high; low
 
-    Members of a struct in order.
-    """
+
+def _pieces(type_: Type) -> list[Piece]:
+    """The pieces of an entry, most significant first; members of a struct in order."""
     match type_:
         case Struct(members=members):
             return [(name, max(width_of(t), 1) - 1, 0) for name, t in members.items()]
         case Bitfield(width=width, ranges=ranges):
-            pieces: list[tuple[str | None, int, int]] = []
+            pieces: list[Piece] = []
             top = width - 1
             for name, (high, low) in sorted(ranges.items(), key=lambda r: -r[1][0]):
                 if high < top:
@@ -172,19 +203,7 @@ def _pieces(type_: Type) -> list[tuple[str | None, int, int]]:
             return [("", max(width_of(type_), 1) - 1, 0)]
 
 
-def _width(type_: Type, suffix: str, high: int, low: int) -> int:
+def _width(type_: Type, suffix: str, width: int) -> int:
     if isinstance(type_, Struct):
         return width_of(type_.members[suffix])
-    return 0 if isinstance(type_, Boolean) else high - low + 1
-
-
-def _reset(
-    program: Program, name: Text, given: StateEntry, field: Field | None, suffix: str, part: int, width: int
-) -> int:
-    """The reset value of one leaf: the field's own, its entry in a mapping, or its `part` of the whole."""
-    if field is not None and field.reset is not None:
-        return number(program, field.reset, "a reset value", field.position, limit=mask_of(width))
-    if isinstance(given.reset, dict):
-        value = given.reset.get(Text(suffix), 0)
-        return number(program, value, "a reset value", name.position, limit=mask_of(width))
-    return part
+    return 0 if isinstance(type_, Boolean) else width

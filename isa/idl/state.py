@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pgcheck.isa.idl.types import Bitfield, Struct, Type, width_of
 from pgcheck.isa.terms import Term, array, constant, constant_array, mk, node, select, variable
@@ -17,25 +17,14 @@ ROLES = (GENERAL, *CONTROL_ROLES)
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A unit of state: role, relation, configuration, taint and witness speak of leaves.
-
-    `width` 0 is a Boolean. `size` 0 is a scalar, else an array with indices of `index_width` bits.
-    """
+class _Described:
+    """What scalar and array leaves have alike; `width` 0 is a Boolean."""
 
     name: str
     width: int
     role: str
-    size: int = 0
-    index_width: int = 0
     reset: int = 0
     volatile: bool = False
-    hardwired: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def term(self) -> Term:
-        """The leaf as a term of the intermediate form: the variable or array `s.NAME`."""
-        return self.named("s." + self.name)
 
     @property
     def control(self) -> bool:
@@ -43,20 +32,60 @@ class Leaf:
 
     @property
     def element_width(self) -> int:
-        """Width of one element as an SMT array holds it (a Boolean takes a bit)."""
+        """Width of a value as an SMT array or a file holds it (a Boolean takes a bit)."""
         return self.width or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarLeaf(_Described):
+    """A leaf that holds one value of `width` bits."""
+
+    @property
+    def term(self) -> Term:
+        """The leaf as a term of the intermediate form: the variable `s.NAME`."""
+        return self.named("s." + self.name)
 
     def named(self, name: str) -> Term:
         """A free term of the leaf's sort."""
-        if self.size:
-            return array(self.index_width, self.element_width, name)
         return variable(self.width, name)
 
     def holding(self, value: int) -> Term:
-        """The leaf fixed to `value`, an array with it in every element."""
-        if self.size:
-            return constant_array(self.index_width, self.element_width, value)
+        """The leaf fixed to `value`."""
         return constant(self.width, value)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayLeaf(_Described):
+    """A leaf of `size` elements of `width` bits, `reset` in each; `hardwired` are those that no write changes, (index, value)."""
+
+    size: int = field(kw_only=True)
+    hardwired: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)
+
+    @property
+    def index_width(self) -> int:
+        """Bits of an index."""
+        return index_width(self.size)
+
+    @property
+    def term(self) -> Term:
+        """The leaf as a term of the intermediate form: the array `s.NAME`."""
+        return self.named("s." + self.name)
+
+    def named(self, name: str) -> Term:
+        """A free term of the leaf's sort."""
+        return array(self.index_width, self.width, name)
+
+    def holding(self, value: int) -> Term:
+        """The leaf with `value` in every element."""
+        return constant_array(self.index_width, self.width, value)
+
+
+Leaf = ScalarLeaf | ArrayLeaf  # a unit of state: role, relation, configuration, taint and witness speak of leaves
+
+
+def index_width(size: int) -> int:
+    """Bits that tell `size` elements apart, at least one."""
+    return max(1, (size - 1).bit_length())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +100,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A declared piece of state; `parts` run from the most significant bit, or are a struct's members in order."""
+    """A declared piece of state; `parts` run from the most significant bit, or are a struct's members in order.
+
+    `size` is the number of an array's elements, 0 for what is no array.
+    """
 
     name: str
     type: Type
     parts: tuple[Part, ...]
     size: int = 0
-    index_width: int = 0
     pc: bool = False
+
+    @property
+    def index_width(self) -> int:
+        """Bits of an index of the array."""
+        return index_width(self.size)
 
     @property
     def leaves(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pgcheck.isa.idl.grammar import keep_trees
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
+from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, Boolean
 from pgcheck.isa.machine import cuts
@@ -127,7 +128,7 @@ def _check_memory(given: schema.Memory, program: Program) -> None:
             program.problems.report(given.state.position, f"no state '{given.state}'", hint=hint)
         return
     leaf = program.leaves.get(entry.name)
-    if leaf is None or leaf.width != given.unit or not leaf.size or leaf.volatile or leaf.hardwired:
+    if leaf is None or leaf.width != given.unit or isinstance(leaf, ScalarLeaf) or leaf.volatile or leaf.hardwired:
         program.problems.report(
             given.state.position,
             f"{entry.name} is not memory of {given.unit}-bit units",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from pgcheck.isa.encoding.codec import Decoder
@@ -11,7 +12,7 @@ from pgcheck.isa.encoding.coverage import Undecided
 from pgcheck.isa.encoding.encoding import Decode, Encoding
 from pgcheck.isa.encoding.templates import Line, Syntax
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.idl.state import Entry, Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Entry, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bits, Type
 from pgcheck.isa.machine.platform import Platform
 from pgcheck.isa.terms import TRUE, Term
@@ -182,11 +183,11 @@ class Identity:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StateSpace:
     """The state: entries as declared, the leaves that they denote, and which of them are the program counter and memory.
 
-    `memory_unit` is the width of a unit of memory in bits.
+    `memory_unit` is the width of a unit of memory in bits, `address_width` that of a physical address.
     """
 
     entries: Mapping[str, Entry]
@@ -195,6 +196,30 @@ class StateSpace:
     memory: str
     memory_unit: int
     big_endian: bool
+
+    @cached_property
+    def scalars(self) -> Mapping[str, ScalarLeaf]:
+        """The leaves that hold one value, in order."""
+        return {name: leaf for name, leaf in self.leaves.items() if isinstance(leaf, ScalarLeaf)}
+
+    @cached_property
+    def arrays(self) -> Mapping[str, ArrayLeaf]:
+        """The leaves that are arrays, memory among them, in order."""
+        return {name: leaf for name, leaf in self.leaves.items() if isinstance(leaf, ArrayLeaf)}
+
+    @property
+    def address_width(self) -> int:
+        return self.arrays[self.memory].index_width
+
+    @property
+    def memory_size(self) -> int:
+        """Units of the physical address space."""
+        return self.arrays[self.memory].size
+
+    @property
+    def registers(self) -> tuple[ArrayLeaf, ...]:
+        """The general arrays besides memory."""
+        return tuple(a for a in self.arrays.values() if not a.control and a.name != self.memory)
 
     @property
     def control(self) -> tuple[Leaf, ...]:

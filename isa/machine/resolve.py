@@ -8,7 +8,7 @@ from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.program import Declaration, Program
 from pgcheck.isa.idl.refusal import Elsewhere
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Type, is_scalar
 from pgcheck.isa.terms import TRUE, Term
 
@@ -59,14 +59,18 @@ def leaves_of(program: Program, path: Text) -> tuple[str, ...]:
     return ()
 
 
-def one_leaf(program: Program, path: Text, what: str) -> Leaf | None:
+def one_leaf(program: Program, path: Text, what: str) -> ScalarLeaf | None:
     """The leaf that a path names, which is no array; None after a reported problem."""
-    leaves = leaves_of(program, path)
-    if len(leaves) == 1 and not program.leaves[leaves[0]].size:
-        return program.leaves[leaves[0]]
-    if leaves:
-        found = ", ".join(leaves) if len(leaves) > 1 else "an array"
-        program.problems.report(path.position, f"{what} is one leaf", found=found)
+    match [program.leaves[name] for name in leaves_of(program, path)]:
+        case []:
+            return None
+        case [ScalarLeaf() as leaf]:
+            return leaf
+        case [_]:
+            found = "an array"
+        case several:
+            found = ", ".join(leaf.name for leaf in several)
+    program.problems.report(path.position, f"{what} is one leaf", found=found)
     return None
 
 

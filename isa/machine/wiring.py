@@ -8,7 +8,7 @@ from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl.layout import number
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import VOID, Boolean, width_of
 from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
 from pgcheck.isa.machine.resolve import declared, leaf_number, leaves_of, one_leaf, signature, truth
@@ -99,7 +99,8 @@ def _devices(program: Program, given: Mapping[Text, schema.Device]) -> tuple[Att
 
 def _attachment(program: Program, name: str, given: schema.Device, devices: Mapping[Text, schema.Device]) -> Attachment:
     leaves = tuple(leaf for path in given.leaves for leaf in _registers(program, path))
-    space = min((program.leaves[leaf].size or 1 for leaf in leaves), default=1 << program.address_width)
+    held = [program.leaves[name] for name in leaves]
+    space = min((leaf.size if isinstance(leaf, ArrayLeaf) else 1 for leaf in held), default=1 << program.address_width)
     at = number(program, given.at, "where a device is", given.position, limit=space - 1)
     line = "" if given.line is None else _line(program, given.line, devices)
     return Attachment(name, str(given.model), at, leaves, line, {str(k): v for k, v in given.options.items()})

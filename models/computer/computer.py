@@ -116,7 +116,7 @@ class Computer:
         self.state.update(machine.platform.boot)
         choices = machine.platform.choices
         self.surroundings = Surroundings(lambda name, width: choices.get(name.partition("#")[0], 0))
-        width = machine.state.leaves[machine.state.memory].index_width
+        width = machine.state.address_width
         self.bus = Bus(ram or new_ram(machine), (), machine.state.memory_unit, machine.state.big_endian, width)
         self.surroundings.memory = self.bus
         self.devices: dict[str, Device] = {}
@@ -196,5 +196,5 @@ def _due(device: Device) -> int | None:
 def new_ram(machine: Machine, size: int = 0) -> Ram:
     """RAM as the platform has it, or of `size` units."""
     platform = machine.platform
-    size = size or platform.ram_size or min(machine.state.leaves[machine.state.memory].size, MAX_DEFAULT_RAM)
+    size = size or platform.ram_size or min(machine.state.memory_size, MAX_DEFAULT_RAM)
     return Ram(platform.ram_base, size, machine.state.memory_unit, machine.state.big_endian)

@@ -396,7 +396,7 @@ class Emitter(Expressions):
             self.emit(f"S[{leaf!r}] = {value}")
 
     def _set_element(self, name: str, index: Value, value: Value) -> None:
-        leaf = self.machine.state.leaves[name]
+        leaf = self.machine.state.arrays[name]
         self.wrote.add(name)
         if name in self.ports:
             self.outside = self.sync = True

@@ -231,7 +231,7 @@ class Expressions(AccessLines, ABC):
         return f"S[{leaf!r}]"
 
     def element(self, name: str, index: Value) -> Value:
-        leaf = self.machine.state.leaves[name]
+        leaf = self.machine.state.arrays[name]
         hardwired = dict(leaf.hardwired)
         if isinstance(index, int) and index < leaf.size:
             if index in hardwired:
@@ -245,7 +245,7 @@ class Expressions(AccessLines, ABC):
         return source
 
     def in_range(self, name: str, index: Value) -> Value:
-        leaf = self.machine.state.leaves[name]
+        leaf = self.machine.state.arrays[name]
         if leaf.size < 1 << leaf.index_width or leaf.hardwired:
             index = self.atom(index)
         if leaf.size < 1 << leaf.index_width:

@@ -78,7 +78,7 @@ class Lines:
         self.ports, self.too_long = ports, too_long
         machine: Machine = self.machine
         self.unit, self.big = machine.state.memory_unit, machine.state.big_endian
-        self.bound = machine.state.leaves[machine.state.memory].index_width
+        self.bound = machine.state.address_width
         self.lines: list[tuple[int, str | Goto]] = []
         self.limit = _MOST
         self.depth = 1

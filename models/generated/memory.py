@@ -85,7 +85,7 @@ class Runtime:
     def __init__(self, program: Program, bus: Bus, ram: Ram) -> None:
         self.program, self.machine, self.bus, self.ram = program, program.machine, bus, ram
         machine: Machine = program.machine
-        self.bound = mask(machine.state.leaves[machine.state.memory].index_width)
+        self.bound = mask(machine.state.address_width)
         self.check = False
         self.access: tuple[int, ...] | None = None
         self.next = 0

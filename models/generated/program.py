@@ -8,6 +8,7 @@ from operator import itemgetter
 from types import CodeType, FunctionType
 from typing import Any, Final, Protocol
 
+from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import OPERATORS, mask, walk
 from pgcheck.isa.terms.reads import terms_of
@@ -51,9 +52,10 @@ class Single:
 
 def getter(machine: Machine, names: Sequence[str]) -> Callable[[State], Values]:
     """The function from a state to the values of leaves, arrays as tuples."""
-    sizes = [(name, machine.state.leaves[name].size) for name in names]
-    if len(names) > 1 and not any(size for _, size in sizes):
+    arrays = machine.state.arrays
+    if len(names) > 1 and not any(name in arrays for name in names):
         return itemgetter(*names)
+    sizes = [(name, arrays[name].size if name in arrays else 0) for name in names]
 
     def values(state: State) -> Values:
         held = [(state[name], size) for name, size in sizes]
@@ -122,7 +124,9 @@ class Program:
                 n for n in facts.terms(a for call in calls for a in call.args).reads if machine.state.leaves[n].control
             }
         leaves = [machine.state.leaves[n] for n in sorted(names)]
-        small = [leaf for leaf in leaves if not leaf.size or (leaf.control and leaf.size <= _SMALL_ARRAY)]
+        small = [
+            leaf for leaf in leaves if isinstance(leaf, ScalarLeaf) or (leaf.control and leaf.size <= _SMALL_ARRAY)
+        ]
         return tuple(leaf.name for leaf in small if not leaf.volatile and leaf.name != machine.state.pc)
 
     def _pages(self) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, mask
 from pgcheck.isa.terms.ir import TRANSLATE, UNPREDICTABLE
@@ -38,7 +38,7 @@ class Step:
         self.encoding: Term | None = None
         self.access: tuple[int, ...] | None = None
         self.instances: dict[str, int] = {}
-        self.bound = mask(machine.state.leaves[machine.state.memory].index_width)
+        self.bound = mask(machine.state.address_width)
 
     # ---- what expressions and statements ask for
 
@@ -90,12 +90,12 @@ class Step:
         """End with an exit."""
         raise Ended(Exit(function, args, note, self.access))
 
-    def in_range(self, leaf: Leaf, index: int) -> None:
+    def in_range(self, leaf: ArrayLeaf, index: int) -> None:
         if index >= leaf.size:
             self.end(UNPREDICTABLE, (), f"index beyond {leaf.name}")
 
     def element(self, name: str, index: int) -> int:
-        leaf = self.machine.state.leaves[name]
+        leaf = self.machine.state.arrays[name]
         self.in_range(leaf, index)
         for place, fixed in leaf.hardwired:
             if index == place:
@@ -103,7 +103,7 @@ class Step:
         return self.cells(name)[index]
 
     def set_element(self, name: str, index: int, value: int) -> None:
-        leaf = self.machine.state.leaves[name]
+        leaf = self.machine.state.arrays[name]
         self.in_range(leaf, index)
         port = self.surroundings.ports.get(name)
         if port is not None:

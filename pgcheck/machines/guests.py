@@ -157,7 +157,7 @@ def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
     shift = page_shift(machine)
     realise = machine.code.translation.realise if machine.code.translation is not None else None
     tables = TABLE_FRAMES << shift if realise is not None and realise.kind == "entries" else 0
-    space = machine.state.leaves[machine.state.memory].size - machine.platform.ram_base
+    space = machine.state.memory_size - machine.platform.ram_base
     # The first frame may be nobody's.
     most = ((space - (1 << shift)) // guests - tables) >> shift << shift
     size = memory or min(new_ram(machine).size, most)

@@ -16,7 +16,7 @@ from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
 from pgcheck.checker.result import InstructionResult
 from pgcheck.checker.solving.smtlib import ABSTRACTED
-from pgcheck.isa.idl.state import Leaf, read_leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, read_leaf
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import (
     FALSE,
@@ -516,7 +516,7 @@ def _leaks(original: Original) -> Iterator[Leaf]:
 
 def _mixed(value: Term, leaf: Leaf) -> Term:
     """A value into which a control leaf goes."""
-    secret = read_leaf(leaf, constant(leaf.index_width, 0) if leaf.size else None)
+    secret = read_leaf(leaf, constant(leaf.index_width, 0) if isinstance(leaf, ArrayLeaf) else None)
     bits = ite(secret, constant(1, 1), constant(1, 0)) if secret.width == 0 else secret
     if value.width == 0:
         return ite(mk("eq", 0, extract(bits, 0, 0), constant(1, 1)), lnot(value), value)

@@ -156,7 +156,7 @@ def rest(name: str) -> State:
     state = reset(described)
     assert described.code.translation is not None
     for leaf, value in described.code.translation.replay.items():
-        state[leaf] = Cells(value) if described.state.leaves[leaf].size else value
+        state[leaf] = Cells(value) if leaf in described.state.arrays else value
     return state
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from pgcheck.isa.encoding.codec import compiled, completed, is_canonical
 from pgcheck.isa.encoding.encoding import Encoding, Slot
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, mask, signed
@@ -113,7 +113,11 @@ class World:
         return self.ask(("read", leaf.name), leaf.width)
 
     def volatile_write(self, instance: str, leaf: Leaf) -> Cells | int | None:
-        return _LazyCells(self, "after", leaf) if leaf.size else self.ask(("after", leaf.name), leaf.width)
+        return (
+            _LazyCells(self, "after", leaf)
+            if isinstance(leaf, ArrayLeaf)
+            else self.ask(("after", leaf.name), leaf.width)
+        )
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
         translation = self.machine.code.translation
@@ -156,7 +160,11 @@ class _LazyState(dict[str, "int | Cells"]):
 
     def __missing__(self, name: str) -> int | Cells:
         leaf = self.world.machine.state.leaves[name]
-        self[name] = _LazyCells(self.world, "s", leaf) if leaf.size else self.world.ask(("s", name), leaf.width)
+        self[name] = (
+            _LazyCells(self.world, "s", leaf)
+            if isinstance(leaf, ArrayLeaf)
+            else self.world.ask(("s", name), leaf.width)
+        )
         return self[name]
 
 

@@ -101,12 +101,12 @@ class Stage:
         self.shift = self.realise.shift
         machine = self.machine
         self.ram = Ram(0, frames << self.shift, machine.state.memory_unit, machine.state.big_endian, self.shift)
-        width = machine.state.leaves[machine.state.memory].index_width
+        width = machine.state.address_width
         self.bus = Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         self.allocator = Allocator(range(frames))
         self.tlb = Tlb()
         self.processor = Processor(
-            machine, self.bus, tuple(n for n in kind.shared if not machine.state.leaves[n].size), keeps
+            machine, self.bus, tuple(n for n in kind.shared if n in machine.state.scalars), keeps
         )
         self.tlb.forget = self.processor.kept.clear
         self.own: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}

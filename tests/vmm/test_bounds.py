@@ -24,7 +24,7 @@ machine = cache(machine_of)
 def bounds(name: str, first_frame: int, count: int, shift: int) -> tuple[Bounds, Surroundings]:
     """A guest with `count` frames from `first_frame` on, on a host as large as the address space."""
     spec = machine(name)
-    width = spec.state.leaves[spec.state.memory].index_width
+    width = spec.state.address_width
     bus = Bus(
         Ram(0, 1 << width, spec.state.memory_unit, spec.state.big_endian, shift),
         (),

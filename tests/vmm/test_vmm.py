@@ -189,16 +189,10 @@ def test_noise_is_a_program_too(name: str, deployment: str, size: int, seed: int
     def setup(computer: Computer) -> None:
         for k, word in enumerate(words):
             computer.bus.store(machine.platform.ram_base + k, 1, word)
-        names = (
-            n
-            for n, leaf in machine.state.leaves.items()
-            if not leaf.control and leaf.size and n != machine.state.memory
-        )
-        for leaf in names:
-            width = machine.state.leaves[leaf].element_width
-            fixed = {k for k, _ in machine.state.leaves[leaf].hardwired}
-            programs.cells(computer, leaf).update(
-                {k: numbers[k] % (1 << width) for k in range(machine.state.leaves[leaf].size) if k not in fixed}
+        for array in machine.state.registers:
+            fixed = {k for k, _ in array.hardwired}
+            programs.cells(computer, array.name).update(
+                {k: numbers[k] % (1 << array.width) for k in range(array.size) if k not in fixed}
             )
         if machine.platform.start is not None:
             computer.state[machine.state.pc] = machine.platform.start

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
+from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine, Realise
 from pgcheck.isa.terms import mask
@@ -97,7 +98,9 @@ def _form(same: Same, settled: Settled) -> Form:
     assert machine.code.translation is not None and machine.code.translation.realise is not None
     realise = machine.code.translation.realise
     page = 1 << realise.shift
-    relocation = [n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation" and not leaf.size]
+    relocation = [
+        n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation" and isinstance(leaf, ScalarLeaf)
+    ]
     for leaf, shift in product(relocation, (0, realise.shift)):
         if machine.state.leaves[leaf].width + shift < realise.shift + 2:
             continue
@@ -115,7 +118,7 @@ def settings(machine: Machine, loose: tuple[str, ...]) -> tuple[tuple[int, ...],
     choices: list[tuple[int, ...]] = []
     for name in loose:
         leaf = machine.state.leaves[name]
-        if leaf.size or leaf.width > 8:
+        if isinstance(leaf, ArrayLeaf) or leaf.width > 8:
             raise NoTables(f"the walk depends on {name}, which a guest changes without a trap")
         mode = name == machine.modes.leaf
         choices.append(values(translation, translation.mode) if mode else tuple(range(1 << (leaf.width or 1))))
@@ -185,7 +188,7 @@ class _Bench:
         page = 1 << realise.shift
         self.page, self.target = page, (MAX_LEVELS + 1) * page
         self.ram = Ram(0, self.target + page, machine.state.memory_unit, machine.state.big_endian, realise.shift)
-        width = machine.state.leaves[machine.state.memory].index_width
+        width = machine.state.address_width
         self.surroundings = Surroundings(
             memory=Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         )

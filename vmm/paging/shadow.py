@@ -115,7 +115,7 @@ class ShadowTables:
         shape, memory = self.form, self.memory
         if memory.page_shift != shape.shift:
             raise NoTables(f"frames of {1 << memory.page_shift:#x} units, pages of {1 << shape.shift:#x}")
-        if any(self.machine.state.leaves[n].size for n in self.depends) or shape.root in self.loose:
+        if any(n in self.machine.state.arrays for n in self.depends) or shape.root in self.loose:
             raise NoTables(
                 f"the walk of {self.translation.function} depends on an array, or a guest sets its root without a trap"
             )

@@ -14,7 +14,7 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.checker.campaign.cases.vectors import Caught, Vectors, aim, vectors
 from pgcheck.checker.campaign.cases.words import Meaning, Words
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import Term, conjunction, mask
 from pgcheck.models.reference.cycle import holds
@@ -152,7 +152,7 @@ class Author:
             )
             if (
                 not leaf.control
-                or leaf.size
+                or isinstance(leaf, ArrayLeaf)
                 or fixed
                 or (paging and self.tables is not None and name == self.tables.shape.root)
             ):
@@ -237,7 +237,7 @@ class Author:
         for name, leaf in machine.state.leaves.items():
             if leaf.control or name in (machine.state.memory, machine.state.pc):
                 continue
-            if not leaf.size:
+            if isinstance(leaf, ScalarLeaf):
                 state[name] = tape.below(2) if leaf.width <= 1 else words.draw(leaf.width)
             elif leaf.size <= 64 and leaf.width:
                 cells = Cells(leaf.reset)
@@ -329,9 +329,7 @@ class Author:
     def _widest(self) -> int:
         """The width of the words that programs load: the widest general registers, in whole memory units."""
         unit = self.machine.state.memory_unit
-        widths = [
-            leaf.width for leaf in self.machine.state.general if leaf.size and leaf.name != self.machine.state.memory
-        ]
+        widths = [array.width for array in self.machine.state.registers]
         return max([w - w % unit for w in widths] or [unit]) or unit
 
     def events(self, tape: Tape, steps: int) -> tuple[tuple[int, str, int], ...]:

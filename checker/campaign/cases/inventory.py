@@ -211,11 +211,7 @@ class Inventory:
     def redirects(self, saved: list[str]) -> tuple[tuple[Units, str, int], ...]:
         """Encodings that move a register into a leaf that keeps where a trap came from: (units, array, index)."""
         found: list[tuple[Units, str, int]] = []
-        arrays = [
-            leaf
-            for leaf in self.machine.state.general
-            if 2 <= leaf.size <= 64 and leaf.width > 16 and leaf.name != self.machine.state.memory
-        ]
+        arrays = [array for array in self.machine.state.registers if array.size <= 64 and array.width > 16]
         for instruction in self.groups["saved"] if saved else ():
             for units in self._by_row(instruction):
                 for array in arrays:

@@ -66,7 +66,7 @@ def layout(machine: Machine) -> Layout:
     """The memory of a guest of a campaign: small, and several times smaller than what the machine can address. Raises TooSmall."""
     shift = page_shift(machine)
     frames = 16 if machine.state.memory_unit == 8 else 8 if shift < 10 else 4
-    units = machine.state.leaves[machine.state.memory].size
+    units = machine.state.memory_size
     if units < 4 * (frames << shift):
         raise TooSmall(
             f"{machine.identity.name} addresses {units} units of memory; a campaign needs {4 * (frames << shift)}"

@@ -152,7 +152,7 @@ def _walked(machine: Machine, shape: Form, page: int) -> Iterator[int]:
     assert machine.code.translation is not None
     size = 1 << shape.shift
     ram = Ram(0, (shape.levels + 3) * size, machine.state.memory_unit, machine.state.big_endian, shape.shift)
-    width = machine.state.leaves[machine.state.memory].index_width
+    width = machine.state.address_width
     surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
     fixed = {n: in_place(machine, n, value) for n, value in shape.realise.given.items()}
     state: State = {**reset(machine), **fixed, shape.root: size >> shape.root_shift}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
@@ -17,11 +17,11 @@ class Trial:
     def __init__(self, machine: Machine, base: int, size: int, code: int, stack: int) -> None:
         self.machine = machine
         self.ram = Ram(base, size, machine.state.memory_unit, machine.state.big_endian)
-        width = machine.state.leaves[machine.state.memory].index_width
+        width = machine.state.address_width
         self.bus = Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         self.state = reset(machine)
         for name, leaf in machine.state.leaves.items():
-            if leaf.size and not leaf.control and name != machine.state.memory and leaf.width > 8:
+            if isinstance(leaf, ArrayLeaf) and not leaf.control and name != machine.state.memory and leaf.width > 8:
                 self.state[name] = Cells(stack & mask(leaf.width))
             elif leaf.role == "saved" and leaf.width > 16:
                 self.state[name] = stack & mask(leaf.width)
@@ -50,7 +50,7 @@ class Trial:
                     found[leaf.name] = None
         return list(found)
 
-    def moves(self, units: tuple[int, ...], mode: int, array: Leaf, leaves: list[str]) -> int | None:
+    def moves(self, units: tuple[int, ...], mode: int, array: ArrayLeaf, leaves: list[str]) -> int | None:
         """The element of a general array that an instruction copies into one of some leaves, perhaps without its low bits."""
         machine = self.machine
         after = copied(self.state)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import decoded, deliver, execute
@@ -94,7 +95,7 @@ def _exits(machine: Machine) -> Iterator[Exit]:
 def _sources(inventory: Inventory, trial: Trial, exit_: Exit) -> Iterator[Source]:
     machine = trial.machine
     for name, leaf in machine.state.leaves.items():
-        if leaf.role == "vector" and not leaf.size and leaf.width > 8:
+        if leaf.role == "vector" and isinstance(leaf, ScalarLeaf) and leaf.width > 8:
             source = _probe(trial, exit_, {**trial.state, name: 0}, name, 0, 0)
             if source is not None:
                 yield source
@@ -184,7 +185,11 @@ class Caught:
 
 def aim(machine: Machine, sources: Iterable[Source], state: State, memory: Storing, target: int) -> None:
     """Let every trap go to `target`, in supervisor mode and with the relocation of reset."""
-    wanted = {n: leaf.reset for n, leaf in machine.state.leaves.items() if not leaf.size and leaf.role == "relocation"}
+    wanted = {
+        n: leaf.reset
+        for n, leaf in machine.state.leaves.items()
+        if isinstance(leaf, ScalarLeaf) and leaf.role == "relocation"
+    }
     wanted[machine.modes.leaf] = machine.modes.supervisor.values[0]
     for source in sources:
         word = source.aimed(target, wanted)

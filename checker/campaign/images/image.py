@@ -16,7 +16,7 @@ from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.checker.campaign.images.registers import Registers, stepped
 from pgcheck.checker.result import Witness
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
@@ -86,7 +86,7 @@ class Images:
         draft = self._begin(witness)
         for name, leaf in machine.state.leaves.items():
             wanted = witness.virtual.get(name, 0)
-            if leaf.control and not leaf.size and not leaf.volatile and isinstance(wanted, int):
+            if leaf.control and isinstance(leaf, ScalarLeaf) and not leaf.volatile and isinstance(wanted, int):
                 if wanted and wanted != draft.state[name] and name != machine.modes.leaf and leaf.role != "identity":
                     self._set(draft, leaf, wanted)
         for array in self.registers.arrays:
@@ -114,7 +114,7 @@ class Images:
             (),
             machine.state.memory_unit,
             machine.state.big_endian,
-            machine.state.leaves[machine.state.memory].index_width,
+            machine.state.address_width,
         )
         state = reset(machine)
         state.update(machine.platform.boot)
@@ -130,7 +130,7 @@ class Images:
         )
         for args, fault, physical in witness.translations:
             for offset in range(16) if not fault else ():
-                value = held.get(physical + offset & mask(machine.state.leaves[machine.state.memory].index_width))
+                value = held.get(physical + offset & mask(machine.state.address_width))
                 if value is not None and bus.is_ram(args[position] + offset):
                     self._put(draft, args[position] + offset, value)
         if not witness.translations:
@@ -231,7 +231,7 @@ class Images:
         width = (
             self.machine.state.memory_unit if isinstance(source, int) else self.machine.state.leaves[source[0]].width
         )
-        control = [x.name for x in self.machine.state.control if not x.size and x.name != leaf.name]
+        control = [x.name for x in self.machine.state.control if isinstance(x, ScalarLeaf) and x.name != leaf.name]
         goal = {leaf.name: wanted, **{n: draft.state[n] for n in control}}
         for word in (0, mask(width), 1):
             after = self._with(draft, units, source, word)
@@ -258,7 +258,7 @@ class Images:
         machine = self.machine
         for what in witness.differs:
             kind, _, name = what.partition(":")
-            if kind not in ("virtual", "real") or name not in machine.state.leaves or machine.state.leaves[name].size:
+            if kind not in ("virtual", "real") or name not in machine.state.leaves or name in machine.state.arrays:
                 continue
             held = draft.state[name]
             assert isinstance(held, int)
@@ -279,7 +279,7 @@ class Images:
 
     # ---- registers
 
-    def _fill(self, draft: _Draft, array: Leaf, witness: Witness, inside: bool) -> None:
+    def _fill(self, draft: _Draft, array: ArrayLeaf, witness: Witness, inside: bool) -> None:
         values = witness.virtual.get(array.name, {})
         held = draft.state[array.name]
         assert isinstance(held, Cells)
@@ -305,7 +305,7 @@ class Images:
         bare = Computer(
             machine, ram=Ram(where.base, where.size, machine.state.memory_unit, machine.state.big_endian, shift)
         )
-        reach = (1 << machine.state.leaves[machine.state.memory].index_width) - where.base
+        reach = (1 << machine.state.address_width) - where.base
         size = min(HOST_FRAMES << shift, reach)
         vmm = Vmm(
             Computer(machine, ram=Ram(where.base, size, machine.state.memory_unit, machine.state.big_endian, shift)),

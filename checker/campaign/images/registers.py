@@ -53,11 +53,7 @@ class Registers:
     def __init__(self, inventory: Inventory, where: Layout) -> None:
         self.inventory, self.where = inventory, where
         self.machine = machine = inventory.machine
-        self.arrays = [
-            a
-            for a in machine.state.general
-            if 2 <= a.size <= 64 and a.name != machine.state.memory and a.width % machine.state.memory_unit == 0
-        ]
+        self.arrays = [a for a in machine.state.registers if a.size <= 64 and a.width % machine.state.memory_unit == 0]
         self.loads: dict[Register, RegisterMove] = {}
         self.stores: dict[Register, RegisterMove] = {}
         self._find()

@@ -118,7 +118,7 @@ def _ram(machine: Machine, size: int, shift: int) -> Ram:
 def _host_size(machine: Machine, layout: Layout, depth: int) -> int:
     """Units of RAM in which `depth` monitors on each other find room for their guests, within what the machine can address."""
     shift = page_shift(machine)
-    reach = 1 << machine.state.leaves[machine.state.memory].index_width
+    reach = 1 << machine.state.address_width
     wanted = layout.size << depth if machine.state.memory_unit != 8 else (HOST_FRAMES << shift) * depth
     return min(wanted, reach - machine.platform.ram_base)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pairs.pair import Pair, start
+from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
@@ -187,7 +188,7 @@ def _poison(machines: Pair, pattern: int) -> None:
     for leaf in machines.machine.state.general:
         if leaf.name != machines.machine.state.memory and leaf.width >= 16:
             value = pattern & (1 << leaf.width) - 1
-            poisoned[leaf.name] = Cells(value) if leaf.size else value
+            poisoned[leaf.name] = Cells(value) if isinstance(leaf, ArrayLeaf) else value
     host.state.update(poisoned)
 
 

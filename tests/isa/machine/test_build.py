@@ -40,9 +40,9 @@ def test_the_complete_machine(tmp_path: Path) -> None:
     assert (
         made.state.leaves["S.I"].reset == 1
         and made.state.leaves["LIMIT"].reset == 255
-        and made.state.leaves["X"].hardwired == ((0, 0),)
+        and made.state.arrays["X"].hardwired == ((0, 0),)
     )
-    assert made.state.leaves["MEM"].size == 256 and made.state.leaves["MEM"].index_width == 8
+    assert made.state.memory_size == 256 and made.state.address_width == 8
     assert made.code.interrupt is not None and (made.code.interrupt.pending, made.code.interrupt.deliver) == (
         "waiting",
         "take",

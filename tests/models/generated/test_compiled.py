@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pgcheck import shipped
 from pgcheck.isa.encoding.codec import completed, encode, is_canonical
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Interrupt, Machine
 from pgcheck.isa.terms import constant, eq, land, mask
 from pgcheck.isa.terms.ir import Function, Return
@@ -64,7 +64,7 @@ def elements(state: State, leaves: dict[str, Leaf]) -> dict[str, object]:
     return {
         name: {i: v for i, v in value.items() if v != value.fill} if isinstance(value, Cells) else value
         for name, value in state.items()
-        if leaves[name].size <= 1 << 17
+        if not (isinstance(leaf := leaves[name], ArrayLeaf) and leaf.size > 1 << 17)
     }
 
 
@@ -88,7 +88,7 @@ class Case:
         self.machine, self.rng = machine, rng
         self.log: list[object] = []
         self.places: list[int] = []
-        width = machine.state.leaves[machine.state.memory].index_width
+        width = machine.state.address_width
         wide = width > 20
         self.base = rng.choice([0, 0x8000_0000, 0x10000]) if width > 32 else rng.choice([0, 0x4000]) if wide else 0
         self.size = 1 << 15 if wide else min(1 << width, 1 << 12)
@@ -146,7 +146,7 @@ def filled(case: Case, program: int) -> list[int]:
         if leaf.name == machine.state.memory:
             continue
         common = 0.7 if not leaf.control else 0.08
-        if leaf.size:
+        if isinstance(leaf, ArrayLeaf):
             cells = state[leaf.name]
             assert isinstance(cells, Cells)
             for index in range(min(leaf.size, 64)):
@@ -160,7 +160,7 @@ def filled(case: Case, program: int) -> list[int]:
     if translation is not None and rng.random() < 0.9:
         for name, value in translation.replay.items():
             leaf = machine.state.leaves[name]
-            state[name] = Cells(value) if leaf.size else value
+            state[name] = Cells(value) if isinstance(leaf, ArrayLeaf) else value
     state[machine.state.pc] = at & mask(machine.state.leaves[machine.state.pc].width)
     for place in range(0, case.size, 8):
         if rng.random() < 0.2:
@@ -201,7 +201,11 @@ def turning(name: str) -> tuple[Instruction, ...]:
 
 def toggles_of(machine: Machine) -> list[str]:
     """The control state that is a bit."""
-    return [leaf.name for leaf in machine.state.control if not leaf.size and leaf.width <= 1 and not leaf.volatile]
+    return [
+        leaf.name
+        for leaf in machine.state.control
+        if isinstance(leaf, ScalarLeaf) and leaf.width <= 1 and not leaf.volatile
+    ]
 
 
 def paged(case: Case, starts: list[int]) -> list[int]:
