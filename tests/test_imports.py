@@ -7,35 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-ROOMS = ("isa", "models", "vmm", "checker", "pgcheck")
+from docs.rooms import ROOMS, ROOT, boxes, circles, imported, imports, modules, sources
+
+IMPORTS = imports(modules())
 SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt", "llvmlite"}
 # Families that specifications may be of, whether or not one of them is shipped.
 FAMILIES = r"i[3-6]86|x86|ia32|amd64|intel|risc.?v|rv(32|64)|m68\w*|mc68\w*|68000|pdp.?1\d|s370|arm(v\d|64)?|aarch\w*|mips\d*|sparc|vax"
-
-
-def sources(folder: Path) -> Iterator[Path]:
-    """Every file of code below a folder; links lead out of it, and pgcheck/ holds one to each other room."""
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            yield from sources(path)
-        elif path.suffix == ".py":
-            yield path
-
-
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Every module that is imported anywhere in the code, also for types or in a function, or by its name in a call."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                yield from (alias.name for alias in names)
-            case ast.ImportFrom(module=str(module), names=names):
-                yield module
-                yield from (f"{module}.{alias.name}" for alias in names)
-            case ast.Call(
-                func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"), args=args
-            ):
-                yield from (a.value for a in args if isinstance(a, ast.Constant) and isinstance(a.value, str))
 
 
 def rooms(tree: ast.AST) -> set[str]:
@@ -96,6 +73,15 @@ def test_no_code_names_an_instruction_set(room: str, path: Path) -> None:
     assert named(ast.parse(path.read_text(encoding="utf-8"))) == set()
 
 
+def test_no_modules_import_each_other() -> None:
+    assert circles(IMPORTS) == []
+
+
+def test_no_boxes_of_a_room_import_each_other() -> None:
+    """A box is a folder of a room or a file in it: docs/rooms.svg draws them."""
+    assert circles(boxes(IMPORTS)) == []
+
+
 def test_every_room_has_code() -> None:
     assert {room for room, _ in FILES} == set(ROOMS)
 
@@ -130,6 +116,32 @@ def test_code_is_looked_for_at_every_depth_and_not_behind_links(tmp_path: Path) 
 )
 def test_an_import_upwards_is_seen(code: str, found: set[str]) -> None:
     assert above("isa", ast.parse(code)) == found
+
+
+CIRCLE = {
+    "isa/__init__.py": "",
+    "isa/a.py": "from pgcheck.isa.inner import b",
+    "isa/inner/__init__.py": "",
+    "isa/inner/b.py": "def f() -> None:\n    from importlib import import_module\n    import_module('pgcheck.isa.a')",
+    "isa/c.py": "from pgcheck.isa import a\nfrom pgcheck.isa.inner import b",
+    "models/__init__.py": "VALUE = 1",
+    "models/d.py": "from pgcheck.models import VALUE",
+}
+
+
+def test_a_circle_is_seen_however_the_import_is_written(tmp_path: Path) -> None:
+    for name, text in CIRCLE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for room in ROOMS:
+        (tmp_path / room).mkdir(exist_ok=True)
+    found = imports(modules(tmp_path))
+    assert circles(found) == [["pgcheck.isa.a", "pgcheck.isa.inner.b"]]
+    assert circles(boxes(found)) == [["isa/a", "isa/inner"]]
+    assert found["pgcheck.models.d"] == {"pgcheck.models"} and found["pgcheck.isa.c"] == {
+        "pgcheck.isa.a",
+        "pgcheck.isa.inner.b",
+    }
 
 
 @pytest.mark.parametrize(
