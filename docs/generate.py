@@ -1,4 +1,8 @@
-"""Writes docs/reference/ from the code: `python docs/generate.py`. A test compares what is checked in with what this gives."""
+"""Writes from the code what is in the repository besides: `python docs/generate.py`. A test compares what is checked in.
+
+That is docs/reference/, the schema of specifications, and in pages written by hand the tables between `<!-- table: NAME -->` and
+`<!-- end of table -->`.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +16,38 @@ from typing import Any, Final
 
 import click
 
-from pgcheck import cli, console
+from pgcheck import cli, console, schemas
 from pgcheck.commands import monitors
+from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
+from pgcheck.models.devices.standard import models
 
-FOLDER: Final = Path(__file__).parent / "reference"
+DOCS: Final = Path(__file__).parent
+TABLE: Final = re.compile(r"(?<=<!-- table: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of table -->)", re.DOTALL)
 NOTE: Final = "<!-- Written by docs/generate.py from the code: change that and run it again. -->"
 WIDTH: Final = 80
 TEXT: Final = frozenset({"string", "number", "boolean"})
 Schema = Mapping[str, Any]
 
 
+def everything() -> dict[Path, str]:
+    """The text of every file that is generated, or that has generated tables in it."""
+    schema = json.dumps(json_schema(models()), indent=1) + "\n"
+    reference = {DOCS / "reference" / name: text for name, text in pages().items()}
+    return {DOCS.parent / "isa" / "schema.json": schema, **reference, **dict(_with_tables())}
+
+
+def _with_tables() -> Iterator[tuple[Path, str]]:
+    tables = {"models": _models}
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if TABLE.search(text):
+            yield page, TABLE.sub(lambda found: found[1] + found[2] + "\n".join(tables[found[1]]()), text)
+
+
 def pages() -> dict[str, str]:
-    """The text of every page, by file name."""
+    """The text of every page of the reference, by file name."""
     return {
         "cli.md": _page("The command line", _commands()),
         "exit-codes.md": _page("Exit codes", _exit_codes()),
@@ -95,13 +117,13 @@ def _codes(meanings: Mapping[int, str]) -> Iterator[str]:
 def _specification() -> Iterator[str]:
     yield "The keys of a specification file, from the schema that `pgcheck schema` prints and that editors use."
     yield "[The language](../language.md) says what they mean together. An integer may be written in decimal, `0x`, `0b` or `0o`."
-    yield from _schemas(json.loads(files("pgcheck.isa").joinpath("schema.json").read_text(encoding="utf-8")), "A file")
+    yield from _schemas(schemas.specification(), "A file")
 
 
 def _result() -> Iterator[str]:
     yield "The keys of what `--format json` prints, from the schema that `pgcheck schema result` prints."
     yield "[The JSON output](../json.md) says what the values mean."
-    yield from _schemas(json.loads(files("pgcheck").joinpath("result-schema.json").read_text(encoding="utf-8")), "")
+    yield from _schemas(schemas.result(), "")
 
 
 def _schemas(schema: Schema, root: str) -> Iterator[str]:
@@ -200,11 +222,20 @@ def _parts(grammar: str) -> Iterator[tuple[str, list[str]]]:
         yield title, "\n".join(kept).strip("\n").splitlines()
 
 
+# ---- tables of rows
+
+
+def _models() -> Iterator[str]:
+    yield from ("| model | registers | options |", "|---|---|---|")
+    for model in models().values():
+        options = "; ".join(f"`{o.name}` ({o.default}): {o.description}" for o in model.options)
+        yield f"| `{model.name}` | {_cell(model.registers)} | {_cell(options)} |"
+
+
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{FOLDER / name}\n")
+    for path, text in everything().items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{path}\n")
 
 
 if __name__ == "__main__":

@@ -64,11 +64,10 @@ def load(specification: Path) -> Machine:
 
     Raises SpecificationError with every error of a wrong one, and ValueError if there is no such file.
     """
-    from pgcheck.isa.machine.build import load as build
+    from pgcheck import language
     from pgcheck.running import run
-    from pgcheck.shipped import shipped
 
-    return build(_asked(run.find, str(specification)), shipped=shipped)
+    return language.load(_asked(run.find, str(specification)))
 
 
 def check(

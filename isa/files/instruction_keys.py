@@ -7,7 +7,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import Field as Key
 from pydantic.json_schema import JsonSchemaValue
 
-from pgcheck.isa.files.errors import Problems, Text
+from pgcheck.isa.files.errors import Text
 from pgcheck.isa.files.state_keys import WIDEST, Order, Width
 from pgcheck.isa.files.tree import Mapping, Node, Sequence
 from pgcheck.isa.files.values import (
@@ -18,6 +18,7 @@ from pgcheck.isa.files.values import (
     Identifier,
     Natural,
     Read,
+    Reading,
     Short,
     SomeText,
     choice,
@@ -159,11 +160,11 @@ class Variable(Entry):
     sign_extend: Boolean = Key(False, description="Whether the operand is signed.")
     excluded: list[Natural] = Key(default_factory=list, alias="not", description="Values that it does not take.")
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         for part in self.location.split("|"):
             high, _, low = part.partition("-")
             if int(high) < int(low or high):
-                problems.report(self.location.position, "bits are given from high to low", found=part)
+                along.problems.report(self.location.position, "bits are given from high to low", found=part)
 
 
 def _variable(node: Node) -> Node:
@@ -206,16 +207,18 @@ class Encoding(Entry):
     modrm: Annotated[Text, choice("mem", "reg")] | None = Key(None, description="Whether the operand is memory.")
     prefixes: list[Identifier] = Key(default_factory=list, description="The prefix fields that it takes.")
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         if (self.match is None) == (self.bytes is None):
-            problems.report(self.position, "an encoding has either match or bytes")
+            along.problems.report(self.position, "an encoding has either match or bytes")
         elif self.match is None and (self.variables or self.tails or self.length is not None):
-            problems.report(self.position, "variables, tails and length belong to match, not to bytes")
+            along.problems.report(self.position, "variables, tails and length belong to match, not to bytes")
         elif self.match is not None and self.modrm is not None:
-            problems.report(self.position, "modrm belongs to bytes, not to match")
+            along.problems.report(self.position, "modrm belongs to bytes, not to match")
         if self.match is not None and len(self.match) > (self.length or WIDEST):
             limit = self.length or WIDEST
-            problems.report(self.match.position, f"match is longer than {limit} bits", found=f"{len(self.match)} bits")
+            along.problems.report(
+                self.match.position, f"match is longer than {limit} bits", found=f"{len(self.match)} bits"
+            )
 
 
 def _rows(node: Node) -> Text | list[int]:

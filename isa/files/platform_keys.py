@@ -1,41 +1,39 @@
 """The shape of what a specification says about the computer around its processor."""
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 from pydantic import Field as Key
 
-from pgcheck.isa.files.errors import Problems, Text, did_you_mean
+from pgcheck.isa.files.errors import Text, did_you_mean
 from pgcheck.isa.files.state_keys import Assignment
-from pgcheck.isa.files.tree import as_list
+from pgcheck.isa.files.tree import Node, as_list
 from pgcheck.isa.files.values import (
+    JSON_TEXT,
     Entry,
     Function,
     Identifier,
     Leaf,
     Natural,
     Number,
+    ReadAlong,
+    Reading,
     Short,
     SomeText,
-    choice,
     integer,
     named,
+    one_of,
+    some_text,
 )
 
-MODELS: Final[dict[str, frozenset[str]]] = {
-    "console": frozenset(),
-    "teletype": frozenset(),
-    "timer": frozenset(),
-    "counter": frozenset(),
-    "ticker": frozenset({"period"}),
-    "interrupt_controller": frozenset({"lines"}),
-    "disk": frozenset(),
-    "power": frozenset(),
-}
 Line: TypeAlias = Annotated[
     Text,
     named(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]{1,4}))?", "NAME, NAME.FIELD or DEVICE.NUMBER"),
 ]
 ElfMachine: TypeAlias = Annotated[int, integer(0, 0xFFFF)]
+
+
+def _model(node: Node, along: Reading) -> Text:
+    return some_text(node) if along.models is None else one_of(along.models, node)
 
 
 class RamRange(Entry):
@@ -50,7 +48,7 @@ class RamRange(Entry):
 class Device(Entry):
     """A device and how it is connected."""
 
-    model: Annotated[Text, choice(*MODELS)] = Key(description="Which device it is.")
+    model: Annotated[Text, ReadAlong(_model, JSON_TEXT)] = Key(description="Which device it is.")
     at: Number = Key(0, description="The physical address, or the element of `in`, of its first register.")
     leaves: Annotated[list[Leaf], Short(as_list, {"type": "string"})] = Key(
         default_factory=list,
@@ -60,12 +58,14 @@ class Device(Entry):
     line: Line | None = Key(None, description="The leaf, or DEVICE.NUMBER, that shows its interrupt request.")
     options: dict[Identifier, Natural] = Key(default_factory=dict, description="What the model leaves open.")
 
-    def check(self, problems: Problems) -> None:
-        known = MODELS[self.model]
+    def check(self, along: Reading) -> None:
+        if along.models is None:
+            return
+        known = [option.name for option in along.models[self.model].options]
         for name in self.options:
             if name not in known:
                 hint = did_you_mean(name, known)
-                problems.report(name.position, f"{self.model} has no option '{name}'", hint=hint)
+                along.problems.report(name.position, f"{self.model} has no option '{name}'", hint=hint)
 
 
 class Firmware(Entry):

@@ -3,7 +3,7 @@
 Attributes are named as the keys. A text keeps its place in the file (`Text`) and every entry knows its `position`.
 """
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, ClassVar, TypeAlias
 
@@ -12,6 +12,7 @@ from pydantic import PrivateAttr, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 
 from pgcheck.isa.files import loader
+from pgcheck.isa.files.devices import Models, naming
 from pgcheck.isa.files.errors import NOWHERE, Problems, Text
 from pgcheck.isa.files.instruction_keys import Csr, Csrs, Decode, Encoding, FieldSpec, Instruction, Label, Syntax
 from pgcheck.isa.files.platform_keys import Device, Firmware, Platform, RamRange
@@ -39,6 +40,7 @@ from pgcheck.isa.files.values import (
     Leaf,
     Number,
     Read,
+    Reading,
     Short,
     SomeText,
     choice,
@@ -157,14 +159,17 @@ class Specification(Entry):
         self._digest = loaded.digest
 
 
-def load(path: Path, shipped: loader.Shipped = lambda _name: None) -> Specification:
-    """Reads the specification and the files it includes; `shipped` finds one by name. Raises SpecificationError."""
+def load(path: Path, shipped: loader.Shipped = lambda _name: None, models: Models | None = None) -> Specification:
+    """Reads the specification and the files it includes; `shipped` finds one by name. Raises SpecificationError.
+
+    `models` are those that its devices may be of; without them what it says of devices is taken as it stands.
+    """
     loaded = loader.load(path, shipped)
     override = loaded.root.pop(Text("override"), None)
     problems = Problems()
     try:
         with without_collector():
-            specification = Specification.model_validate(loaded.root, context=problems)
+            specification = Specification.model_validate(loaded.root, context=Reading(problems, models))
         specification.complete(loaded, _override_texts(override, problems))
         problems.raise_if_any()
     except ValidationError as error:
@@ -186,10 +191,10 @@ def _override_texts(override: Node | None, problems: Problems) -> dict[str, list
     return texts
 
 
-def json_schema() -> JsonSchemaValue:
+def json_schema(models: Collection[str] | None = None) -> JsonSchemaValue:
     """The shape of a specification file in JSON Schema, for editors, which read numbers and truth values natively.
 
-    What included files may complete is not required.
+    Devices are of the models of these names (None: any), and what included files may complete is not required.
     """
     schema = Specification.model_json_schema(by_alias=True)
     keys = schema["properties"]
@@ -209,8 +214,6 @@ def json_schema() -> JsonSchemaValue:
     }
     for partial in (schema, schema["$defs"]["Decode"], schema["$defs"]["Csrs"]):
         del partial["required"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
-
-
-if __name__ == "__main__":
-    print(json.dumps(json_schema(), indent=1))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | (
+        schema if models is None else naming(schema, models)
+    )

@@ -4,7 +4,7 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import Field as Key
 
-from pgcheck.isa.files.errors import Problems, Text
+from pgcheck.isa.files.errors import Text
 from pgcheck.isa.files.tree import Mapping, Node
 from pgcheck.isa.files.values import (
     Boolean,
@@ -15,6 +15,7 @@ from pgcheck.isa.files.values import (
     Natural,
     Number,
     Read,
+    Reading,
     Short,
     SomeText,
     choice,
@@ -48,11 +49,11 @@ class Field(Entry):
     const: Natural | None = Key(None, description="The value that it always has.")
     reset: Natural | None = Key(None, description="Its value after reset.")
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         if (self.role is None) == (self.const is None):
-            problems.report(self.position, "a field has either a role or a constant", hint="ROLE, or {const: 1}")
+            along.problems.report(self.position, "a field has either a role or a constant", hint="ROLE, or {const: 1}")
         if self.const is not None and self.reset is not None:
-            problems.report(self.position, "a constant field has no reset value", hint="remove reset")
+            along.problems.report(self.position, "a constant field has no reset value", hint="remove reset")
 
 
 def _field(node: Node) -> Node:
@@ -174,17 +175,19 @@ class Realise(Entry):
     bounds: Bounds | None = Key(None, description="The relocation and bounds registers.")
     external_mmu: Boolean = Key(False, description="Whether the mapping is done outside the processor.")
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         if [self.entry is not None, self.bounds is not None, self.external_mmu].count(True) != 1:
             forms = "one of entry, bounds and external_mmu"
-            problems.report(self.position, "realise does not say how", expected=forms)
+            along.problems.report(self.position, "realise does not say how", expected=forms)
         parts = {"table": self.table, "deny": self.deny, "map": self.map, "frame": self.frame}
         for key, part in parts.items():
             if self.entry is not None and not part:
-                problems.report(self.position, f"key '{key}' is missing", expected=f"entry with {', '.join(parts)}")
+                along.problems.report(
+                    self.position, f"key '{key}' is missing", expected=f"entry with {', '.join(parts)}"
+                )
         for key, part in (parts | {"readonly": self.readonly}).items():
             if self.entry is None and part:
-                problems.report(self.position, f"'{key}' without 'entry'", hint="name the type of an entry")
+                along.problems.report(self.position, f"'{key}' without 'entry'", hint="name the type of an entry")
 
 
 def _realise(node: Node) -> Node:

@@ -1,7 +1,7 @@
 """The kinds of values of a specification's keys: how each is read from a node and described in JSON Schema."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
+from pgcheck.isa.files.devices import Models
 from pgcheck.isa.files.errors import NOWHERE, Position, Problem, Problems, Text, did_you_mean
 from pgcheck.isa.files.tree import Mapping, Node, Sequence
 
@@ -41,6 +42,14 @@ def shown(node: Node) -> str:
             return "a mapping"
         case Sequence():
             return "a list"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What goes along while a file is read: where problems go, and the models of devices that there are (None: any may be)."""
+
+    problems: Problems
+    models: Models | None = None
 
 
 def wrong(node: Node, message: str, expected: str = "", hint: str = "") -> PydanticCustomError:
@@ -66,6 +75,22 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ReadAlong:
+    """As `Read`; the function also gets what goes along."""
+
+    function: Callable[[Any, Reading], Any]
+    json: JsonSchemaValue
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(lambda node, info: self.function(node, reading(info)))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return dict(self.json)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Short:
     """Marks a type for which `function` first makes the full form of a short one, which `json` describes."""
 
@@ -79,6 +104,12 @@ class Short:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"anyOf": [handler(schema), dict(self.json)]}
+
+
+def reading(info: ValidationInfo) -> Reading:
+    """What goes along with a validation."""
+    assert isinstance(info.context, Reading)
+    return info.context
 
 
 def literal(text: str) -> int | None:
@@ -96,7 +127,7 @@ def _any_text(node: Node) -> Text:
     raise wrong(node, "text is needed here", "a text", "quote text that starts with a bracket")
 
 
-def _some_text(node: Node) -> Text:
+def some_text(node: Node) -> Text:
     if isinstance(node, Text) and not node.isspace() and node:
         return node
     raise wrong(node, "text is needed here", "a text that is not empty")
@@ -140,13 +171,16 @@ def integer(low: int, high: int) -> Read:
 def choice(*words: str) -> Read:
     """One of the words."""
 
-    def read(node: Node) -> Text:
-        if isinstance(node, Text) and node in words:
-            return node
-        hint = did_you_mean(node, words) if isinstance(node, Text) else ""
-        raise wrong(node, "one of a few words is needed here", ", ".join(words), hint)
+    native = {"enum": [*words, *(int(word) for word in words if word.isdigit())]}
+    return Read(lambda node: one_of(words, node), native)
 
-    return Read(read, {"enum": [*words, *(int(word) for word in words if word.isdigit())]})
+
+def one_of(words: Collection[str], node: Node) -> Text:
+    """The node, which is one of the words."""
+    if isinstance(node, Text) and node in words:
+        return node
+    hint = did_you_mean(node, words) if isinstance(node, Text) else ""
+    raise wrong(node, "one of a few words is needed here", ", ".join(words), hint)
 
 
 def named(pattern: str, what: str) -> Read:
@@ -162,7 +196,7 @@ def named(pattern: str, what: str) -> Read:
 
 
 AnyText: TypeAlias = Annotated[Text, Read(_any_text, JSON_TEXT)]
-SomeText: TypeAlias = Annotated[Text, Read(_some_text, JSON_TEXT)]
+SomeText: TypeAlias = Annotated[Text, Read(some_text, JSON_TEXT)]
 Boolean: TypeAlias = Annotated[bool, Read(_boolean, {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false"]}]})]
 Number: TypeAlias = Annotated[int | Text, Read(read_number, {"type": ["integer", "string"]})]
 Natural: TypeAlias = Annotated[int, integer(0, (1 << (4 * _LONGEST_LITERAL)) - 1)]
@@ -199,24 +233,24 @@ class Entry(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _place(cls, node: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        """Notes the position, and reports unknown keys to the `Problems` that is the context of the validation."""
-        keys = known_keys(cls)
-        assert isinstance(info.context, Problems)
+        """Notes the position, and reports unknown keys; the context of the validation is a `Reading`."""
+        keys, along = known_keys(cls), reading(info)
+        problems = along.problems
         if not isinstance(node, Mapping):
             raise wrong(node, "a mapping is needed here", f"a mapping with {_listed(keys)}")
         if unknown := [key for key in node if key not in keys]:
             missing = [name for name in keys if name not in node]
             for key in unknown:
-                hint = did_you_mean(key, (*missing, *cls.taken_before)) if len(info.context) < _HINTED_PROBLEMS else ""
+                hint = did_you_mean(key, (*missing, *cls.taken_before)) if len(problems) < _HINTED_PROBLEMS else ""
                 expected = _listed((*keys, *cls.taken_before))
-                info.context.report(key.position, f"unknown key '{key}'", expected=expected, hint=hint)
+                problems.report(key.position, f"unknown key '{key}'", expected=expected, hint=hint)
             node = Mapping(node.position, {key: value for key, value in node.items() if key in keys})
         entry = handler(node)
         entry._position = node.position
-        entry.check(info.context)
+        entry.check(along)
         return entry
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         """Reports what is wrong between the keys of this mapping."""
 
 

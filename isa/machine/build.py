@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.files import schema
+from pgcheck.isa.files.devices import Models
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
 from pgcheck.isa.files.tree import without_collector
 from pgcheck.isa.idl.grammar import keep_trees
@@ -26,19 +27,25 @@ from pgcheck.isa.machine.resolve import truth
 from pgcheck.isa.machine.wiring import platform
 
 
-def load(path: Path, *, shipped: Callable[[str], Path | None] = lambda name: None) -> Machine:
-    """The machine that the specification at `path` describes. Raises SpecificationError with every problem found."""
+def load(
+    path: Path, *, shipped: Callable[[str], Path | None] = lambda name: None, models: Models | None = None
+) -> Machine:
+    """The machine that the specification at `path` describes. Raises SpecificationError with every problem found.
+
+    `shipped` finds the files that it includes by name. `models` are those that its devices may be of; without them what it says
+    of devices, their options and inputs is taken as it stands, and a computer that does not know it is not made.
+    """
     problems = Problems()
     with without_collector():
-        specification = schema.load(path, shipped)
-        machine = _machine(specification, Program(problems, Position(str(path), 1, 1)), path)
+        specification = schema.load(path, shipped, models)
+        machine = _machine(specification, Program(problems, Position(str(path), 1, 1)), path, models)
     keep_trees()
     problems.raise_if_any()
     assert machine is not None
     return machine
 
 
-def _machine(given: schema.Specification, program: Program, path: Path) -> Machine | None:
+def _machine(given: schema.Specification, program: Program, path: Path, models: Models | None) -> Machine | None:
     """The machine, or None after a problem; what does not rest on something wrong is checked all the same."""
     _declare(given, program)
     if len(program.problems):
@@ -53,7 +60,7 @@ def _machine(given: schema.Specification, program: Program, path: Path) -> Machi
     exits = {str(n): exit_rule(program, n, e, map(str, given.exits)) for n, e in given.exits.items()}
     check_nesting(program, given.exits)
     interrupt = None if given.interrupt is None else interrupt_rule(program, given.interrupt)
-    around = platform(program, given.platform)
+    around = platform(program, given.platform, models)
     mode = modes(program, given.modes)
     legal = [truth(program, text) for text in given.legal]
     mode_width = program.leaves[mode.leaf].width if mode is not None else 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pgcheck.isa.files import schema
+from pgcheck.isa.files.devices import Models
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl.layout import number
 from pgcheck.isa.idl.program import Program
@@ -13,11 +16,9 @@ from pgcheck.isa.idl.types import VOID, Boolean, width_of
 from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
 from pgcheck.isa.machine.resolve import declared, leaf_number, leaves_of, one_leaf, signature, truth
 
-CONTROLLER = "interrupt_controller"
 
-
-def platform(program: Program, given: schema.Platform | None) -> Platform:
-    """The computer of a specification; one without a `platform` has RAM alone."""
+def platform(program: Program, given: schema.Platform | None, models: Models | None) -> Platform:
+    """The computer of a specification, whose devices are of `models` (None: any); one without a `platform` has RAM alone."""
     if given is None:
         return Platform()
     base, size = _ram(program, given.ram)
@@ -34,7 +35,7 @@ def platform(program: Program, given: schema.Platform | None) -> Platform:
         given.elf,
         _boot(program, given.boot),
         _clock(program, given.clock),
-        _devices(program, given.devices),
+        _devices(program, given.devices, models),
         _firmware(program, given.firmware),
         _choices(program, given.choices),
     )
@@ -86,7 +87,7 @@ def _choices(program: Program, given: Mapping[Text, int]) -> dict[str, int]:
     return {str(site): value for site, value in given.items()}
 
 
-def _devices(program: Program, given: Mapping[Text, schema.Device]) -> tuple[Attachment, ...]:
+def _devices(program: Program, given: Mapping[Text, schema.Device], models: Models | None) -> tuple[Attachment, ...]:
     driven: dict[str, Text] = {}
     for name, device in given.items():
         if device.line is not None:
@@ -94,16 +95,40 @@ def _devices(program: Program, given: Mapping[Text, schema.Device]) -> tuple[Att
                 message = f"{driven[str(device.line)]} drives {device.line} already"
                 program.problems.report(device.line.position, message, hint="give each device a line of its own")
             driven[str(device.line)] = name
-    return tuple(_attachment(program, str(name), device, given) for name, device in given.items())
+    inputs = _inputs(given, models)
+    return tuple(_attachment(program, str(name), device, inputs) for name, device in given.items())
 
 
-def _attachment(program: Program, name: str, given: schema.Device, devices: Mapping[Text, schema.Device]) -> Attachment:
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """How many interrupt inputs, with the unused 0, each device has that has some; `kind` says which devices have."""
+
+    of: Mapping[str, int]
+    kind: str
+
+
+def _inputs(given: Mapping[Text, schema.Device], models: Models | None) -> _Inputs:
+    if models is None:
+        return _Inputs({str(name): sys.maxsize for name in given}, "device")
+    having = {name: model for name, model in models.items() if model.inputs}
+    found: dict[str, int] = {}
+    for name, device in given.items():
+        if model := having.get(device.model):
+            found[str(name)] = model.settled(_options(device))[model.inputs]
+    return _Inputs(found, " or ".join(having) or "device with inputs")
+
+
+def _attachment(program: Program, name: str, given: schema.Device, inputs: _Inputs) -> Attachment:
     leaves = tuple(leaf for path in given.leaves for leaf in _registers(program, path))
     held = [program.leaves[name] for name in leaves]
     space = min((leaf.size if isinstance(leaf, ArrayLeaf) else 1 for leaf in held), default=1 << program.address_width)
     at = number(program, given.at, "where a device is", given.position, limit=space - 1)
-    line = "" if given.line is None else _line(program, given.line, devices)
-    return Attachment(name, str(given.model), at, leaves, line, {str(k): v for k, v in given.options.items()})
+    line = "" if given.line is None else _line(program, given.line, inputs)
+    return Attachment(name, str(given.model), at, leaves, line, _options(given))
+
+
+def _options(given: schema.Device) -> dict[str, int]:
+    return {str(name): value for name, value in given.options.items()}
 
 
 def _registers(program: Program, path: Text) -> tuple[str, ...]:
@@ -116,20 +141,19 @@ def _registers(program: Program, path: Text) -> tuple[str, ...]:
     return leaves
 
 
-def _line(program: Program, line: Text, devices: Mapping[Text, schema.Device]) -> str:
-    """The leaf or the controller's input that a line is; "" after a reported problem."""
+def _line(program: Program, line: Text, inputs: _Inputs) -> str:
+    """The leaf or the device's input that a line is; "" after a reported problem."""
     device, _, pin = line.partition(".")
     if not pin.isdigit():
         leaf = one_leaf(program, line, "an interrupt request")
         return "" if leaf is None else _request(program, leaf, line.position)
-    controller = devices.get(Text(device))
-    if controller is None or controller.model != CONTROLLER:
-        controllers = [str(n) for n, d in devices.items() if d.model == CONTROLLER]
-        program.problems.report(line.position, f"no {CONTROLLER} '{device}'", hint=did_you_mean(device, controllers))
+    if device not in inputs.of:
+        hint = did_you_mean(device, inputs.of)
+        program.problems.report(line.position, f"no {inputs.kind} '{device}'", hint=hint)
         return ""
-    lines = controller.options.get(Text("lines"), 32)
-    if not 0 < int(pin) < lines:
-        program.problems.report(line.position, f"{device} has no input {pin}", expected=f"1 to {lines - 1}")
+    if not 0 < int(pin) < inputs.of[device]:
+        expected = f"1 to {inputs.of[device] - 1}"
+        program.problems.report(line.position, f"{device} has no input {pin}", expected=expected)
     return str(line)
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from pgcheck.models.devices.device import Wiring
+from pgcheck.models.devices.device import Model, Wiring
 
 FIFO: Final = 16
 RECEIVED, EMPTIED, LINE_STATUS = 1, 2, 4
@@ -137,3 +137,10 @@ class Console:
 
     def _signal(self) -> None:
         self.wiring.signal(self._cause() != 1)
+
+
+MODEL: Final = Model(
+    name="console",
+    registers="the 8 of a 16550, one unit each",
+    make=lambda wiring, options, outside: Console(wiring, outside.output, outside.source),
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pgcheck.models.devices.device import Wiring
+from typing import Final
+
+from pgcheck.models.devices.device import Model, Wiring
 
 
 class Counter:
@@ -25,3 +27,10 @@ class Counter:
 
     def tick(self, now: int) -> None:
         return
+
+
+MODEL: Final = Model(
+    name="counter",
+    registers="one that counts steps from what was written",
+    make=lambda wiring, options, outside: Counter(wiring),
+)

@@ -1,11 +1,14 @@
-"""What a device is to a computer, and a computer to a device."""
+"""What a device is to a computer, a computer to a device, and what lies outside; and the row that every model of devices has."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from pgcheck.isa.files.devices import DeviceModel, Options
 from pgcheck.isa.machine.platform import Attachment
+from pgcheck.models.devices.backing import Backing
 from pgcheck.models.memory import Bus, Registers
 
 
@@ -41,6 +44,25 @@ class Wiring(Protocol):
 
     @property
     def bus(self) -> Bus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What lies outside a computer: consoles print to `output` and read from `source`, which gives up to n bytes, b"" for none.
+
+    `disk` is what a disk keeps its sectors in; without it there is none in the drive.
+    """
+
+    output: Callable[[int], None]
+    source: Callable[[int], bytes]
+    disk: Backing | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(DeviceModel):
+    """A model of devices, and how one is made: all its options are settled."""
+
+    make: Callable[[Wiring, Options, Outside], Device]
 
 
 Maker = Callable[[Attachment, Wiring], Device]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pgcheck.models.devices.backing import Backing
-from pgcheck.models.devices.device import Wiring
+from pgcheck.models.devices.backing import Backing, Kept
+from pgcheck.models.devices.device import Model, Wiring
 from pgcheck.models.devices.virtqueue import Chain, Malformed, Memory, Part, Queue
 
 SECTOR: Final = 512
@@ -32,25 +32,26 @@ class Disk:
     """
 
     __slots__ = (
-        "backing", "driver_features", "driver_page", "feature_page", "interrupts", "memory", "queue", "selected", "status", "wiring",
+        "backing", "driver_features", "driver_page", "feature_page", "interrupts", "memory", "present", "queue", "selected", "status",
+        "wiring",
     )  # fmt: skip
     size = 0x200
 
     def __init__(self, wiring: Wiring, backing: Backing | None) -> None:
         if wiring.bus.unit != 8:
             raise ValueError("a disk needs a memory of bytes")
-        self.wiring, self.backing, self.memory = wiring, backing, Memory(wiring.bus)
+        self.wiring, self.memory, self.present = wiring, Memory(wiring.bus), backing is not None
+        self.backing: Backing = Kept(b"") if backing is None else backing
         self._reset()
 
     @property
     def capacity(self) -> int:
         """In sectors."""
-        return self.backing.size // SECTOR if self.backing is not None else 0
+        return self.backing.size // SECTOR
 
     @property
     def features(self) -> int:
-        read_only = self.backing is not None and self.backing.read_only
-        return VERSION_1 | FLUSH | (READ_ONLY if read_only else 0)
+        return VERSION_1 | FLUSH | (READ_ONLY if self.backing.read_only else 0)
 
     def read(self, offset: int, count: int) -> int:
         if offset >= CONFIGURATION:
@@ -60,7 +61,7 @@ class Disk:
         return self._read(offset) & MASK
 
     def write(self, offset: int, count: int, value: int) -> None:
-        if count == 4 and not offset % 4 and offset < CONFIGURATION and self.backing is not None:
+        if count == 4 and not offset % 4 and offset < CONFIGURATION and self.present:
             self._write(offset, value)
             self.wiring.signal(self.interrupts != 0)
 
@@ -81,7 +82,7 @@ class Disk:
             case 0x004:
                 return VERSION
             case 0x008:
-                return BLOCK_DEVICE if self.backing is not None else 0
+                return BLOCK_DEVICE if self.present else 0
             case 0x00C:
                 return VENDOR
             case 0x010:
@@ -181,7 +182,6 @@ class Disk:
 
     def _transfer(self, kind: int, sector: int, chain: Chain, room: int, given: int) -> tuple[int, bytes]:
         """The status of a request, and what it reads."""
-        assert self.backing is not None
         try:
             match kind:
                 case 0 if self._within(sector, room):  # VIRTIO_BLK_T_IN
@@ -218,3 +218,10 @@ class Disk:
         for part in parts:
             piece, data = data[: part.length], data[part.length :]
             self.memory.write(part.address, piece)
+
+
+MODEL: Final = Model(
+    name="disk",
+    registers="a virtio block device behind the memory-mapped transport, version 2",
+    make=lambda wiring, options, outside: Disk(wiring, outside.disk),
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pgcheck.models.devices.device import Wiring
+from pgcheck.isa.files.devices import Option
+from pgcheck.models.devices.device import Model, Wiring
 
 MAX_LINES: Final = 1024
 PENDING, ENABLED, THRESHOLD, CLAIM = 0x1000, 0x2080, 0x201000, 0x201004
@@ -95,3 +96,12 @@ class InterruptController:
     def _signal(self) -> None:
         best = self._best()
         self.wiring.signal(best != 0 and self.priority[best] > self.threshold)
+
+
+MODEL: Final = Model(
+    name="interrupt_controller",
+    registers="those of a PLIC, of the context of the first supervisor",
+    options=(Option("lines", 32, "inputs, with the unused 0"),),
+    inputs="lines",
+    make=lambda wiring, options, outside: InterruptController(wiring, options["lines"]),
+)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pgcheck.isa.terms.ir import HALT
+from pgcheck.models.devices.device import Model
 from pgcheck.models.state import Ended, Exit
 
 POWERED_OFF = "powered off"
@@ -37,3 +40,10 @@ class Power:
 
     def _off(self, code: int) -> None:
         raise Ended(Exit(HALT, (code,), POWERED_OFF))
+
+
+MODEL: Final = Model(
+    name="power",
+    registers="one: 5555 hex powers off, 3333 hex with a code above it too; a write of one unit powers off with that code",
+    make=lambda wiring, options, outside: Power(),
+)

@@ -1,19 +1,19 @@
-"""The models that a specification's platform can name, as a computer has them."""
+"""The models that a specification's platform can name: the rows of the modules here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
+from pgcheck.isa.rows import rows
 from pgcheck.models.devices.backing import Backing
-from pgcheck.models.devices.console import Console
-from pgcheck.models.devices.counter import Counter
-from pgcheck.models.devices.device import Maker
-from pgcheck.models.devices.disk import Disk
-from pgcheck.models.devices.interrupt_controller import InterruptController
-from pgcheck.models.devices.power import Power
-from pgcheck.models.devices.teletype import Teletype
-from pgcheck.models.devices.ticker import Ticker
-from pgcheck.models.devices.timer import Timer
+from pgcheck.models.devices.device import Maker, Model, Outside
+
+
+@cache
+def models() -> Mapping[str, Model]:
+    """Every model by its name."""
+    return {model.name: model for model in rows("pgcheck.models.devices", Model)}
 
 
 def standard(
@@ -21,14 +21,10 @@ def standard(
     source: Callable[[int], bytes] = lambda count: b"",
     disk: Backing | None = None,
 ) -> Mapping[str, Maker]:
-    """A maker for each model; consoles print to `output` and read from `source`, which gives up to n bytes, b"" for none."""
-    return {
-        "console": lambda given, wiring: Console(wiring, output, source),
-        "teletype": lambda given, wiring: Teletype(output, source),
-        "timer": lambda given, wiring: Timer(wiring),
-        "counter": lambda given, wiring: Counter(wiring),
-        "ticker": lambda given, wiring: Ticker(wiring, max(1, given.options.get("period", 1000))),
-        "interrupt_controller": lambda given, wiring: InterruptController(wiring, given.options.get("lines", 32)),
-        "disk": lambda given, wiring: Disk(wiring, disk),
-        "power": lambda given, wiring: Power(),
-    }
+    """A maker for each model, of devices with this outside. A maker raises ValueError for options that its model does not have."""
+    outside = Outside(output, source, disk)
+    return {name: _maker(model, outside) for name, model in models().items()}
+
+
+def _maker(model: Model, outside: Outside) -> Maker:
+    return lambda given, wiring: model.make(wiring, model.settled(given.options), outside)

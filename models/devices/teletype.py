@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from pgcheck.models.devices.device import Model
+
 BATCH: Final = 16
 CHANNEL, DONE_OUT, BUSY_OUT, DONE_IN, BUSY_IN = 0o7, 0o10, 0o20, 0o40, 0o100
 CLEARED: Final = 4
@@ -46,3 +48,10 @@ class Teletype:
 
     def tick(self, now: int) -> None:
         return
+
+
+MODEL: Final = Model(
+    name="teletype",
+    registers="a word of conditions and a word of data",
+    make=lambda wiring, options, outside: Teletype(outside.output, outside.source),
+)

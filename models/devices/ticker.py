@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pgcheck.models.devices.device import Wiring
+from typing import Final
+
+from pgcheck.isa.files.devices import Option
+from pgcheck.models.devices.device import Model, Wiring
 
 
 class Ticker:
@@ -25,4 +28,12 @@ class Ticker:
 
     def tick(self, now: int) -> None:
         self.next = (now // self.period + 1) * self.period
-        self.wiring.signal(True)
+        self.wiring.signal(level=True)
+
+
+MODEL: Final = Model(
+    name="ticker",
+    registers="none; sets its line every `period` steps",
+    options=(Option("period", 1000, "steps, at least 1"),),
+    make=lambda wiring, options, outside: Ticker(wiring, max(1, options["period"])),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pgcheck.models.devices.device import Wiring
+from pgcheck.models.devices.device import Model, Wiring
 
 NEVER: Final = (1 << 64) - 1
 
@@ -47,3 +47,10 @@ class Timer:
         self.wiring.signal(self.raised)
         if not self.raised:
             self.wiring.expect(self.compare)
+
+
+MODEL: Final = Model(
+    name="timer",
+    registers="TIME and COMPARE, 8 bytes each; requests an interrupt while TIME >= COMPARE",
+    make=lambda wiring, options, outside: Timer(wiring),
+)

@@ -55,12 +55,12 @@ def rule_(rule: str, format_: str) -> int:
 @click.argument("which", type=click.Choice(["specification", "result"]), default="specification")
 def schema(which: str) -> int:
     """Print the JSON Schema of specifications or results."""
-    from importlib.resources import files
+    import json
 
     from pgcheck import console
+    from pgcheck.schemas import SCHEMAS
 
-    package, name = ("pgcheck", "result-schema.json") if which == "result" else ("pgcheck.isa", "schema.json")
-    console.say(files(package).joinpath(name).read_text(encoding="utf-8").rstrip())
+    console.say(json.dumps(SCHEMAS[which](), indent=1))
     return 0
 
 

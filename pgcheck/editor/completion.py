@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final
+
+from pgcheck.schemas import specification
 
 _LINE: Final = re.compile(r"""( *)((?:- +)*)(?:["']?([\w$().?-]+)["']?[ ]*:(?=\s|$))?""")
 _KEY: Final = re.compile(r"""["']?[\w$().?-]*$""")
@@ -103,9 +103,7 @@ def _flow(text: str) -> tuple[list[str], bool]:
 
 @cache
 def _schema() -> Schema:
-    text = files("pgcheck.isa").joinpath("schema.json").read_text(encoding="utf-8")
-    schema: Schema = json.loads(text)
-    return schema
+    return specification()
 
 
 def _alternatives(schema: Any) -> Iterator[Schema]:

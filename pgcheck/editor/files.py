@@ -10,8 +10,8 @@ from typing import IO, Any, ClassVar
 
 from pgcheck.isa.files import loader
 from pgcheck.isa.files.errors import NOWHERE, Position, Problem, SpecificationError
-from pgcheck.isa.machine import build
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.language import load
 from pgcheck.shipped import shipped
 
 Texts = Mapping[str, str]
@@ -58,7 +58,7 @@ def read(path: str, texts: Texts) -> Read:
     loaded = None
     try:
         loaded = loader.load(kind(path), find)
-        machine = build.load(kind(path), shipped=find)
+        machine = load(kind(path), shipped=find)
     except SpecificationError as error:
         sources = _names(loaded) or tuple(dict.fromkeys((path, *(p.position.path for p in error.problems))))
         return Read(sources, loaded, None, error.problems)

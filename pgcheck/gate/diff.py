@@ -11,12 +11,11 @@ from pgcheck.checker.result import ExitCode
 from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
 from pgcheck.gate import diff_text
 from pgcheck.gate.revisions import Pair, sides
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.meaning import meanings
+from pgcheck.language import load
 from pgcheck.running import run
 from pgcheck.running.run import Request
 from pgcheck.running.trouble import troubles
-from pgcheck.shipped import shipped
 
 FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {
     "regression": lambda d: d.regressions,
@@ -53,5 +52,5 @@ def _compared(pair: Pair, request: Request) -> Difference:
 
 
 def _version(path: Path, request: Request) -> Version:
-    machine = load(path, shipped=shipped)
+    machine = load(path)
     return Version(run.judged(machine, request), meanings(machine))

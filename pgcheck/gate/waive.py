@@ -17,8 +17,8 @@ from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
 from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.language import load
 from pgcheck.running import run
 from pgcheck.settings import config
 from pgcheck.shipped import shipped
@@ -47,7 +47,7 @@ def waive(word: str, request: run.Request, asked: Asked) -> ExitCode:
     """Check, and write a waiver for each property that fails on the instruction. Raises Failure or SpecificationError."""
     expires = _valid(asked)
     path = run.find(word)
-    machine = load(path, shipped=shipped)
+    machine = load(path)
     file = _file(word, path, asked.file)
     text = console.read(str(file)) if file.exists() else ""
     waiver_file.parsed(text, file)

@@ -102,11 +102,10 @@ class SpecificationFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         from pgcheck.isa.files.errors import SpecificationError
-        from pgcheck.isa.machine.build import load
-        from pgcheck.shipped import shipped
+        from pgcheck.language import load
 
         try:
-            machine = load(self.path, shipped=shipped)
+            machine = load(self.path)
         except SpecificationError as error:
             raise self.CollectError(str(error)) from None
         yield Law.from_parent(self, name="lint")

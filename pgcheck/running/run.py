@@ -15,8 +15,8 @@ from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.checker.solving.solver import versions
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.language import load
 from pgcheck.running import progress
 from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
 from pgcheck.running.trouble import Trouble, troubles
@@ -58,12 +58,12 @@ def find(word: str, alternatives: Sequence[str] = ()) -> Path:
 
 def loaded(word: str) -> Machine:
     """The machine that a word means. Raises Failure or SpecificationError."""
-    return load(find(word), shipped=shipped)
+    return load(find(word))
 
 
 def answered(word: str, path: Path, request: Request, tell: Callable[[answers.Event], None], *, shown: bool) -> Checked:
     """The answer for a file with its waivers, and progress if it is `shown`. Raises Failure or SpecificationError."""
-    machine = load(path, shipped=shipped)
+    machine = load(path)
     waivers = application.read(path, request.waivers)
     result = judged(machine, request, tell, shown=shown)
     result, reviewed = application.reviewed(machine, result, waivers, request)

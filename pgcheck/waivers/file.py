@@ -13,7 +13,18 @@ from pydantic import ValidationError
 from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver
 from pgcheck.isa.files.errors import Position, Problems, SpecificationError, Text
 from pgcheck.isa.files.tree import Mapping, Node, compose, content_of, text_of
-from pgcheck.isa.files.values import Entry, Identifier, Natural, Read, SomeText, choice, named, problem_of, wrong
+from pgcheck.isa.files.values import (
+    Entry,
+    Identifier,
+    Natural,
+    Read,
+    Reading,
+    SomeText,
+    choice,
+    named,
+    problem_of,
+    wrong,
+)
 from pgcheck.reports.places import root
 
 NAME: Final = "pgcheck-waivers.yaml"
@@ -60,15 +71,15 @@ class _Entry(Entry):
     reason: SomeText
     expires: Day | None = None
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         for key, values in (("differences", self.differences), ("modes", self.modes)):
             if values == []:
-                problems.report(self.position, f"{key} is empty: such a waiver accepts nothing")
+                along.problems.report(self.position, f"{key} is empty: such a waiver accepts nothing")
         if self.property != "monitor":
             for key, value in (("modes", self.modes), ("operands", self.operands)):
                 if value is not None:
                     hint = "a theorem is waived by its sensitivities alone"
-                    problems.report(self.position, f"{key} is for the property monitor", hint=hint)
+                    along.problems.report(self.position, f"{key} is for the property monitor", hint=hint)
 
     def waiver(self) -> Waiver:
         """The value that the checker reviews."""
@@ -96,12 +107,12 @@ class _File(Entry):
 
     waivers: list[_Entry]
 
-    def check(self, problems: Problems) -> None:
+    def check(self, along: Reading) -> None:
         first: dict[tuple[str, ...], Position] = {}
         for entry in self.waivers:
             before = first.setdefault(identity(entry.waiver()), entry.position)
             if before is not entry.position:
-                problems.report(entry.position, "this is waived twice", found=f"first at line {before.line}")
+                along.problems.report(entry.position, "this is waived twice", found=f"first at line {before.line}")
 
 
 def identity(waiver: Waiver) -> tuple[str, str, str, Property]:
@@ -156,7 +167,7 @@ def _waivers(text: str | None, path: Path, problems: Problems) -> tuple[Waiver, 
 
 def _entries(tree: Mapping, problems: Problems) -> Sequence[_Entry]:
     try:
-        return _File.model_validate(tree, context=problems).waivers
+        return _File.model_validate(tree, context=Reading(problems)).waivers
     except ValidationError as error:
         for details in error.errors(include_url=False):
             problems.add(problem_of(details))

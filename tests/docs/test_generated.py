@@ -26,11 +26,17 @@ def generate() -> ModuleType:
     return module
 
 
-def test_the_reference_is_that_of_the_code(generate: ModuleType) -> None:
-    pages = generate.pages()
-    assert sorted(p.name for p in FOLDER.iterdir()) == sorted(pages), AGAIN
-    for name, text in pages.items():
-        assert (FOLDER / name).read_text(encoding="utf-8") == text, f"{name}: {AGAIN}"
+def test_what_is_generated_is_that_of_the_code(generate: ModuleType) -> None:
+    files = generate.everything()
+    assert {p for p in files if p.is_relative_to(FOLDER)} == set(FOLDER.iterdir()), AGAIN
+    assert {ROOT / "isa" / "schema.json", ROOT / "docs" / "language.md"} <= files.keys()
+    for path, text in files.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: {AGAIN}"
+
+
+def test_a_table_in_a_page_is_written_between_its_marks(generate: ModuleType) -> None:
+    page = "one\n\n<!-- table: models -->\n\nold\n\n<!-- end of table -->\n\ntwo\n"
+    assert generate.TABLE.sub("new", page) == page.replace("models -->\n\nold", "new")
 
 
 def test_every_command_and_option_is_in_it(generate: ModuleType) -> None:

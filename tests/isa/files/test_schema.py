@@ -1,6 +1,5 @@
 """The shape of every key of a specification, the problems it reports, and the JSON Schema for editors."""
 
-import json
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,10 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Problem, SpecificationError, Text
 from pgcheck.isa.files.schema import FieldSpec, Specification, json_schema, load
 from pgcheck.isa.files.values import Entry
+from pgcheck.models.devices.standard import models
 
 COMPLETE = """\
 spec_version: "1"
@@ -457,12 +456,14 @@ def test_a_flood_of_unknown_keys_is_reported_quickly(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
-    jsonschema.Draft202012Validator.check_schema(json_schema())
-    return jsonschema.Draft202012Validator(json_schema())
+    jsonschema.Draft202012Validator.check_schema(json_schema(models()))
+    return jsonschema.Draft202012Validator(json_schema(models()))
 
 
-def test_the_schema_file_is_what_the_models_give() -> None:
-    assert json.loads((Path(schema.__file__).parents[1] / "schema.json").read_text()) == json_schema()
+def test_devices_are_of_the_models_that_are_given() -> None:
+    model = json_schema(["a", "b"])["$defs"]["Device"]["properties"]["model"]
+    assert model == {"description": "Which device it is.", "enum": ["a", "b"], "title": "Model"}
+    assert "enum" not in json_schema()["$defs"]["Device"]["properties"]["model"]
 
 
 def properties(node: Any) -> Iterator[tuple[str, Any]]:
@@ -477,9 +478,9 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def test_every_property_has_a_description() -> None:
-    found = dict(properties(json_schema()))
+    found = dict(properties(json_schema(models())))
     assert {"state", "operation()", "not", "include", "override", "left_shift"} <= found.keys()
-    assert [name for name, node in properties(json_schema()) if not node.get("description")] == []
+    assert [name for name, node in properties(json_schema(models())) if not node.get("description")] == []
 
 
 @pytest.mark.parametrize("text", [COMPLETE, MINIMAL, "state: {X: {type: Y}}", "include: [a]\noverride: {legal: [b]}"])

@@ -10,6 +10,7 @@ import pytest
 from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text
 from pgcheck.isa.files.schema import StateEntry
 from pgcheck.isa.files.tree import Mapping
+from pgcheck.isa.files.values import Reading
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.layout import declare_state
 from pgcheck.isa.idl.program import Program
@@ -61,7 +62,7 @@ def program(types: str = TYPES, functions: str = FUNCTIONS) -> Program:
     made.sites |= {"any": Bits(4), "coin": BOOLEAN}
     made.declare_types([Text(types)], [])
     made.terminators = frozenset(["trap"])
-    state = {Text(n): StateEntry.model_validate(node(e), context=made.problems) for n, e in STATE.items()}
+    state = {Text(n): StateEntry.model_validate(node(e), context=Reading(made.problems)) for n, e in STATE.items()}
     declare_state(made, state)
     made.memory_unit, made.address_width = 8, 8
     made.declare_functions(Text(functions))

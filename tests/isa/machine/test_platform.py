@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.isa.files.devices import DeviceModel, Models, Option
 from pgcheck.isa.files.errors import Problem, SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment, Platform
 
 COMPLETE = (Path(__file__).with_name("cases") / "complete.yaml").read_text("utf-8")
+MODELS = {
+    "console": DeviceModel("console", "some"),
+    "interrupt_controller": DeviceModel(
+        "interrupt_controller", "some", (Option("lines", 4, "inputs"),), inputs="lines"
+    ),
+    "teletype": DeviceModel("teletype", "some"),
+}
 PLATFORM = """
 platform:
   ram: {base: 0x10, size: 1 << 6}
@@ -42,10 +50,10 @@ def whole(text: str = PLATFORM) -> str:
     )
 
 
-def machine(folder: Path, text: str) -> Machine:
+def machine(folder: Path, text: str, models: Models | None = MODELS) -> Machine:
     file = folder / "machine.yaml"
     file.write_text(text, "utf-8")
-    return load(file)
+    return load(file, models=models)
 
 
 def problems(folder: Path, text: str) -> tuple[Problem, ...]:
@@ -110,6 +118,11 @@ WRONG = [
     ("in: PORTS, at: 1}", "in: @PORT, at: 1}", "no state 'PORT'"),
     ("line: plic.3", "line: @plic.0", "plic has no input 0"),
     ("line: plic.3", "line: @plic.8", "plic has no input 8"),
+    (
+        ", options: {lines: 8}}\n    port",
+        "}\n    port: {model: console, line: @plic.4}\n    next",
+        "plic has no input 4",
+    ),
     ("line: plic.3", "line: @plick.3", "no interrupt_controller 'plick'"),
     ("line: plic.3", "line: @port.3", "no interrupt_controller 'port'"),
     ("line: plic.3", "line: @S.J", "no state 'S.J'"),
@@ -155,3 +168,21 @@ def test_a_variant_replaces_the_whole_platform(tmp_path: Path) -> None:
     text = "include: [base.yaml]\noverride:\n  platform: {start: 3}\n"
     found = machine(tmp_path, text).platform
     assert found == Platform(start=3)
+
+
+def test_without_models_what_is_said_of_devices_is_taken_as_it_stands(tmp_path: Path) -> None:
+    text = (
+        whole()
+        .replace("model: console, at: 0xf0", "model: consul, at: 0xf0, options: {x: 1}")
+        .replace("line: plic.3", "line: port.9")
+    )
+    found = machine(tmp_path, text, None).platform.devices[0]
+    assert found == Attachment("uart", "consul", 0xF0, (), "port.9", {"x": 1})
+    with pytest.raises(SpecificationError, match="no device 'part'"):
+        machine(tmp_path, text.replace("port.9", "part.9"), None)
+
+
+def test_an_unknown_model_has_the_nearest_one_for_a_hint(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, whole().replace("model: teletype", "model: teltype"))
+    assert (problem.found, problem.hint) == ("'teltype'", "did you mean 'teletype'?")
+    assert problem.expected == "console, interrupt_controller, teletype"

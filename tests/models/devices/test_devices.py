@@ -9,13 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pgcheck.isa.files.platform_keys import MODELS
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.devices.console import FIFO, Console
 from pgcheck.models.devices.counter import Counter
 from pgcheck.models.devices.interrupt_controller import InterruptController
 from pgcheck.models.devices.power import POWERED_OFF, Power
-from pgcheck.models.devices.standard import standard
 from pgcheck.models.devices.teletype import Teletype
 from pgcheck.models.devices.ticker import Ticker
 from pgcheck.models.devices.timer import Timer
@@ -27,10 +25,6 @@ RBR = THR = DLL = 0
 IER = DLM = 1
 IIR = FCR = 2
 LCR, MCR, LSR, MSR, SCR = 3, 4, 5, 6, 7
-
-
-def test_a_specification_can_name_the_models_that_there_are() -> None:
-    assert set(standard()) == set(MODELS)
 
 
 class ConsoleMachine(RuleBasedStateMachine):
