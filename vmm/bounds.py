@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pgcheck.isa.idl.types import width_of
+from pgcheck.isa.machine import schemes
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.reads import leaves_read
@@ -41,15 +42,15 @@ class Bounds:
     """
 
     def __init__(self, machine: Machine, host: Bus, memory: GuestMemory, shared: Collection[str] = ()) -> None:
-        translation = machine.code.translation
-        assert translation is not None and translation.realise is not None
+        found = machine.code.confined_by(schemes.Bounds)
+        if found is None:
+            raise NoBounds(f"{machine.identity.name} has no base and limit registers")
         self.machine, self.host, self.memory = machine, host, memory
-        self.translation, self.realise = translation, translation.realise
-        names = [n for n, _ in translation.parameters]
-        self.position = names.index(self.realise.address)
+        self.translation, self.realise = translation, _ = found
+        self.position = translation.position(self.realise.address)
         self.width = width_of(translation.parameters[self.position][1])
         effects = Facts(machine).function(translation.function)
-        if {*range(len(names))} != {self.position, translation.mode, translation.access}:
+        if {*range(len(translation.parameters))} != {self.position, translation.mode, translation.access}:
             raise NoBounds(f"{translation.function} depends on more than an address, an access and a mode")
         if effects.volatile or effects.free or effects.writes or effects.loads or effects.stores:
             raise NoBounds(f"{translation.function} does more than read state")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import External
 from pgcheck.isa.terms import TRUE
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
@@ -134,8 +135,7 @@ class TrapAndEmulate:
 
 def asks(machine: Machine) -> bool:
     """Whether translation is outside the processor."""
-    realise = machine.code.translation.realise if machine.code.translation is not None else None
-    return realise is not None and realise.kind == "external"
+    return isinstance(machine.code.scheme, External)
 
 
 def _reason(frame: VmExit | None, ended: Exit | None) -> Reason:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pgcheck.isa.machine import schemes as mapping
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import VmExit
@@ -137,14 +139,13 @@ class Vmm:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
 
     def _mmu(self, owner: str, memory: GuestMemory, tables: int) -> Mmu:
-        translation = self.machine.code.translation
-        kind = translation.realise.kind if translation is not None and translation.realise is not None else "external"
-        if kind == "entries":
+        scheme = self.machine.code.scheme
+        if isinstance(scheme, Entries):
             own = Allocator(self.allocator.take_run(_tables(owner), tables))
             return ShadowTables(
                 self.machine, self.host.bus, memory, own, owner, self._real(), self.division.shared, self.tlb
             )
-        if kind == "bounds":
+        if isinstance(scheme, mapping.Bounds):
             return Bounds(self.machine, self.host.bus, memory, self.division.shared)
         return ExternalMmu(self.machine, memory)
 
@@ -162,7 +163,6 @@ def _tables(owner: str) -> str:
 
 def page_shift(machine: Machine) -> int:
     """Binary logarithm of the units of a page frame: the processor's, or 2**8 words where it has none."""
-    translation = machine.code.translation
-    if translation is not None and translation.realise is not None and translation.realise.kind == "entries":
-        return translation.realise.shift
+    if isinstance(machine.code.scheme, Entries):
+        return machine.code.scheme.shift
     return 10 if machine.state.address_width > 14 else 5

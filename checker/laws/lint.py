@@ -14,6 +14,7 @@ from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import (
     FALSE,
     Term,
@@ -302,18 +303,18 @@ def accesses_stay_in_their_page(
 
     A translated address has the low bits of the one asked for, which is what realisation shows.
     """
-    translation = machine.code.translation
-    realise = None if translation is None else translation.realise
-    if translation is None or realise is None or realise.kind != "entries":
+    found = machine.code.confined_by(Entries)
+    if found is None:
         return
-    position = [n for n, _ in translation.parameters].index(realise.address)
+    translation, tables = found
+    position = translation.position(tables.address)
 
     def asked(term: Term, args: tuple[Term, ...]) -> Term | None:
         return resized(args[position], term.width) if term.op == "uf" and term.name == ADDRESS else None
 
     for access in step.accesses:
-        low = extract(rewrite([access.address], asked)[0], realise.shift - 1, 0)
-        last = constant(realise.shift, (1 << realise.shift) - access.units)
+        low = extract(rewrite([access.address], asked)[0], tables.shift - 1, 0)
+        last = constant(tables.shift, (1 << tables.shift) - access.units)
         beyond = [*_legal(machine), instruction.canonical, access.guard, mk("ult", 0, last, low)]
         if evidence.possible(beyond, f"{instruction.id}:in its page"):
             yield _finding(

@@ -15,6 +15,7 @@ from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, valu
 from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle, with_fields
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.engine import VmExit
@@ -235,11 +236,11 @@ def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
 
 def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
     """The leaves by which a monitor makes the processor reach the guest's frames. Raises NoTables."""
-    realise = machine.code.translation.realise if machine.code.translation is not None else None
-    if realise is None or realise.kind == "external":
-        return ()
-    if realise.kind == "bounds":
-        return (realise.base, realise.limit)
+    match machine.code.scheme:
+        case None | External():
+            return ()
+        case Bounds(base=base, limit=limit):
+            return (base, limit)
     state = reset(machine) | {n: Cells(v) if n in machine.state.arrays else v for n, v in own.items()}
     return (form(machine, state).root,)
 

@@ -12,6 +12,7 @@ from pgcheck.checker.monitor.values import bits, paths
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.questions.hole import related
 from pgcheck.isa.machine.machine import Machine, ModeClass
+from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -174,14 +175,15 @@ def _same_offset(machine: Machine, translated: Term, shift: int) -> Term:
     """Translation keeps the offset in a page: the low bits of the address that was asked for."""
     translation = machine.code.translation
     assert translation is not None
-    realise = translation.realise
-    name = realise.address if realise is not None and realise.kind == "entries" else ""
-    names = [n for n, _ in translation.parameters]
-    widths = [a.width for a in translated.args]
-    place = names.index(name) if name else widths.index(max(widths))
+    match translation.realise:
+        case Bounds():
+            return TRUE
+        case Entries(address=name):
+            place = translation.position(name)
+        case _:
+            widths = [a.width for a in translated.args]
+            place = widths.index(max(widths))
     asked = translated.args[place]
-    if realise is not None and realise.kind == "bounds":
-        return lnot(FALSE)
     low = min(shift, asked.width, translated.width)
     return eq(extract(asked, low - 1, 0), extract(translated, low - 1, 0))
 

@@ -38,6 +38,7 @@ from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
 from pgcheck.isa.terms.ir import TRANSLATE, Block
 from pgcheck.models.state import Fetched
@@ -312,8 +313,7 @@ def _switched(promise: Promise, solver: Solver, second: bool, division: World | 
 
 def _operations(promise: Promise) -> dict[str, tuple[Scenario, Permissions]]:
     """What the monitor does with shadow tables, by name, each beside an entry of every kind; nothing where it has none."""
-    translation = promise.machine.code.translation
-    if translation is None or translation.realise is None or translation.realise.kind != "entries":
+    if not isinstance(promise.machine.code.scheme, Entries):
         return {}
     kinds = kinds_of_entry(promise)
     return {

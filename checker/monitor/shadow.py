@@ -28,7 +28,6 @@ from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import paths, unequal
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Model
-from pgcheck.isa.idl.types import Bitfield, width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.models.state import Cells, State, Surroundings, reset
@@ -38,6 +37,7 @@ from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Shadow, ShadowTables
 from pgcheck.vmm.translate import Args, Walk, accesses
+from pgcheck.vmm.vmm import page_shift
 
 SH1 = "SH1"
 WALK = "walk"
@@ -89,8 +89,7 @@ def filled(op: int, *, beside: bool) -> Scenario:
 
     def scenario(stage_: Stage) -> Iterator[str]:
         source, tables, machine = stage_.source, stage_.tables, stage_.machine
-        translation = machine.code.translation
-        assert translation is not None and translation.realise is not None
+        translation = tables.translation
         virtual = {**stage_.real, **virtual_leaves(tables, source, "c")}
         real: State = {**stage_.real, **{n: virtual[n] for n in tables.loose}}
         given = {translation.mode: real[tables.mode], translation.access: op}
@@ -142,13 +141,11 @@ def _right(stage_: Stage, walked: Walks, new: Shadow) -> Iterator[str]:
             yield "a table is not watched"
     if stage_.writable(new) and memory.watched(new.guest_page):
         yield "the guest can store to its tables unseen"
-    kind = tables.form.realise.entry
-    assert isinstance(kind, Bitfield)
-    high, low = kind.ranges[tables.form.realise.frame]
+    high, low = tables.form.realise.entry.ranges[tables.form.realise.frame]
     slot, _, value = stage_.host.stored[-1]
     frame = stage_.source.frame(new.guest_page - memory.base >> tables.shift)
     flags = tables.form.entry(tables.available[new.permitted])
-    outside = ~((1 << high + 1) - (1 << low)) & (1 << width_of(kind)) - 1
+    outside = ~((1 << high + 1) - (1 << low)) & (1 << tables.form.realise.entry.width) - 1
     yield from unequal(
         {
             "an entry leads to a frame that is not the guest's": (value >> low & (1 << high - low + 1) - 1, frame),
@@ -314,8 +311,7 @@ def stage_facts(promise: Promise) -> ShadowTables:
     real: State = reset(machine)
     for name, value in promise.division.own.items():
         real[name] = Cells(value) if name in machine.state.arrays else value
-    assert machine.code.translation is not None and machine.code.translation.realise is not None
-    shift = machine.code.translation.realise.shift
+    shift = page_shift(machine)
     host = cast(Any, Host(machine.state.memory_unit, machine.state.big_endian))
     memory = GuestMemory(machine.platform.ram_base & -(1 << shift), range(256, 258), host, shift)
     return ShadowTables(machine, host, memory, Allocator(range(64, 128)), "guest", real, promise.division.shared)

@@ -15,6 +15,7 @@ from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
+from pgcheck.vmm.vmm import page_shift
 
 
 class Irrelevant(Exception):
@@ -168,9 +169,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     real: State = reset(machine)
     for name, value in promise.division.own.items():
         real[name] = Cells(value) if name in machine.state.arrays else value
-    translation = machine.code.translation
-    assert translation is not None and translation.realise is not None
-    shift = translation.realise.shift
+    shift = page_shift(machine)
     host = Host(machine.state.memory_unit, machine.state.big_endian)
     base = machine.platform.ram_base & -(1 << shift)
     memory = GuestMemory(base, range(256, 258), cast(Any, host), shift)
@@ -200,7 +199,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     slot = source.number("e.slot", width - 4) << units.bit_length() - 1
     assume(memory.holds(guest_page, 1 << shift))
     assume(memory.holds(*load))
-    address = translation.realise.address
+    address = tables.form.realise.address
     page = source.number("e.page", _width(machine, address) - shift)
     entry = Shadow(context, page, guest_page, slot, permitted, frozenset({load}))
     at = load[0] & -(1 << shift)

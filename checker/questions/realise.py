@@ -8,7 +8,8 @@ from pgcheck.checker.questions.copies import has_fields
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.idl.types import Bitfield, Enum, width_of
-from pgcheck.isa.machine.machine import Machine, Realise, Translation
+from pgcheck.isa.machine.machine import Machine, Translation
+from pgcheck.isa.machine.schemes import Bounds, Entries, External
 from pgcheck.isa.terms import (
     TRUE,
     Term,
@@ -44,12 +45,13 @@ def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
             "`translate.realise` is missing: nothing says that a guest can be confined",
         )
         return
-    if how.kind == "external":
-        yield Finding(LAW, "ok", translation.function, "an external memory management unit is assumed")
-    elif how.kind == "bounds":
-        yield from _bounds(machine, translation, how, evidence)
-    else:
-        yield from _entries(machine, translation, how, evidence)
+    match how:
+        case External():
+            yield Finding(LAW, "ok", translation.function, "an external memory management unit is assumed")
+        case Bounds():
+            yield from _bounds(machine, translation, how, evidence)
+        case Entries():
+            yield from _entries(machine, translation, how, evidence)
 
 
 class _Walk:
@@ -82,11 +84,10 @@ def valid(translation: Translation, args: Mapping[str, Term]) -> Iterator[Term]:
             yield disjunction(eq(args[name], constant(type_.width, v)) for v in sorted(set(type_.members.values())))
 
 
-def _entries(machine: Machine, translation: Translation, how: Realise, evidence: Evidence) -> Iterator[Finding]:
+def _entries(machine: Machine, translation: Translation, how: Entries, evidence: Evidence) -> Iterator[Finding]:
     real = machine.modes.user.values[0]
     walk = _Walk(machine, translation, how.given, real)
     entry = how.entry
-    assert isinstance(entry, Bitfield)
     levels = [value for _, value in walk.loads if value.width == entry.width]
     if not levels:
         yield Finding(LAW, "error", translation.function, f"the walk reads no entry of {entry.width} bits")
@@ -142,14 +143,14 @@ def _over_parameters(machine: Machine, translation: Translation, term: Term, arg
     return rewrite([term], lambda t, _: mapping.get(t))[0]
 
 
-def _framed(how: Realise, entry: Bitfield, last: Term, args: Mapping[str, Term]) -> Term:
+def _framed(how: Entries, entry: Bitfield, last: Term, args: Mapping[str, Term]) -> Term:
     """The frame's address with the low bits of the access."""
     frame = extract(last, *entry.ranges[how.frame])
     low = extract(args[how.address], how.shift - 1, 0)
     return mk("concat", frame.width + how.shift, frame, low)
 
 
-def _bounds(machine: Machine, translation: Translation, how: Realise, evidence: Evidence) -> Iterator[Finding]:
+def _bounds(machine: Machine, translation: Translation, how: Bounds, evidence: Evidence) -> Iterator[Finding]:
     """Moving the base moves every address, all alike, and lets nothing in; what is beyond the limit faults, and a smaller one admits less."""
     real = machine.modes.user.values[0]
     here = _Walk(machine, translation, how.given, real)

@@ -67,8 +67,7 @@ def _promised(result: DeploymentResult, kind: Kind) -> None:
 def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], evidence: Evidence) -> Mapping[str, int]:
     """The monitor's control state while a guest runs: legal, as the deployment demands, and otherwise as after reset."""
     setting = Setting(machine, deployment, frozenset())
-    translation = machine.code.translation
-    given = translation.realise.given if translation is not None and translation.realise is not None else {}
+    given = machine.code.translation.given if machine.code.translation is not None else {}
     control = [leaf for leaf in machine.state.control if not leaf.volatile]
     modes = [machine.state.leaves[machine.modes.leaf].term]
     mode = TRUE if deployment.real_mode is None else eq(modes[0], setting.mode(deployment.real_mode))

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Text
-from pgcheck.isa.idl.layout import parse_type
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.types import Bitfield, Bits, Enum, Type, is_scalar, width_of
-from pgcheck.isa.machine.machine import Realise, Table, Translation
-from pgcheck.isa.machine.resolve import assignment, declared, fields, one_leaf, one_of, signature, truth
-from pgcheck.isa.terms import TRUE
-
-Parameters = tuple[tuple[str, Type], ...]
+from pgcheck.isa.idl.types import Bits, Enum, is_scalar, width_of
+from pgcheck.isa.machine.machine import Table, Translation
+from pgcheck.isa.machine.resolve import assignment, declared, fields, one_of, signature
+from pgcheck.isa.machine.schemes import scheme
 
 
 def translation(program: Program, given: schema.Translate, mode_width: int) -> Translation | None:
@@ -24,7 +21,7 @@ def translation(program: Program, given: schema.Translate, mode_width: int) -> T
     if declaration is None or types is None:
         return None
     names = [n for _, n in declaration.parameters]
-    parameters: Parameters = tuple(zip(names, types[0], strict=True))
+    parameters = tuple(zip(names, types[0], strict=True))
     if not isinstance(types[1], Bits):
         problems.report(given.function.position, f"{name} gives no address", found=str(types[1]), expected="Bits<N>")
     if name in program.terminators:
@@ -55,52 +52,15 @@ def translation(program: Program, given: schema.Translate, mode_width: int) -> T
         others = signature(program, str(probe))
         if others is not None and others != types:
             problems.report(probe.position, f"{probe} has other parameters or another result than {name}")
-    realised = None if given.realise is None else realise(program, given.realise, parameters)
+    operands = {n: Bits(width_of(t)) for n, t in parameters}
     return Translation(
-        name, mode, access, parameters, tuple(map(str, given.probe)), assignment(program, given.replay), realised
-    )
-
-
-def realise(program: Program, given: schema.Realise, parameters: Parameters) -> Realise | None:
-    """How a monitor makes the hardware map what it wants; None after a reported problem."""
-    if given.external_mmu:
-        return Realise("external")
-    names = {n: Bits(width_of(t)) for n, t in parameters}
-    setup = assignment(program, given.given)
-    if given.bounds is not None:
-        base, limit = (one_leaf(program, path, "a register") for path in (given.bounds.base, given.bounds.limit))
-        address = one_of(program, given.bounds.address, names, "parameter")
-        if base is None or limit is None or not address:
-            return None
-        return Realise("bounds", setup, base=base.name, limit=limit.name, address=str(given.bounds.address))
-    if given.entry is None or given.frame is None:  # reported by the schema
-        return None
-    entry = parse_type(program, given.entry)
-    if not isinstance(entry, Bitfield):
-        if entry is not None:
-            program.problems.report(given.entry.position, "an entry is a bitfield", found=given.entry)
-        return None
-    field = one_of(program, given.frame.field, entry.ranges, "field")
-    address = one_of(program, given.frame.address, names, "parameter")
-    if not field or not address:
-        return None
-    if given.frame.shift >= names[str(given.frame.address)].width:
-        program.problems.report(
-            given.frame.position, "the address has fewer bits than are kept", found=str(given.frame.shift)
-        )
-    addresses = TRUE if given.addresses is None else truth(program, given.addresses, names)
-    return Realise(
-        "entries",
-        setup,
-        entry,
-        fields(program, given.table, entry),
-        fields(program, given.deny, entry),
-        fields(program, given.map, entry),
-        fields(program, given.readonly, entry),
-        str(given.frame.field),
-        given.frame.shift,
-        str(given.frame.address),
-        TRUE if addresses is None else addresses,
+        function=name,
+        mode=mode,
+        access=access,
+        parameters=parameters,
+        probes=tuple(map(str, given.probe)),
+        replay=assignment(program, given.replay),
+        realise=None if given.realise is None else scheme(program, given.realise, operands),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import Undecided
@@ -15,10 +15,12 @@ from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Entry, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bits, Type
 from pgcheck.isa.machine.platform import Platform
-from pgcheck.isa.terms import TRUE, Term
+from pgcheck.isa.machine.schemes import Bounds, Entries, Scheme
+from pgcheck.isa.terms import Term
 from pgcheck.isa.terms.ir import Block, Functions
 
 Fields = Mapping[str, int]
+SchemeT = TypeVar("SchemeT", bound=Scheme)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +71,11 @@ class Modes:
 
 
 @dataclass(frozen=True, slots=True)
-class Realise:
-    """How a monitor makes the hardware map what it wants (docs/language.md section 6)."""
-
-    kind: Literal["entries", "bounds", "external"]
-    given: Mapping[str, int] = field(default_factory=dict)
-    entry: Type | None = None
-    table: Fields = field(default_factory=dict)
-    deny: Fields = field(default_factory=dict)
-    map: Fields = field(default_factory=dict)
-    readonly: Fields = field(default_factory=dict)
-    frame: str = ""
-    shift: int = 0
-    address: str = ""
-    addresses: Term = TRUE
-    base: str = ""
-    limit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Translation:
-    """The translation cut: the function, the positions of its mode and access arguments, and its probes."""
+    """The translation cut: the function, the positions of its mode and access arguments, its probes, and how a monitor confines with it.
+
+    `replay` are values of leaves in which it is the identity.
+    """
 
     function: str
     mode: int
@@ -97,7 +83,16 @@ class Translation:
     parameters: tuple[tuple[str, Type], ...]
     probes: tuple[str, ...]
     replay: Mapping[str, int]
-    realise: Realise | None
+    realise: Scheme | None
+
+    @property
+    def given(self) -> Mapping[str, int]:
+        """The values of the leaves that the monitor sets up to confine guests."""
+        return self.realise.given if isinstance(self.realise, Entries | Bounds) else {}
+
+    def position(self, parameter: str) -> int:
+        """The position of a parameter, by name. Raises ValueError."""
+        return [name for name, _ in self.parameters].index(parameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +240,16 @@ class Code:
     sites: Mapping[str, Type]
     fetch: str
     undefined: Block
+
+    @property
+    def scheme(self) -> Scheme | None:
+        """The mapping scheme; None without translation, or where the specification names none."""
+        return None if self.translation is None else self.translation.realise
+
+    def confined_by(self, scheme: type[SchemeT]) -> tuple[Translation, SchemeT] | None:
+        """The translation with its mapping scheme, where that is of this type."""
+        found = self.translation
+        return None if found is None or not isinstance(found.realise, scheme) else (found, found.realise)
 
 
 @dataclass(frozen=True, slots=True)

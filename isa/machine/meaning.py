@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.schemes import Scheme
 from pgcheck.isa.terms import Term, digest, node, rewrite, variable
 from pgcheck.isa.terms.ir import (
     BUILTIN_EXITS,
@@ -87,14 +88,14 @@ def _frame(reader: _Reader) -> dict[str, str]:
     }
     if translation is not None:
         probes = (reader.function(p) for p in translation.probes)
-        realise = None if translation.realise is None else _realise(reader, translation.realise)
+        scheme = None if translation.realise is None else _scheme(reader, translation.realise)
         parts["translation"] = (
             reader.function(translation.function),
             translation.mode,
             translation.access,
             *sorted(probes),
             *sorted(translation.replay.items()),
-            realise,
+            scheme,
         )
     for name, table in machine.code.tables.items():
         parts[f"table {name}"] = (
@@ -116,9 +117,9 @@ def _frame(reader: _Reader) -> dict[str, str]:
     return {name: _hash(part) for name, part in parts.items()}
 
 
-def _realise(reader: _Reader, realise: object) -> str:
-    fields = {n: getattr(realise, n) for n in type(realise).__dataclass_fields__}  # type: ignore[attr-defined]
-    return repr({n: reader.term(v) if isinstance(v, Term) else v for n, v in fields.items()})
+def _scheme(reader: _Reader, scheme: Scheme) -> str:
+    parts = {f.name: getattr(scheme, f.name) for f in fields(scheme)}
+    return repr((type(scheme).__name__, {n: reader.term(v) if isinstance(v, Term) else v for n, v in parts.items()}))
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import OPERATORS, mask, walk
 from pgcheck.isa.terms.reads import terms_of
 from pgcheck.models.generated.access import VIEWS
@@ -131,16 +132,16 @@ class Program:
 
     def _pages(self) -> tuple[int, int]:
         """The position of the address among the arguments of translation, and how many of its low bits pass through; or 0, 0."""
-        translation = self.machine.code.translation
-        realise = translation.realise if translation is not None else None
-        if translation is None or realise is None or realise.kind != "entries":
+        found = self.machine.code.confined_by(Entries)
+        if found is None:
             return 0, 0
+        translation, tables = found
         effects = self.facts.function(translation.function)
         if effects.volatile or effects.free or effects.writes or not effects.reads <= set(self.context):
             return 0, 0
-        position = [name for name, _ in translation.parameters].index(realise.address)
-        linear = PageLinear(self.facts, translation.function, position, realise.shift)
-        return (position, realise.shift) if linear.holds else (0, 0)
+        position = translation.position(tables.address)
+        linear = PageLinear(self.facts, translation.function, position, tables.shift)
+        return (position, tables.shift) if linear.holds else (0, 0)
 
     # ---- functions
 

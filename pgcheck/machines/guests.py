@@ -16,6 +16,7 @@ from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.machines import bare
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer, new_ram
@@ -155,8 +156,7 @@ def _started(
 def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
     """The RAM of a guest and of the host: as much as asked for, or as much as the address space has for each. Raises Failure."""
     shift = page_shift(machine)
-    realise = machine.code.translation.realise if machine.code.translation is not None else None
-    tables = TABLE_FRAMES << shift if realise is not None and realise.kind == "entries" else 0
+    tables = TABLE_FRAMES << shift if isinstance(machine.code.scheme, Entries) else 0
     space = machine.state.memory_size - machine.platform.ram_base
     # The first frame may be nobody's.
     most = ((space - (1 << shift)) // guests - tables) >> shift << shift

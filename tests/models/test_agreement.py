@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pgcheck import shipped
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Instruction, Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Term, constant, mask, mk, rewrite, store, variable
 from pgcheck.models import symbolic
 from pgcheck.models.reference import cycle as reference
@@ -213,7 +214,8 @@ class Hit:
         if self.wild or self.rng.randrange(32) == 0:
             return biased(self.rng, width)
         translation = self.machine.code.translation
-        realise = translation.realise if translation is not None else None
+        given = translation.given if translation is not None else {}
+        tables = self.machine.code.scheme
         match key:
             case (symbolic.FAULT, *_):
                 return 0
@@ -221,12 +223,11 @@ class Hit:
                 table = self.machine.code.tables[name.removeprefix("table.")]
                 if isinstance(table.type, Bitfield):
                     return self.entry(table.type, [table.monitor])
-            case ("s", str() as leaf) if realise is not None and leaf in realise.given:
-                return realise.given[leaf]
-            case ("s", self.machine.state.memory, int() as address) if realise is not None:
-                if isinstance(realise.entry, Bitfield):
-                    kinds = [realise.map, realise.table, realise.readonly, realise.deny]
-                    return self.element(realise.entry, kinds, address, width)
+            case ("s", str() as leaf) if leaf in given:
+                return given[leaf]
+            case ("s", self.machine.state.memory, int() as address) if isinstance(tables, Entries):
+                kinds = [tables.map, tables.table, tables.readonly, tables.deny]
+                return self.element(tables.entry, kinds, address, width)
         return biased(self.rng, width)
 
     def element(self, type_: Bitfield, kinds: Sequence[Fields], address: int, width: int) -> int:

@@ -175,15 +175,14 @@ class _Maps:
         return address
 
     def _access(self, address: int) -> str | None:
-        machine, mmu, translation = self.machine, self.mmu, self.machine.code.translation
-        assert translation is not None and translation.realise is not None
+        machine, mmu, translation = self.machine, self.mmu, self.mmu.translation
         mode = self.virtual[machine.modes.leaf]
         assert isinstance(mode, int)
         op = self.tape.choose(accesses(translation))
         real = load_guest(self.both.vmm.division, self.virtual, self.both.guests[0].monitor._own)
         own = real[machine.modes.leaf]
         assert isinstance(own, int)
-        given = {translation.realise.address: address}
+        given = {self.form.realise.address: address}
         names = [n for n, _ in translation.parameters]
 
         def args(m: int) -> Args:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
@@ -95,9 +95,9 @@ class Stage:
 
     def __init__(self, kind: Kind, frames: int = 128, keeps: Callable[[], bool] = lambda: False) -> None:
         self.kind, self.machine = kind, kind.machine
-        translation = self.machine.code.translation
-        assert translation is not None and translation.realise is not None
-        self.translation, self.realise = translation, translation.realise
+        found = self.machine.code.confined_by(Entries)
+        assert found is not None
+        self.translation, self.realise = found
         self.shift = self.realise.shift
         machine = self.machine
         self.ram = Ram(0, frames << self.shift, machine.state.memory_unit, machine.state.big_endian, self.shift)
@@ -259,8 +259,6 @@ class Party:
     def shadow(self) -> dict[int, int]:
         """The host frame of each virtual page, as the processor finds it in the tables in use."""
         real, found = self.real(), {}
-        entry = self.stage.realise.entry
-        assert isinstance(entry, Bitfield)
         for page in range(1 << self.stage.kind.index):
             mode = real[self.stage.machine.modes.leaf]
             assert isinstance(mode, int)

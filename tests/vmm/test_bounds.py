@@ -120,7 +120,7 @@ def test_bounds_that_a_guest_sets_without_a_trap_are_refused() -> None:
 def test_translation_that_loads_is_refused() -> None:
     mmu, _ = bounds("pg74", 2, 4, 5)
     riscv = machine("riscv64")
-    assert riscv.code.translation is not None and mmu.translation.realise is not None
+    assert riscv.code.translation is not None
     how = dataclasses.replace(mmu.realise, address="va")
     changed = dataclasses.replace(riscv.code.translation, realise=how)
     other = dataclasses.replace(riscv, code=dataclasses.replace(riscv.code, translation=changed))

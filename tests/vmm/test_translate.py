@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.cycle import call
 from pgcheck.models.state import State, Surroundings, reset
@@ -41,11 +42,12 @@ def states(spec: Machine, rng: random.Random) -> State:
 
 
 def arguments(spec: Machine, rng: random.Random) -> tuple[int, ...]:
-    translation = spec.code.translation
-    assert translation is not None and translation.realise is not None
+    paged = spec.code.confined_by(Entries)
+    assert paged is not None
+    translation, tables = paged
     found: list[int] = []
     for position, (name, _) in enumerate(translation.parameters):
-        if name == translation.realise.address:
+        if name == tables.address:
             found.append(rng.choice([rng.getrandbits(13), rng.getrandbits(31), rng.getrandbits(32)]))
         else:
             found.append(rng.choice(values(translation, position)))

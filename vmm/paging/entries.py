@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import product
 
 from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
-from pgcheck.isa.idl.types import Bitfield
-from pgcheck.isa.machine.machine import Fields, Machine, Realise
+from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings
@@ -32,7 +32,7 @@ class Form:
     """
 
     machine: Machine
-    realise: Realise
+    realise: Entries
     pages: Pages
     root: str
     root_shift: int
@@ -46,7 +46,6 @@ class Form:
     def entry(self, fields: Fields, frame_address: int = 0) -> int:
         """A page-table entry that points to the frame at an address."""
         kind = self.realise.entry
-        assert isinstance(kind, Bitfield)
         value = 0
         for name, content in {**fields, self.realise.frame: frame_address >> self.shift}.items():
             high, low = kind.ranges[name]
@@ -56,13 +55,11 @@ class Form:
     def pointing(self, entry: int, frame_address: int) -> int:
         """An entry made for no frame, pointing to the one at an address."""
         kind = self.realise.entry
-        assert isinstance(kind, Bitfield)
         return entry | frame_address >> self.shift << kind.ranges[self.realise.frame][1]
 
     def holds(self, frame: int) -> bool:
         """Whether an entry and the root can point to a frame."""
         kind = self.realise.entry
-        assert isinstance(kind, Bitfield)
         high, low = kind.ranges[self.realise.frame]
         address, root = frame << self.shift, self.machine.state.leaves[self.root].width
         return not frame >> high - low + 1 and not address >> self.root_shift >> root
@@ -70,10 +67,8 @@ class Form:
 
 def form(machine: Machine, real: State) -> Form:
     """The shape of the processor's page tables in the monitor's state. Raises NoTables."""
-    translation = machine.code.translation
-    assert translation is not None and translation.realise is not None
     inner = _linear(Same(machine)).inner | {machine.modes.leaf}
-    for name, value in translation.realise.given.items():
+    for name, value in machine.code.translation.given.items() if machine.code.translation is not None else ():
         if name in inner and real[name] != value:
             raise NoTables(f"the monitor runs guests with {name} = {real[name]}, but needs {value} to confine them")
     return _form(Same(machine), _settled(machine, real, inner))
@@ -95,8 +90,9 @@ def _settled(machine: Machine, real: State, names: frozenset[str]) -> Settled:
 @lru_cache(maxsize=32)
 def _form(same: Same, settled: Settled) -> Form:
     machine = same.machine
-    assert machine.code.translation is not None and machine.code.translation.realise is not None
-    realise = machine.code.translation.realise
+    realise = machine.code.scheme
+    if not isinstance(realise, Entries):
+        raise NoTables(f"{machine.identity.name} has no page tables")
     page = 1 << realise.shift
     relocation = [
         n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation" and isinstance(leaf, ScalarLeaf)
@@ -142,7 +138,7 @@ def _permissions(same: Same, root: str, settled: Settled, loose: tuple[str, ...]
     machine = same.machine
     shape = _form(same, settled)
     realise = shape.realise
-    assert machine.code.translation is not None and isinstance(realise.entry, Bitfield) and shape.root == root
+    assert machine.code.translation is not None and shape.root == root
     bench = _Bench(shape, settled)
     slot = bench.chain(shape.levels, shape.units)
     flags = [f for f in realise.map if realise.entry.ranges[f][0] == realise.entry.ranges[f][1]]

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import Term, evaluate, mk, variable, walk
 from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
 from pgcheck.models.generated.facts import Facts
@@ -60,9 +61,11 @@ class Pages:
 
 def pages(machine: Machine) -> Pages:
     """The walk of a machine with page tables. Raises NoTables when it is not shown to map pages to pages."""
-    translation = machine.code.translation
-    assert translation is not None and translation.realise is not None
-    shift, top = translation.realise.shift, translation.function
+    found = machine.code.confined_by(Entries)
+    if found is None:
+        raise NoTables(f"{machine.identity.name} has no page tables")
+    translation, tables = found
+    shift, top = tables.shift, translation.function
     effects = Facts(machine).function(top)
     if effects.volatile or effects.free or effects.writes:
         raise NoTables(f"{top} does more than read memory and state")

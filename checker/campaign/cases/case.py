@@ -16,6 +16,7 @@ from pgcheck.checker.campaign.cases.vectors import Caught, Vectors, aim, vectors
 from pgcheck.checker.campaign.cases.words import Meaning, Words
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
+from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import Term, conjunction, mask
 from pgcheck.models.reference.cycle import holds
 from pgcheck.models.state import Cells, State, copied, reset
@@ -138,18 +139,14 @@ class Author:
         user = tape.chance(100)
         modes = self.deployment.modes
         state[machine.modes.leaf] = tape.choose((modes.user if user else modes.supervisor).values)
-        realise = machine.code.translation.realise if machine.code.translation is not None else None
         paging = self.tables is not None and tape.chance(150)
-        if paging and realise is not None and self.tables is not None:
-            state.update({n: in_place(machine, n, v) for n, v in realise.given.items()})
+        given = self.tables.shape.realise.given if paging and self.tables is not None else {}
+        if paging and self.tables is not None:
+            state.update({n: in_place(machine, n, v) for n, v in given.items()})
             state[self.tables.shape.root] = layout.tables[tape.below(2)] >> self.tables.shape.root_shift
         drawn: list[str] = []
         for name, leaf in machine.state.leaves.items():
-            fixed = (
-                name == machine.modes.leaf
-                or leaf.role in ("vector", "identity")
-                or (paging and realise is not None and name in realise.given)
-            )
+            fixed = name == machine.modes.leaf or leaf.role in ("vector", "identity") or name in given
             if (
                 not leaf.control
                 or isinstance(leaf, ArrayLeaf)
@@ -161,10 +158,11 @@ class Author:
                 state[name] = self._drawn(tape, leaf)
                 drawn.append(name)
         start = layout.user if user else layout.kernel
-        if realise is not None and realise.kind == "bounds":
+        scheme = machine.code.scheme
+        if isinstance(scheme, Bounds):
             base = tape.choose((0, 0, 0, layout.block, 2 * layout.block)) if tape.chance(100) else 0
             limits = (layout.size - base, layout.size - base - 1, layout.size, layout.size // 2, layout.user, 1)
-            state[realise.base], state[realise.limit] = base, tape.choose(limits) if tape.chance(80) else limits[0]
+            state[scheme.base], state[scheme.limit] = base, tape.choose(limits) if tape.chance(80) else limits[0]
             start -= base
         state[machine.state.pc] = self._near(start, machine.state.leaves[machine.state.pc])
         self._repair(state, drawn)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tape import Tape
-from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
@@ -113,7 +113,6 @@ class Tables:
     ) -> None:
         """Map a page from a root, through tables that are there or are made."""
         shape, realise = self.shape, self.shape.realise
-        assert isinstance(realise.entry, Bitfield)
         high, low = realise.entry.ranges[realise.frame]
         table = root
         offsets = self.offsets(page)
@@ -130,16 +129,16 @@ class Tables:
 
 def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:
     """The page tables of a machine; None where it relocates otherwise."""
-    translation = machine.code.translation
-    if translation is None or translation.realise is None or translation.realise.kind != "entries":
+    entries = machine.code.scheme
+    if not isinstance(entries, Entries):
         return None
-    given = {n: in_place(machine, n, value) for n, value in translation.realise.given.items()}
+    given = {n: in_place(machine, n, value) for n, value in entries.given.items()}
     state: State = {**real, **given}
     shape = form(machine, state)
     rights: dict[int, tuple[Fields, ...]] = {}
     for mode in (*machine.modes.supervisor.values[:1], *machine.modes.user.values[:1]):
-        found = permissions(shape, {**state, machine.modes.leaf: mode})
-        rights[mode] = tuple(found[p] for p in sorted(found, key=_most)) or (translation.realise.map,)
+        kinds = permissions(shape, {**state, machine.modes.leaf: mode})
+        rights[mode] = tuple(kinds[p] for p in sorted(kinds, key=_most)) or (entries.map,)
     return Tables(machine, shape, layout, rights)
 
 
@@ -156,7 +155,7 @@ def _walked(machine: Machine, shape: Form, page: int) -> Iterator[int]:
     surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
     fixed = {n: in_place(machine, n, value) for n, value in shape.realise.given.items()}
     state: State = {**reset(machine), **fixed, shape.root: size >> shape.root_shift}
-    address = [n for n, _ in machine.code.translation.parameters].index(shape.realise.address)
+    address = machine.code.translation.position(shape.realise.address)
     given = {
         machine.code.translation.mode: machine.modes.user.values[0],
         machine.code.translation.access: accesses(machine.code.translation)[0],

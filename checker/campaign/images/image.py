@@ -18,6 +18,7 @@ from pgcheck.checker.campaign.images.registers import Registers, stepped
 from pgcheck.checker.result import Witness
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import entry
@@ -122,12 +123,9 @@ class Images:
         state[machine.state.pc] = draft.at
         memory = witness.virtual.get(machine.state.memory, {})
         held = {k: v for k, v in memory.items() if k >= 0} if isinstance(memory, Mapping) else {}
-        translation = machine.code.translation
-        position = (
-            0
-            if translation is None or translation.realise is None or not translation.realise.address
-            else [n for n, _ in translation.parameters].index(translation.realise.address)
-        )
+        translation, position = machine.code.translation, 0
+        if translation is not None and isinstance(translation.realise, Entries | Bounds):
+            position = translation.position(translation.realise.address)
         for args, fault, physical in witness.translations:
             for offset in range(16) if not fault else ():
                 value = held.get(physical + offset & mask(machine.state.address_width))

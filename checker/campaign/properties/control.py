@@ -8,6 +8,7 @@ from collections.abc import Sequence, Set
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, excluded, failed
 from pgcheck.checker.campaign.pairs.pair import Pair
+from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.state import State, Surroundings
@@ -68,10 +69,10 @@ class _Guarded:
 
 def _roots(machines: Pair) -> frozenset[str]:
     """The leaves that a monitor sets anew for each guest: where its relocation lies."""
-    realise = machines.machine.code.translation.realise if machines.machine.code.translation is not None else None
+    scheme = machines.machine.code.scheme
     shape = getattr(machines.guests[0].monitor.mmu, "form", None)
     names = {shape.root} if shape is not None else set()
-    return frozenset(names | ({realise.base, realise.limit} if realise is not None else set()))
+    return frozenset(names | ({scheme.base, scheme.limit} if isinstance(scheme, Bounds) else set()))
 
 
 def ef1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:

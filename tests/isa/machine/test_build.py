@@ -9,6 +9,7 @@ import pytest
 from pgcheck.isa.files.errors import Problem, SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import constant, eq, show, substitute, variable
 
 CASES = Path(__file__).with_name("cases")
@@ -50,7 +51,9 @@ def test_the_complete_machine(tmp_path: Path) -> None:
     trap = made.code.exits["trap"]
     assert [trap.kind_of((k, 0)) for k in range(3)] == ["privileged", "other", "memory"] and trap.nested == "double"
     assert made.code.translation is not None and (made.code.translation.mode, made.code.translation.access) == (2, 1)
-    assert made.code.translation.realise is not None and made.code.translation.realise.base == "BASE"
+    assert isinstance(made.code.translation.realise, Bounds) and made.code.translation.realise.base == "BASE"
+    assert made.code.confined_by(Bounds) == (made.code.translation, made.code.translation.realise)
+    assert made.code.scheme is made.code.translation.realise and made.code.confined_by(Entries) is None
     assert made.code.tables["entry"].respond == (None, {"P": 0})
     assert made.candidates[0].values == (0, 255, "mirror")
     assert [i.id for i in made.instructions] == ["move", "load", "get", "run"] and made.decoding.undecided == ()

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.state import State
 from pgcheck.vmm.paging.entries import form, permissions, settings, writes
 from pgcheck.vmm.paging.pages import NoTables, pages
@@ -20,8 +21,8 @@ machine = cache(machine_of)
 
 def own(machine: Machine, mode: int, **changes: int) -> State:
     """A monitor's state: as after reset, with what its page tables need."""
-    assert machine.code.translation is not None and machine.code.translation.realise is not None
-    given = {**machine.code.translation.realise.given, machine.modes.leaf: mode, **changes}
+    assert machine.code.translation is not None
+    given = {**machine.code.translation.given, machine.modes.leaf: mode, **changes}
     return {n: in_place(machine, n, given.get(n, leaf.reset)) for n, leaf in machine.state.leaves.items()}
 
 
@@ -130,10 +131,12 @@ def test_without_a_leaf_for_the_root_there_are_no_tables() -> None:
 
 def test_what_is_known_of_one_machine_is_not_taken_for_another() -> None:
     riscv = machine("riscv64")
-    assert riscv.code.translation is not None and riscv.code.translation.realise is not None
+    found = riscv.code.confined_by(Entries)
+    assert found is not None
+    translation, tables = found
     first = permissions(form(riscv, own(riscv, 0)), own(riscv, 0))
-    closed = dataclasses.replace(riscv.code.translation.realise, map={**riscv.code.translation.realise.map, "U": 0})
-    changed = dataclasses.replace(riscv.code.translation, realise=closed)
+    closed = dataclasses.replace(tables, map={**tables.map, "U": 0})
+    changed = dataclasses.replace(translation, realise=closed)
     other = dataclasses.replace(riscv, code=dataclasses.replace(riscv.code, translation=changed))
     second = permissions(form(other, own(other, 0)), own(other, 0))
     assert first[frozenset({(READ,), (WRITE,), (FETCH,)})]["U"] == 1

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.engine import Interpreter, VmExit
 from pgcheck.models.state import Oracle, State, Surroundings
 from pgcheck.vmm.paging.tlb import Tlb
@@ -46,10 +47,9 @@ class Keeping:
             surroundings.oracle = self.inner
 
     def translate(self, args: Args) -> tuple[bool, int] | None:
-        translation = self.machine.code.translation
-        assert translation is not None and translation.realise is not None
-        where = [n for n, _ in translation.parameters].index(translation.realise.address)
-        page = 1 << translation.realise.shift
+        paged = self.machine.code.confined_by(Entries)
+        assert paged is not None
+        where, page = paged[0].position(paged[1].address), 1 << paged[1].shift
         key = (*args[:where], args[where] & -page, *args[where + 1 :], *[self.state[n] for n in self.checks])
         if key in self.kept and next(self.tape):
             self.used += 1
