@@ -199,18 +199,21 @@ def _number(value: object, width: int) -> int:
     return number
 
 
-def pytest_case(file: str, identity: str) -> str:
-    """A test that fails as long as the finding in `file`, which lies beside it, happens again."""
+def pytest_case(file: str, identity: str, specification: str | None) -> str:
+    """A test that fails as long as the finding in `file` happens again on `specification`: paths from the test's folder; None if it is shipped."""
+    path = 'document["specification"]' if specification is None else f"HERE / {specification!r}"
     return f'''"""{identity}: a finding of a campaign."""
 
 from pathlib import Path
 
-from pgcheck import run
+import pgcheck
 from pgcheck.checker.campaign import finding
+
+HERE = Path(__file__).parent
 
 
 def test_{name(identity)}() -> None:
-    document = finding.read((Path(__file__).parent / "{file}").read_text(encoding="utf-8"))
-    outcome = finding.again(run.loaded(document["specification"]), document)
+    document = finding.read((HERE / {file!r}).read_text(encoding="utf-8"))
+    outcome = finding.again(pgcheck.load({path}), document)
     assert outcome.failure is None, outcome.failure.seen
 '''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
 import time
@@ -31,6 +32,7 @@ from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.running import progress, run
 from pgcheck.running.run import Request
+from pgcheck.shipped import shipped
 from pgcheck.vmm.policy import Policy
 
 WIDTH: Final = 80
@@ -118,7 +120,7 @@ def _campaign(
                 case Found():
                     meter.clear()
                     _say(asked, _line(event))
-                    _write_test(asked, event)
+                    _write_test(machine, asked, event)
                 case Done(shard=shard, skipped=skipped):
                     known += shard.cases if skipped else 0
                     tally.add(event)
@@ -225,14 +227,16 @@ def _json(campaign: Campaign, tally: Tally, kind: str) -> str:
     )
 
 
-def _write_test(asked: Asked, event: Found) -> None:
+def _write_test(machine: Machine, asked: Asked, event: Found) -> None:
     """The finding as a file and a test beside it. Raises Failure."""
     if asked.tests is None:
         return
     folder = console.folder(asked.tests)
     name = finding.name(event.failure.identity)
     console.write(folder / f"{name}.json", event.file)
-    console.write(folder / f"test_{name}.py", finding.pytest_case(f"{name}.json", event.failure.identity))
+    path = Path(machine.identity.path).resolve()
+    own = None if shipped(machine.identity.name) == path else os.path.relpath(path, folder.resolve())
+    console.write(folder / f"test_{name}.py", finding.pytest_case(f"{name}.json", event.failure.identity, own))
 
 
 def _properties(words: tuple[str, ...]) -> tuple[Property, ...]:

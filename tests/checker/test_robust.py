@@ -246,6 +246,7 @@ def test_nothing_half_written_when_a_witness_folder_is_none(tmp_path: Path) -> N
     assert result.returncode == 2 and "Traceback" not in result.stderr and "file" in result.stderr
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupted_runs_end_at_once_and_leave_no_process(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PGCHECK_CACHE": str(tmp_path)}
     process = subprocess.Popen(

@@ -24,8 +24,10 @@ from pgcheck.isa.terms import mask, mk
 from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
 from pgcheck.models.reference.cycle import step
 from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset
-from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observed
 from tests.models.worlds import biased, machine, operands
+
+pytest.importorskip("unicorn", reason="unicorn is not installed (extra `test`)")
+from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observed
 
 STATES = 1000
 ATTEMPTS = 20

@@ -278,6 +278,7 @@ def test_an_interrupt_is_a_line_and_exit_130(pgcheck: Pgcheck, answer: Answer) -
     assert (ran.code, ran.out, ran.err) == (130, "", "Interrupted.\n")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 @pytest.mark.parametrize(
     "number, code, said", [(signal.SIGINT, 130, "Interrupted.\n"), (signal.SIGTERM, 143, "")], ids=["INT", "TERM"]

@@ -36,6 +36,7 @@ from pgcheck.isa.terms import (
     store,
     variable,
 )
+from tests.checker.solvers import OTHERS, Other
 
 A, B = variable(32, "a"), variable(32, "b")
 MEMORY = array(32, 8, "mem")
@@ -388,6 +389,7 @@ if sys.argv[1] == "search":
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("way", "number"),
     [("search", signal.SIGKILL), ("search", signal.SIGINT), ("search", signal.SIGTERM), ("exit", None)],
@@ -566,10 +568,10 @@ def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
 # --- the second solver
 
 
-@pytest.mark.parametrize("name", ["bitwuzla", "cvc5"])
-def test_a_second_solver_says_the_same(solver: Solver, name: str) -> None:
-    assert solver.confirm(BOTH, name) == "sat"  # type: ignore[arg-type]  # one of the two names
-    assert solver.confirm([LESS, mk("ult", 0, B, A)], name) == "unsat"  # type: ignore[arg-type]  # as above
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_second_solver_says_the_same(solver: Solver, name: Other) -> None:
+    assert solver.confirm(BOTH, name) == "sat"
+    assert solver.confirm([LESS, mk("ult", 0, B, A)], name) == "unsat"
 
 
 def test_without_a_second_solver_nothing_is_confirmed() -> None:

@@ -1,6 +1,6 @@
 """The bodies of the RISC-V Unified Database, third-party IDL, are read.
 
-PGCHECK_UDB names a folder that holds its `inst` and `csr`.
+PGCHECK_UDB names a checkout of it, or a folder that holds its `inst` and `csr` alone.
 """
 
 import os
@@ -14,6 +14,9 @@ from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.syntax import IdlSyntaxError, parse
 
 UDB = os.environ.get("PGCHECK_UDB")
+CHECKOUT = Path(UDB or "", "spec", "std", "isa")
+FOLDER = CHECKOUT if CHECKOUT.is_dir() else Path(UDB or "")
+WHOLE = pytest.mark.skipif(FOLDER != CHECKOUT, reason="PGCHECK_UDB is no whole checkout")
 pytestmark = pytest.mark.skipif(not UDB, reason="PGCHECK_UDB is not set")
 
 
@@ -33,16 +36,16 @@ def bodies(node: object) -> Iterator[tuple[str, str]]:
 
 
 def found(folder: str) -> list[tuple[str, str, str]]:
-    files = sorted(Path(UDB or "", folder).rglob("*.yaml"))
+    files = sorted((FOLDER / folder).rglob("*.yaml"))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return [(file.name, *body) for file in files for body in bodies(yaml.load(file.read_text("utf-8"), loader))]
 
 
-def refused(texts: list[tuple[str, str, str]]) -> list[str]:
-    """The texts that are neither a body nor a constraint."""
+def refused(texts: list[tuple[str, str, str]], starts: tuple[str, ...] = ("body", "constraint")) -> list[str]:
+    """The texts that are none of `starts`."""
     wrong = []
     for file, key, text in texts:
-        for start in ("body", "constraint"):
+        for start in starts:
             try:
                 parse(Text(text), start)
                 break
@@ -66,6 +69,23 @@ def test_csr_bodies() -> None:
     assert refused(texts) == []
     conditions = [body for body in texts if body[1] == "when()"]
     assert (len(texts) - len(conditions), len(conditions)) == (2235, 5)
+
+
+@WHOLE
+def test_constraints_of_parameters_and_the_like() -> None:
+    elsewhere = [p.name for p in FOLDER.iterdir() if p.is_dir() and p.name not in ("inst", "csr")]
+    texts = [body for folder in elsewhere for body in found(folder)]
+    assert refused(texts) == []
+    assert len(texts) == 43
+
+
+@WHOLE
+def test_files_of_definitions() -> None:
+    files = [(f.name, "", f.read_text("utf-8")) for f in sorted((FOLDER / "isa").iterdir())]
+    assert refused(files, ("definitions",)) == []
+    assert len(files) == 7
+    name, key, text = files[-1]
+    assert len(refused([(name, key, text + "}")], ("definitions",))) == 1
 
 
 def test_a_damaged_body_is_refused() -> None:

@@ -14,7 +14,6 @@ from pgcheck.models.computer.image import BadImage, Image, Segment, check, elf, 
 from pgcheck.models.memory import Ram
 from tests.models.worlds import machine
 
-RISC, MOTOROLA, DEC, PAPER, INTEL = (machine(n) for n in ("riscv64", "m68000", "pdp10-ka10", "pg74", "i386"))
 BASE = 0x80000000
 CODE = bytes(range(1, 17))
 
@@ -66,15 +65,16 @@ def elf32(machine_: int, data: int, address: int) -> bytes:
 
 
 def test_an_elf_file_is_loaded_at_its_physical_addresses_and_started() -> None:
-    computer = Computer(RISC)
+    computer = Computer(machine("riscv64"))
     computer.bus.store(BASE + 16, 16, (1 << 128) - 1)
-    load(parse(elf64(), RISC), computer)
+    load(parse(elf64(), machine("riscv64")), computer)
     assert computer.bus.load(BASE, 32) == int.from_bytes(CODE, "little")
-    assert computer.state[RISC.state.pc] == BASE
+    assert computer.state[machine("riscv64").state.pc] == BASE
 
 
 def test_elf_files_of_both_classes_and_orders() -> None:
-    for described, number, data in ((MOTOROLA, 4, 2), (INTEL, 3, 1)):
+    for name, number, data in (("m68000", 4, 2), ("i386", 3, 1)):
+        described = machine(name)
         computer = Computer(described)
         load(parse(elf32(number, data, 0x2000), described), computer)
         assert [computer.bus.load(0x2000 + k, 1) for k in range(16)] == list(CODE)
@@ -82,7 +82,10 @@ def test_elf_files_of_both_classes_and_orders() -> None:
 
 
 def test_segments_without_memory_and_of_other_kinds_are_left_out() -> None:
-    found = elf(elf64(segments=((4, 0, 0, 1 << 60, 1 << 60), (1, 1 << 50, 0, 0, 0), (1, 0x1000, BASE, 16, 16))), RISC)
+    found = elf(
+        elf64(segments=((4, 0, 0, 1 << 60, 1 << 60), (1, 1 << 50, 0, 0, 0), (1, 0x1000, BASE, 16, 16))),
+        machine("riscv64"),
+    )
     assert found == Image((Segment(BASE, 16, CODE),), BASE)
 
 
@@ -113,12 +116,12 @@ def test_segments_without_memory_and_of_other_kinds_are_left_out() -> None:
 )
 def test_a_wrong_elf_file_is_refused(content: bytes, why: str) -> None:
     with pytest.raises(BadImage, match=why):
-        parse(content, RISC)
+        parse(content, machine("riscv64"))
 
 
 def test_a_machine_without_a_number_takes_no_elf_file() -> None:
     with pytest.raises(BadImage, match="no machine number"):
-        parse(elf64(), PAPER)
+        parse(elf64(), machine("pg74"))
 
 
 @pytest.mark.parametrize(
@@ -137,12 +140,14 @@ def test_a_machine_without_a_number_takes_no_elf_file() -> None:
     ],
 )
 def test_an_image_that_does_not_fit_changes_nothing(segments: list[tuple[int, int]], entry: int, why: str) -> None:
-    computer = Computer(RISC, ram=Ram(BASE, 0x1000, 8, False))
+    computer = Computer(machine("riscv64"), ram=Ram(BASE, 0x1000, 8, False))
     image = Image(tuple(Segment(a, n, b"\xff") for a, n in segments), entry)
     with pytest.raises(BadImage, match=why):
         load(image, computer)
     assert (
-        computer.bus.load(BASE, 0x1000) == 0 and computer.state[RISC.state.pc] == RISC.state.leaves[RISC.state.pc].reset
+        computer.bus.load(BASE, 0x1000) == 0
+        and computer.state[machine("riscv64").state.pc]
+        == machine("riscv64").state.leaves[machine("riscv64").state.pc].reset
     )
 
 
@@ -151,22 +156,21 @@ def test_what_touches_does_not_overlap() -> None:
 
 
 def test_an_entry_beyond_the_program_counter_is_refused() -> None:
-    wide = Computer(PAPER, ram=Ram(0, 4096, 32, True))
+    wide = Computer(machine("pg74"), ram=Ram(0, 4096, 32, True))
     with pytest.raises(BadImage, match="program counter"):
         load(Image((Segment(0, 1, (0,)),), 2000), wide)
 
 
 def test_a_raw_image_is_memory_from_its_start_on() -> None:
-    computer = Computer(RISC)
-    load(parse(CODE * 1000, RISC), computer)
+    computer = Computer(machine("riscv64"))
+    load(parse(CODE * 1000, machine("riscv64")), computer)
     assert computer.bus.load(BASE + 15000, 16) == int.from_bytes((CODE * 1000)[15000:][:16], "little")
-    assert computer.state[RISC.state.pc] == BASE
+    assert computer.state[machine("riscv64").state.pc] == BASE
 
 
-@pytest.mark.parametrize(("described", "size"), [(PAPER, 4), (DEC, 5)])
-def test_a_raw_image_of_words_has_whole_bytes_a_word(described: object, size: int) -> None:
-    assert described in (PAPER, DEC)
-    target = PAPER if size == 4 else DEC
+@pytest.mark.parametrize(("name", "size"), [("pg74", 4), ("pdp10-ka10", 5)])
+def test_a_raw_image_of_words_has_whole_bytes_a_word(name: str, size: int) -> None:
+    target = machine(name)
     content = b"".join(k.to_bytes(size, "big") for k in (1, 0xABCDEF, 7))
     computer = Computer(target)
     load(raw(content, target), computer)
@@ -177,18 +181,18 @@ def test_a_raw_image_of_words_has_whole_bytes_a_word(described: object, size: in
 
 
 def test_a_word_of_more_bits_than_the_machine_has_is_refused() -> None:
-    assert raw((0xFFFFFFFFF).to_bytes(5, "big"), DEC).segments[0].units == (0xFFFFFFFFF,)
+    assert raw((0xFFFFFFFFF).to_bytes(5, "big"), machine("pdp10-ka10")).segments[0].units == (0xFFFFFFFFF,)
     with pytest.raises(BadImage, match="more than 36 bits"):
-        raw((1 << 36).to_bytes(5, "big"), DEC)
+        raw((1 << 36).to_bytes(5, "big"), machine("pdp10-ka10"))
 
 
 def test_a_raw_image_larger_than_memory_is_refused() -> None:
     with pytest.raises(BadImage, match="not within memory"):
-        load(raw(bytes(4 * 1025), PAPER), Computer(PAPER))
+        load(raw(bytes(4 * 1025), machine("pg74")), Computer(machine("pg74")))
 
 
 def test_raw_images_start_where_the_platform_says() -> None:
-    moved = replace(RISC, platform=replace(RISC.platform, start=BASE + 8))
+    moved = replace(machine("riscv64"), platform=replace(machine("riscv64").platform, start=BASE + 8))
     assert raw(CODE, moved).entry == BASE + 8
 
 
@@ -201,9 +205,9 @@ def test_damaged_files_are_loaded_or_refused(damage: list[tuple[int, int]], leng
     content = bytearray(GOOD)
     for place, value in damage:
         content[place] = value
-    computer = Computer(RISC, ram=Ram(BASE, 0x1000, 8, False))
+    computer = Computer(machine("riscv64"), ram=Ram(BASE, 0x1000, 8, False))
     try:
-        load(parse(bytes(content[:length]), RISC), computer)
+        load(parse(bytes(content[:length]), machine("riscv64")), computer)
     except BadImage as error:
         assert str(error)
     else:
@@ -213,4 +217,4 @@ def test_damaged_files_are_loaded_or_refused(damage: list[tuple[int, int]], leng
 @given(st.binary(max_size=300))
 def test_anything_after_the_magic_number_is_refused(rest: bytes) -> None:
     with pytest.raises(BadImage):
-        parse(b"\x7fELF" + rest, RISC)
+        parse(b"\x7fELF" + rest, machine("riscv64"))

@@ -462,16 +462,21 @@ def x(state: State, number: int) -> int:
     return cells[number]
 
 
-LOOP = [
-    word("addi", xd=5, xs1=5, imm=1), word("sd", xs1=2, xs2=5, imm=8), word("ld", xd=6, xs1=2, imm=8),
-    word("add", xd=7, xs1=7, xs2=6), word("jal", xd=1, imm=8), word("jal", xd=0, imm=-20),
-    word("xor", xd=8, xs1=8, xs2=7), word("jalr", xd=0, xs1=1, imm=0),
-]  # fmt: skip
 ROUND = 8
 
 
+@cache
+def loop() -> list[int]:
+    """A loop that stores, loads, adds and calls."""
+    return [
+        word("addi", xd=5, xs1=5, imm=1), word("sd", xs1=2, xs2=5, imm=8), word("ld", xd=6, xs1=2, imm=8),
+        word("add", xd=7, xs1=7, xs2=6), word("jal", xd=1, imm=8), word("jal", xd=0, imm=-20),
+        word("xor", xd=8, xs1=8, xs2=7), word("jalr", xd=0, xs1=1, imm=0),
+    ]  # fmt: skip
+
+
 def test_a_loop_of_many_rounds_has_the_sum_of_its_rounds() -> None:
-    state, surroundings = computer(LOOP)
+    state, surroundings = computer(loop())
     rounds = 10_000
     stop = Compiled(machine("riscv64")).run(state, surroundings, rounds * ROUND, set())
     assert stop == VmExit(rounds * ROUND) and surroundings.clock == rounds * ROUND and state["PC"] == BASE
@@ -480,7 +485,7 @@ def test_a_loop_of_many_rounds_has_the_sum_of_its_rounds() -> None:
 
 def test_every_budget_is_kept_exactly() -> None:
     engine = Compiled(machine("riscv64"))
-    state, surroundings = computer(LOOP)
+    state, surroundings = computer(loop())
     engine.run(state, surroundings, 100 * ROUND, set())
     expected, other = copied(state), replace(surroundings)
     for budget in range(3 * ROUND):
@@ -540,14 +545,14 @@ def test_code_that_rewrites_itself_for_ever_keeps_the_caches_small(monkeypatch: 
     monkeypatch.setattr(compiled, "MOST_HEAT", 60)
     monkeypatch.setattr(compiled, "MOST_ENTRIES", 50)
     engine = Compiled(machine("riscv64"))
-    _, surroundings = computer(LOOP, 1 << 14)
+    _, surroundings = computer(loop(), 1 << 14)
     memory = surroundings.memory
     assert memory is not None
     with hot(1, 1, 4):
         for k in range(300):
-            state, _ = computer(LOOP, 1 << 14)
+            state, _ = computer(loop(), 1 << 14)
             at = BASE + 4 * (k % 200)
-            for i, value in enumerate([word("addi", xd=5, xs1=5, imm=k), *LOOP[1:]]):
+            for i, value in enumerate([word("addi", xd=5, xs1=5, imm=k), *loop()[1:]]):
                 memory.store(at + 4 * i, 4, value)
             state["PC"] = at
             engine.run(state, replace(surroundings, clock=0), 5 * ROUND, set())
@@ -561,7 +566,7 @@ def test_code_that_rewrites_itself_for_ever_keeps_the_caches_small(monkeypatch: 
 
 
 def test_other_memory_is_interpreted() -> None:
-    state, surroundings = computer(LOOP)
+    state, surroundings = computer(loop())
     plain = replace(surroundings, memory=None)
     state["MEM"] = Cells(0, {BASE + i: byte for i, byte in enumerate(surroundings.memory.ram.page(0)[:64])})  # type: ignore[union-attr]
     assert Compiled(machine("riscv64")).run(state, plain, 80, set()) == VmExit(80) and x(state, 5) == 10

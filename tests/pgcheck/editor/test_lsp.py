@@ -17,7 +17,7 @@ from pgcheck.editor.names import word
 from pgcheck.reports.rule_examples import EXAMPLES
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
-pytest.importorskip("pygls")
+pytest.importorskip("pygls", reason="pygls is not installed (extra `lsp`)")
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 

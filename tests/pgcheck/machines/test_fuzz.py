@@ -109,12 +109,14 @@ def test_a_finding_is_written_with_a_test_that_fails_and_is_replayed(pgcheck: Pg
     assert again.code == 0 and "happens again" in again.out
     other = pgcheck("replay", file, "--spec", "m68010")
     assert other.code == 2 and "does not fit m68010" in other.err
+    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file.with_name(f"test_{file.stem}.py"))]
+    kept = subprocess.run(test, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert kept.returncode == 1 and "AssertionError: " in kept.stdout
     document = json.loads(file.read_text())
     document["cases"][0]["steps"] = 1
     file.write_text(json.dumps(document))
     assert pgcheck("replay", file, "--spec", POPF).code == 1
-    test = file.with_name(f"test_{file.stem}.py")
-    compile(test.read_text(), str(test), "exec")
+    assert subprocess.run(test, cwd=ROOT, capture_output=True, timeout=120, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"kind": "finding", "finding_version": "1"}'])
@@ -161,6 +163,7 @@ def test_a_killed_campaign_keeps_what_it_told_and_goes_on(pgcheck: Pgcheck, tmp_
     assert all(identity in ran.out for identity in told)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
     child = process("pg74", "--seconds", "60", "--property", "EQ2", "--database", tmp_path / "c.sqlite")
     assert child.stdout is not None and child.stdout.readline().startswith("EQ2 0-31")

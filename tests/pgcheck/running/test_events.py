@@ -303,6 +303,7 @@ def test_a_word_that_means_nothing_is_in_every_output(pgcheck: Pgcheck, tmp_path
     assert all("nowhere.yaml" in (tmp_path / name).read_text() for name in FORMATS)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
 def test_a_signal_leaves_whole_files(tmp_path: Path, number: signal.Signals, code: int) -> None:

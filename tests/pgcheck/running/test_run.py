@@ -279,6 +279,7 @@ def test_a_flood_takes_no_memory(tmp_path: Path) -> None:
     assert peak(200_000) - peak(2_000) < 4096
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_run_with_its_output(tmp_path: Path) -> None:
     text = "lui s0, 0x10000\naddi t0, zero, 65\nsb t0, 0(s0)\nloop: beq zero, zero, loop\n"
     running = subprocess.Popen(

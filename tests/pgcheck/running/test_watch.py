@@ -53,6 +53,7 @@ def waiting(process: subprocess.Popen[str]) -> None:
     raise AssertionError("it ended")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_it_checks_again_on_change_and_ends_clean(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "toy.yaml"
     path.write_text(HOLE.broken)
@@ -74,6 +75,7 @@ def test_it_checks_again_on_change_and_ends_clean(start: Start, tmp_path: Path) 
     assert "\033" not in out + err and "Traceback" not in err and "Interrupted" not in err
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_terminal_is_cleared(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "toy.yaml"
     path.write_text(HOLE.mended)
