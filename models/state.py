@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol
 
 from pgcheck.isa.idl.state import Leaf
@@ -12,7 +13,10 @@ from pgcheck.models.memory import Registers, Storage
 
 
 class Cells(dict[int, int]):
-    """An array leaf: the elements that differ from `fill` (or were ever written)."""
+    """An array leaf as a value: the elements that were set, and `fill` in every other.
+
+    Two are equal when all their elements are, whichever were set; an array is as long as anyone asks, so that their fills are equal too.
+    """
 
     __slots__ = ("fill",)
 
@@ -23,11 +27,70 @@ class Cells(dict[int, int]):
     def __missing__(self, index: int) -> int:
         return self.fill
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Cells) or self.fill != other.fill:
+            return False
+        return dict.__eq__(self, other) or self.apart() == other.apart()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # a value that changes
+
+    def apart(self) -> dict[int, int]:
+        """The canonical form beside `fill`: the elements that differ from it, in order of their indices."""
+        return {k: v for k, v in sorted(self.items()) if v != self.fill}
+
+    def values(self, size: int) -> frozenset[int]:  # type: ignore[override]  # those of the dictionary leave out the fill
+        """The values of the elements of an array of `size`, each once."""
+        return frozenset(super().values()) | (frozenset() if len(self) >= size else {self.fill})
+
+    def difference(self, other: Cells) -> int:
+        """The least index at which two arrays differ. Raises ValueError where they are equal."""
+        unset = next(k for k in count() if k not in self and k not in other)
+        return min(k for k in self.keys() | other.keys() | {unset} if self[k] != other[k])
+
     def copy(self) -> Cells:
         return Cells(self.fill, self)
 
 
 State = dict[str, "int | Cells"]
+
+
+def scalar(state: Mapping[str, int | Cells], name: str) -> int:
+    """The value of a scalar leaf. Raises TypeError for an array."""
+    held = state[name]
+    if isinstance(held, Cells):
+        raise TypeError(f"{name} is an array")
+    return held
+
+
+def cells(state: Mapping[str, int | Cells], name: str) -> Cells:
+    """The value of an array leaf. Raises TypeError for a scalar."""
+    held = state[name]
+    if not isinstance(held, Cells):
+        raise TypeError(f"{name} is no array")
+    return held
+
+
+def holding(machine: Machine, values: Mapping[str, int]) -> State:
+    """Leaves that hold values, an array in every element."""
+    return {n: Cells(v) if n in machine.state.arrays else v for n, v in values.items()}
+
+
+def reset(machine: Machine) -> State:
+    """The state after reset."""
+    return holding(machine, {n: leaf.reset for n, leaf in machine.state.leaves.items()})
+
+
+def copied(state: Mapping[str, int | Cells]) -> State:
+    """A state that shares nothing with `state`."""
+    return {n: v.copy() if isinstance(v, Cells) else v for n, v in state.items()}
+
+
+def frozen(value: int | Cells) -> Hashable:
+    """A value of a leaf as a key: equal for equal values."""
+    return (value.fill, *value.apart().items()) if isinstance(value, Cells) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +150,3 @@ class Ended(Exception):
 
     def __init__(self, exit_: Exit) -> None:
         self.exit = exit_
-
-
-def reset(machine: Machine) -> State:
-    """The state after reset."""
-    return {
-        n: Cells(leaf.reset) if n in machine.state.arrays else leaf.reset for n, leaf in machine.state.leaves.items()
-    }
-
-
-def copied(state: Mapping[str, int | Cells]) -> State:
-    """A state that shares nothing with `state`."""
-    return {n: v.copy() if isinstance(v, Cells) else v for n, v in state.items()}

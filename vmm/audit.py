@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pgcheck.isa.terms import mask
-from pgcheck.models.state import State
+from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.coherence import Finding as Finding
 from pgcheck.vmm.paging.coherence import ShadowAudit
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
-from pgcheck.vmm.translate import in_place
 from pgcheck.vmm.vmm import Guest, Vmm
 
 
@@ -124,9 +123,9 @@ def footprint(
     Checked at the first and last address of every page, at the ends of the extent and at the ends of the address space.
     """
     machine = bounds.machine
-    base: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
+    base = reset(machine)
     virtual = bounds.reach({**base, **dict(zip(bounds.depends, key, strict=True))})
-    real: State = {**base, **{n: in_place(machine, n, v) for n, v in own.items()}}
+    real: State = {**base, **holding(machine, own)}
     processor = bounds.reach({**real, bounds.realise.base: extent.base, bounds.realise.limit: extent.limit})
     memory, page, last = bounds.memory, 1 << bounds.memory.page_shift, mask(bounds.width)
     ends = {0, extent.size - 1, extent.size, extent.size + 1, last, last - 1, *(1 << k for k in range(bounds.width))}

@@ -17,7 +17,7 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import call
-from pgcheck.models.state import Cells, Ended, Exit, Fetched, State, Surroundings
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.mmu import Mmu
@@ -46,7 +46,7 @@ class TrapAndEmulate:
         self.host, self.division, self.policy, self.mmu, self.binding = host, division, policy, mmu, binding
         self.machine: Machine = host.machine
         self.statistics = Statistics()
-        self._own: State = {n: Cells(v) if n in division.arrays else v for n, v in division.own.items()}
+        self._own: State = holding(self.machine, division.own)
         self._asked = bool(self.machine.code.tables) or asks(self.machine)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
@@ -84,8 +84,8 @@ class TrapAndEmulate:
         except OutOfMemory:
             return None
         host.state.update(real)
-        for name in self.division.arrays:  # what the processor may change is not what it is compared with
-            host.state[name] = _copied(real[name])
+        # What the processor may change is not what it is compared with.
+        host.state.update(copied({name: real[name] for name in self.division.arrays}))
         outside = host.surroundings
         outside.undefined = surroundings.undefined
         if self._asked:
@@ -179,7 +179,3 @@ def _replaced(machine: Machine, table: str, entry: int, fields: Mapping[str, int
         high, low = kind.ranges[name]
         entry = entry & ~((1 << high + 1) - (1 << low)) | value << low
     return entry
-
-
-def _copied(value: int | Cells) -> int | Cells:
-    return value.copy() if isinstance(value, Cells) else value

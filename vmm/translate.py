@@ -12,7 +12,7 @@ from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Region, Storage
 from pgcheck.models.reference.cycle import call
-from pgcheck.models.state import Cells, Ended, State, Surroundings
+from pgcheck.models.state import Ended, State, Surroundings, frozen
 
 Args = tuple[int, ...]
 
@@ -166,15 +166,6 @@ def with_argument(args: Args, position: int, value: int) -> Args:
     return (*args[:position], value, *args[position + 1 :])
 
 
-def in_place(machine: Machine, name: str, value: int) -> int | Cells:
-    """A value for a leaf, in every element if it is an array."""
-    return Cells(value) if name in machine.state.arrays else value
-
-
 def root_key(state: State, leaves: Collection[str]) -> tuple[object, ...]:
     """What translation depends on besides memory, as a value."""
-    return tuple([_frozen(state[name]) for name in leaves])
-
-
-def _frozen(value: int | Cells) -> object:
-    return (value.fill, *sorted(value.items())) if isinstance(value, Cells) else value
+    return tuple([frozen(state[name]) for name in leaves])

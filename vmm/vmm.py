@@ -11,7 +11,7 @@ from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import VmExit
-from pgcheck.models.state import Cells, State, reset
+from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.external import ExternalMmu
@@ -151,10 +151,7 @@ class Vmm:
 
     def _real(self) -> State:
         """The monitor's control state, and the rest as after reset."""
-        state = reset(self.machine)
-        for name, value in self.division.own.items():
-            state[name] = Cells(value) if name in self.division.arrays else value
-        return state
+        return {**reset(self.machine), **holding(self.machine, self.division.own)}
 
 
 def _tables(owner: str) -> str:

@@ -11,7 +11,6 @@ from operator import itemgetter
 from typing import TypeVar
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.state import Cells
 from pgcheck.vmm.policy import Policy
 
 V = TypeVar("V")
@@ -67,10 +66,4 @@ def lost(division: World, real: Mapping[str, V], expected: Mapping[str, V]) -> t
     """The monitor's leaves that changed while a guest ran: none, if the monitor is in control (Popek and Goldberg, resource control)."""
     if not division.arrays and division.mine(real) == division.mine(expected):
         return ()
-    return tuple([n for n in division.own if real[n] is not expected[n] and _differ(real[n], expected[n])])
-
-
-def _differ(real: object, expected: object) -> bool:
-    if isinstance(real, Cells) and isinstance(expected, Cells):
-        return real.fill != expected.fill or any(real[k] != expected[k] for k in {*real, *expected})
-    return bool(real != expected)
+    return tuple([n for n in division.own if real[n] is not expected[n] and real[n] != expected[n]])

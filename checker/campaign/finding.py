@@ -110,8 +110,8 @@ def _case(machine: Machine, case: Case) -> dict[str, object]:
     state: dict[str, object] = {}
     for leaf, held in case.state.items():
         if isinstance(held, Cells):
-            if held or held.fill:
-                state[leaf] = {"-1": hex(held.fill), **{str(k): hex(v) for k, v in sorted(held.items())}}
+            if held != Cells():
+                state[leaf] = {"-1": hex(held.fill), **{str(k): hex(v) for k, v in held.apart().items()}}
         elif held:
             state[leaf] = hex(held)
     return {

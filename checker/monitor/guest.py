@@ -19,7 +19,7 @@ from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.state import Cells, Exit, Fetched, State, reset
+from pgcheck.models.state import Exit, Fetched, State, holding, reset
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
@@ -241,7 +241,7 @@ def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
             return ()
         case Bounds(base=base, limit=limit):
             return (base, limit)
-    state = reset(machine) | {n: Cells(v) if n in machine.state.arrays else v for n, v in own.items()}
+    state = {**reset(machine), **holding(machine, own)}
     return (form(machine, state).root,)
 
 

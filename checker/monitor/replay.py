@@ -401,8 +401,8 @@ def _control(promise: Promise, world_: _World, step: Step, host: _Processor, our
     own = [n for n in wanted if n in promise.division.own]
     for before, after in host.runs:
         values = {n: world_.state({**step.monitored.leaves, n: t})[n] for n, t in wanted.items()}
-        found += [f"resumed:{n}" for n, v in values.items() if _whole(before[n]) != _whole(v)]
-        found += [f"kept:{n}" for n in own if _whole(before[n]) != _whole(after[n])]
+        found += [f"resumed:{n}" for n, v in values.items() if before[n] != v]
+        found += [f"kept:{n}" for n in own if before[n] != after[n]]
     return found
 
 
@@ -473,7 +473,7 @@ def remembered(promise: Promise, row: Row, mode: int, guest: Monitored, model: M
     before = world_.state(guest.leaves)
     entered = [_monitored(world_, copied(before), frozenset(), guest.division, tag)[0].runs for tag in ("h.", "h2.")]
     first, second = (runs[0][0] if runs else {} for runs in entered)
-    tells = tuple(f"tells:{n}" for n in first if n not in apart(row.machine) and _whole(first[n]) != _whole(second[n]))
+    tells = tuple(f"tells:{n}" for n in first if n not in apart(row.machine) and first[n] != second[n])
     return Counterexample("", {}, mode, values_of(before), _answers(model), tells)
 
 
@@ -482,8 +482,4 @@ def _answers(model: Model) -> tuple[tuple[str, tuple[int, ...], int], ...]:
 
 
 def _changed(a: State, b: State) -> list[str]:
-    return [n for n in a if _whole(a[n]) != _whole(b[n])]
-
-
-def _whole(value: int | Cells) -> object:
-    return (value.fill, {k: v for k, v in value.items() if v != value.fill}) if isinstance(value, Cells) else value
+    return [n for n in a if a[n] != b[n]]

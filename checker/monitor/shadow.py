@@ -30,7 +30,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
-from pgcheck.models.state import Cells, State, Surroundings, reset
+from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging import shadow
@@ -308,9 +308,7 @@ def kinds_of_entry(promise: Promise) -> tuple[Permissions, ...]:
 def stage_facts(promise: Promise) -> ShadowTables:
     """Shadow tables of the machine, for what they know of it. Raises NoTables."""
     machine = promise.machine
-    real: State = reset(machine)
-    for name, value in promise.division.own.items():
-        real[name] = Cells(value) if name in machine.state.arrays else value
+    real = {**reset(machine), **holding(machine, promise.division.own)}
     shift = page_shift(machine)
     host = cast(Any, Host(machine.state.memory_unit, machine.state.big_endian))
     memory = GuestMemory(machine.platform.ram_base & -(1 << shift), range(256, 258), host, shift)

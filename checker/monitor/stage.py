@@ -10,7 +10,7 @@ from pgcheck.checker.monitor.values import Symbolic, bits, decide
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import apply, variable
-from pgcheck.models.state import Cells, State, reset
+from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.entries import Permissions
@@ -166,9 +166,7 @@ def virtual_leaves(tables: ShadowTables, source: Source, tag: str) -> State:
 def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     """The state before an operation. Raises Irrelevant."""
     machine = promise.machine
-    real: State = reset(machine)
-    for name, value in promise.division.own.items():
-        real[name] = Cells(value) if name in machine.state.arrays else value
+    real = {**reset(machine), **holding(machine, promise.division.own)}
     shift = page_shift(machine)
     host = Host(machine.state.memory_unit, machine.state.big_endian)
     base = machine.platform.ram_base & -(1 << shift)

@@ -263,10 +263,7 @@ class Array(Cells):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cells) and not other and self.fill == other.fill
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __missing__(self, index: int) -> int:
         width = self.leaf.index_width

@@ -11,7 +11,7 @@ from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.reference.cycle import deliver, step
-from pgcheck.models.state import Cells, State, Surroundings, copied
+from pgcheck.models.state import Cells, State, Surroundings, copied, holding
 
 
 class BadWitness(Exception):
@@ -101,9 +101,7 @@ def values_of(state: Mapping[str, int | Cells]) -> dict[str, StateValue]:
     values: dict[str, StateValue] = {}
     for name, value in state.items():
         if isinstance(value, Cells):
-            cells = {k: v for k, v in sorted(value.items()) if v != value.fill}
-            if value.fill:
-                cells = {-1: value.fill, **cells}
+            cells = {-1: value.fill, **value.apart()} if value.fill else value.apart()
             if cells:
                 values[name] = cells
         elif value:
@@ -118,8 +116,7 @@ def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) ->
     if hard:
         assert machine.code.translation is not None
         for state in pre.values():
-            for name, value in machine.code.translation.replay.items():
-                state[name] = Cells(value) if name in machine.state.arrays else value
+            state.update(holding(machine, machine.code.translation.replay))
     missing = set(instruction.operands) - set(witness.operands)
     if missing:
         raise BadWitness(f"no value for operand {', '.join(sorted(missing))} of {instruction.id}")
@@ -226,11 +223,11 @@ def _differences(
         for name, how in relation.items():
             match prefix:
                 case "virtual" if how == "own" and same:
-                    differ = _whole(post["v"][name]) != _whole(pre["v"][name])
+                    differ = post["v"][name] != pre["v"][name]
                 case "real" if how == "own":
-                    differ = _whole(post["r"][name]) != _whole(pre["r"][name])
+                    differ = post["r"][name] != pre["r"][name]
                 case "mirror" | "general" if how == prefix and same:
-                    differ = _whole(post["v"][name]) != _whole(post["r"][name])
+                    differ = post["v"][name] != post["r"][name]
                 case _:
                     continue
             if differ:
@@ -238,11 +235,6 @@ def _differences(
     if same and v[1] != r[1]:
         found.append(f"payload:{v[0]}")
     return tuple(found)
-
-
-def _whole(value: int | Cells) -> object:
-    """An array by what it holds, whatever was written explicitly."""
-    return (value.fill, {k: v for k, v in value.items() if v != value.fill}) if isinstance(value, Cells) else value
 
 
 def _relation(machine: Machine, deployment: Deployment, witness: Witness, leaf: Leaf) -> str:

@@ -23,7 +23,7 @@ from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import mask, mk
 from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
 from pgcheck.models.reference.cycle import step
-from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset
+from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, holding, reset
 from tests.models.worlds import biased, machine, operands
 
 pytest.importorskip("unicorn", reason="unicorn is not installed (extra `test`)")
@@ -157,9 +157,7 @@ def rest(name: str) -> State:
     described = machine(name)
     state = reset(described)
     assert described.code.translation is not None
-    for leaf, value in described.code.translation.replay.items():
-        state[leaf] = Cells(value) if leaf in described.state.arrays else value
-    return state
+    return {**state, **holding(described, described.code.translation.replay)}
 
 
 def trial(described: Machine, instruction: Instruction, rows: Sequence[Difference], rng: random.Random) -> Trial:

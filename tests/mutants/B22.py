@@ -4,9 +4,10 @@ from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
     target="pgcheck.vmm.world:load_guest",
-    edits=(("for name in division.shared}", "for name in division.shared if not isinstance(virtual[name], Cells)}"),),
+    edits=(("for name in division.shared}", "for name in division.shared if not isinstance(virtual[name], dict)}"),),
     by=(
         "EQ2 pg74 next to a guest",
+        "ISO3 pg74",
         "ISO1 pg74",
         "EQ2 pg74",
     ),

@@ -12,13 +12,13 @@ from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Storage
 from pgcheck.models.reference.cycle import call, holds
-from pgcheck.models.state import State, Surroundings
+from pgcheck.models.state import State, Surroundings, holding
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import Auditor
 from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import ShadowTables
-from pgcheck.vmm.translate import Args, accesses, in_place
+from pgcheck.vmm.translate import Args, accesses
 from pgcheck.vmm.vmm import Vmm
 from pgcheck.vmm.world import load_guest
 from tests.mutants.subjects import Case, author, ground
@@ -61,7 +61,7 @@ class _Maps:
         self.page = 1 << self.form.shift
         self.pages = [self.layout.base + k * self.page for k in range(self.layout.size // self.page)]
         self.virtual = dict(one.start)
-        self.virtual.update({n: in_place(self.machine, n, v) for n, v in self.form.realise.given.items()})
+        self.virtual.update(holding(self.machine, self.form.realise.given))
         modes = one.deployment.modes
         self.modes = [m for m in (*modes.supervisor.values, *modes.user.values) if self._direct(m)]
         self.audited = Auditor(both.vmm)

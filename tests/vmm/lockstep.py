@@ -89,7 +89,7 @@ def seen(computer: Computer) -> Mapping[str, object]:
     machine = computer.machine
     for name, value in computer.state.items():
         if name != machine.state.memory and not machine.state.leaves[name].volatile:
-            found[name] = _plain(value)
+            found[name] = value.copy() if isinstance(value, Cells) else value
     for name, device in computer.devices.items():
         for attribute in sorted(_attributes(device)):
             value = getattr(device, attribute)
@@ -102,12 +102,6 @@ def _attributes(device: object) -> set[str]:
     return {a for kind in type(device).__mro__ for a in getattr(kind, "__slots__", ())} | set(
         getattr(device, "__dict__", ())
     )
-
-
-def _plain(value: int | Cells) -> object:
-    if isinstance(value, int):
-        return value
-    return (value.fill, *sorted((k, v) for k, v in value.items() if v != value.fill))
 
 
 def contents(computer: Computer) -> int:

@@ -10,13 +10,13 @@ from typing import Any
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, Surroundings
+from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.coherence import Finding, ShadowAudit
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.paging.tlb import Tlb
-from pgcheck.vmm.translate import Args, Walk, in_place, walk
+from pgcheck.vmm.translate import Args, Walk, walk
 from tests.checker.specifications import machine_of
 
 READ, WRITE, FETCH = 0, 1, 2
@@ -109,8 +109,7 @@ class Stage:
             machine, self.bus, tuple(n for n in kind.shared if n in machine.state.scalars), keeps
         )
         self.tlb.forget = self.processor.kept.clear
-        self.own: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
-        self.own.update({n: in_place(machine, n, v) for n, v in self.realise.given.items()})
+        self.own: State = {**reset(machine), **holding(machine, self.realise.given)}
         self.own[machine.modes.leaf] = kind.mode
         self.parties: list[Party] = []
         self.running: tuple[Party, State] | None = None

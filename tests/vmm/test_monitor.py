@@ -250,7 +250,7 @@ def pc_stays(both: Pair, patch: pytest.MonkeyPatch) -> None:
 
 def mode_is_the_processors(both: Pair, patch: pytest.MonkeyPatch) -> None:
     mode = both.bare.machine.modes.leaf
-    patch.setattr(dispatcher, "captured", lambda division, real: {**save_guest(division, real), mode: real[mode]})
+    patch.setattr(dispatcher, "save_guest", lambda division, real: {**save_guest(division, real), mode: real[mode]})
 
 
 def reflected_elsewhere(both: Pair, patch: pytest.MonkeyPatch) -> None:

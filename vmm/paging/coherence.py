@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from pgcheck.isa.terms import mask
 from pgcheck.models.reference.cycle import operand_value
-from pgcheck.models.state import State, Surroundings
+from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.paging.entries import Way
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
-from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, in_place, walk
+from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,9 @@ class ShadowAudit:
         self._entry = self.form.units * self.machine.state.memory_unit
         self._count = (1 << self.form.shift) // self.form.units
         machine = self.machine
-        self._base: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
-        self._flat: State = {
-            n: in_place(machine, n, v) for n, v in self.form.realise.given.items() if n not in self.form.pages.inner
-        }
+        self._base = reset(machine)
+        given = self.form.realise.given
+        self._flat = holding(machine, {n: v for n, v in given.items() if n not in self.form.pages.inner})
         self._host = Surroundings(memory=tables.host)
         self._inside = Surroundings(memory=Inside(tables.memory))
 

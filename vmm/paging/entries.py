@@ -12,9 +12,9 @@ from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, Surroundings
+from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.paging.pages import NoTables, Pages, pages
-from pgcheck.vmm.translate import Args, Same, accesses, in_place, values, walk
+from pgcheck.vmm.translate import Args, Same, accesses, values, walk
 
 Way = tuple[int, ...]
 Permissions = frozenset[Way]
@@ -188,10 +188,8 @@ class _Bench:
         self.surroundings = Surroundings(
             memory=Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         )
-        self.state: State = {n: in_place(machine, n, leaf.reset) for n, leaf in machine.state.leaves.items()}
-        self.state.update(settled)
-        self.state.update({n: in_place(machine, n, value) for n, value in realise.given.items()})
-        self.state[shape.root] = page >> shape.root_shift
+        given = holding(machine, realise.given)
+        self.state: State = {**reset(machine), **dict(settled), **given, shape.root: page >> shape.root_shift}
 
     def args(self, op: int | None, state: State) -> Args:
         translation = self.machine.code.translation

@@ -15,7 +15,7 @@ from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import Term, evaluate, mk, variable, walk
 from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
 from pgcheck.models.generated.facts import Facts
-from pgcheck.models.state import Cells, State
+from pgcheck.models.state import State, cells, scalar
 from pgcheck.models.symbolic import Execution, initial
 
 Args = tuple[int, ...]
@@ -47,14 +47,10 @@ class Pages:
         given = dict(zip(names, args, strict=True))
 
         def leaf(term: Term) -> int:
-            held = given[term.name[2:]] if term.name[0] == "p" else state[term.name[2:]]
-            assert isinstance(held, int)
-            return held
+            return given[term.name[2:]] if term.name[0] == "p" else scalar(state, term.name[2:])
 
         def element(term: Term, index: int) -> int:
-            held = state[term.name[2:]]
-            assert isinstance(held, Cells)
-            return held[index]
+            return cells(state, term.name[2:])[index]
 
         return evaluate([self.linear], leaf, element, lambda name, values, width: 0)[0]
 

@@ -19,9 +19,8 @@ from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import Term, conjunction, mask
 from pgcheck.models.reference.cycle import holds
-from pgcheck.models.state import Cells, State, copied, reset
+from pgcheck.models.state import Cells, State, cells, copied, holding, reset
 from pgcheck.vmm.policy import Policy
-from pgcheck.vmm.translate import in_place
 
 TAPE = 768
 STRIDES = (1, 1, 2, 3, 5, 8, 16, 64)
@@ -142,7 +141,7 @@ class Author:
         paging = self.tables is not None and tape.chance(150)
         given = self.tables.shape.realise.given if paging and self.tables is not None else {}
         if paging and self.tables is not None:
-            state.update({n: in_place(machine, n, v) for n, v in given.items()})
+            state.update(holding(machine, given))
             state[self.tables.shape.root] = layout.tables[tape.below(2)] >> self.tables.shape.root_shift
         drawn: list[str] = []
         for name, leaf in machine.state.leaves.items():
@@ -238,12 +237,8 @@ class Author:
             if isinstance(leaf, ScalarLeaf):
                 state[name] = tape.below(2) if leaf.width <= 1 else words.draw(leaf.width)
             elif leaf.size <= 64 and leaf.width:
-                cells = Cells(leaf.reset)
-                for k in range(leaf.size):
-                    cells[k] = words.draw(leaf.width)
-                for place, fixed in leaf.hardwired:
-                    cells[place] = fixed
-                state[name] = cells
+                drawn = {k: words.draw(leaf.width) for k in range(leaf.size)}
+                state[name] = Cells(leaf.reset, {**drawn, **dict(leaf.hardwired)})
 
     # ---- memory
 
@@ -283,10 +278,8 @@ class Author:
         mode = self.deployment.modes.supervisor.values[0]
         if self.redirects and tape.chance(225):
             units, array, index = tape.choose(self.redirects)
-            cells = state[array]
-            assert isinstance(cells, Cells)
             code = self.layout.user if tape.chance(90) else self.layout.kernel
-            cells[index] = code + self._aligned * tape.below(10)
+            cells(state, array)[index] = code + self._aligned * tape.below(10)
             yield units
         for _ in range(tape.below(6)):
             yield self._one(

@@ -10,9 +10,9 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, Surroundings, reset
+from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
-from pgcheck.vmm.translate import Args, accesses, in_place, walk
+from pgcheck.vmm.translate import Args, accesses, walk
 
 FULL = 3
 
@@ -132,8 +132,7 @@ def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:
     entries = machine.code.scheme
     if not isinstance(entries, Entries):
         return None
-    given = {n: in_place(machine, n, value) for n, value in entries.given.items()}
-    state: State = {**real, **given}
+    state: State = {**real, **holding(machine, entries.given)}
     shape = form(machine, state)
     rights: dict[int, tuple[Fields, ...]] = {}
     for mode in (*machine.modes.supervisor.values[:1], *machine.modes.user.values[:1]):
@@ -153,8 +152,7 @@ def _walked(machine: Machine, shape: Form, page: int) -> Iterator[int]:
     ram = Ram(0, (shape.levels + 3) * size, machine.state.memory_unit, machine.state.big_endian, shape.shift)
     width = machine.state.address_width
     surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
-    fixed = {n: in_place(machine, n, value) for n, value in shape.realise.given.items()}
-    state: State = {**reset(machine), **fixed, shape.root: size >> shape.root_shift}
+    state: State = {**reset(machine), **holding(machine, shape.realise.given), shape.root: size >> shape.root_shift}
     address = machine.code.translation.position(shape.realise.address)
     given = {
         machine.code.translation.mode: machine.modes.user.values[0],

@@ -7,7 +7,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.cycle import decoded, deliver, execute
-from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset
+from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset, scalar
 from pgcheck.vmm.translate import Recorder
 
 
@@ -39,8 +39,7 @@ class Trial:
         machine, found = self.machine, dict[str, None]()
         state = copied(self.state)
         state[machine.modes.leaf] = machine.modes.user.values[0]
-        here = state[machine.state.pc]
-        assert isinstance(here, int)
+        here = scalar(state, machine.state.pc)
         for name, rule in machine.code.exits.items():
             parameters = machine.code.functions[name].parameters
             after = self.run(Exit(name, (0,) * len(parameters)), state) if rule.kind != "execute" else None

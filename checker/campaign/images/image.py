@@ -23,7 +23,7 @@ from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import entry
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import Cells, State, reset
+from pgcheck.models.state import State, cells, frozen, reset
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.translate import Recorder
 from pgcheck.vmm.vmm import Vmm, page_shift
@@ -200,7 +200,7 @@ class Images:
         for source in every:
             ones = unit if isinstance(source, int) else mask(self.machine.state.leaves[source[0]].width)
             found = [self._with(draft, units, source, value) for value in (0, ones, 1)]
-            if len({_plain(after[0][leaf.name]) for after in found if after is not None}) > 1:
+            if len({frozen(after[0][leaf.name]) for after in found if after is not None}) > 1:
                 yield source
 
     def _with(
@@ -215,9 +215,7 @@ class Images:
             return after
         state = draft.state
         if source is not None:
-            cells = state[source[0]]
-            assert isinstance(cells, Cells)
-            changed = cells.copy()
+            changed = cells(state, source[0]).copy()
             changed[source[1]] = word
             state = {**state, source[0]: changed}
         return stepped(self.machine, state, units, draft.bus)
@@ -279,8 +277,7 @@ class Images:
 
     def _fill(self, draft: _Draft, array: ArrayLeaf, witness: Witness, inside: bool) -> None:
         values = witness.virtual.get(array.name, {})
-        held = draft.state[array.name]
-        assert isinstance(held, Cells)
+        held = cells(draft.state, array.name)
         for index in range(array.size):
             wanted = values.get(index, values.get(-1, 0)) if isinstance(values, Mapping) else 0
             if inside and not wanted and (array.name, index) in self.registers.loads:
@@ -321,10 +318,6 @@ def _nearer(one: State, other: State, goal: Mapping[str, object]) -> bool:
         return len(pairs), sum((a ^ b).bit_count() for a, b in pairs if isinstance(a, int) and isinstance(b, int))
 
     return wrong(one) < wrong(other)
-
-
-def _plain(value: int | Cells) -> object:
-    return value if isinstance(value, int) else (value.fill, *sorted(value.items()))
 
 
 def _digest(computer: Computer, image: BootImage, machine: Machine) -> str:

@@ -15,7 +15,7 @@ from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import decoded, execute
-from pgcheck.models.state import Cells, State, Surroundings, copied, reset
+from pgcheck.models.state import Cells, State, Surroundings, cells, copied, reset
 from pgcheck.vmm.translate import Recorder
 
 DRAWS = 160
@@ -104,10 +104,8 @@ class Registers:
         state = reset(self.machine)
         state[self.machine.state.pc] = self.where.kernel
         for array in self.arrays:
-            marks = Cells(0, {k: MARKER * (k + 3) & mask(array.width) for k in range(array.size)})
-            for place, fixed in array.hardwired:
-                marks[place] = fixed
-            state[array.name] = marks
+            marks = {k: MARKER * (k + 3) & mask(array.width) for k in range(array.size)}
+            state[array.name] = Cells(0, {**marks, **dict(array.hardwired)})
         count = max((a.width for a in self.arrays), default=0) // self.machine.state.memory_unit
         mark = MARKER & mask(count * self.machine.state.memory_unit)
         trial.bus.store(where, count, mark)
@@ -146,6 +144,4 @@ class Registers:
 
 
 def _element(state: State, array: Leaf, index: int) -> int:
-    held = state[array.name]
-    assert isinstance(held, Cells)
-    return held[index]
+    return cells(state, array.name)[index]

@@ -13,7 +13,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Ram
-from pgcheck.models.state import Cells, copied
+from pgcheck.models.state import copied
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
@@ -128,7 +128,7 @@ def difference(pair_: Pair, bare: Computer, guest: Computer) -> str:
     if bare.state != guest.state:
         for name, value in bare.state.items():
             other = guest.state[name]
-            if value != other and _held(value) != _held(other):
+            if value != other:
                 return name
     if bare.clock != guest.clock:
         return "clock"
@@ -152,8 +152,3 @@ def same_memory(pair_: Pair, bare: Computer, guest: Computer) -> bool:
         if cells[number << shift : (number << shift) + length] != others[at : at + length]:
             return False
     return True
-
-
-def _held(value: int | Cells) -> object:
-    """An array by what it holds, whatever was written explicitly."""
-    return (value.fill, {k: v for k, v in value.items() if v != value.fill}) if isinstance(value, Cells) else value

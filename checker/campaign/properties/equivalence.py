@@ -81,7 +81,7 @@ def _values(a: int | Cells, b: int | Cells) -> str:
     if isinstance(a, int) and isinstance(b, int):
         return f"{a:#x} bare, {b:#x} monitored"
     assert not isinstance(a, int) and not isinstance(b, int)
-    place = min(k for k in {*a, *b} if a[k] != b[k])
+    place = a.difference(b)
     return f"{a[place]:#x} bare, {b[place]:#x} monitored in element {place}"
 
 

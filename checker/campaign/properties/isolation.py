@@ -10,10 +10,11 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, exc
 from pgcheck.checker.campaign.pairs.pair import Pair, start
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram, Region, Watcher
-from pgcheck.models.state import Cells, State, copied
+from pgcheck.models.state import cells, copied, holding
 
 View = tuple[object, ...]
 
@@ -50,13 +51,8 @@ def _together(machines: Pair, first: Case, other: Case, stride: int | None) -> V
                 left[which] = 0 if stop.exit is not None else left[which] - steps
         turn += 1
     guest = guests[0]
-    held = tuple(_plain(v) for v in guest.state.values())
     ended = tuple((s.exit.function, s.exit.args) for s in stops[0] if s.exit is not None)
-    return (*held, _memory(guest), guest.clock, ended)
-
-
-def _plain(value: int | Cells) -> object:
-    return tuple(sorted((k, v) for k, v in value.items() if v != value.fill)) if isinstance(value, Cells) else value
+    return (*copied(guest.state).values(), _memory(guest), guest.clock, ended)
 
 
 def _memory(guest: Computer) -> object:
@@ -154,11 +150,12 @@ def iso3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     if excluded(expected.exit):
         return Outcome(tuple(log), True)
     machines.guest.run(case.steps)
-    for name, held in machines.guest.state.items():
+    guest = machines.guest.state
+    for name, held in guest.items():
         leaf = machine.state.leaves[name]
         if leaf.width >= 16 and not leaf.volatile:
-            values = held.values() if isinstance(held, Cells) else (held,)
-            if any(v == pattern & (1 << leaf.width) - 1 for v in values):
+            values = cells(guest, name).values(leaf.size) if isinstance(leaf, ArrayLeaf) else {held}
+            if pattern & mask(leaf.width) in values:
                 return failed("ISO3", log, 0, name, "holds what was in the processor before")
     fresh = machines.vmm.guest("fresh", machines.layout.size, tables=8) if _room(machines) else None
     if fresh is not None:
@@ -184,12 +181,9 @@ def _poison(machines: Pair, pattern: int) -> None:
     page = sum(word << unit * k for k in range(count))
     for frame in tuple(machines.vmm.allocator.free)[:8]:
         host.bus.store(frame << shift, count, page)
-    poisoned: State = copied(host.state)
-    for leaf in machines.machine.state.general:
-        if leaf.name != machines.machine.state.memory and leaf.width >= 16:
-            value = pattern & (1 << leaf.width) - 1
-            poisoned[leaf.name] = Cells(value) if isinstance(leaf, ArrayLeaf) else value
-    host.state.update(poisoned)
+    state = machines.machine.state
+    wide = [leaf for leaf in state.general if leaf.name != state.memory and leaf.width >= 16]
+    host.state.update(holding(machines.machine, {leaf.name: pattern & mask(leaf.width) for leaf in wide}))
 
 
 def _room(machines: Pair) -> bool:

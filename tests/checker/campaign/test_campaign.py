@@ -22,6 +22,7 @@ from pgcheck.checker.campaign.store import Store
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.models.reference.cycle import holds
+from pgcheck.models.state import Cells
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.statistics import Statistics
@@ -69,7 +70,7 @@ def test_every_case_starts_legal_and_as_the_deployments_guest(authors: Authors, 
         assert all(where.base <= a and a + n <= where.base + where.size for a, n, _ in case.stores)
         for leaf_name, leaf in machine.state.leaves.items():
             held = case.state[leaf_name]
-            values = [held] if isinstance(held, int) else [held.fill, *held.values()]
+            values = [held] if isinstance(held, int) else held.values(author.machine.state.arrays[leaf_name].size)
             assert (leaf_name in machine.state.arrays) != isinstance(held, int)
             assert all(0 <= v < 1 << leaf.element_width for v in values)
 
@@ -244,6 +245,18 @@ def test_a_guest_that_reaches_beyond_its_frames_is_found(authors: Authors, spoil
 def test_memory_that_is_handed_out_as_it_was_left_is_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:
     spoiled.setattr(Vmm, "_zero", lambda self, frame: None)
     assert failures(authors("pg74"), "ISO3", 10) == {"ISO3 - - memory"}
+
+
+def test_register_banks_that_are_left_behind_are_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:
+    """The guest goes on with whole arrays of another: no element of them was ever set, and each shows the pattern."""
+    right = world.load_guest
+
+    def wrong(division, virtual, own):  # type: ignore[no-untyped-def]
+        return {n: v for n, v in right(division, virtual, own).items() if not isinstance(v, Cells)}
+
+    spoiled.setattr(monitor, "load_guest", wrong)
+    outcomes = run(authors("pg74"), "ISO3", 40)
+    assert all(o.failure is not None and o.failure.field == "A" for o in outcomes)
 
 
 def test_an_interrupt_that_is_lost_is_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:

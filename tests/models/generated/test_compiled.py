@@ -28,7 +28,7 @@ from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Bus, Ram, Window
-from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied, reset
+from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied, holding, reset
 from tests.models.worlds import biased, machine, operands
 
 NAMES = shipped.names()
@@ -158,9 +158,7 @@ def filled(case: Case, program: int) -> list[int]:
         elif rng.random() < common:
             state[leaf.name] = biased(rng, leaf.width)
     if translation is not None and rng.random() < 0.9:
-        for name, value in translation.replay.items():
-            leaf = machine.state.leaves[name]
-            state[name] = Cells(value) if isinstance(leaf, ArrayLeaf) else value
+        state.update(holding(machine, translation.replay))
     state[machine.state.pc] = at & mask(machine.state.leaves[machine.state.pc].width)
     for place in range(0, case.size, 8):
         if rng.random() < 0.2:

@@ -9,10 +9,9 @@ import pytest
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.models.state import State
+from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.paging.entries import form, permissions, settings, writes
 from pgcheck.vmm.paging.pages import NoTables, pages
-from pgcheck.vmm.translate import in_place
 from tests.checker.specifications import machine_of
 from tests.vmm.stage import FETCH, READ, WRITE
 
@@ -23,7 +22,7 @@ def own(machine: Machine, mode: int, **changes: int) -> State:
     """A monitor's state: as after reset, with what its page tables need."""
     assert machine.code.translation is not None
     given = {**machine.code.translation.given, machine.modes.leaf: mode, **changes}
-    return {n: in_place(machine, n, given.get(n, leaf.reset)) for n, leaf in machine.state.leaves.items()}
+    return {**reset(machine), **holding(machine, given)}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_segments_are_around_the_walk() -> None:
 def test_a_linear_address_has_the_base_of_its_segment() -> None:
     i386 = machine("i386")
     state = own(i386, 3)
-    bases = in_place(i386, "SEGBASE", 0x1000)
+    bases = holding(i386, {"SEGBASE": 0x1000})["SEGBASE"]
     state["SEGBASE"] = bases
     found = pages(i386)
     names = tuple(n for n, _ in i386.code.translation.parameters) if i386.code.translation else ()
