@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pgcheck.checker.laws.canaries import LAW as CANARIES
-from pgcheck.checker.laws.lint import lint
+from pgcheck.checker.laws import canaries
+from pgcheck.checker.lint import lint
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
 from pgcheck.checker.solving.pool import Pool
@@ -82,7 +82,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
 
 def _silent(machine: Machine, findings: Sequence[Finding]) -> frozenset[str]:
     """The deployments whose canaries failed, or could not be made or asked: a finding about the machine is about all of them."""
-    named = {f.subject.partition(":")[0] for f in findings if f.law == CANARIES and f.status != "ok"}
+    named = {f.subject.partition(":")[0] for f in findings if f.law == canaries.LAW.name and f.status != "ok"}
     every = {d.name for d in machine.deployments}
     return frozenset(every & named if named <= every else every)
 

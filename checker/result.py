@@ -10,6 +10,7 @@ from typing import Literal
 from pgcheck.isa.files.errors import Position
 
 Status = Literal["holds", "fails", "conditional", "unknown"]
+FindingStatus = Literal["ok", "warning", "error", "unknown"]
 VERDICTS = (
     "innocuous", "intentional", "privileged", "trap-mediated", "timing", "conditional", "hole", "unknown",
 )  # fmt: skip
@@ -112,7 +113,7 @@ class Finding:
     """The answer of a law about the specification itself: `law` names the check, `status` is ok, warning, error or unknown."""
 
     law: str
-    status: Literal["ok", "warning", "error", "unknown"]
+    status: FindingStatus
     subject: str
     message: str
     position: Position | None = None

@@ -22,6 +22,7 @@ from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
 from pgcheck.models.devices.standard import models
+from pgcheck.reports import rulebook
 
 DOCS: Final = Path(__file__).parent
 TABLE: Final = re.compile(r"(?<=<!-- table: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of table -->)", re.DOTALL)
@@ -52,6 +53,7 @@ def pages() -> dict[str, str]:
         "cli.md": _page("The command line", _commands()),
         "exit-codes.md": _page("Exit codes", _exit_codes()),
         "idl.md": _page("IDL-core: the grammar", _grammar()),
+        "rules.md": _page("Rules", _rules()),
         "result-schema.md": _page("The JSON result, key by key", _result()),
         "specification-schema.md": _page("A specification, key by key", _specification()),
     }
@@ -109,6 +111,17 @@ def _codes(meanings: Mapping[int, str]) -> Iterator[str]:
     yield from ("| code | meaning |", "|---|---|")
     yield from (f"| {code} | {what} |" for code, what in sorted(meanings.items()))
     yield ""
+
+
+# ---- rules
+
+
+def _rules() -> Iterator[str]:
+    yield "What results are reported under. An id never changes its meaning; [outputs and rules](../outputs.md) says how they are used."
+    yield from ("", "| id | name | level | what is wrong |", "|---|---|---|---|")
+    yield from (f"| `{r.id}` | `{r.name}` | {r.level} | {r.title} |" for r in rulebook.RULES)
+    for rule in rulebook.RULES:
+        yield from ("", f"## {rule.id}: {rule.name}", "", "```text", *rulebook.shown(rule).splitlines(), "```")
 
 
 # ---- JSON Schemas

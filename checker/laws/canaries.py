@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pgcheck.checker.example import Example
+from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.classical import classify
 from pgcheck.checker.questions.hole import question, virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject, continued
@@ -17,8 +19,6 @@ from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
 from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
 from pgcheck.models.symbolic import run
-
-LAW = "canaries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,7 @@ def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
         general += [leaf for leaf in machine.state.general if _usable(leaf, machine) and _hardwired(leaf)]
         free = _free_bit(setting, evidence)
         if free is None or not general:
-            yield Finding(
-                LAW,
+            yield LAW.finding(
                 "unknown",
                 deployment.name,
                 "there is no free control leaf to make canaries of, so the checks are untested",
@@ -160,21 +159,21 @@ def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidenc
     """Whether the answers are the known ones; a hole is one in any of the classes `modes`."""
     machine = setting.machine
     instruction = Instruction(
-        f"canary {canary.name}",
-        "canary",
-        "",
-        Position(machine.identity.path, 1, 1),
-        None,
-        {},
-        constant(1, 0),
-        TRUE,
-        None,
-        canary.body,
-        None,
-        {},
-        (Row(""),),
-        False,
-        "",
+        id=f"canary {canary.name}",
+        name="canary",
+        variant="",
+        position=Position(machine.identity.path, 1, 1),
+        encoding=None,
+        operands={},
+        length=constant(1, 0),
+        canonical=TRUE,
+        line=None,
+        body=canary.body,
+        encoding_term=None,
+        access={},
+        rows=(Row(""),),
+        partial=False,
+        description="",
     )
     step = continued(setting, run(machine, canary.body, {}, constant(1, 0)))
     one = Subject(instruction, Row(""), step, TRUE, (), frozenset(leaf.name for leaf in machine.state.control))
@@ -185,12 +184,29 @@ def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidenc
         for m in virtual_modes(setting, mode_class)
     ]
     if any(holes) != canary.hole:
-        yield Finding(LAW, "error", where, f"the hole check says {any(holes)}, the truth is {canary.hole}")
+        yield LAW.finding("error", where, f"the hole check says {any(holes)}, the truth is {canary.hole}")
     classical = classify(setting, one, footprint(setting, one), evidence)
     if classical.sensitive != canary.sensitive or classical.privileged:
-        yield Finding(
-            LAW,
+        yield LAW.finding(
             "error",
             where,
             f"the classical check says sensitive {classical.sensitive}, the truth is {canary.sensitive}",
         )
+
+
+LAW = MachineLaw(
+    id="PG107",
+    name="canaries",
+    level="error",
+    title="The checks do not know what is known",
+    law="Instructions are made up whose answers are certain (one that does nothing, one that changes "
+    "control state, one that shows it) and asked like any other. A check that does not give these "
+    "answers, or cannot be given them, proves nothing.",
+    formula="forall canary c: hole(c) = the known answer and sensitive(c) = the known answer",
+    reference="a test of the check itself within every run",
+    example=Example(
+        (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [IE]}}\nfunctions: |\n"),),
+        (("functions: |\n", "deployments: {default: {real_mode: same}}\nfunctions: |\n"),),
+    ),
+    ask=canaries,
+)

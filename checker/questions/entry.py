@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pgcheck.checker.questions.copies import with_fields
-from pgcheck.checker.questions.realise import valid
 from pgcheck.checker.questions.subject import Setting
-from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.isa.machine.machine import Deployment, Machine
-from pgcheck.isa.terms import FALSE, Term, disjunction, land, lnot, mk, rewrite, variable
-from pgcheck.isa.terms.ir import EXECUTE, UNMODELLED
-from pgcheck.models.symbolic import FAULT, Execution, delivered, initial, predicate
-
-FAULTS_ENTER = "translation_faults_enter"
+from pgcheck.isa.idl.types import Enum
+from pgcheck.isa.machine.machine import Deployment, Machine, Translation
+from pgcheck.isa.terms import FALSE, Term, constant, disjunction, eq, land, lnot, mk, rewrite, variable
+from pgcheck.isa.terms.ir import EXECUTE
+from pgcheck.models.symbolic import FAULT, delivered, initial, predicate
 
 
 def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> frozenset[str]:
@@ -26,37 +23,19 @@ def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> fr
     return frozenset(
         name
         for name, rule in machine.code.exits.items()
-        if rule.kind != EXECUTE and _enters(machine, deployment, name, evidence)
+        if rule.kind != EXECUTE and enters(machine, deployment, name, evidence)
     )
 
 
-def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
-    """Every exit of the translation's body enters the monitor, as the oracle that stands for it assumes of its faults."""
-    if machine.code.translation is None:
-        return
-    name = machine.code.translation.function
-    parameters = {n: variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters}
-    body = Execution(machine, initial(machine), {}, cuts=False)
-    body.call(name, tuple(parameters.values()))
-    known = [*(predicate(machine, t) for t in machine.legal), *valid(machine.code.translation, parameters)]
-    for function in sorted({e.function for e in body.exits if e.function != UNMODELLED}):
-        raised = disjunction(e.guard for e in body.exits if e.function == function)
-        if not evidence.possible([*known, raised], f"{name}:raises:{function}"):
-            continue
-        if function not in machine.code.exits:
-            message = f"{name} may end {function}, where the checks know an address or a fault only: raise an exit of kind memory"
-            yield Finding(FAULTS_ENTER, "error", name, message)
-            continue
-        for deployment in machine.deployments:
-            if not _enters(machine, deployment, function, evidence):
-                message = (
-                    f"{name} may raise {function}, whose delivery need not enter the monitor under {deployment.name}, as the checks"
-                    " assume of translation faults: correct the delivery, or the deployment's `real` and `monitor`"
-                )
-                yield Finding(FAULTS_ENTER, "error", name, message)
+def valid(translation: Translation, args: Mapping[str, Term]) -> Iterator[Term]:
+    """Enum parameters have one of their values."""
+    for name, type_ in translation.parameters:
+        if isinstance(type_, Enum):
+            yield disjunction(eq(args[name], constant(type_.width, v)) for v in sorted(set(type_.members.values())))
 
 
-def _enters(machine: Machine, deployment: Deployment, name: str, evidence: Evidence) -> bool:
+def enters(machine: Machine, deployment: Deployment, name: str, evidence: Evidence) -> bool:
+    """Whether the delivery of a terminator on the real machine always ends in the monitor."""
     setting, modes = Setting(machine, deployment, frozenset()), deployment.modes
     values = (
         (deployment.real_mode,) if deployment.real_mode is not None else (*modes.supervisor.values, *modes.user.values)

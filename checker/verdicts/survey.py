@@ -6,26 +6,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgcheck.checker.options import Options
-from pgcheck.checker.questions.configuration import Demand, admissible, common, exhaustive
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.configuration import Demand, common, exhaustive
 from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult, Event, Finding, InstructionResult, Judged
+from pgcheck.checker.rule import Rule
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.formula import idl
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.verdicts import efficiency, general_or_mirror, hypotheses_are_satisfiable
+from pgcheck.checker.verdicts.efficiency import runs_directly, spoiled
+from pgcheck.checker.verdicts.general_or_mirror import user_visible
+from pgcheck.checker.verdicts.hypotheses_are_satisfiable import excludes, vacuous
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
+from pgcheck.checker.verdicts.leaves_specification import leaving_rows
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.checker.verdicts.theorems import theorems
+from pgcheck.checker.verdicts.traps_enter_monitor import with_entering
 from pgcheck.checker.verdicts.verdict import reason, verdict
-from pgcheck.checker.verdicts.visible import user_visible
 from pgcheck.isa.machine.machine import Deployment, Machine
-from pgcheck.isa.terms import Term, disjunction, eq
 from pgcheck.models.symbolic import predicate
 
-HYPOTHESES = "hypotheses_are_satisfiable"
-OUTSIDE = "leaves_specification"
 MAX_VETOES = 32
 
 
@@ -69,7 +71,7 @@ def survey(
     """
     evidence = Evidence(pool.solver, options.second)
     found = Survey(Setting(machine, deployment, frozenset()), work)
-    found.setting = _setting(machine, deployment, evidence, found.findings)
+    found.setting = with_entering(machine, deployment, evidence, found.findings)
     setting = found.setting
 
     def run(phase: str, configuration: Configuration | None, rows: Sequence[InstructionRow]) -> dict[str, Judgement]:
@@ -83,15 +85,15 @@ def survey(
             on_event(Judged(phase, item.id, verdict(answer, None), answer.seconds))
         return answers
 
-    empty = _guarded(HYPOTHESES, deployment, lambda: _vacuous(setting, evidence))
+    empty = _guarded(hypotheses_are_satisfiable.RULE, deployment, lambda: vacuous(setting, evidence))
     found.findings += empty
     found.alone = run("rows", None, work)
     if empty:
         said = "; ".join(f.message for f in empty)
         found.alone = {i: replace(j, trouble=said) for i, j in found.alone.items()}
     pairs = [(w, found.alone[w.id]) for w in work]
-    found.findings += _guarded("general_or_mirror", deployment, lambda: user_visible(setting, pairs, evidence))
-    found.findings += list(_outside(deployment, found.alone.values()))
+    found.findings += _guarded(general_or_mirror.RULE, deployment, lambda: user_visible(setting, pairs, evidence))
+    found.findings += list(leaving_rows(deployment, found.alone.values()))
     if not empty:
         _configured(found, run, evidence)
     return found
@@ -102,17 +104,12 @@ Run = Callable[[str, Configuration | None, Sequence[InstructionRow]], dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A configuration, the rows to be asked again under it, the innocuous ones among them judged; `vacuous` and `spoiled` are its faults."""
+    """A configuration, the rows to be asked again under it, the innocuous ones among them judged; `vacuous` says why it proves nothing."""
 
     configuration: Configuration
     again: Sequence[InstructionRow]
     vacuous: str
     plain: Mapping[str, Judgement]
-
-    @property
-    def spoiled(self) -> list[str]:
-        """Innocuous rows that only trap because of the configuration."""
-        return [i for i, j in self.plain.items() if j.classical is not None and not j.classical.completes_user]
 
 
 def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
@@ -122,21 +119,23 @@ def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
         return
     vetoed: list[Configuration] = []
     trial = _tried(found, common(demands), run, evidence)
-    while (trial.vacuous or trial.spoiled) and len(vetoed) < MAX_VETOES:
+    while (trial.vacuous or spoiled(trial.plain)) and len(vetoed) < MAX_VETOES:
         vetoed += [trial.configuration] if trial.vacuous else []
-        vetoed += [trial.configuration.constants(touched(found.alone[i])) for i in trial.spoiled]
+        vetoed += [trial.configuration.constants(touched(found.alone[i])) for i in spoiled(trial.plain)]
         trial = _tried(found, common(demands, vetoed), run, evidence)
     found.configuration = trial.configuration
     found.under = {i: j for i, j in found.alone.items() if j.classical is not None}
     if trial.vacuous:
         found.under |= {w.id: replace(found.alone[w.id], trouble=trial.vacuous) for w in trial.again}
-        found.findings.append(Finding(HYPOTHESES, "error", found.setting.deployment.name, trial.vacuous))
+        found.findings.append(
+            hypotheses_are_satisfiable.RULE.finding("error", found.setting.deployment.name, trial.vacuous)
+        )
         return
     found.under |= trial.plain
     found.under |= run("configuration", trial.configuration, [w for w in trial.again if w.id not in trial.plain])
-    if trial.spoiled:
-        message = f"the configuration makes {', '.join(trial.spoiled)} trap"
-        found.findings.append(Finding("efficiency", "error", found.setting.deployment.name, message))
+    if spoiled(trial.plain):
+        message = f"the configuration makes {', '.join(spoiled(trial.plain))} trap"
+        found.findings.append(efficiency.RULE.finding("error", found.setting.deployment.name, message))
     if not exhaustive(demands):
         missed = [i for i, j in found.under.items() if j.holed and found.alone[i].good]
         found.under |= {
@@ -147,28 +146,9 @@ def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
 def _tried(found: Survey, configuration: Configuration, run: Run, evidence: Evidence) -> _Trial:
     fixed = set(configuration.shown())
     again = [w for w in found.work if _asked_again(found.alone[w.id], fixed)]
-    vacuous = _excludes(found.setting, configuration, evidence)
-    plain = [] if vacuous else [w for w in again if _plain(found.alone[w.id])]
+    vacuous = excludes(found.setting, configuration, evidence)
+    plain = [] if vacuous else [w for w in again if runs_directly(found.alone[w.id])]
     return _Trial(configuration, again, vacuous, run("configuration", configuration, plain))
-
-
-def _excludes(setting: Setting, configuration: Configuration, evidence: Evidence) -> str:
-    """Why a configuration proves nothing; "" for one that excludes no state."""
-    try:
-        shown = ", ".join(f"{n} = {v}" for n, v in configuration.shown().items())
-        return (
-            ""
-            if admissible(setting, configuration, evidence)
-            else f"vacuous: `legal` and `real` do not allow {shown} in every state"
-        )
-    except Undecided as undecided:
-        return f"vacuous, perhaps: {undecided}"
-
-
-def _plain(alone: Judgement) -> bool:
-    """A row that is innocuous without a configuration and goes on in user mode: it has to run there directly."""
-    classical = alone.classical
-    return classical is not None and not alone.holed and not classical.sensitive and classical.completes_user
 
 
 def _asked_again(alone: Judgement, fixed: set[str]) -> bool:
@@ -177,63 +157,11 @@ def _asked_again(alone: Judgement, fixed: set[str]) -> bool:
     return alone.classical is not None and (forgone or bool(fixed & touched(alone)))
 
 
-def _guarded(law: str, deployment: Deployment, findings: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def _guarded(rule: Rule, deployment: Deployment, findings: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(findings())
     except Undecided as undecided:
-        return [Finding(law, "unknown", deployment.name, str(undecided))]
-
-
-def _setting(machine: Machine, deployment: Deployment, evidence: Evidence, findings: list[Finding]) -> Setting:
-    """The setting, with the traps that provably enter the monitor; undecided ones count as not entering."""
-    inside: frozenset[str] = frozenset()
-    try:
-        inside = entering(machine, deployment, evidence)
-    except Undecided as undecided:
-        findings.append(Finding("traps_enter_monitor", "unknown", deployment.name, str(undecided)))
-    setting = Setting(machine, deployment, inside)
-    if setting.continued:
-        message = f"not into the monitor: {', '.join(sorted(setting.continued))}; compared like completion"
-        findings.append(Finding("traps_enter_monitor", "ok", deployment.name, message))
-    return setting
-
-
-def _vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
-    """An error for each hypothesis that no state meets: everything said under it would be said of nothing, or of fewer states."""
-    machine, deployment = setting.machine, setting.deployment
-    modes, real_mode = deployment.modes, deployment.real_mode
-
-    def in_modes(values: Iterable[int]) -> Term:
-        return disjunction(eq(machine.state.leaves[machine.modes.leaf].term, setting.mode(v)) for v in values)
-
-    real = in_modes((*modes.supervisor.values, *modes.user.values) if real_mode is None else (real_mode,))
-    hypotheses = {
-        "no legal state in supervisor mode": [in_modes(modes.supervisor.values)],
-        "no legal state in user mode": [in_modes(modes.user.values)],
-        "no legal state satisfies `guest`": [setting.guest],
-        "no legal state in the real mode satisfies `real`": [setting.real, real],
-    }
-    empty = [
-        m
-        for m, terms in hypotheses.items()
-        if not evidence.possible([*setting.legal, *terms], f"{deployment.name}:{m}")
-    ]
-    if not empty and not admissible(setting, NOTHING, evidence):
-        empty.append("`legal` or `real` leaves some virtual state without a real one")
-    for message in empty:
-        yield Finding(HYPOTHESES, "error", deployment.name, f"vacuous: {message}")
-
-
-def _outside(deployment: Deployment, judgements: Iterable[Judgement]) -> Iterator[Finding]:
-    """The rows whose answers are about fewer states than there are."""
-    judged = list(judgements)
-    leaving = [j.id for j in judged if j.footprint.outside]
-    if leaving:
-        message = f"{len(leaving)} of {len(judged)} rows may leave the specification, and are judged where they do not: {', '.join(leaving)}"
-        yield Finding(OUTSIDE, "ok", deployment.name, message)
-    anything = [j.id for j in judged if j.footprint.may_do_anything]
-    if anything:
-        yield Finding(OUTSIDE, "warning", deployment.name, f"may do anything in both modes: {', '.join(anything)}")
+        return [rule.finding("unknown", deployment.name, str(undecided))]
 
 
 def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:

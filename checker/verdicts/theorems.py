@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from pgcheck.checker.example import CHECKED, REFUSED, TRANSLATED, Example, operation
 from pgcheck.checker.result import InstructionResult, TheoremResult
+from pgcheck.checker.rule import PAPER, Rule
 
 Rows = Sequence[InstructionResult]
 
@@ -72,3 +74,53 @@ def _monitor(rows: Rows, configuration: Mapping[str, object]) -> TheoremResult:
     unknown = [r.id for r in rows if r.verdict == "unknown"]
     conditional = [r.id for r in rows if r.verdict == "conditional"]
     return _decided("monitor", conditional, holes, unknown, configuration)
+
+
+THEOREM1 = Rule(
+    id="PG011",
+    name="theorem1",
+    level="error",
+    title="The premise of Theorem 1 fails",
+    law="Every sensitive instruction is privileged; if so, a virtual machine monitor exists. The premise "
+    "is sufficient and not necessary: whether a monitor exists all the same is PG014.",
+    formula="forall i: sensitive(i) implies privileged(i)",
+    reference=f"{PAPER}: Theorem 1",
+    example=Example(
+        (operation("if (M == 1 && A == 8'd0) { trap(Cause::Undefined); }\nA = 8'd0;"),),
+        (operation("if (A == 8'd0) { trap(Cause::Undefined); }\nA = 8'd0;"),),
+    ),
+)
+_TIMER = ("  IE:", "  T: {type: Bits<8>, role: timing, volatile: true}\n  IE:")
+THEOREM2 = Rule(
+    id="PG012",
+    name="theorem2",
+    level="error",
+    title="The premise of Theorem 2 fails",
+    law="The machine is virtualizable, and its monitor can be built without timing dependencies: every "
+    "instruction that shows time is privileged, so that monitors run under monitors.",
+    formula="theorem1 and forall i: timing_sensitive(i) implies privileged(i)",
+    reference=f"{PAPER}: Theorem 2",
+    example=Example((operation("A = T;"),), (operation(CHECKED + "A = T;"),), (_TIMER,)),
+)
+THEOREM3 = Rule(
+    id="PG013",
+    name="theorem3",
+    level="error",
+    title="The premise of Theorem 3 fails",
+    law="Every user sensitive instruction is privileged; if so, a hybrid monitor exists, which interprets "
+    "all virtual supervisor code.",
+    formula="forall i: user_sensitive(i) implies privileged(i)",
+    reference=f"{PAPER}: Theorem 3",
+    example=Example((operation("A = BASE;"),), (operation(CHECKED + "A = BASE;"),), TRANSLATED),
+)
+MONITOR = Rule(
+    id="PG014",
+    name="monitor",
+    level="error",
+    title="No monitor by trap and emulate exists",
+    law="No instruction is a hole, perhaps under one configuration of what the monitor may fix. This is "
+    "the exact question, weaker than the premise of Theorem 1.",
+    formula="exists configuration: forall i, v, r: not hole(i, v, r)",
+    reference=f"{PAPER}: the definition of a virtual machine monitor, read step by step",
+    example=Example((operation("if (M == 0) { IE = 1'b0; }"),), (REFUSED,)),
+)

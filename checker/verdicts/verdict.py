@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pgcheck.checker.example import REFUSED, SILENT, Example
+from pgcheck.checker.rule import PAPER, Rule
 from pgcheck.checker.verdicts.judge import Judgement
 
 
@@ -71,3 +73,29 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
         case "innocuous" if alone.classical is None:
             return "touches no control state"
     return ""
+
+
+HOLE = Rule(
+    id="PG001",
+    name="hole",
+    level="error",
+    title="An instruction is a virtualization hole",
+    law="In user mode on the real machine an instruction goes on without a trap, where the virtual "
+    "machine would have trapped, halted or come to another state: the guest notices the monitor, or "
+    "changes what is the monitor's. The witness is one such pair of states, replayed on integers.",
+    formula="exists v, r: related(v, r) and r in user mode and step(r) does not enter the monitor and not "
+    "related(step(v), step(r))",
+    reference=f"{PAPER}: the equivalence and resource control properties of a virtual machine monitor, Lemmas 1 and 2",
+    example=Example((SILENT,), (REFUSED,)),
+)
+UNDECIDED = Rule(
+    id="PG002",
+    name="undecided",
+    level="warning",
+    title="An instruction is not decided",
+    law="The solver gave up on some obligation of this instruction within its budget. Nothing is known of "
+    "it, and nothing that needs it is proved; a larger --budget may decide it.",
+    formula="neither (exists v, r: hole(v, r)) nor (forall v, r: not hole(v, r)) was proved",
+    reference="an answer of the solver, not of the specification",
+    example=Example((SILENT,), (), budget=1),
+)

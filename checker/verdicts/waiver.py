@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
+from pgcheck.checker.example import SILENT, Example, operation
 from pgcheck.checker.questions.entry import entering
 from pgcheck.checker.questions.hole import Configuration, Question, question, virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
+from pgcheck.checker.rule import Rule
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.files.errors import NOWHERE, Position, did_you_mean
@@ -205,3 +207,27 @@ def _noted(result: DeploymentResult, accepted: Sequence[Waiver]) -> DeploymentRe
         return replace(found, waived=tuple(i for i in found.failing if i in ids))
 
     return replace(result, theorems={n: theorem(n, t) for n, t in result.theorems.items()})
+
+
+_WAIVED = """\
+waivers:
+  - machine: toy
+    deployment: default
+    instruction: cli
+    property: theorem1
+    meaning: 0cb6424371f6ef4306c1e9ba36937f79a59d36f07a37074c5552a47f07b44a3f
+    differences: ["ctl[interrupt@S]", "ctl[interrupt@U]"]
+    reason: user programs disable interrupts only around a few instructions
+"""
+WAIVER = Rule(
+    id="PG201",
+    name="waiver",
+    level="error",
+    title="A waiver does not hold",
+    law="A waiver names an instruction that fails, as it means today, and every difference that it shows; "
+    "it has not expired. Where one of these is not so somebody has to look at it again.",
+    formula="forall waivers w: w in date and fails(w.instruction) and meaning(w.instruction) = w.meaning and "
+    "differences(w.instruction) within w",
+    reference="docs/waivers.md",
+    example=Example((operation("IE = 1'b1;"),), (SILENT,), waivers=_WAIVED),
+)

@@ -29,9 +29,9 @@ def list_() -> int:
 def rules_(format_: str) -> int:
     """List the rules that results are reported under."""
     from pgcheck import console
-    from pgcheck.reports import rules
+    from pgcheck.reports import rulebook
 
-    console.say(rules.listed() if format_ == "text" else rules.document())
+    console.say(rulebook.listed() if format_ == "text" else rulebook.document())
     return 0
 
 
@@ -44,10 +44,10 @@ def rule_(rule: str, format_: str) -> int:
     RULE is an id or a name from `pgcheck rules`.
     """
     from pgcheck import console
-    from pgcheck.reports import rules
+    from pgcheck.reports import rulebook
 
-    found = rules.found(rule)
-    console.say(rules.shown(found) if format_ == "text" else rules.document(found))
+    found = rulebook.found(rule)
+    console.say(rulebook.shown(found) if format_ == "text" else rulebook.document(found))
     return 0
 
 

@@ -12,7 +12,7 @@ from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.places import Places, root
 from pgcheck.reports.remarks import LONGEST_NAME, excuse, printable, said, witnessed
-from pgcheck.reports.rules import BY_NAME
+from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running.events import Checked, Failed, Story
 
 if TYPE_CHECKING:

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pgcheck.checker.laws import specification
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult, TheoremResult, Witness
-from pgcheck.checker.verdicts.waiver import Reviewed
+from pgcheck.checker.rule import Rule
+from pgcheck.checker.verdicts.verdict import HOLE, UNDECIDED
+from pgcheck.checker.verdicts.waiver import WAIVER, Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.meaning import meanings
 from pgcheck.reports.declared import declarations, place
-from pgcheck.reports.rules import BY_NAME, Rule
+from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running.events import Checked, Failed, Story
 from pgcheck.waivers.application import waived
 from pgcheck.words import configuration, difference, units
@@ -22,7 +25,7 @@ LONGEST_NAME = 200
 LONGEST_MESSAGE = 4000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """A rule broken at a place.
 
@@ -63,12 +66,12 @@ def _wrong(failed: Failed) -> Iterator[Remark]:
         details = (("found", problem.found), ("expected", problem.expected), ("hint", problem.hint))
         message = "\n".join([problem.message, *(f"{name}: {text}" for name, text in details if text)])
         yield Remark(
-            BY_NAME["specification"],
-            "error",
-            printable(message),
-            problem.position,
-            (problem.message, problem.found),
-            failed.specification,
+            rule=specification.RULE,
+            level="error",
+            message=printable(message),
+            position=problem.position,
+            identity=(problem.message, problem.found),
+            specification=failed.specification,
         )
 
 
@@ -86,9 +89,9 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
                 yield _theorem(checked, deployment, theorem, "error" if main and name == require else "note", places)
         for row in deployment.instructions:
             if row.verdict == "hole":
-                yield _row(checked, deployment, row, "hole", "error" if main else "warning", meant)
+                yield _row(checked, deployment, row, HOLE, "error" if main else "warning", meant)
             elif row.verdict == "unknown":
-                yield _row(checked, deployment, row, "undecided", "warning", meant)
+                yield _row(checked, deployment, row, UNDECIDED, "warning", meant)
     yield from (_waiver(checked, one) for one in checked.waivers if one.status != "accepted")
 
 
@@ -98,12 +101,12 @@ def _finding(checked: Checked, finding: Finding, places: Mapping[str, Position],
     undecided = "not decided: " if finding.status == "unknown" else ""
     position = finding.position or place(places, finding.subject) or _top(checked)
     return Remark(
-        BY_NAME[finding.law],
-        levels[finding.status],
-        printable(about + undecided + finding.message),
-        position,
-        (meant.get(finding.subject, finding.subject),),
-        checked.result.name,
+        rule=BY_NAME[finding.law],
+        level=levels[finding.status],
+        message=printable(about + undecided + finding.message),
+        position=position,
+        identity=(meant.get(finding.subject, finding.subject),),
+        specification=checked.result.name,
         subject=finding.subject,
     )
 
@@ -116,13 +119,13 @@ def _theorem(
     named = ", ".join(theorem.failing)
     message = f"{checked.result.name}{_under(deployment)}: {rule.title[0].lower()}{rule.title[1:]}: {named}"
     return Remark(
-        rule,
-        level,
-        printable(message),
-        place(places, deployment.name) or _top(checked),
-        (checked.result.name, deployment.name),
-        checked.result.name,
-        deployment.name,
+        rule=rule,
+        level=level,
+        message=printable(message),
+        position=place(places, deployment.name) or _top(checked),
+        identity=(checked.result.name, deployment.name),
+        specification=checked.result.name,
+        deployment=deployment.name,
         related=rows,
         waived=excuse(checked, deployment, theorem),
     )
@@ -143,14 +146,14 @@ def _waiver(checked: Checked, one: Reviewed) -> Remark:
     if one.witness is not None:
         lines += witnessed(one.witness, checked.machine.decoding.decode)
     return Remark(
-        BY_NAME["waiver"],
-        "warning" if one.status == "unknown" else "error",
-        printable("\n".join(lines)),
-        waiver.position,
-        (waiver.machine, waiver.deployment, waiver.instruction, waiver.property, one.status),
-        checked.result.name,
-        waiver.deployment,
-        waiver.instruction,
+        rule=WAIVER,
+        level="warning" if one.status == "unknown" else "error",
+        message=printable("\n".join(lines)),
+        position=waiver.position,
+        identity=(waiver.machine, waiver.deployment, waiver.instruction, waiver.property, one.status),
+        specification=checked.result.name,
+        deployment=waiver.deployment,
+        subject=waiver.instruction,
     )
 
 
@@ -158,22 +161,22 @@ def _row(
     checked: Checked,
     deployment: DeploymentResult,
     row: InstructionResult,
-    name: str,
+    rule: Rule,
     level: Level,
     meant: Mapping[str, str],
 ) -> Remark:
     seen = row.witness.differs[0] if row.witness is not None else ""
     identity = (deployment.name, meant.get(row.id.removesuffix(row.row), row.id), row.row, seen)
     return Remark(
-        BY_NAME[name],
-        level,
-        said(row, deployment, checked.machine.decoding.decode),
-        row.position,
-        identity,
-        checked.result.name,
-        deployment.name,
-        row.id,
-        row,
+        rule=rule,
+        level=level,
+        message=said(row, deployment, checked.machine.decoding.decode),
+        position=row.position,
+        identity=identity,
+        specification=checked.result.name,
+        deployment=deployment.name,
+        subject=row.id,
+        row=row,
         waived=checked.waived.get((deployment.name, row.id), ""),
     )
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pgcheck import __version__
 from pgcheck.checker.result import StateValue, Witness
+from pgcheck.checker.rule import Rule
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.places import Places, root
 from pgcheck.reports.remarks import Remark, printable, remarks
-from pgcheck.reports.rules import RULES, Rule
+from pgcheck.reports.rulebook import RULES
 from pgcheck.running.events import Story
 from pgcheck.words import cells, ending, number
 

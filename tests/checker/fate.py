@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pgcheck.checker.laws.lint import examine
+from pgcheck.checker.lint import examine
 from pgcheck.checker.questions.classical import Classical, classify
 from pgcheck.checker.questions.copies import Copy, as_it_is, differ, fresh, instantiate, over, payloads_differ
 from pgcheck.checker.questions.hole import question, virtual_modes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pgcheck.checker.lint import examine
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
@@ -42,3 +44,14 @@ instructions:
 {lines}
 """,
     )
+
+
+FLAG = 'state:\n  F: {type: Bits<1>, role: configuration}\nlegal: ["F == 0"]\n'
+GO = "exits:\n  go: {kind: execute}\nfunctions: |\n  function go { arguments Bits<32> word description { . } body { } }\n"
+
+
+def laws_broken(machine: Machine, evidence: Evidence) -> set[tuple[str, str]]:
+    """(law, status) of what the laws say of the instruction `new`, at its place in the file."""
+    found = examine(machine, machine.instruction("new"), evidence)
+    assert all(f.position == machine.instruction("new").position and f.subject == "new" for f in found)
+    return {(f.law, f.status) for f in found}

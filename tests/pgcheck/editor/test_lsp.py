@@ -14,14 +14,14 @@ from pgcheck.editor import completion
 from pgcheck.editor.completion import Place
 from pgcheck.editor.files import read, says_machine
 from pgcheck.editor.names import word
-from pgcheck.reports.rule_examples import EXAMPLES
+from pgcheck.reports.rulebook import BY_NAME
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 pytest.importorskip("pygls", reason="pygls is not installed (extra `lsp`)")
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
-HOLE = EXAMPLES["hole"]
+HOLE = BY_NAME["hole"].example
 SECONDS = 60.0
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from pgcheck.reports.rule_examples import EXAMPLES
+from pgcheck.reports.rulebook import BY_NAME
 from tests.pgcheck.conftest import ROOT
 
 pytest_plugins = ["pytester"]
-HOLE = EXAMPLES["hole"]
+HOLE = BY_NAME["hole"].example
 SETTINGS = '[tool.pgcheck]\nspecs = ["specs"]\n'
 Run = Callable[..., pytest.RunResult]
 
@@ -137,14 +137,14 @@ def test_what_somebody_has_accepted_does_not_fail(project: Run, pytester: pytest
 
 
 def test_a_broken_law_fails_lint(project: Run, pytester: pytest.Pytester) -> None:
-    (pytester.path / "specs" / "bad.yaml").write_text(EXAMPLES["legal_after_reset"].broken)
+    (pytester.path / "specs" / "bad.yaml").write_text(BY_NAME["legal_after_reset"].example.broken)
     result = project("specs/bad.yaml::lint")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["error: legal_after_reset: *"])
 
 
 def test_a_wrong_specification_is_an_error_with_its_place(project: Run, pytester: pytest.Pytester) -> None:
-    (pytester.path / "specs" / "bad.yaml").write_text(EXAMPLES["specification"].broken)
+    (pytester.path / "specs" / "bad.yaml").write_text(BY_NAME["specification"].example.broken)
     result = project("specs/bad.yaml")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*bad.yaml:??:*", "*^"])

@@ -9,13 +9,13 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
+from pgcheck.checker.example import MACHINE
 from pgcheck.checker.result import Effort, ExitCode
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.build import load
 from pgcheck.reports.formats import Manner
 from pgcheck.reports.places import Places, line_hashes, root
-from pgcheck.reports.rule_examples import MACHINE
-from pgcheck.reports.rules import RULES
+from pgcheck.reports.rulebook import RULES
 from pgcheck.reports.sarif import render
 from tests.pgcheck.conftest import ROOT, Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.reports.rule_examples import EXAMPLES
+from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running.watching import changed, sources, stamps
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
-HOLE = EXAMPLES["hole"]
+HOLE = BY_NAME["hole"].example
 Start = Callable[..., subprocess.Popen[str]]
 
 

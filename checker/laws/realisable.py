@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pgcheck.checker.example import TRANSLATED, Example
+from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.copies import has_fields
+from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.result import Finding
+from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.idl.types import Bitfield, Enum, width_of
 from pgcheck.isa.machine.machine import Machine, Translation
@@ -28,8 +32,6 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.models.symbolic import Execution, initial, predicate
 
-LAW = "realisable"
-
 
 def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """Deny, map and read-only entries do what the specification says."""
@@ -38,8 +40,7 @@ def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
         return
     how = translation.realise
     if how is None:
-        yield Finding(
-            LAW,
+        yield LAW.finding(
             "warning",
             translation.function,
             "`translate.realise` is missing: nothing says that a guest can be confined",
@@ -47,7 +48,7 @@ def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
         return
     match how:
         case External():
-            yield Finding(LAW, "ok", translation.function, "an external memory management unit is assumed")
+            yield LAW.finding("ok", translation.function, "an external memory management unit is assumed")
         case Bounds():
             yield from _bounds(machine, translation, how, evidence)
         case Entries():
@@ -77,20 +78,13 @@ class _Walk:
         self.known = conjunction([*rewrite(legal, lambda t, _: over.get(t)), *valid(translation, self.args)])
 
 
-def valid(translation: Translation, args: Mapping[str, Term]) -> Iterator[Term]:
-    """Enum parameters have one of their values."""
-    for name, type_ in translation.parameters:
-        if isinstance(type_, Enum):
-            yield disjunction(eq(args[name], constant(type_.width, v)) for v in sorted(set(type_.members.values())))
-
-
 def _entries(machine: Machine, translation: Translation, how: Entries, evidence: Evidence) -> Iterator[Finding]:
     real = machine.modes.user.values[0]
     walk = _Walk(machine, translation, how.given, real)
     entry = how.entry
     levels = [value for _, value in walk.loads if value.width == entry.width]
     if not levels:
-        yield Finding(LAW, "error", translation.function, f"the walk reads no entry of {entry.width} bits")
+        yield LAW.finding("error", translation.function, f"the walk reads no entry of {entry.width} bits")
         return
     fault, address = walk.fault, walk.address
     leads = conjunction(has_fields(entry, e, how.table) for e in levels[:-1])
@@ -126,11 +120,11 @@ def _entries(machine: Machine, translation: Translation, how: Entries, evidence:
     for name, message, assertions in questions:
         possible = evidence.possible([walk.known, *assertions], f"realise:{name}")
         if name == "satisfiable" and not possible:
-            yield Finding(
-                LAW, "error", translation.function, "no access at all passes a `map` entry: the obligation is vacuous"
+            yield LAW.finding(
+                "error", translation.function, "no access at all passes a `map` entry: the obligation is vacuous"
             )
         elif name != "satisfiable" and possible:
-            yield Finding(LAW, "error", translation.function, message)
+            yield LAW.finding("error", translation.function, message)
 
 
 def _access_value(translation: Translation, word: str) -> int | None:
@@ -199,8 +193,23 @@ def _bounds(machine: Machine, translation: Translation, how: Bounds, evidence: E
     )
     for message, assertions in questions:
         if evidence.possible(assertions, f"realise:{message}"):
-            yield Finding(LAW, "error", translation.function, message)
+            yield LAW.finding("error", translation.function, message)
     if not evidence.possible([here.known, here.fault], "realise:confines"):
-        yield Finding(LAW, "error", translation.function, "no limit refuses anything")
+        yield LAW.finding("error", translation.function, "no limit refuses anything")
     if not evidence.possible([here.known, lnot(here.fault)], "realise:admits"):
-        yield Finding(LAW, "error", translation.function, "no limit admits anything")
+        yield LAW.finding("error", translation.function, "no limit admits anything")
+
+
+LAW = MachineLaw(
+    id="PG105",
+    name="realisable",
+    level="error",
+    title="The monitor cannot make the hardware map what it wants",
+    law="The entries or bounds named under `translate.realise` do what their names say: they refuse every "
+    "access, admit every one, or admit reads alone, and lead to the frame. Without them nothing says "
+    "that a guest can be confined.",
+    formula="forall address, access, mode: faults under deny, and translates to the frame under map",
+    reference=f"{PAPER}: the resource control property",
+    example=Example((("  realise: external_mmu\n", ""),), (), TRANSLATED),
+    ask=realisable,
+)

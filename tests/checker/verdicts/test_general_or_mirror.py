@@ -8,8 +8,8 @@ import pytest
 
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts.general_or_mirror import user_visible
 from pgcheck.checker.verdicts.judge import InstructionRow, judge
-from pgcheck.checker.verdicts.visible import user_visible
 from tests.checker.variants import variant
 
 STATE = "state:\n  W: {type: Bits<8>, role: configuration}\n  V: {type: Bits<8>, role: configuration}\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.questions.realise import realisable
+from pgcheck.checker.laws.realisable import realisable
 from pgcheck.checker.solving.evidence import Evidence
 from tests.checker.specifications import machine_of
 from tests.checker.variants import edited, variant

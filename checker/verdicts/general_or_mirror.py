@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pgcheck.checker.example import Example, operation
 from pgcheck.checker.questions.classical import assumed, differences
 from pgcheck.checker.questions.copies import as_it_is, differ, fresh, instantiate
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.result import Finding
+from pgcheck.checker.rule import PAPER, Rule
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import disjunction, land
 
-LAW = "general_or_mirror"
 Judged = Sequence[tuple[InstructionRow, Judgement]]
 
 
@@ -28,8 +29,7 @@ def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator
         if any(_changes(setting, w, leaf, evidence) for w in writers) and any(
             _shows(setting, w, leaf, evidence) for w in readers
         ):
-            yield Finding(
-                LAW,
+            yield RULE.finding(
                 "warning",
                 leaf.name,
                 f"user mode changes and shows it without a trap ({writers[0].id}, {readers[0].id}): general, or mirrored?",
@@ -69,3 +69,20 @@ def _shows(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evidenc
         if evidence.possible([*known, differences(a, b)["beh"]], f"{work.id}:shows:{leaf.name}"):
             return True
     return False
+
+
+RULE = Rule(
+    id="PG117",
+    name="general_or_mirror",
+    level="warning",
+    title="Control state that user mode changes and shows",
+    law="State of a control role that user mode both changes and shows without a trap is perhaps general "
+    "state, or state that a deployment mirrors.",
+    formula="exists u, u' in user mode: control(step(u)) != control(u) and general(step(u')) shows control(u')",
+    reference=f"{PAPER}: what is not control state is the program's own",
+    example=Example(
+        (("role: interrupt", "role: identity"),),
+        (("role: interrupt", "role: general"),),
+        (operation("Bits<1> old = IE;\nIE = A[0];\nA = {7'd0, old};"),),
+    ),
+)

@@ -1,0 +1,56 @@
+"""A fault of address translation enters the monitor, as the oracle that stands for it assumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgcheck.checker.example import TRANSLATED, Example
+from pgcheck.checker.law import MachineLaw
+from pgcheck.checker.questions.entry import enters, valid
+from pgcheck.checker.result import Finding
+from pgcheck.checker.rule import PAPER
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import disjunction, variable
+from pgcheck.isa.terms.ir import UNMODELLED
+from pgcheck.models.symbolic import Execution, initial, predicate
+
+
+def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    """Every exit of the translation's body enters the monitor, as the oracle that stands for it assumes of its faults."""
+    if machine.code.translation is None:
+        return
+    name = machine.code.translation.function
+    parameters = {n: variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters}
+    body = Execution(machine, initial(machine), {}, cuts=False)
+    body.call(name, tuple(parameters.values()))
+    known = [*(predicate(machine, t) for t in machine.legal), *valid(machine.code.translation, parameters)]
+    for function in sorted({e.function for e in body.exits if e.function != UNMODELLED}):
+        raised = disjunction(e.guard for e in body.exits if e.function == function)
+        if not evidence.possible([*known, raised], f"{name}:raises:{function}"):
+            continue
+        if function not in machine.code.exits:
+            message = f"{name} may end {function}, where the checks know an address or a fault only: raise an exit of kind memory"
+            yield LAW.finding("error", name, message)
+            continue
+        for deployment in machine.deployments:
+            if not enters(machine, deployment, function, evidence):
+                message = (
+                    f"{name} may raise {function}, whose delivery need not enter the monitor under {deployment.name}, as the checks"
+                    " assume of translation faults: correct the delivery, or the deployment's `real` and `monitor`"
+                )
+                yield LAW.finding("error", name, message)
+
+
+LAW = MachineLaw(
+    id="PG106",
+    name="translation_faults_enter",
+    level="error",
+    title="A fault of address translation does not enter the monitor",
+    law="Whatever exit address translation takes, its delivery on the real machine ends in the monitor, "
+    "as the checks assume of memory traps.",
+    formula="forall real s: fault(translate(s)) implies monitor(deliver(s))",
+    reference=f"{PAPER}: the definition of a memory trap",
+    example=Example((("{ trap(Cause::Memory); }", "{ halt(); }"),), (), TRANSLATED),
+    ask=translation_faults_enter,
+)

@@ -1,0 +1,44 @@
+"""The law access_claims_hold: what obeys it passes, and the smallest thing that does not is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker.lint import examine
+from pgcheck.checker.solving.evidence import Evidence
+from tests.checker.variants import laws_broken, with_instruction
+
+ACCESS = {
+    "C = 1'b1;": ("always", "always"),
+    "privileged();\nC = 1'b1;": ("always", "never"),
+    "if (M == 1 && C == 1) { trap(Cause::Privileged); }": ("always", "sometimes"),
+    "if (C == 1) { trap(Cause::Privileged); }": ("sometimes", "sometimes"),
+    "trap(Cause::Privileged);": ("never", "never"),
+    "trap(Cause::Service);": ("always", "always"),
+    "if (M == 1) { if (C == 1) { trap(Cause::Privileged); }\ntrap(Cause::Service); }": ("always", "sometimes"),
+    "if (M == 1) { trap(Cause::Undefined); }": ("always", "always"),
+}
+
+
+@pytest.mark.parametrize("body", ACCESS)
+@pytest.mark.parametrize("supervisor", ["always", "sometimes", "never"])
+@pytest.mark.parametrize("user", ["always", "sometimes", "never"])
+def test_claims_of_access_are_compared_with_the_semantics(
+    body: str, supervisor: str, user: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    machine = with_instruction(tmp_path, body, f"access: {{supervisor: {supervisor}, user: {user}}}")
+    messages = [
+        f.message for f in examine(machine, machine.instruction("new"), evidence) if f.law == "access_claims_hold"
+    ]
+    wrong = [
+        m
+        for m, claim, truth in zip(("supervisor", "user"), (supervisor, user), ACCESS[body], strict=True)
+        if claim != truth
+    ]
+    assert [m.split()[1] for m in messages] == wrong
+
+
+def test_without_a_claim_nothing_is_compared(tmp_path: Path, evidence: Evidence) -> None:
+    assert laws_broken(with_instruction(tmp_path, "privileged();"), evidence) == set()
