@@ -19,8 +19,8 @@ from pgcheck.checker.campaign import strategies
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.cases.tape import counted
 from pgcheck.checker.campaign.pairs.outcome import Ground
-from pgcheck.checker.campaign.properties.equivalence import eq2
-from pgcheck.checker.campaign.properties.shadowing import Audited
+from pgcheck.checker.campaign.properties.eq2 import eq2
+from pgcheck.checker.campaign.properties.sh1 import Audited
 from pgcheck.checker.verdicts.policy import NoMonitor
 from pgcheck.running import run
 from pgcheck.vmm.audit import Auditor

@@ -17,6 +17,7 @@ from typing import Any, Final
 import click
 
 from pgcheck import cli, console, schemas
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.commands import monitors
 from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
@@ -40,7 +41,7 @@ def everything() -> dict[Path, str]:
 
 
 def _with_tables() -> Iterator[tuple[Path, str]]:
-    tables = {"models": _models}
+    tables = {"models": _models, "properties": _properties}
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         if TABLE.search(text):
@@ -243,6 +244,13 @@ def _models() -> Iterator[str]:
     for model in models().values():
         options = "; ".join(f"`{o.name}` ({o.default}): {o.description}" for o in model.options)
         yield f"| `{model.name}` | {_cell(model.registers)} | {_cell(options)} |"
+
+
+def _properties() -> Iterator[str]:
+    yield from ("| id | law |", "|---|---|")
+    yield from (f"| {p.id} | {_cell(p.claim)} |" for p in PROPERTIES.values())
+    apart = " and ".join(p.id for p in PROPERTIES.values() if not p.default)
+    yield from ("", f"All but {apart} run by default.")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pgcheck.checker.campaign.cases.case import Author, Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.policies import policy_from, policy_values
-from pgcheck.checker.campaign.properties.table import PROPERTIES
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
@@ -155,7 +155,7 @@ def again(machine: Machine, document: Mapping[str, Any], path: str = "<finding>"
     chosen = PROPERTIES[document["property"]]
     if len(cases) != chosen.cases:
         raise BadFinding(f"{path}: {len(cases)} cases, and {chosen.id} takes {chosen.cases}")
-    return chosen.law(Ground(Author(machine, policy)), cases, 1)
+    return chosen.run(Ground(Author(machine, policy)), cases, 1)
 
 
 def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:

@@ -12,7 +12,8 @@ from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.tape import counted
 from pgcheck.checker.campaign.pairs import coverage
 from pgcheck.checker.campaign.pairs.coverage import Coverage
-from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome, Property
+from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
+from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.store import Shard, Store
 from pgcheck.vmm.policy import Policy
@@ -140,7 +141,7 @@ class Campaign:
 
     def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
         """The outcome of a tape."""
-        return chosen.law(self.ground, self.author.cases(tape, chosen.cases), stride)
+        return chosen.run(self.ground, self.author.cases(tape, chosen.cases), stride)
 
     def _kept(self, chosen: Property, tape: bytes, place: int, failure: Failure) -> Found:
         """Look closer at a failure and store it, unless it is known."""

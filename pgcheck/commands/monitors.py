@@ -9,7 +9,9 @@ import click
 
 from pgcheck.commands.completion import specifications as completed
 from pgcheck.commands.options import DIRECTORY, judging, request
+from pgcheck.isa.rows import modules
 
+PROPERTIES: Final = tuple(name.upper() for name in modules("pgcheck.checker.campaign.properties"))
 RUN_EPILOG: Final = """\b
 Exit codes:
   0  the guest powered off with code 0, halted, or waits for ever
@@ -110,7 +112,14 @@ def prove_monitor(
 
 @click.command()
 @click.argument("specification", shell_complete=completed)
-@click.option("--property", "properties", multiple=True, metavar="ID", help="EQ2, ISO1, ...; default: all cheap ones.")
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="ID",
+    shell_complete=lambda context, parameter, incomplete: [p for p in PROPERTIES if p.startswith(incomplete.upper())],
+    help=f"{', '.join(PROPERTIES)}; default: all cheap ones.",
+)
 @click.option("--cases", type=click.IntRange(1), metavar="N", help="Cases of each property.")
 @click.option("--seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after that time. Default: 60.")
 @click.option("--seed", default="0", metavar="TEXT", help="Same seed, same cases. Default: 0.")

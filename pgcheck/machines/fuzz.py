@@ -18,11 +18,11 @@ from pgcheck import __version__, console
 from pgcheck.checker.campaign import finding, runner
 from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.cases.layout import TooSmall, layout
-from pgcheck.checker.campaign.pairs.outcome import Property
+from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.policies import policy_from, policy_values
-from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
 from pgcheck.checker.campaign.store import BadStore, Store
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
@@ -37,7 +37,6 @@ from pgcheck.vmm.policy import Policy
 
 WIDTH: Final = 80
 EVERY: Final = 0.2
-DEFAULT: Final = ("EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "DV1")
 SCHEMA: Final = "1.0"
 
 
@@ -242,7 +241,7 @@ def _write_test(machine: Machine, asked: Asked, event: Found) -> None:
 def _properties(words: tuple[str, ...]) -> tuple[Property, ...]:
     """The properties that the words name. Raises Failure."""
     chosen: dict[str, Property] = {}
-    for word in words or DEFAULT:
+    for word in words or [p.id for p in PROPERTIES.values() if p.default]:
         name = word.upper()
         if name not in PROPERTIES:
             hint = did_you_mean(name, PROPERTIES) or f"there are {', '.join(PROPERTIES)}"

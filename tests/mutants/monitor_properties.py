@@ -11,7 +11,7 @@ from pgcheck.checker.campaign.cases.case import Case as CampaignCase
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.pairs.outcome import Ground, excluded
 from pgcheck.checker.campaign.pairs.pair import Pair, difference, start
-from pgcheck.checker.campaign.properties.table import PROPERTIES
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.memory import Ram
@@ -36,7 +36,7 @@ def law(identifier: str, name: str, on: Callable[[str], Ground] = ground) -> Cas
 
     def case(data: bytes) -> str | None:
         here = on(name)
-        failure = one.law(here, here.author.cases(data, one.cases), None).failure
+        failure = one.run(here, here.author.cases(data, one.cases), None).failure
         return None if failure is None else f"{failure.identity} at step {failure.step}: {failure.seen}"
 
     return case

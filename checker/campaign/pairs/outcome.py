@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pgcheck.checker.campaign.cases.case import Author, Case
+from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.pairs.pair import Pair, pair
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
@@ -71,16 +71,6 @@ class Ground:
         """Machines with devices, which are new: their state cannot be put back."""
         author = self.author
         return pair(author.machine, author.policy, author.layout, devices=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """A law with its name: it looks at `cases` cases from one tape, stopping after every `stride` steps if that is given."""
-
-    id: str
-    law: Callable[[Ground, Sequence[Case], int | None], Outcome]
-    cases: int = 1
-    title: str = ""
 
 
 def excluded(exit_: Exit | None) -> bool:

@@ -16,9 +16,9 @@ from pgcheck.checker.campaign.cases.inventory import touched
 from pgcheck.checker.campaign.cases.tape import Tape, counted
 from pgcheck.checker.campaign.pairs.coverage import Coverage, dump, load
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
-from pgcheck.checker.campaign.properties.table import PROPERTIES
 from pgcheck.checker.campaign.runner import SHARD, Campaign, Done, Found, Plan
 from pgcheck.checker.campaign.store import Store
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.models.reference.cycle import holds
@@ -49,7 +49,7 @@ def authors(checked: Checked, evidence: Evidence) -> Authors:
 def run(author: Author, name: str, cases: int, seed: str = "t") -> list[Outcome]:
     """The outcomes of the first cases of a property."""
     chosen, ground = PROPERTIES[name], Ground(author)
-    return [chosen.law(ground, author.cases(counted(seed, k, TAPE), chosen.cases), None) for k in range(cases)]
+    return [chosen.run(ground, author.cases(counted(seed, k, TAPE), chosen.cases), None) for k in range(cases)]
 
 
 def failures(author: Author, name: str, cases: int = 60) -> set[str]:
@@ -281,7 +281,7 @@ def first_failure(author: Author, name: str) -> tuple[Case, Outcome, bytes]:
     for k in range(400):
         tape = counted("f", k, TAPE)
         cases = author.cases(tape, chosen.cases)
-        outcome = chosen.law(ground, cases, 1)
+        outcome = chosen.run(ground, cases, 1)
         if outcome.failure is not None:
             return cases[0], outcome, tape
     raise AssertionError("no failure")
@@ -433,7 +433,7 @@ def test_a_users_own_test_finds_the_hole(authors: Authors) -> None:
     )
     @given(strategies.guests(author))
     def guests_are_equivalent(case: Case) -> None:
-        assert PROPERTIES["EQ2"].law(ground, (case,), 1).failure is None
+        assert PROPERTIES["EQ2"].run(ground, (case,), 1).failure is None
 
     with pytest.raises(AssertionError):
         guests_are_equivalent()

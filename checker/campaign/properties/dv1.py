@@ -1,0 +1,31 @@
+"""DV1: devices give a guest what they give the bare machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pgcheck.checker.campaign.cases.case import Case
+from pgcheck.checker.campaign.pairs.lockstep import lockstep
+from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome, failed
+from pgcheck.checker.campaign.pairs.property import Property
+
+
+def dv1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
+    """With devices a guest is what the bare machine is, and its consoles print the same."""
+    case = cases[0]
+    machines = ground.furnished()
+    outcome = lockstep("DV1", machines, case, stride or case.stride)
+    bare, guest = machines.printed
+    if outcome.failure is None and not outcome.excluded and bare != guest:
+        return failed("DV1", outcome.log, 0, "output", f"{bytes(bare)!r} bare, {bytes(guest)!r} monitored")
+    return outcome
+
+
+DV1: Final = Property(
+    "DV1",
+    dv1,
+    title="devices give a guest what they give the bare machine",
+    claim="EQ2 with the platform's devices, whose consoles print the same (their registers: `tests/models/devices/test_devices.py`)",
+    order=70,
+)
