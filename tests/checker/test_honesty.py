@@ -137,7 +137,10 @@ class Lying(Solver):
 
 def test_canaries_are_silent_with_an_honest_solver(solver: Solver) -> None:
     for name in ("pg74", "jrst1", "m68010"):
-        assert [f for f in canaries(machine_of(name), Evidence(solver, False)) if f.status == "error"] == []
+        evidence = Evidence(solver, False)
+        assert list(canaries(machine_of(name), evidence)) == []
+        asked = {q.label.partition(":")[0] for q in evidence.queries if ":hole@" in q.label}
+        assert asked == {"canary nothing", "canary changes control state", "canary shows control state"}
 
 
 @pytest.mark.parametrize(("fixed", "made"), [(range(1), True), (range(16), False)], ids=["the first", "all"])

@@ -79,8 +79,10 @@ def test_a_wrong_command_line_is_a_message_and_exit_2(
 
 
 def test_an_unknown_word_stops_the_run_before_anything_is_checked(pgcheck: Pgcheck, answer: Answer) -> None:
-    pgcheck("pg74", "nowhere.yaml")
+    assert pgcheck("pg74", "nowhere.yaml").code == 2
     assert answer.asked == []
+    pgcheck("pg74")
+    assert answer.asked is not None and [machine.identity.name for machine, _ in answer.asked] == ["pg74"]
 
 
 # ---- exit codes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +54,12 @@ def run(author: Author, name: str, cases: int, seed: str = "t") -> list[Outcome]
 
 def failures(author: Author, name: str, cases: int = 60) -> set[str]:
     return {o.failure.identity for o in run(author, name, cases) if o.failure is not None}
+
+
+def sound(outcomes: Sequence[Outcome]) -> bool:
+    """Whether no case fails, though most were looked at for several steps."""
+    looked_at = [o for o in outcomes if not o.excluded and o.steps > 1]
+    return all(o.failure is None for o in outcomes) and 2 * len(looked_at) > len(outcomes)
 
 
 # ---- cases
@@ -127,12 +133,12 @@ RIGHT = ["EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2"
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_monitor_passes(authors: Authors, name: str) -> None:
-    assert failures(authors("pg74"), name, 40) == set()
+    assert sound(run(authors("pg74"), name, 40))
 
 
 @pytest.mark.parametrize("name", ["EQ2", "EQ3", "EF1", "ISO2"])
 def test_a_right_monitor_of_a_bigger_machine_passes(authors: Authors, name: str) -> None:
-    assert failures(authors("m68010"), name, 25) == set()
+    assert sound(run(authors("m68010"), name, 25))
 
 
 def test_a_campaign_exercises_every_instruction_in_both_modes(authors: Authors) -> None:
@@ -373,8 +379,8 @@ def test_a_campaign_that_goes_on_leaves_out_what_is_done(authors: Authors, tmp_p
 def test_without_resume_everything_is_done_again(authors: Authors, tmp_path: Path) -> None:
     author = authors("pg74")
     for _ in range(2):
-        events = campaign(author, tmp_path, SHARD).run()
-        assert all(not e.skipped for e in events if isinstance(e, Done))
+        done = [e for e in campaign(author, tmp_path, SHARD).run() if isinstance(e, Done)]
+        assert [e.skipped for e in done] == [False, False]
 
 
 def test_another_seed_or_policy_is_another_campaign(authors: Authors, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_an_instruction_that_is_no_hole_shows_nothing(checked: Checked, evidence
     harmless = {a: 0x06100000 if v == unit else v for a, v in image.cells.items()}
     quiet = type(image)(image.row, harmless, image.steps, image.dump)
     shown = writer.shown(quiet, forced)
-    assert shown.bare == shown.monitored
+    assert shown.bare == shown.monitored and shown.bare
 
 
 def test_registers_are_loaded_and_stored_by_instructions_that_do_that(checked: Checked) -> None:

@@ -42,3 +42,5 @@ def test_claims_of_access_are_compared_with_the_semantics(
 
 def test_without_a_claim_nothing_is_compared(tmp_path: Path, evidence: Evidence) -> None:
     assert laws_broken(with_instruction(tmp_path, "privileged();"), evidence) == set()
+    claiming = with_instruction(tmp_path, "privileged();", "access: {supervisor: never, user: never}")
+    assert laws_broken(claiming, evidence) == {("access_claims_hold", "error")}

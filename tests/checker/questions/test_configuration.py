@@ -88,6 +88,7 @@ def test_the_configuration_closes_what_it_is_for(checked: Checked) -> None:
 def test_nothing_is_fixed_without_need(checked: Checked) -> None:
     for name in ("pg74", "popf", "m68010"):
         assert checked(name).main.configuration == {}
+    assert checked("conditional").main.configuration == {"TRAPIO": 1}
 
 
 def test_no_innocuous_row_traps_because_of_it(checked: Checked) -> None:

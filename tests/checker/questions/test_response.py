@@ -74,7 +74,9 @@ def test_the_answer_is_that_of_thought(
 
 
 def test_what_shows_nothing_is_not_asked(tmp_path: Path, evidence: Evidence) -> None:
-    assert answers(tmp_path, READ + "if (s.P == 1) { C = A[r][0]; } else { C = A[r][0]; }", evidence) == set()
+    body = READ + "if (s.P == 1) { C = A[r][0]; } else { C = A[r][BIT]; }"
+    assert answers(tmp_path, body.replace("BIT", "0"), evidence) == set()
+    assert answers(tmp_path, body.replace("BIT", "1"), evidence) == {"some"}
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def proved(name: str) -> list[tuple[str, str, str]]:
     differing = []
     for deployment in machine.deployments:
         setting = Setting(machine, deployment, frozenset(machine.code.exits))
-        rows = settled(setting)
+        rows, compared = settled(setting), list[InstructionRow]()
 
         def one(work: InstructionRow, solver: Solver, setting: Setting = setting) -> tuple[Judgement, Judgement]:
             return judge(setting, work, solver, False), judge(setting, work, solver, False, trust_taint=False)
@@ -43,9 +43,11 @@ def proved(name: str) -> list[tuple[str, str, str]]:
         jobs = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
         with Pool(partial(solver_for, OPTIONS), jobs) as pool:
             for work, (by_taint, by_solver) in pool.each(one, rows):
+                compared.append(work)
                 assert by_taint.evidence == "taint" and by_solver.evidence != "taint" and by_taint.queries == 0
                 if verdict(by_taint, None) != verdict(by_solver, None):
                     differing.append((work.id, verdict(by_taint, None), verdict(by_solver, None) + by_solver.trouble))
+        assert compared == rows
     return differing
 
 

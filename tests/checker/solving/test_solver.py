@@ -442,6 +442,7 @@ def test_close_ends_the_child() -> None:
     own = Solver(Limits())
     own.check(BOTH, label="")
     pid = solver_child(own)
+    assert alive(pid)
     own.close()
     assert not alive(pid)
 

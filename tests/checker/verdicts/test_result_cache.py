@@ -36,6 +36,9 @@ def test_a_result_with_trouble_is_not_kept(tmp_path: Path, result: MachineResult
     troubled = replace(result, findings=(Finding("law", status, "x", "said"),))  # type: ignore[arg-type]  # from the table
     keep_result(kept, MACHINE, OPTIONS, troubled)
     assert load_result(kept, MACHINE, OPTIONS) is None
+    noted = replace(result, findings=(Finding("law", "warning", "x", "said"),))
+    keep_result(kept, MACHINE, OPTIONS, noted)
+    assert load_result(kept, MACHINE, OPTIONS) == noted
 
 
 def test_another_budget_specification_or_selection_is_another_result(tmp_path: Path, result: MachineResult) -> None:
@@ -44,6 +47,7 @@ def test_another_budget_specification_or_selection_is_another_result(tmp_path: P
     for other in (replace(OPTIONS, rlimit=7), replace(OPTIONS, second=True), replace(OPTIONS, only=("add",))):
         assert load_result(kept, MACHINE, other) is None
     assert load_result(kept, replace(MACHINE, identity=replace(MACHINE.identity, digest="0")), OPTIONS) is None
+    assert load_result(kept, MACHINE, OPTIONS) == result
 
 
 def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
@@ -72,12 +76,19 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_entry_runs_nothing_and_is_no_answer(
-    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     kept = Cache(tmp_path)
-    kept.put(key(MACHINE, OPTIONS), base64.b64encode(content).decode())
+    kept.put(key(MACHINE, OPTIONS), base64.b64encode(HOSTILE[what]).decode())
     assert load_result(kept, MACHINE, OPTIONS) is None
     assert not (tmp_path / "broken").exists()
+
+
+@pytest.mark.parametrize("what", ["a call", "through what a module imports"])
+def test_a_hostile_entry_would_run_something(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pickle.loads(HOSTILE[what])
+    assert (tmp_path / "broken").exists()

@@ -71,4 +71,4 @@ def test_no_cache_keeps_nothing(asked: list[str], tmp_path: Path) -> None:
     check(machine_of("pg74"), Options(second=False, cache=False))
     count = len(asked)
     check(machine_of("pg74"), Options(second=False, cache=False))
-    assert len(asked) == 2 * count
+    assert len(asked) == 2 * count > 0

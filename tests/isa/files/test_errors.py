@@ -129,6 +129,7 @@ def test_a_text_locates_its_characters(
     assert text.locate(offset) == Position("f", line, column)
 
 
-def test_errors_and_loader_import_without_pydantic() -> None:
-    code = "import sys, pgcheck.isa.files.errors, pgcheck.isa.files.loader; sys.exit('pydantic' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(("module", "imports"), [("errors", False), ("loader", False), ("schema", True)])
+def test_errors_and_loader_import_without_pydantic(module: str, imports: bool) -> None:
+    code = f"import sys, pgcheck.isa.files.{module}; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == imports

@@ -319,6 +319,9 @@ def test_a_device_that_needs_a_reset_serves_nothing() -> None:
     made.offer(0)
     made.kick()
     assert made.get(USED + 2, 2) == bytes(2)
+    made.start()
+    made.offer(0)
+    assert served(made)
 
 
 def test_a_head_outside_the_queue_asks_for_a_reset() -> None:
@@ -371,6 +374,9 @@ def test_nothing_is_served_before_the_driver_is_ready() -> None:
     made.offer(0)
     made.kick()
     assert made.disk.read(0x60, 4) == 0 and made.get(USED + 2, 2) == bytes(2)
+    made.start()
+    made.offer(0)
+    assert served(made)
 
 
 def test_a_driver_can_do_without_interrupts() -> None:

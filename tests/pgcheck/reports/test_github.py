@@ -54,10 +54,13 @@ def test_a_clean_run_says_nothing() -> None:
     assert render(story(checked(result(*PLAIN))), TIMELESS) == ""
     informational = result(*PLAIN, findings=(Finding("leaves_specification", "ok", "default", "1 of 3 rows"),))
     assert render(story(checked(informational)), TIMELESS) == ""
+    alarming = result(*PLAIN, findings=(Finding("leaves_specification", "error", "default", "1 of 3 rows"),))
+    assert "1 of 3 rows" in render(story(checked(alarming)), TIMELESS)
 
 
 def test_a_waived_hole_is_not_said() -> None:
     assert read(checked(result(HOLE), waived={("default", "popf"): "accepted"})) == []
+    assert len(read(checked(result(HOLE), waived={("default", "other"): "accepted"}))) == 1
 
 
 def test_what_has_no_answer_is_an_error_without_a_place() -> None:

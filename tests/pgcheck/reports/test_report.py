@@ -94,6 +94,7 @@ def test_specifications_are_checked_and_bad_ones_are_named(pgcheck: Pgcheck, ans
 def test_answers_do_not_count_for_the_exit_code(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
     answer.result = BAD
     assert pgcheck("report", "pg74", "-o", tmp_path / "page.html").code == 0
+    assert pgcheck("pg74").code == 1 and (tmp_path / "page.html").exists()
 
 
 def test_the_page_has_the_same_bytes_each_time(pgcheck: Pgcheck, tmp_path: Path) -> None:
@@ -144,7 +145,8 @@ def test_newer_minor_versions_and_unknown_keys_are_read(pgcheck: Pgcheck, tmp_pa
     file = kept(tmp_path, "good", GOOD)
     given = {**json.loads(file.read_text()), "schema_version": "1.99", "new": {"key": 1}}
     file.write_text(json.dumps(given))
-    assert pgcheck("report", tmp_path).code == 0
+    assert pgcheck("report", tmp_path, "-o", tmp_path / "page.html").code == 0
+    assert "good" in (tmp_path / "page.html").read_text()
 
 
 def test_places_without_anything_are_refused(pgcheck: Pgcheck, tmp_path: Path) -> None:

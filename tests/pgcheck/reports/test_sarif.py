@@ -93,6 +93,7 @@ def test_what_is_reported_and_how_bad_it_is() -> None:
 
 def test_a_clean_run_has_no_result() -> None:
     assert results(checked(result(*PLAIN))) == []
+    assert len(results(checked(result(*PLAIN, HOLE)))) == 1
 
 
 def test_the_theorem_that_is_required_is_the_error() -> None:

@@ -149,11 +149,14 @@ def test_tables_outside_ram_are_left_to_the_instruction(root: int) -> None:
     assert a.touch(5) is None
     assert a.memory.watchers == {}
     assert stage.audit() == []
+    _, same, _ = lecture()
+    assert same.touch(5) == 10 and same.memory.watchers
 
 
 def test_an_address_that_no_table_can_map_is_the_guests_fault() -> None:
     _, a, _ = lecture()
     assert a.touch(1 << 40) is None
+    assert a.touch(5) == 10
 
 
 def test_a_guest_page_outside_ram_is_left_to_the_instruction() -> None:
@@ -162,6 +165,7 @@ def test_a_guest_page_outside_ram_is_left_to_the_instruction() -> None:
     a.map(6, 1 << 43)
     assert a.touch(5) is None
     assert a.touch(6) is None
+    assert a.touch(8) == 11
     assert stage.audit() == []
 
 
