@@ -24,6 +24,7 @@ from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
 from pgcheck.models.devices.standard import models
 from pgcheck.reports import rulebook
+from pgcheck.vmm.kind import kinds
 
 DOCS: Final = Path(__file__).parent
 TABLE: Final = re.compile(r"(?<=<!-- table: )(\w+)( -->\n\n).*?(?=\n\n<!-- end of table -->)", re.DOTALL)
@@ -41,7 +42,7 @@ def everything() -> dict[Path, str]:
 
 
 def _with_tables() -> Iterator[tuple[Path, str]]:
-    tables = {"models": _models, "properties": _properties}
+    tables = {"kinds": _kinds, "models": _models, "properties": _properties}
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         if TABLE.search(text):
@@ -237,6 +238,12 @@ def _parts(grammar: str) -> Iterator[tuple[str, list[str]]]:
 
 
 # ---- tables of rows
+
+
+def _kinds() -> Iterator[str]:
+    yield "| kind | runs on the processor | promised by |"
+    yield "|---|---|---|"
+    yield from (f"| `{kind.name}` | {kind.runs} | `{kind.theorem}` |" for kind in kinds().values())
 
 
 def _models() -> Iterator[str]:

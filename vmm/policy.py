@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.terms import Term
+from pgcheck.isa.machine.machine import Deployment
+from pgcheck.isa.terms import Term, conjunction
+from pgcheck.vmm.kind import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +17,12 @@ class Policy:
     `traps` are instructions (by id with row) whose user-mode execution enters the monitor; `intercept` the terminators whose
     delivery does. `fixed` control leaves hold constants, `mirrored` ones equal the guest's; `real` are the values of all other
     scalar control leaves while a guest runs. `responses` say what the monitor puts into each table it owns (None: the guest's own
-    entry). `direct` is the predicate of the virtual states that may run on the processor.
+    entry). `direct` is the predicate of the virtual states that may run on the processor,
+    as the kind of monitor says.
     """
 
     deployment: str
+    kind: Kind
     traps: frozenset[str]
     intercept: frozenset[str]
     fixed: Mapping[str, int]
@@ -26,3 +30,8 @@ class Policy:
     real: Mapping[str, int]
     responses: Mapping[str, Mapping[str, int] | None]
     direct: Term
+
+
+def direct(kind: Kind, deployment: Deployment) -> Term:
+    """The predicate of the virtual states that a kind of monitor runs on the processor."""
+    return conjunction(kind.direct(deployment))

@@ -19,7 +19,7 @@ from pgcheck.models.state import Cells, State
 from pgcheck.vmm.policy import Policy
 
 KIND: Final = "finding"
-VERSION: Final = "1"
+VERSION: Final = "2"
 LIMIT: Final = 4 << 20
 MAX_CASES: Final = 8
 

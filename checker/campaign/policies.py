@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import TRUE
-from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.kind import kinds
+from pgcheck.vmm.policy import Policy, direct
 
 
 def policy_values(policy: Policy) -> dict[str, object]:
     """A policy in the types of JSON."""
     return {
         "deployment": policy.deployment,
-        "kind": "type1" if policy.direct is TRUE else "hybrid",
+        "kind": policy.kind.name,
         "traps": sorted(policy.traps),
         "intercept": sorted(policy.intercept),
         "fixed": dict(policy.fixed),
@@ -29,7 +29,7 @@ def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
     deployment = next((d for d in machine.deployments if d.name == values["deployment"]), None)
     if deployment is None:
         raise ValueError(f"no deployment {values['deployment']!r}")
-    direct = TRUE if values["kind"] == "type1" else deployment.modes.user.when
+    kind = kinds()[values["kind"]]
     for leaf in (*values["fixed"], *values["real"], *values["mirrored"]):
         if leaf not in machine.state.leaves:
             raise ValueError(f"no state {leaf!r}")
@@ -37,12 +37,17 @@ def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
         if table not in machine.code.tables:
             raise ValueError(f"no table {table!r}")
     return Policy(
-        deployment.name,
-        frozenset(map(str, values["traps"])),
-        frozenset(map(str, values["intercept"])),
-        {str(n): int(v) for n, v in values["fixed"].items()},
-        frozenset(map(str, values["mirrored"])),
-        {str(n): int(v) for n, v in values["real"].items()},
-        {str(n): None if v is None else {str(f): int(x) for f, x in v.items()} for n, v in values["responses"].items()},
-        direct,
+        deployment=deployment.name,
+        kind=kind,
+        traps=frozenset(map(str, values["traps"])),
+        intercept=frozenset(map(str, values["intercept"])),
+        fixed=_numbers(values["fixed"]),
+        mirrored=frozenset(map(str, values["mirrored"])),
+        real=_numbers(values["real"]),
+        responses={str(n): None if v is None else _numbers(v) for n, v in values["responses"].items()},
+        direct=direct(kind, deployment),
     )
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(value) for name, value in values.items()}

@@ -85,8 +85,10 @@ class Campaign:
     @property
     def key(self) -> str:
         machine = self.author.machine
-        kind = "hybrid" if self.policy.direct.op != "const" else "type1"
-        return f"{machine.identity.name} {machine.identity.digest} {self.policy.deployment} {kind} {self.version}.{GENERATOR} {self.plan.seed}"
+        monitor = f"{self.policy.deployment} under {self.policy.kind.name}"
+        return (
+            f"{machine.identity.name} {machine.identity.digest} {monitor} {self.version}.{GENERATOR} {self.plan.seed}"
+        )
 
     def run(self) -> Iterator[Event]:
         """Run, telling what happens; a finding is on disk before it is told. Raises BadStore."""

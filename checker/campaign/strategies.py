@@ -17,8 +17,9 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import check, solver_for
 from pgcheck.checker.options import Options
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.policy import Kind, policy
+from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
 
 __all__ = [
@@ -28,12 +29,14 @@ T = TypeVar("T")
 Placed = tuple[int, int, int]
 
 
-def policy_of(machine: Machine, kind: Kind = "type1", *, force: bool = False) -> Policy:
-    """The policy that a check of the machine promises. Raises NoMonitor, unless `force`."""
+def policy_of(machine: Machine, kind: str = "type1", *, force: bool = False) -> Policy:
+    """The policy that a check of the machine promises a kind of monitor. Raises KeyError for an unknown kind; NoMonitor, unless `force`."""
     options = Options()
     solver = solver_for(options)
     try:
-        return policy(machine, check(machine, options).deployments[0], Evidence(solver, False), kind, force=force)
+        return policy(
+            machine, check(machine, options).deployments[0], Evidence(solver, False), kinds()[kind], force=force
+        )
     finally:
         solver.close()
 

@@ -33,7 +33,7 @@ from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Model, Solver, versions
 from pgcheck.checker.verdicts.judge import InstructionRow
-from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
+from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
@@ -42,6 +42,7 @@ from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, disjunction
 from pgcheck.isa.terms.ir import TRANSLATE, Block
 from pgcheck.models.state import Fetched
+from pgcheck.vmm.kind import Kind, kinds
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
 
@@ -67,7 +68,7 @@ def prove_monitor(
     kind: Kind | None = None,
     force: bool = False,
 ) -> MonitorProof:
-    """The proofs for every deployment that the check promises a monitor for; `kind` asks for one kind, else type 1, else hybrid.
+    """The proofs for every deployment that the check promises a monitor for; `kind` asks for one kind, else the first that it promises.
 
     Raises Undecided and Contradiction where the check itself does; KeyboardInterrupt passes after the workers have ended.
     """
@@ -96,7 +97,8 @@ def _deployment(
 ) -> DeploymentProof:
     evidence = Evidence(pool.solver, options.second)
     refused = ""
-    for tried in (kind,) if kind is not None else ("type1", "hybrid"):
+    wanted = (kind,) if kind is not None else tuple(kinds().values())
+    for tried in wanted:
         try:
             promised = policy(machine, result, evidence, tried, force=force)
         except NoMonitor as no:
@@ -104,12 +106,12 @@ def _deployment(
             continue
         deployment = next(d for d in machine.deployments if d.name == result.name)
         promise = Promise(Setting(machine, deployment, promised.intercept - {TRANSLATE}), promised)
-        return proofs(promise, tried, options, pool, on_event)
-    return DeploymentProof(result.name, kind or "type1", refused=refused)
+        return proofs(promise, options, pool, on_event)
+    return DeploymentProof(result.name, wanted[0].name, refused=refused)
 
 
 def proofs(
-    promise: Promise, kind: str, options: Options, pool: Pool, on_event: Callable[[Proved], None] = lambda event: None
+    promise: Promise, options: Options, pool: Pool, on_event: Callable[[Proved], None] = lambda event: None
 ) -> DeploymentProof:
     """Every obligation about one policy."""
     machine = promise.machine
@@ -136,7 +138,7 @@ def proofs(
         on_event(Proved(len(work), subject, shown))
     left_out = sum(o.verdict == "vacuous" and o.reason == LEFT_OUT for o in obligations)
     kept = tuple(o for o in obligations if o.reason != LEFT_OUT)
-    return DeploymentProof(promise.setting.deployment.name, kind, kept, canaries, left_out=left_out)
+    return DeploymentProof(promise.policy.deployment, promise.policy.kind.name, kept, canaries, left_out=left_out)
 
 
 def _doubted(obligation: Obligation, canaries: Sequence[Canary]) -> Obligation:

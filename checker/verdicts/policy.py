@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from pgcheck.checker.questions.entry import entering
 from pgcheck.checker.questions.subject import Setting
@@ -14,9 +13,8 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
 from pgcheck.isa.terms import TRUE, Term, conjunction, eq
 from pgcheck.isa.terms.ir import TRANSLATE
-from pgcheck.vmm.policy import Policy
-
-Kind = Literal["type1", "hybrid"]
+from pgcheck.vmm.kind import Kind, kinds
+from pgcheck.vmm.policy import Policy, direct
 
 _TRAPPING = frozenset({"privileged", "trap-mediated", "conditional", "intentional"})
 
@@ -26,21 +24,24 @@ class NoMonitor(Exception):
 
 
 def policy(
-    machine: Machine, result: DeploymentResult, evidence: Evidence, kind: Kind = "type1", *, force: bool = False
+    machine: Machine, result: DeploymentResult, evidence: Evidence, kind: Kind | None = None, *, force: bool = False
 ) -> Policy:
-    """What to intercept and fix so that the monitor of Theorem 1 (or, hybrid, of Theorem 3) works.
+    """What to intercept and fix so that a monitor of a kind (None: the first of all) works.
 
     Raises NoMonitor when the result does not promise one, unless `force`, and when the monitor has no state of its own to run a guest
     in; Undecided when the solver cannot say.
     """
     deployment = next(d for d in machine.deployments if d.name == result.name)
-    if not force:
-        _promised(result, kind)
+    kind = kind or next(iter(kinds().values()))
+    premise = result.theorems[kind.theorem]
+    if not force and not (promised(result, kind) and result.direct):
+        raise NoMonitor(f"{result.name}: {kind.premise} {premise.status} on {', '.join(premise.failing)}")
     leaves = {n: v for n, v in result.configuration.items() if not n.startswith("@")}
     tables = {n[1:]: v for n, v in result.configuration.items() if n.startswith("@")}
     fixed = {n: v for n, v in leaves.items() if isinstance(v, int)}
     return Policy(
         deployment=deployment.name,
+        kind=kind,
         traps=frozenset(r.id for r in result.instructions if r.verdict in _TRAPPING),
         intercept=entering(machine, deployment, evidence) | {TRANSLATE},
         fixed=fixed,
@@ -49,19 +50,13 @@ def policy(
         responses={
             n: {str(f): int(x) for f, x in v.items()} if isinstance(v, Mapping) else None for n, v in tables.items()
         },
-        direct=conjunction([deployment.guest, deployment.modes.user.when if kind == "hybrid" else TRUE]),
+        direct=direct(kind, deployment),
     )
 
 
-def _promised(result: DeploymentResult, kind: Kind) -> None:
-    if kind == "type1":
-        monitor = result.theorems["monitor"]
-        if monitor.status not in ("holds", "conditional"):
-            raise NoMonitor(f"{result.name}: monitor {monitor.status} on {', '.join(monitor.failing)}")
-        return
-    third = result.theorems["theorem3"]
-    if third.status not in ("holds", "conditional") or not result.direct:
-        raise NoMonitor(f"{result.name}: theorem 3 {third.status} on {', '.join(third.failing)}")
+def promised(result: DeploymentResult, kind: Kind) -> bool:
+    """Whether a result promises a monitor of a kind."""
+    return result.theorems[kind.theorem].status in ("holds", "conditional")
 
 
 def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], evidence: Evidence) -> Mapping[str, int]:

@@ -8,8 +8,10 @@ from typing import Any, Final
 import click
 
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import DIRECTORY, judging, request
+from pgcheck.commands.options import DIRECTORY, Names, judging, request
 from pgcheck.isa.rows import modules
+
+KIND: Final = Names("pgcheck.vmm.kind", "kinds")
 
 PROPERTIES: Final = tuple(name.upper() for name in modules("pgcheck.checker.campaign.properties"))
 RUN_EPILOG: Final = """\b
@@ -30,7 +32,7 @@ Exit codes:
 @click.option("--input", "input_", metavar="FILE", default="", help="What the console reads; - is standard input.")
 @click.option("--trace", is_flag=True, help="Show every instruction on standard error before it runs.")
 @click.option("--max-instructions", type=click.IntRange(0), metavar="N", help="Stop after so many steps.")
-@click.option("--vmm", type=click.Choice(["type1", "hybrid"]), help="Run it on a virtual machine under such a monitor.")
+@click.option("--vmm", type=KIND, help="Run it on a virtual machine under such a monitor.")
 @click.option(
     "--guests", type=click.IntRange(1, 64), default=1, metavar="N", help="So many virtual machines side by side."
 )
@@ -49,7 +51,7 @@ def run_(
     input_: str,
     trace: bool,
     max_instructions: int | None,
-    vmm: Any,
+    vmm: str | None,
     guests: int,
     force: bool,
     deployment: str,
@@ -71,15 +73,16 @@ def run_(
             raise console.Failure("--guests, --force, --deployment and --report need --vmm")
         return bare.run(machine, asked)
     from pgcheck.machines import guests as run_guests
+    from pgcheck.vmm.kind import kinds
 
     judging_ = {"jobs": None, "budget": None, "no_cache": False, "no_second": False, "dump_smt": None}
-    under = run_guests.Request(vmm, guests, force, report)
+    under = run_guests.Request(kinds()[vmm], guests, force, report)
     return run_guests.run(machine, asked, under, request({**judging_, "deployment": deployment}))
 
 
 @click.command("prove-monitor")
 @click.argument("specification", shell_complete=completed)
-@click.option("--kind", type=click.Choice(["type1", "hybrid"]), help="Default: type1 where the check allows it.")
+@click.option("--kind", type=KIND, help="Default: the first that the check allows.")
 @click.option("--force", is_flag=True, help="Prove a monitor that the check refuses, to see where it fails.")
 @click.option("--only", multiple=True, metavar="INSTRUCTION", help="These alone: ids or mnemonics, with * and ?.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
@@ -89,7 +92,7 @@ def run_(
 @judging
 def prove_monitor(
     specification: str,
-    kind: Any,
+    kind: str | None,
     force: bool,
     only: tuple[str, ...],
     format_: str,
@@ -104,9 +107,10 @@ def prove_monitor(
     """
     from pgcheck.machines.proofs import prove
     from pgcheck.running import run
+    from pgcheck.vmm.kind import kinds
 
     machine = run.loaded(specification)
-    manner = prove.Manner(kind, force, json_ or format_ == "json", not no_timing, every)
+    manner = prove.Manner(kinds()[kind] if kind else None, force, json_ or format_ == "json", not no_timing, every)
     return prove.prove(machine, request(judging_, only=only), manner)
 
 
@@ -126,7 +130,7 @@ def prove_monitor(
 @click.option("--resume", is_flag=True, help="Leave out what the database says is done.")
 @click.option("--database", type=DIRECTORY, metavar="FILE", help="Default: in the user's cache folder.")
 @click.option("--write-test", "tests", type=DIRECTORY, metavar="DIR", help="Write findings as files with pytest cases.")
-@click.option("--monitor", type=click.Choice(["type1", "hybrid"]), help="Default: the first that the verdict allows.")
+@click.option("--monitor", type=KIND, help="Default: the first that the verdict allows.")
 @click.option("--force", is_flag=True, help="Run a monitor that the verdict does not allow.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON document and no log.")
 @click.option("--images", type=DIRECTORY, metavar="DIR", help="Instead, write and run each hole's boot image.")
@@ -152,13 +156,25 @@ def fuzz(
     """
     from pgcheck.machines import fuzz as campaigns
     from pgcheck.running import run
+    from pgcheck.vmm.kind import kinds
 
     if images is not None:
         from pgcheck.machines.images import show
 
         return show(run.loaded(specification), request(judging_), images)
     limit = 60.0 if cases is None and seconds is None else seconds
-    asked = campaigns.Asked(properties, cases, limit, seed, resume, database, tests, monitor or "", force, json_)
+    asked = campaigns.Asked(
+        properties=properties,
+        cases=cases,
+        seconds=limit,
+        seed=seed,
+        resume=resume,
+        database=database,
+        tests=tests,
+        monitor=kinds()[monitor] if monitor else None,
+        force=force,
+        json=json_,
+    )
     return campaigns.fuzz(run.loaded(specification), request(judging_), asked)
 
 

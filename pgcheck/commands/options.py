@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +12,17 @@ import click
 
 DIRECTORY: Final = click.Path(path_type=Path)
 CONFIGURATION: Final = "pgcheck.configuration"
+
+
+class Names(click.Choice[str]):
+    """One of the names of a table, which is read when the option is: `pgcheck --help` starts without it."""
+
+    def __init__(self, module: str, table: str) -> None:
+        self.module, self.table, self.case_sensitive = module, table, True
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]  # nobody sets it
+        return tuple(getattr(import_module(self.module), self.table)())
 
 
 class Configured(click.Command):

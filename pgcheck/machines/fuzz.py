@@ -7,7 +7,6 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,13 +25,15 @@ from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
+from pgcheck.checker.verdicts.policy import NoMonitor, policy
+from pgcheck.checker.verdicts.result_cache import tool_digest
 from pgcheck.isa.files.cache import Cache, default_folder
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.running import progress, run
 from pgcheck.running.run import Request
 from pgcheck.shipped import shipped
+from pgcheck.vmm.kind import Kind, kinds
 from pgcheck.vmm.policy import Policy
 
 WIDTH: Final = 80
@@ -51,7 +52,7 @@ class Asked:
     resume: bool = False
     database: Path | None = None
     tests: Path | None = None
-    monitor: str = ""
+    monitor: Kind | None = None
     force: bool = False
     json: bool = False
 
@@ -73,12 +74,12 @@ class Tally:
 def fuzz(machine: Machine, request: Request, asked: Asked) -> ExitCode:
     """Run a campaign. Raises Failure."""
     chosen = _properties(asked.properties)
-    found, kind = _policy(machine, request, asked)
+    found = _policy(machine, request, asked)
     path = asked.database or _default()
     try:
         store = Store(path)
         try:
-            return _campaign(machine, found, kind, chosen, asked, store)
+            return _campaign(machine, found, chosen, asked, store)
         finally:
             store.close()
     except BadStore as error:
@@ -104,9 +105,7 @@ def replay(text: str, path: str, spec: str | None) -> ExitCode:
     return ExitCode.PROVED if same else ExitCode.REFUTED
 
 
-def _campaign(
-    machine: Machine, found: Policy, kind: str, chosen: tuple[Property, ...], asked: Asked, store: Store
-) -> ExitCode:
+def _campaign(machine: Machine, found: Policy, chosen: tuple[Property, ...], asked: Asked, store: Store) -> ExitCode:
     plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
     campaign = Campaign(Author(machine, found), found, plan, store, __version__, asked.resume)
     tally, meter = Tally(), _Meter()
@@ -132,7 +131,7 @@ def _campaign(
     meter.end()
     if known:
         click.echo(f"{known} cases taken from {store.path}", err=True)
-    console.say(_json(campaign, tally, kind) if asked.json else "\n" + _report(campaign, tally, kind))
+    console.say(_json(campaign, tally) if asked.json else "\n" + _report(campaign, tally))
     if campaign.findings:
         return ExitCode.REFUTED
     return ExitCode.UNKNOWN if any(not tally.cases.get(p.id) for p in chosen) else ExitCode.PROVED
@@ -160,12 +159,12 @@ def _shard(shard: Any) -> str:
     return f"{shard.property} {shard.number * runner.SHARD}-{last}: {', '.join(parts)}"
 
 
-def _report(campaign: Campaign, tally: Tally, kind: str) -> str:
+def _report(campaign: Campaign, tally: Tally) -> str:
     machine, seen = campaign.author.machine, campaign.coverage
     cases, steps = sum(tally.cases.values()), sum(tally.steps.values())
     number = len(campaign.findings)
     headline = (
-        f"{machine.identity.name}, {campaign.policy.deployment}, {kind}: {number or 'no'} finding{'' if number == 1 else 's'} in "
+        f"{machine.identity.name}, {campaign.policy.deployment}, {campaign.policy.kind.title}: {number or 'no'} finding{'' if number == 1 else 's'} in "
         f"{cases} cases, {steps} steps (seed {campaign.plan.seed})"
     )
     lines = [*textwrap.wrap(headline, WIDTH, subsequent_indent="  "), ""]
@@ -198,7 +197,7 @@ def _program(file: str) -> list[str]:
     ]
 
 
-def _json(campaign: Campaign, tally: Tally, kind: str) -> str:
+def _json(campaign: Campaign, tally: Tally) -> str:
     machine = campaign.author.machine
     return json.dumps(
         {
@@ -206,7 +205,7 @@ def _json(campaign: Campaign, tally: Tally, kind: str) -> str:
             "specification": {"name": machine.identity.name, "digest": machine.identity.digest},
             "tool": {"version": __version__, "generator": runner.GENERATOR},
             "deployment": campaign.policy.deployment,
-            "monitor": kind,
+            "monitor": campaign.policy.kind.title,
             "seed": campaign.plan.seed,
             "properties": [
                 {
@@ -258,26 +257,25 @@ def _default() -> Path:
         raise console.Failure(f"no folder for campaigns: {error}; use --database") from None
 
 
-def _policy(machine: Machine, request: Request, asked: Asked) -> tuple[Policy, str]:
-    """The policy to run under, and the kind of monitor. Raises Failure when the machine has none, or no room for one."""
+def _policy(machine: Machine, request: Request, asked: Asked) -> Policy:
+    """The policy to run under. Raises Failure when the machine has none, or no room for one."""
     try:
         layout(machine)
     except TooSmall as error:
         raise console.Failure(str(error)) from None
-    kinds: tuple[Kind, ...] = ("type1",) if asked.force else ("type1", "hybrid")
-    if asked.monitor:
-        kinds = ("type1",) if asked.monitor == "type1" else ("hybrid",)
+    wanted = (asked.monitor,) if asked.monitor is not None else tuple(kinds().values())[: 1 if asked.force else None]
     name = request.deployment or machine.deployments[0].name
     cache = Cache() if request.options.cache else None
-    key = f"policy {machine.identity.digest} {name} {' '.join(kinds)} {asked.force} {request.options.rlimit} {__version__}"
+    forced = " by force" if asked.force else ""
+    under = f"{name} under {' or '.join(kind.name for kind in wanted)}{forced}"
+    key = f"policy {machine.identity.digest} {under} {request.options.rlimit} {tool_digest()}"
     kept = cache.get(key) if cache is not None else None
     if kept is not None:
-        values: Mapping[str, Any] = json.loads(kept)
-        return policy_from(machine, values), _kind(values["kind"])
+        return policy_from(machine, json.loads(kept))
     result = run.judged(machine, request)
     evidence = Evidence(solver_for(request.options), False)
     refused: list[str] = []
-    for kind in kinds:
+    for kind in wanted:
         try:
             found = policy(machine, result.deployments[0], evidence, kind, force=asked.force)
         except NoMonitor as error:
@@ -285,14 +283,10 @@ def _policy(machine: Machine, request: Request, asked: Asked) -> tuple[Policy, s
             continue
         if cache is not None:
             cache.put(key, json.dumps(policy_values(found)))
-        return found, _kind(kind)
+        return found
     raise console.Failure(
         f"no monitor for {machine.identity.name}: {'; '.join(refused)}; --force runs one all the same"
     )
-
-
-def _kind(kind: str) -> str:
-    return "type 1" if kind == "type1" else kind
 
 
 class _Meter:

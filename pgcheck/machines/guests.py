@@ -14,7 +14,7 @@ from pgcheck import words
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
+from pgcheck.checker.verdicts.policy import NoMonitor, policy, promised
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.machines import bare
@@ -25,6 +25,7 @@ from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram
 from pgcheck.running import run as checks
 from pgcheck.vmm.allocator import OutOfMemory
+from pgcheck.vmm.kind import Kind
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import REASONS
@@ -35,7 +36,6 @@ REFUSED: Final = 1
 FAILED: Final = 1
 MAX_GUESTS: Final = 64
 ENDLESS: Final = 1 << 62
-KINDS: Final[dict[str, str]] = {"type1": "a type 1 monitor", "hybrid": "a hybrid monitor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Re
         chosen, rules = _promised(machine, answer, under, judged)
     except NoMonitor as refusal:
         click.echo(
-            f"{machine.identity.name} has no {under.kind} monitor: {refusal}. --force runs one anyway.", err=True
+            f"{machine.identity.name} has no {under.kind.name} monitor: {refusal}. --force runs one anyway.", err=True
         )
         return REFUSED
     click.echo(_announced(machine, chosen, under), err=True)
@@ -100,13 +100,9 @@ def _promised(
 
 
 def _announced(machine: Machine, chosen: DeploymentResult, under: Request) -> str:
-    forced = "" if _holds(chosen, under.kind) else ", forced: the check refuses it"
+    forced = "" if promised(chosen, under.kind) else ", forced: the check refuses it"
     how = "" if chosen.name == "default" else f" as {chosen.name}"
-    return f"{machine.identity.name}{how} under {KINDS[under.kind]} with {words.configuration(chosen.configuration)}{forced}"
-
-
-def _holds(chosen: DeploymentResult, kind: Kind) -> bool:
-    return chosen.theorems["monitor" if kind == "type1" else "theorem3"].status in ("holds", "conditional")
+    return f"{machine.identity.name}{how} under a {under.kind.title} monitor with {words.configuration(chosen.configuration)}{forced}"
 
 
 # ---- guests
@@ -199,10 +195,10 @@ def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
 def _json(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
     document: dict[str, Any] = {
         "machine": vmm.machine.identity.name,
-        "monitor": under.kind,
+        "monitor": under.kind.name,
         "deployment": chosen.name,
         "configuration": dict(chosen.configuration),
-        "forced": not _holds(chosen, under.kind),
+        "forced": not promised(chosen, under.kind),
         "guests": [_account(guest) for guest in vmm.guests],
     }
     return json.dumps(document, indent=2, default=dict)

@@ -6,13 +6,8 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.verdicts.policy:policy",
-    edits=(
-        (
-            '        direct=conjunction([deployment.guest, deployment.modes.user.when if kind == "hybrid" else TRUE]),',
-            "        direct=deployment.guest,",
-        ),
-    ),
+    target="pgcheck.vmm.kinds.hybrid:direct",
+    edits=(("return deployment.guest, deployment.modes.user.when", "return (deployment.guest,)"),),
     by=("EQ2 pdp10-ka10 judged anew",),
     how=(
         "JRST and its kin on the PDP-10 are sensitive in virtual supervisor mode and do not trap. Only the "

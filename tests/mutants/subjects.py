@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.cases.tape import Tape
@@ -14,13 +13,13 @@ from pgcheck.checker.check import Options, check, solver_for
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
+from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
 from tests.checker.specifications import machine_of
 from tests.vmm import lockstep
 
 Case = Callable[[bytes], str | None]
 OPTIONS = Options(cache=False, second=False)
-Kind = Literal["type1", "hybrid"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Subject:
 
     specification: str
     deployment: str = "default"
-    kind: Kind = "type1"
+    kind: str = "type1"
 
 
 SUBJECTS = {
@@ -77,6 +76,6 @@ def fully_judged(name: str) -> Author:
     result = next(d for d in check(machine, OPTIONS).deployments if d.name == one.deployment)
     solver = solver_for(OPTIONS)
     try:
-        return Author(machine, policy(machine, result, Evidence(solver, False), one.kind))
+        return Author(machine, policy(machine, result, Evidence(solver, False), kinds()[one.kind]))
     finally:
         solver.close()

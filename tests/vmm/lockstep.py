@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.result import DeploymentResult, TheoremResult
@@ -17,6 +16,7 @@ from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.memory import Ram
 from pgcheck.models.state import Cells
+from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.vmm import Guest, Vmm
 from tests.checker.specifications import machine_of
@@ -47,14 +47,14 @@ CONFIGURATIONS: Mapping[tuple[str, str], Mapping[str, object]] = {
 
 
 @cache
-def policy_of(name: str, deployment: str = "default", kind: Literal["type1", "hybrid"] = "type1") -> Policy:
+def policy_of(name: str, deployment: str = "default", kind: str = "type1") -> Policy:
     """The policy that a result with the known configuration promises; no instruction is judged for it."""
     machine = machine_of(name)
     theorems = {n: TheoremResult(n, "holds") for n in ("monitor", "theorem3")}
     result = DeploymentResult(deployment, theorems, (), CONFIGURATIONS.get((name, deployment), {}), direct="known")
     solver = solver_for(Options(second=False))
     try:
-        return policy(machine, result, Evidence(solver, False), kind, force=True)
+        return policy(machine, result, Evidence(solver, False), kinds()[kind], force=True)
     finally:
         solver.close()
 

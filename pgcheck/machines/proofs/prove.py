@@ -13,11 +13,11 @@ from pgcheck.checker.monitor.proof import Proved, prove_monitor
 from pgcheck.checker.monitor.result import MonitorProof
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Undecided
-from pgcheck.checker.verdicts.policy import Kind
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.machines.proofs import json_output, text_output
 from pgcheck.running import progress
 from pgcheck.running.run import Request, selected, under
+from pgcheck.vmm.kind import Kind
 
 CODES = {
     "proved": ExitCode.PROVED,

@@ -16,11 +16,12 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Limits, Solver
-from pgcheck.checker.verdicts.policy import Kind, policy
+from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import Fetched, State, Surroundings
 from pgcheck.vmm import monitor, world
+from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.monitor import TrapAndEmulate
 from tests.checker.specifications import Checked, machine_of
 
@@ -32,14 +33,14 @@ def prove(checked: Checked) -> Iterator[Prove]:
     with Pool(lambda: Solver(Limits(), None, True), 1) as pool:
 
         def run(
-            name: str, *only: str, kind: Kind = "type1", force: bool = False, deployment: str = ""
+            name: str, *only: str, kind: str = "type1", force: bool = False, deployment: str = ""
         ) -> DeploymentProof:
             machine = machine_of(name)
             result = next(d for d in checked(name).deployments if deployment in ("", d.name))
-            found = policy(machine, result, Evidence(pool.solver), kind, force=force)
+            found = policy(machine, result, Evidence(pool.solver), kinds()[kind], force=force)
             own = next(d for d in machine.deployments if d.name == result.name)
             promise = Promise(Setting(machine, own, found.intercept - {TRANSLATE}), found)
-            return proofs(promise, kind, Options(only=only), pool)
+            return proofs(promise, Options(only=only), pool)
 
         yield run
 

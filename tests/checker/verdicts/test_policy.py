@@ -10,9 +10,10 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.policy import Kind, NoMonitor, policy
+from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.terms import TRUE, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.vmm.kind import kinds
 from tests.checker.specifications import Checked, machine_of
 from tests.checker.variants import variant
 
@@ -65,22 +66,22 @@ def test_a_hole_leaves_no_monitor_unless_it_is_forced(
 @pytest.mark.parametrize("status", ["unknown", "fails", "holds"])
 @pytest.mark.parametrize(("kind", "theorem"), [("type1", "monitor"), ("hybrid", "theorem3")])
 def test_only_what_is_proved_is_a_monitor(
-    kind: Kind, theorem: str, status: Status, checked: Checked, evidence: Evidence
+    kind: str, theorem: str, status: Status, checked: Checked, evidence: Evidence
 ) -> None:
     result = checked("pg74").main
     result = replace(result, theorems={**result.theorems, theorem: TheoremResult(theorem, status, ("lrr",))})
     if status == "holds":
-        assert policy(machine_of("pg74"), result, evidence, kind).traps == PRIVILEGED
+        assert policy(machine_of("pg74"), result, evidence, kinds()[kind]).traps == PRIVILEGED
     else:
         with pytest.raises(NoMonitor, match=f"{status} on lrr"):
-            policy(machine_of("pg74"), result, evidence, kind)
+            policy(machine_of("pg74"), result, evidence, kinds()[kind])
 
 
 def test_a_hybrid_monitor_runs_virtual_user_mode_directly(checked: Checked, evidence: Evidence) -> None:
-    hybrid = policy(machine_of("popf"), checked("popf").main, evidence, "hybrid")
+    hybrid = policy(machine_of("popf"), checked("popf").main, evidence, kinds()["hybrid"])
     assert hybrid.direct is eq(variable(1, "s.M"), constant(1, 1))
     with pytest.raises(NoMonitor, match="theorem 3 fails on lim"):
-        policy(machine_of("shrink"), checked("shrink").main, evidence, "hybrid")
+        policy(machine_of("shrink"), checked("shrink").main, evidence, kinds()["hybrid"])
 
 
 @pytest.mark.parametrize(

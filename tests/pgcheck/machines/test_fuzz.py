@@ -17,6 +17,7 @@ from pgcheck.models.computer import image as files
 from pgcheck.models.computer.computer import Computer
 from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running import run
+from pgcheck.vmm.kind import kinds
 from tests.pgcheck.conftest import ROOT, Pgcheck
 
 POPF = ROOT / "tests" / "specs" / "popf.yaml"
@@ -52,6 +53,23 @@ def test_a_machine_with_a_hole_has_no_monitor_unless_forced(pgcheck: Pgcheck, tm
 def test_theorem_3_gives_the_same_machine_a_hybrid_monitor(pgcheck: Pgcheck, tmp_path: Path) -> None:
     ran = pgcheck("fuzz", POPF, *FEW, "--database", tmp_path / "c.sqlite")
     assert ran.code == 0 and "hybrid: no findings" in ran.out
+
+
+GUESTED = """include: [pg74]
+name: guested
+title: The guest's states are not all states
+deployments:
+  below: {guest: "M == 0 || M == 1", real_mode: 1}
+"""
+
+
+@pytest.mark.parametrize("kind", ["type1", "hybrid"])
+def test_a_policy_that_was_kept_is_of_the_kind_that_was_asked_for(pgcheck: Pgcheck, tmp_path: Path, kind: str) -> None:
+    """The second campaign takes its policy from the cache."""
+    (tmp_path / "guested.yaml").write_text(GUESTED)
+    asked = ("fuzz", tmp_path / "guested.yaml", *FEW, "--monitor", kind, "--database", tmp_path / "c.sqlite")
+    first, second = pgcheck(*asked), pgcheck(*asked)
+    assert f"guested, below, {kinds()[kind].title}: no findings" in first.out and second.out == first.out
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_hashing_does(tmp_path: Path) -> None:
@@ -119,7 +137,7 @@ def test_a_finding_is_written_with_a_test_that_fails_and_is_replayed(pgcheck: Pg
     assert subprocess.run(test, cwd=ROOT, capture_output=True, timeout=120, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("text", ["{", "{}", '{"kind": "finding", "finding_version": "1"}'])
+@pytest.mark.parametrize("text", ["{", "{}", '{"kind": "finding", "finding_version": "2"}'])
 def test_a_file_that_is_no_finding_is_refused(pgcheck: Pgcheck, tmp_path: Path, text: str) -> None:
     (tmp_path / "f.json").write_text(text)
     ran = pgcheck("replay", tmp_path / "f.json")

@@ -1,0 +1,1 @@
+"""The kinds of monitor, one a file: each carries its row."""
