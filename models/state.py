@@ -138,10 +138,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An instruction as found in memory, or as the word that is executed in place of `link` others before it."""
+    """An instruction as found in memory, `length` units of PC long, or as the word that is executed in place of `link` others before it."""
 
     instruction: Instruction
     operands: Mapping[str, int]
+    length: int
     link: int = 0
 
 

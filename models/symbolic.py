@@ -148,6 +148,7 @@ class Execution:
         self.exits: list[Exit] = []
         self.instances: dict[str, int] = {}
         self.encoding: Term | None = None
+        self.length: Term | None = None
         self.loads: list[tuple[Term, Term]] = []
 
     # ---- exits
@@ -202,6 +203,9 @@ class Execution:
                 for index in term.args:
                     self.value(index)
                 return self.volatile(self.machine.state.leaves[str(term.data)])
+            case "length":
+                assert self.length is not None
+                return self.length
             case "encoding":
                 assert self.encoding is not None
                 return self.encoding
@@ -431,8 +435,8 @@ def run(
     execution.encoding = None if encoding is None else substitute([encoding], leaves)[0]
     pc = machine.state.leaves[machine.state.pc]
     here = execution.frame.state[machine.state.pc]
-    step = substitute([length], leaves)[0]
-    execution.frame.state[NEXT_PC] = mk("add", pc.width, here, resized(step, pc.width))
+    execution.length = substitute([length], leaves)[0]
+    execution.frame.state[NEXT_PC] = mk("add", pc.width, here, resized(execution.length, pc.width))
     execution.block(body)
     post = execution.frame.state
     post[machine.state.pc] = post.pop(NEXT_PC)

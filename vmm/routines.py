@@ -123,10 +123,10 @@ class Routines:
         runtime, single = self._at(state, surroundings), self._single(instruction)
         if runtime is None or single is None:
             return execute(machine, fetched, state, surroundings)
-        operands = {} if fetched is None else fetched.operands
+        operands, length = ({}, 0) if fetched is None else (fetched.operands, fetched.length)
         runtime.step.instances.clear()
         try:
-            single.run(runtime, state, *[operands[name] for name in single.operands])
+            single.run(runtime, state, length, *[operands[name] for name in single.operands])
         except Ended as ended:
             runtime.access = None
             return self._chained(ended.exit, fetched, state, surroundings)

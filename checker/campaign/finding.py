@@ -91,7 +91,7 @@ def decode_at(machine: Machine, units: Sequence[int]) -> tuple[str, int] | None:
     if found is None:
         return None
     line = machine.instruction(found.id).line
-    text = disassemble(line, found.operands, machine.decoding.csr_names) if line is not None else found.id
+    text = disassemble(line, found.operands, found.length, machine.decoding.csr_names) if line is not None else found.id
     return text, max(1, len(found.units))
 
 

@@ -314,7 +314,7 @@ class Routine:
         ours = self.row.fetched
         if fetched is None or ours is None:
             return {}
-        if fetched.instruction is not ours.instruction:
+        if fetched.instruction is not ours.instruction or _length(fetched) is not _length(ours):
             raise Over("another instruction")
         mapping: dict[Term, Term] = {}
         for name, width in ours.instruction.operands.items():
@@ -337,6 +337,10 @@ class Routine:
                 surroundings.outside[name] = term
             else:
                 state[name] = value(self.machine.state.leaves[name], term)
+
+
+def _length(fetched: Fetched) -> Term:
+    return bits(fetched.length, fetched.instruction.length.width)
 
 
 def _with(way: Way, mapping: Mapping[Term, Term]) -> Way:

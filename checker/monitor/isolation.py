@@ -86,8 +86,8 @@ def accesses(row: Row) -> list[MemoryUse]:
     if instruction.encoding_term is not None:
         found.encoding = substitute([instruction.encoding_term], named)[0]
     pc = found.frame.state[machine.state.pc]
-    length = substitute([instruction.length], named)[0]
-    found.frame.state[NEXT_PC] = mk("add", pc.width, pc, resized(length, pc.width))
+    found.length = substitute([instruction.length], named)[0]
+    found.frame.state[NEXT_PC] = mk("add", pc.width, pc, resized(found.length, pc.width))
     found.block(instruction.body)
     return [*found.accesses, *(a for e in found.exits for a in _delivered(row, e))]
 

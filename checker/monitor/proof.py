@@ -373,7 +373,7 @@ def _made_up_row(promise: Promise, name: str, body: Block) -> Row:
         "",
     )
     row = instruction_row(promise, instruction, Label(""))
-    return replace(row, fetched=Fetched(instruction, {}))
+    return replace(row, fetched=Fetched(instruction, {}, 0))
 
 
 def _canaries(promise: Promise, evidence: Evidence) -> Iterator[Canary]:

@@ -33,7 +33,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, variable
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.reference.cycle import body, call, deliver
+from pgcheck.models.reference.cycle import body, call, canonical, deliver
 from pgcheck.models.reference.cycle import step as one_step
 from pgcheck.models.reference.step import Step as Body
 from pgcheck.models.state import Cells, Ended, Exit, Fetched, State, Surroundings, copied
@@ -106,7 +106,7 @@ class _World:
         operands = {
             n: fixed.get(n, self.model.leaf(variable(b.width, "o." + n))) for n, b in instruction.operands.items()
         }
-        return Fetched(instruction, operands)
+        return canonical(instruction, operands)
 
     def surroundings(self, tag: str) -> Surroundings:
         private = self.row.subject.private
@@ -158,7 +158,7 @@ class _World:
         if fetched is None:
             ended = body(Body(machine, state, {}, surroundings), machine.code.undefined, 0)
         else:
-            ended = one_step(machine, fetched.instruction, fetched.operands, state, surroundings)
+            ended = one_step(machine, fetched, state, surroundings)
         while ended is not None and ended.function in self.promise.setting.continued:
             ended = deliver(machine, ended, state, surroundings)
         if ended is not None and ended.function in executing(machine):

@@ -40,6 +40,7 @@ from pgcheck.isa.terms import (
     land,
     lnot,
     rewrite,
+    substitute,
     variable,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
@@ -90,7 +91,9 @@ def instruction_row(promise: Promise, instruction: Instruction, label: Label) ->
         n: Symbolic.of(constant(b.width, fixed[n]) if n in fixed else variable(b.width, "o." + n))
         for n, b in instruction.operands.items()
     }
-    return Row(promise.setting, one, Fetched(instruction, operands))
+    widths = {variable(b.width, "o." + n): bits(operands[n], b.width) for n, b in instruction.operands.items()}
+    length = Symbolic.of(substitute([instruction.length], widths)[0])
+    return Row(promise.setting, one, Fetched(instruction, operands, length))
 
 
 def _narrowed(one: Subject) -> Subject:
@@ -264,6 +267,8 @@ def _instruction(ours: Fetched | None, theirs: Fetched | None, known: _Known) ->
     for name, own in ours.operands.items():
         a, b = bits(own, widths[name].width), bits(theirs.operands[name], widths[name].width)
         yield f"frame:operand {name}", known.unequal((a,), (b,))
+    width = ours.instruction.length.width
+    yield "frame:length", known.unequal((bits(ours.length, width),), (bits(theirs.length, width),))
 
 
 def _control(promise: Promise, guest: Monitored, path: Path[Ended]) -> Iterator[Mismatch]:

@@ -13,7 +13,7 @@ from pgcheck.isa.idl.state import Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, lor, variable
-from pgcheck.models.reference.cycle import deliver, operand_value, step
+from pgcheck.models.reference.cycle import canonical, deliver, step
 from pgcheck.models.state import Cells, Exit, State, Surroundings
 from pgcheck.models.symbolic import ADDRESS, FAULT
 
@@ -44,10 +44,9 @@ def replay_model(setting: Setting, subject: Subject, copy: Copy, model: Model, t
     machine = setting.machine
     operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}
     operands |= dict(subject.fixed)
-    operands["length"] = operand_value(subject.instruction.length, operands)
     state = _state(machine, copy.pre, model)
     surroundings = _surroundings(machine, subject, model, tag)
-    ended = step(machine, subject.instruction, operands, state, surroundings)
+    ended = step(machine, canonical(subject.instruction, operands), state, surroundings)
     while ended is not None and ended.function in setting.continued:
         ended = deliver(machine, ended, state, surroundings)
     said, seen = _said(copy, model), _seen(ended)

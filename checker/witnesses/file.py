@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
+from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
 from pgcheck.isa.files.tree import FILE_LIMIT, Node, compose, text_of
 
@@ -152,6 +153,11 @@ def _named_numbers(node: Node) -> dict[str, int]:
     return {k: _number(v) for k, v in _table(node)}
 
 
+def _operands(node: Node) -> dict[str, int]:
+    """Operands by name; the length of the instruction, which older files name among them, is none."""
+    return {k: v for k, v in _named_numbers(node).items() if k != LENGTH}
+
+
 def _rows(*readers: Callable[[Node], object]) -> Callable[[Node], object]:
     """A reader of a list of rows, each with one value per reader."""
 
@@ -169,7 +175,7 @@ _NEEDED = ("specification", "deployment", "instruction")
 _READERS: Final[dict[str, Callable[[Node], object]]] = {
     **dict.fromkeys(_TEXT_FIELDS, _text),
     "virtual_mode": _number, "units": _numbers, "configuration": _configuration,
-    **dict.fromkeys(("operands", "choices"), _named_numbers),
+    "operands": _operands, "choices": _named_numbers,
     **dict.fromkeys(("virtual", "real", "virtual_after", "real_after"), _state),
     "translations": _rows(_numbers, _number, _number), "misses": _rows(_numbers, _number),
     "probes": _rows(_text, _numbers, _number), "tables": _rows(_text, _numbers, _number),

@@ -12,7 +12,7 @@ from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.solving.solver import Model, Wish
 from pgcheck.checker.witnesses.witness_replay import replay_witness
-from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.encoding.codec import encode, length
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
@@ -25,7 +25,6 @@ from pgcheck.isa.terms import (
     variable,
     walk,
 )
-from pgcheck.models.reference.cycle import operand_value
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
 # Which difference to show: the plainest first.
@@ -132,7 +131,6 @@ def extracted(
     machine = setting.machine
     operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}
     operands |= dict(subject.fixed)
-    operands["length"] = _length(subject, operands)
     encoding = subject.instruction.encoding
     assert encoding is not None
     names = {t.name for t in walk(goal) if t.op == "var" and ("n." in t.name[:4] or "f." in t.name[:4])}
@@ -151,7 +149,7 @@ def extracted(
         virtual_mode=question.virtual_mode,
         configuration=question.configuration.shown(),
         units=encode(encoding, operands),
-        assembly=disassemble(line, operands, machine.decoding.csr_names)
+        assembly=disassemble(line, operands, length(encoding, operands), machine.decoding.csr_names)
         if line is not None
         else subject.instruction.name,
         operands=operands,
@@ -169,10 +167,6 @@ def extracted(
         differs=(key,),
         continued=tuple(sorted(setting.continued)),
     )
-
-
-def _length(subject: Subject, operands: Mapping[str, int]) -> int:
-    return operand_value(subject.instruction.length, operands)
 
 
 def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> dict[str, StateValue]:

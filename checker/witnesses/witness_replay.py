@@ -10,7 +10,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.models.reference.cycle import deliver, step
+from pgcheck.models.reference.cycle import canonical, deliver, step
 from pgcheck.models.state import Cells, State, Surroundings, copied, holding
 
 
@@ -183,7 +183,7 @@ def _run(
     surroundings = Surroundings(
         lambda name, width: chosen("n." + name), volatile, changed, _Answers(machine, witness, tag == "r", hard)
     )
-    ended = step(machine, instruction, witness.operands, state, surroundings)
+    ended = step(machine, canonical(instruction, witness.operands), state, surroundings)
     while ended is not None and ended.function in witness.continued:
         ended = deliver(machine, ended, state, surroundings)
     if ended is None:

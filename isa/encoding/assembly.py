@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from pgcheck.isa import terms
-from pgcheck.isa.encoding.codec import compiled, completed, encode, is_canonical
+from pgcheck.isa.encoding.codec import compiled, completed, encode, is_canonical, length
 from pgcheck.isa.encoding.encoding import Decode, Encoding
 from pgcheck.isa.encoding.templates import (
     Alternative,
@@ -380,7 +380,7 @@ def _solve(encoding: Encoding, found: _Found) -> Iterator[tuple[dict[str, int], 
             solved = {name: value for name, (_, value) in known.items()}
             operands = completed(encoding, {**solved, **found.bound})
             for hole, offset in found.offsets:
-                operands[hole.operand] = offset - base(hole, operands)
+                operands[hole.operand] = offset - base(hole, length(encoding, operands))
                 if -(1 << hole.width - 1) <= operands[hole.operand] < 1 << hole.width:
                     operands[hole.operand] &= terms.mask(hole.width)
             if is_canonical(encoding, operands) and all(compiled(g)(operands) for g in found.guards):

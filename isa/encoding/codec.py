@@ -1,7 +1,7 @@
 """Decode and encode: operands to units and back, by the steps of the encodings.
 
-Law: for operands o with P_enc(o), decoding `encode(o)` gives o with its length. The reverse is false: prefixes may be repeated or in another order,
-and ignored bits may be set; such bytes decode to operands whose `length` counts the units that were read.
+Law: for operands o with P_enc(o), decoding `encode(o)` gives o. The reverse is false: prefixes may be repeated or in another order,
+and ignored bits may be set; the length of what was decoded counts the units that were read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pgcheck.isa import terms
-from pgcheck.isa.encoding.encoding import LENGTH, Decode, Encoding, Slot
+from pgcheck.isa.encoding.encoding import Decode, Encoding, Slot
 from pgcheck.isa.terms import OPERATORS, Term, knownbits
 
 Operands = Mapping[str, int]
@@ -54,10 +54,11 @@ def compiled(term: Term) -> Predicate:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An instruction found in the units it was read from; `operands` has every operand of its encoding and `length`."""
+    """An instruction found in the units it was read from; `operands` has every operand of its encoding, `length` is in units of PC."""
 
     id: str
     operands: dict[str, int]
+    length: int
     units: tuple[int, ...]
 
 
@@ -145,8 +146,7 @@ class Decoder:
             if all(demand(operands) for demand in candidate.early):
                 end = self._read(candidate, operands, units, start, fetch)
                 if end is not None:
-                    operands[LENGTH] = end * self._cells
-                    return Decoded(candidate.id, operands, tuple(units[:end]))
+                    return Decoded(candidate.id, operands, end * self._cells, tuple(units[:end]))
         return None
 
     def _read(
@@ -259,36 +259,38 @@ def _checks_at(candidate: _Candidate, index: int) -> bool:
 
 
 def is_canonical(encoding: Encoding, operands: Operands) -> bool:
-    """Whether the operands (all of them, with `length`) satisfy P_enc."""
+    """Whether the operands (all of them) satisfy P_enc."""
     in_range = all(0 <= operands[name] <= terms.mask(o.width) for name, o in encoding.operands.items())
     return in_range and bool(compiled(encoding.canonical)(operands))
 
 
 def completed(encoding: Encoding, operands: Operands) -> dict[str, int]:
-    """The operands with those that are not given 0 and `length` computed from them."""
-    full = {**dict.fromkeys(encoding.operands, 0), **operands}
-    full[LENGTH] = compiled(encoding.length)(full)
-    return full
+    """The operands with those that are not given 0."""
+    return {**dict.fromkeys(encoding.operands, 0), **operands}
+
+
+def length(encoding: Encoding, operands: Operands) -> int:
+    """How many units of PC the canonical encoding of operands (all of them) takes."""
+    return compiled(encoding.length)(operands)
 
 
 def encode(encoding: Encoding, operands: Operands) -> tuple[int, ...]:
-    """The units of an instruction; `length` may be left out. Raises ValueError unless the operands are canonical."""
-    wrong = sorted((set(operands) - {LENGTH}) ^ (set(encoding.operands) - {LENGTH}))
+    """The units of an instruction. Raises ValueError unless the operands are canonical."""
+    wrong = sorted(set(operands) ^ set(encoding.operands))
     if wrong:
         raise ValueError(f"operands {', '.join(wrong)} are missing or unknown: expected {', '.join(encoding.operands)}")
-    full = operands if LENGTH in operands else completed(encoding, operands)
-    if not is_canonical(encoding, full):
+    if not is_canonical(encoding, operands):
         raise ValueError(f"operands {dict(operands)} have no canonical encoding")
     units: list[int] = []
     for name in encoding.prefixes:
-        if full[name]:
-            units.append(next(unit for unit, v in encoding.decode.prefixes[name].items() if v == full[name]))
+        if operands[name]:
+            units.append(next(unit for unit, v in encoding.decode.prefixes[name].items() if v == operands[name]))
     for step in encoding.steps:
-        if compiled(step.when)(full):
+        if compiled(step.when)(operands):
             word = step.value
             for slot in step.slots:
                 for at, low, count in slot.pieces:
-                    word |= (full[slot.name] >> at & terms.mask(count)) << low
+                    word |= (operands[slot.name] >> at & terms.mask(count)) << low
             units += encoding.decode.split(word, step.units)
     return tuple(units)
 

@@ -299,7 +299,6 @@ class _Draft:
 
     def finish(self) -> Encoding:
         decode = self.decode
-        operands = {**self.operands, LENGTH: Operand(decode.length_width, False)}
         canonical = [*self.demands, *self.layout()]
         units = sum(step.units for step in self.steps) + len(self.declaration.prefixes)
         width = max(units * decode.unit // decode.pc_unit, 1).bit_length()
@@ -315,10 +314,9 @@ class _Draft:
             canonical.append(terms.mk("ule", 0, length, most))
         wanted = decode.length_width
         length = terms.zext(length, wanted) if width <= wanted else terms.extract(length, wanted - 1, 0)
-        canonical.append(terms.eq(terms.variable(wanted, LENGTH), length))
         prefixes = tuple(name for name in decode.prefixes if name in self.declaration.prefixes)
         when = terms.conjunction(self.demands)
-        return Encoding(operands, prefixes, tuple(self.steps), when, terms.conjunction(canonical), length, decode)
+        return Encoding(self.operands, prefixes, tuple(self.steps), when, terms.conjunction(canonical), length, decode)
 
     def layout(self) -> Iterable[Term]:
         """That absent operands are 0, present ones fit their slots and prefixes have values of the table."""

@@ -48,7 +48,7 @@ class Decode:
 
     @property
     def length_width(self) -> int:
-        """The width of the operand `length`."""
+        """The width of the length of an instruction."""
         return (self.max_length * self.unit // self.pc_unit).bit_length()
 
     def prefix_width(self, name: str) -> int:

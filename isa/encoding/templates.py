@@ -12,7 +12,7 @@ from typing import Final
 
 from pgcheck.isa import terms
 from pgcheck.isa.encoding.codec import compiled
-from pgcheck.isa.encoding.encoding import LENGTH, Condition, Encoding, rename, scoped
+from pgcheck.isa.encoding.encoding import Condition, Encoding, rename, scoped
 from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text, did_you_mean
 from pgcheck.isa.terms import Term
 
@@ -192,24 +192,27 @@ def _literal(text: str) -> Literal:
     return Literal(text, re.compile(pattern, re.IGNORECASE))
 
 
-def disassemble(line: Line, operands: Mapping[str, int], csr_names: Mapping[int, str]) -> str:
-    """The text of an instruction with these operands."""
-    return "".join(_printed(line.parts, operands, csr_names)).strip()
+Operands = Mapping[str, int]
 
 
-def _printed(parts: tuple[Part, ...], operands: Mapping[str, int], csr_names: Mapping[int, str]) -> Iterator[str]:
+def disassemble(line: Line, operands: Operands, length: int, csr_names: Mapping[int, str]) -> str:
+    """The text of an instruction with these operands, `length` units of PC long."""
+    return "".join(_printed(line.parts, operands, length, csr_names)).strip()
+
+
+def _printed(parts: tuple[Part, ...], operands: Operands, length: int, csr_names: Mapping[int, str]) -> Iterator[str]:
     for part in parts:
         match part:
             case Literal():
                 yield part.text
             case Hole():
-                yield _shown(part, operands, csr_names)
+                yield _shown(part, operands, length, csr_names)
             case Choice():
                 chosen = (inner for guard, inner in part.alternatives if compiled(guard)(operands))
-                yield from _printed(next(chosen, (_literal(f"<{part.form}>"),)), operands, csr_names)
+                yield from _printed(next(chosen, (_literal(f"<{part.form}>"),)), operands, length, csr_names)
 
 
-def _shown(hole: Hole, operands: Mapping[str, int], csr_names: Mapping[int, str]) -> str:
+def _shown(hole: Hole, operands: Operands, length: int, csr_names: Mapping[int, str]) -> str:
     value = operands[hole.operand]
     if hole.names:
         return hole.names[value] if value < len(hole.names) else f"?{value}"
@@ -222,11 +225,11 @@ def _shown(hole: Hole, operands: Mapping[str, int], csr_names: Mapping[int, str]
     number = terms.signed(hole.width, value)
     if hole.kind == "signed":
         return f"{number:+d}" if hole.plus else str(number)
-    return f".{number + base(hole, operands):+d}"
+    return f".{number + base(hole, length):+d}"
 
 
-def base(hole: Hole, operands: Mapping[str, int]) -> int:
-    """What a relative operand counts from, relative to the address of the instruction."""
+def base(hole: Hole, length: int) -> int:
+    """What a relative operand counts from, relative to the address of the instruction, which is `length` units of PC long."""
     match = _RELATIVE.fullmatch(hole.kind)
     assert match is not None
-    return operands[LENGTH] if match[1] == "length" else int(match[1] or 0)
+    return length if match[1] == "length" else int(match[1] or 0)

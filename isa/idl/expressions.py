@@ -10,11 +10,11 @@ from pgcheck.isa.idl import arithmetic, calls
 from pgcheck.isa.idl.literals import literal
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
-from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, resize
+from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, operand_values, resize
 from pgcheck.isa.idl.state import Entry, read_entry, read_leaf
 from pgcheck.isa.idl.syntax import Item, Tree
 from pgcheck.isa.idl.types import BOOLEAN, Bitfield, Bits, Boolean, Enum, Struct, Type, Void, width_of
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node, variable
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 
 
 class Expressions:
@@ -120,8 +120,7 @@ class Expressions:
             number = scope.constants.get(name, program.params.get(name, 0))
             return Value((constant(max(1, number.bit_length()), number),), Bits(max(1, number.bit_length())))
         if name in scope.operands:
-            operand = scope.operands[name]
-            return Value((variable(operand.width, "o." + name),), operand)
+            return scope.operands[name]
         if name in program.entries:
             entry = program.entries[name]
             return Array(entry) if entry.size else self.entry(entry, None)
@@ -277,7 +276,9 @@ def expression_in(
     if tree is None:
         return None
     try:
-        return Expressions(program, Scope(text, operands=operands or {}, sized=sized)).value(tree.children[0])
+        return Expressions(program, Scope(text, operands=operand_values(operands or {}), sized=sized)).value(
+            tree.children[0]
+        )
     except Refusal as refusal:
         program.problems.add(refusal.problem(text))
     except Elsewhere as elsewhere:

@@ -38,7 +38,7 @@ class Scope:
     text: Text
     constants: dict[str, int] = field(default_factory=dict)
     locals: dict[str, tuple[str, Type]] = field(default_factory=dict)
-    operands: Mapping[str, Bits] = field(default_factory=dict)
+    operands: Mapping[str, Value] = field(default_factory=dict)
     encoding_width: int = 0
     unique: dict[str, int] = field(default_factory=dict)
     sized: bool = True
@@ -57,6 +57,11 @@ class Scope:
         self.locals[name] = (lowered, type_)
         self.constants.pop(name, None)
         return lowered
+
+
+def operand_values(operands: Mapping[str, Bits]) -> dict[str, Value]:
+    """Operands as the values that their names have."""
+    return {name: Value((variable(type_.width, f"o.{name}"),), type_) for name, type_ in operands.items()}
 
 
 def local(name: str, type_: Type) -> tuple[Term, ...]:

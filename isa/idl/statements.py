@@ -312,8 +312,8 @@ def lower_function(program: Program, declaration: Declaration, values: tuple[int
     return Function(instance_name(declaration.name, values), tuple(names), widths, body)
 
 
-def lower_body(program: Program, text: Text, operands: Mapping[str, Bits], encoding_width: int, result: Type) -> Block:
-    """The body of an instruction over its operands."""
+def lower_body(program: Program, text: Text, operands: Mapping[str, Value], encoding_width: int, result: Type) -> Block:
+    """The body of an instruction over the values of its operands."""
     tree = program.parsed(text, "body")
     if tree is None:
         return ()

@@ -6,17 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pgcheck.isa.encoding.coverage import Undecided, overlaps
-from pgcheck.isa.encoding.encoding import Condition, Declaration, Decode, Encoding, Group, Variable, compile_encoding
+from pgcheck.isa.encoding.encoding import (
+    LENGTH,
+    Condition,
+    Declaration,
+    Decode,
+    Encoding,
+    Group,
+    Variable,
+    compile_encoding,
+)
 from pgcheck.isa.encoding.encoding import Field as EncodedField
 from pgcheck.isa.encoding.templates import Alternative, Line, Syntax, compile_line
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import SpecificationError, Text, did_you_mean
 from pgcheck.isa.idl.program import Program
+from pgcheck.isa.idl.scopes import Value, operand_values
 from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
 from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
-from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, rewrite, variable, walk
+from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, node, rewrite, variable, walk
 
 
 def decode_of(given: schema.Decode) -> Decode:
@@ -102,11 +112,13 @@ class Instructions:
     def instruction(self, given: schema.Instruction) -> Instruction:
         encoding = self.encoding(given.encoding)
         operands = {n: Bits(o.width, o.signed) for n, o in encoding.operands.items()} if encoding is not None else {}
-        length, canonical, word, line = TRUE, TRUE, None, None
+        length, canonical, word, line = constant(self.decode.length_width, 0), TRUE, None, None
         if encoding is not None:
             length, canonical = rewrite([encoding.length, encoding.canonical], _as_operand, self.named)
             word = encoding_word(encoding)
             line = self.line(given, encoding)
+        length_type = Bits(self.decode.length_width)
+        inside = {**operand_values(operands), LENGTH: Value((node("length", length_type.width),), length_type)}
         width = word.width if word is not None else 0
         name, variant = str(given.name), str(given.variant or "")
         return Instruction(
@@ -119,7 +131,7 @@ class Instructions:
             length=length,
             canonical=canonical,
             encoding_term=word,
-            body=lower_body(self.program, given.operation, operands, width, VOID),
+            body=lower_body(self.program, given.operation, inside, width, VOID),
             line=line,
             access={str(k): str(v) for k, v in given.access.items()},
             rows=self.rows(given, operands),

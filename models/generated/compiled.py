@@ -150,7 +150,7 @@ class Compiled:
 
     def _decode(self, unit: Callable[[int], int]) -> Fetched | None:
         found = self.machine.decoding.decoder.decode(unit)
-        return None if found is None else Fetched(self._instructions[found.id], found.operands)
+        return None if found is None else Fetched(self._instructions[found.id], found.operands, found.length)
 
     def _execute(self, runtime: Runtime, state: State, found: Fetched | None) -> tuple[Exit | None, Fetched | None]:
         """Run an instruction, as `reference.execute` does."""
@@ -162,7 +162,7 @@ class Compiled:
         runtime.step.instances.clear()
         runtime.check |= single.turning
         try:
-            single.run(runtime, state, *[operands[name] for name in single.operands])
+            single.run(runtime, state, found.length, *[operands[name] for name in single.operands])
         except Ended as ended:
             runtime.access = None
             return self._chained(ended.exit, found, state, surroundings)

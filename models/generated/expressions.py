@@ -97,6 +97,8 @@ class Expressions(AccessLines, ABC):
                 self.numbered = self.outside = self.sync = True
                 index = self.value(term.args[0]) if term.args else None
                 return self.asked(f"R.step.volatile({term.name!r}, {index})")
+            case "length":
+                return self.length
             case "encoding":
                 return self.encoding if self.encoding_term is None else self.value(self.encoding_term)
             case "ite":

@@ -85,6 +85,7 @@ class Lines:
         self.count = 0
         self.names: dict[str, Value] = {}
         self.encoding = 0
+        self.length: int | str = 0
         self.encoding_term: Term | None = None
         self.next: Value = 0
         self.access: str | None = None

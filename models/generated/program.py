@@ -44,7 +44,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """The function of an instruction, its operands in order; `turning`: it may change the context or what makes interrupts pending."""
+    """The function of an instruction: of runtime, state, length and operands in order; `turning`: it may change the context or what makes interrupts pending."""
 
     run: Callable[..., Any]
     operands: tuple[str, ...]
@@ -192,10 +192,12 @@ class Program:
         names = tuple(instruction.operands)
         arguments = [f"a{i}" for i in range(len(names))]
         emitter.names = {f"o.{n}": a for n, a in zip(names, arguments, strict=True)}
-        emitter.encoding_term = instruction.encoding_term
-        emitter.emit(f"R.next = S[{pc.name!r}] + {emitter.value(instruction.length)} & {mask(pc.width)}")
+        emitter.encoding_term, emitter.length = instruction.encoding_term, "L"
+        emitter.emit(f"R.next = S[{pc.name!r}] + L & {mask(pc.width)}")
         emitter.run(instruction.body, Frame("function", 1, ()))
-        run = self._defined(f"def made({', '.join(['R', 'S', *arguments])}):", _texts(emitter.lines), instruction.id)
+        run = self._defined(
+            f"def made({', '.join(['R', 'S', 'L', *arguments])}):", _texts(emitter.lines), instruction.id
+        )
         self._finish()
         effects = self.facts.block(instruction.body)
         turning = effects.volatile or bool(effects.writes & {*self.context, *self.pending, *self.ports})
@@ -249,14 +251,14 @@ class Program:
         """Emit an instruction of the block that starts at `first`; the address at which the lines go on, if they do."""
         machine, instruction, operands = self.machine, fetched.instruction, fetched.operands
         mark, state = len(emitter.lines), (dict(emitter.tables), dict(emitter.aligned))
-        length = operand_value(instruction.length, operands)
-        sequential = emitter.pc + length & mask(machine.state.leaves[machine.state.pc].width)
+        sequential = emitter.pc + fetched.length & mask(machine.state.leaves[machine.state.pc].width)
         encoding = instruction.encoding_term
         watched = {*self.context, *self.pending}
         for special in (True, False):
             emitter.begin()
             emitter.special, emitter.next = special, sequential
             emitter.names = {f"o.{n}": v for n, v in operands.items()}
+            emitter.length = fetched.length
             emitter.encoding = 0 if encoding is None else operand_value(encoding, operands)
             emitter.run(instruction.body, Frame("tail", emitter.depth, ()))
             if not emitter.wrote & set(self.context):

@@ -85,6 +85,8 @@ def expression(term: Term) -> Expression:
             return lambda s: s.undefined(name, width)
         case "volatile", _:
             return lambda s: s.volatile(name, args[0](s) if args else None)
+        case "length", _:
+            return lambda s: s.length
         case "encoding", _:
             return lambda s: value(s, s.encoding) if s.encoding is not None else 0
     python, widths, data = OPERATORS[op].python, tuple(a.width for a in term.args), term.data

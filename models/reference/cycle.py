@@ -15,17 +15,16 @@ from pgcheck.models.reference.step import Step
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
 
-def step(
-    machine: Machine,
-    instruction: Instruction,
-    operands: Mapping[str, int],
-    state: State,
-    surroundings: Surroundings | None = None,
-) -> Exit | None:
+def step(machine: Machine, fetched: Fetched, state: State, surroundings: Surroundings | None = None) -> Exit | None:
     """One instruction on `state`, in place; None when it completed."""
-    run = Step(machine, state, operands, surroundings)
-    run.encoding = instruction.encoding_term
-    return body(run, instruction.body, value(run, instruction.length))
+    run = Step(machine, state, fetched.operands, surroundings)
+    run.encoding, run.length = fetched.instruction.encoding_term, fetched.length
+    return body(run, fetched.instruction.body, fetched.length)
+
+
+def canonical(instruction: Instruction, operands: Mapping[str, int]) -> Fetched:
+    """An instruction as its canonical encoding is found."""
+    return Fetched(instruction, operands, operand_value(instruction.length, operands))
 
 
 def body(run: Step, block: Block, length: int) -> Exit | None:
@@ -96,7 +95,7 @@ def fetch(machine: Machine, state: State, surroundings: Surroundings | None = No
 def decoded(machine: Machine, unit: Callable[[int], int]) -> Fetched | None:
     """The instruction whose k-th unit is `unit(k)`; None when no encoding accepts it."""
     found = machine.decoding.decoder.decode(unit)
-    return None if found is None else Fetched(machine.instruction(found.id), found.operands)
+    return None if found is None else Fetched(machine.instruction(found.id), found.operands, found.length)
 
 
 def executed(machine: Machine, word: int) -> Fetched | None:
@@ -122,7 +121,7 @@ def execute(
         elif fetched.instruction.partial and surroundings is not None and isinstance(surroundings.memory, Bus):
             exit_ = _journalled(machine, fetched, state, surroundings, surroundings.memory)
         else:
-            exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
+            exit_ = step(machine, fetched, state, surroundings)
         rule = machine.code.exits.get(exit_.function) if exit_ is not None else None
         if exit_ is None or rule is None or rule.kind != "execute":
             return exit_, fetched
@@ -137,7 +136,7 @@ def _journalled(machine: Machine, fetched: Fetched, state: State, surroundings: 
     journal = Journal(state, machine.state.memory, bus)
     surroundings.memory = journal
     try:
-        exit_ = step(machine, fetched.instruction, fetched.operands, state, surroundings)
+        exit_ = step(machine, fetched, state, surroundings)
     finally:
         surroundings.memory = bus
     return exit_ and replace(exit_, undo=journal.undo)

@@ -20,6 +20,7 @@ class Step:
         "bound",
         "encoding",
         "instances",
+        "length",
         "locals",
         "machine",
         "next",
@@ -36,6 +37,7 @@ class Step:
         self.locals: dict[str, int] = {}
         self.next = 0
         self.encoding: Term | None = None
+        self.length = 0
         self.access: tuple[int, ...] | None = None
         self.instances: dict[str, int] = {}
         self.bound = mask(machine.state.address_width)

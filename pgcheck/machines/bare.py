@@ -183,7 +183,7 @@ def shown(machine: Machine, state: State, surroundings: Surroundings) -> str:
         return f"({found.function})"
     if found is None or found.instruction.line is None:
         return "?"
-    return disassemble(found.instruction.line, found.operands, machine.decoding.csr_names)
+    return disassemble(found.instruction.line, found.operands, found.length, machine.decoding.csr_names)
 
 
 def counted(steps: int) -> str:

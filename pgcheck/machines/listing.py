@@ -51,7 +51,7 @@ def _run(machine: Machine, run: str, where: str) -> Iterator[str]:
         taken = found.units if found is not None else (found_units[place],)
         line = machine.instruction(found.id).line if found is not None else None
         shown = (
-            disassemble(line, found.operands, machine.decoding.csr_names)
+            disassemble(line, found.operands, found.length, machine.decoding.csr_names)
             if line is not None and found is not None
             else "?"
         )

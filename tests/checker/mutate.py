@@ -374,6 +374,7 @@ def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, in
     leaves = {variable(t.width, "o." + n): t for n, t in operands.items()}
     if instruction.encoding_term is not None:
         execution.encoding = substitute([instruction.encoding_term], leaves)[0]
+    execution.length = substitute([instruction.length], leaves)[0]
     execution.frame.state[NEXT_PC] = machine.state.leaves[machine.state.pc].term
     execution.block(instruction.body)
     return execution.seen

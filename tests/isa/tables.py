@@ -193,9 +193,7 @@ TABLES: dict[str, tuple[Decode, dict[str, Encoding]]] = {
 @st.composite
 def canonical(draw: st.DrawFn, encoding: Encoding) -> dict[str, int]:
     """Canonical operands of an encoding: one of the ways to satisfy its predicate, its free bits drawn."""
-    choices = {
-        name: draw(st.integers(0, terms.mask(o.width))) for name, o in encoding.operands.items() if name != "length"
-    }
+    choices = {name: draw(st.integers(0, terms.mask(o.width))) for name, o in encoding.operands.items()}
     pinned: knownbits.Known = {}
     for name in draw(st.permutations(sorted(choices))):
         width = encoding.operands[name].width
@@ -204,7 +202,7 @@ def canonical(draw: st.DrawFn, encoding: Encoding) -> dict[str, int]:
             pinned = attempt
     solution = next(knownbits.search([encoding.canonical], pinned, 500))
     operands = {name: solution.get(name, (0, choices.get(name, 0))) for name in encoding.operands}
-    full = completed(encoding, {n: v | choices.get(n, 0) & ~m for n, (m, v) in operands.items() if n != "length"})
+    full = completed(encoding, {n: v | choices.get(n, 0) & ~m for n, (m, v) in operands.items()})
     assert is_canonical(encoding, full), full
     return full
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import OPERATORS, Term, mask
 from pgcheck.isa.terms.ir import (
     Bind,
@@ -20,7 +18,7 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.models.reference.step import Step
-from pgcheck.models.state import Ended, Exit, State, Surroundings
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
 
 class PlainStep(Step):
@@ -30,16 +28,16 @@ class PlainStep(Step):
     def run(
         cls,
         machine: Machine,
-        instruction: Instruction,
-        operands: Mapping[str, int],
+        fetched: Fetched,
         state: State,
         surroundings: Surroundings,
     ) -> Exit | None:
         """One instruction on `state`, in place; None when it completed."""
-        step = cls(machine, state, operands, surroundings)
-        step.encoding = instruction.encoding_term
+        instruction = fetched.instruction
+        step = cls(machine, state, fetched.operands, surroundings)
+        step.encoding, step.length = instruction.encoding_term, fetched.length
         pc = machine.state.leaves[machine.state.pc]
-        step.next = step.scalar(pc.name) + step.value(instruction.length) & mask(pc.width)
+        step.next = step.scalar(pc.name) + fetched.length & mask(pc.width)
         try:
             step.block(instruction.body)
         except Ended as ended:
@@ -74,6 +72,8 @@ class PlainStep(Step):
                 return self.undefined(str(term.data), term.width)
             case "volatile":
                 return self.volatile(str(term.data), self.value(term.args[0]) if term.args else None)
+            case "length":
+                return self.length
             case "encoding":
                 assert self.encoding is not None
                 return self.value(self.encoding)

@@ -83,7 +83,7 @@ class Agreement:
         given_ = operands(self.instruction, rng)
         world = World(self.machine, draw)
         state = world.state()
-        exit_ = reference.step(self.machine, self.instruction, given_, state, surroundings(world))
+        exit_ = reference.step(self.machine, reference.canonical(self.instruction, given_), state, surroundings(world))
         world.settle(rng)
         found = differences(endings(self.transition), world, given_, exit_, (), state)
         assert not found, f"{self.machine.identity.name} {self.instruction.id} {given_}: {found}"

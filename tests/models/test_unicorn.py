@@ -22,7 +22,7 @@ from pgcheck.isa.encoding.codec import encode, is_canonical, to_bytes
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import mask, mk
 from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
-from pgcheck.models.reference.cycle import step
+from pgcheck.models.reference.cycle import canonical, step
 from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, holding, reset
 from tests.models.worlds import biased, machine, operands
 
@@ -147,7 +147,7 @@ class Trial:
             else:
                 state[place.leaf] = value
         state[self.machine.state.memory] = Memory(random.Random(seed), before, self.digits)
-        exit_ = step(self.machine, self.instruction, self.operands, state, Surroundings(undefined=unknown))
+        exit_ = step(self.machine, canonical(self.instruction, self.operands), state, Surroundings(undefined=unknown))
         return Ours(exit_, state, before, asked)
 
 

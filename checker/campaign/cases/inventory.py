@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pgcheck.checker.campaign.cases.trial import Trial
-from pgcheck.isa.encoding.codec import encode
-from pgcheck.isa.encoding.encoding import LENGTH, Encoding
+from pgcheck.isa.encoding.codec import Decoded, encode
+from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import TRUE, Term, mask, walk
 from pgcheck.isa.terms.ir import Block, If, SetElement, SetLeaf, SetNext, Store
@@ -167,17 +167,18 @@ class Inventory:
             if len(found) >= POOL:
                 break
             operands = self._operands(encoding, source, rows, attempt)
-            base = operands if attempt % 2 == 0 else self.decoded(instruction, encoding, source, forced)
-            if base is None:
-                continue
+            base, length = operands, 0
             if attempt % 2:
+                drawn = self.decoded(instruction, encoding, source, forced)
+                if drawn is None:
+                    continue
                 wide = {n: v for n, v in operands.items() if encoding.operands[n].width >= 6}
-                base = {**base, **(wide if source.random() < 0.8 else {})}
+                base, length = {**drawn.operands, **(wide if source.random() < 0.8 else {})}, drawn.length
             try:
-                units = encode(encoding, {n: v for n, v in {**base, **forced}.items() if n != LENGTH})
+                units = encode(encoding, {**base, **forced})
             except ValueError:
                 continue
-            found.setdefault(units, sum(v.bit_length() for v in base.values()))
+            found.setdefault(units, length.bit_length() + sum(v.bit_length() for v in base.values()))
         return sorted(found, key=lambda u: (found[u], u))
 
     def _operands(
@@ -185,8 +186,6 @@ class Inventory:
     ) -> dict[str, int]:
         operands: dict[str, int] = {}
         for name, operand in encoding.operands.items():
-            if name == LENGTH:
-                continue
             if name in encoding.prefixes:
                 operands[name] = source.randrange(1 << operand.width) if source.random() < 0.1 else 0
             elif rows.get(name) and source.random() < 0.8:
@@ -201,7 +200,7 @@ class Inventory:
 
     def _pointing(self, encoding: Encoding) -> Iterator[dict[str, int]]:
         """Operands that are 0 but for one, which is the address of a place for data."""
-        names = [n for n in encoding.operands if n != LENGTH]
+        names = list(encoding.operands)
         for name in names:
             width = encoding.operands[name].width
             if width >= 6:
@@ -229,9 +228,7 @@ class Inventory:
             return
         for row in instruction.rows:
             for _ in range(2 if row.value is not None else 0):
-                operands = {
-                    n: source.randrange(1 << min(o.width, 5)) for n, o in encoding.operands.items() if n != LENGTH
-                }
+                operands = {n: source.randrange(1 << min(o.width, 5)) for n, o in encoding.operands.items()}
                 try:
                     yield encode(encoding, {**operands, row.operand: row.value or 0})
                 except ValueError:
@@ -254,8 +251,8 @@ class Inventory:
 
     def decoded(
         self, instruction: Instruction, encoding: Encoding, source: random.Random, forced: Mapping[str, int]
-    ) -> dict[str, int] | None:
-        """Operands of random bits that decode to the instruction."""
+    ) -> Decoded | None:
+        """Random bits that decode to the instruction."""
         prefixes = encoding.decode.prefixes
         units = [u for name in encoding.prefixes for u, v in prefixes[name].items() if forced.get(name) == v]
         at = len(units)
@@ -269,14 +266,14 @@ class Inventory:
                     units[at] = units[at] & ~fixed | value
                     at += 1
         found = self.machine.decoding.decoder.decode(lambda k: units[k])
-        return found.operands if found is not None and found.id == instruction.id else None
+        return found if found is not None and found.id == instruction.id else None
 
 
 def required(encoding: Encoding) -> dict[str, int]:
     """The operands that only one value has an encoding with."""
     found: dict[str, int] = {}
     for term in (*conjuncts(encoding.canonical), *conjuncts(encoding.when)):
-        if term.op == "eq" and term.args[0].op == "var" and term.args[1].is_constant and term.args[0].name != LENGTH:
+        if term.op == "eq" and term.args[0].op == "var" and term.args[1].is_constant:
             found[term.args[0].name] = term.args[1].value
     return found
 

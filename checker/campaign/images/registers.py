@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, required
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.isa.encoding.codec import encode
-from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import mask
@@ -86,12 +85,12 @@ class Registers:
         encoding = instruction.encoding
         assert encoding is not None
         forced = required(encoding)
-        wide = [n for n, o in encoding.operands.items() if n != LENGTH and 8 <= o.width and n not in forced]
+        wide = [n for n, o in encoding.operands.items() if 8 <= o.width and n not in forced]
         for address in wide:
             for _ in range(draws):
                 drawn = self.inventory.decoded(instruction, encoding, source, forced)
                 if drawn is not None:
-                    yield RegisterMove(instruction, {n: v for n, v in drawn.items() if n != LENGTH}, address)
+                    yield RegisterMove(instruction, drawn.operands, address)
 
     def _try(self, access: RegisterMove) -> None:
         """Note what an access loads or stores, if it does just that."""

@@ -19,7 +19,7 @@ from pgcheck.checker.solving.solver import Limits, Solver
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.state import Fetched, State, Surroundings
+from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.monitor import TrapAndEmulate
@@ -155,7 +155,7 @@ def test_a_routine_that_decodes_from_other_bits(prove: Prove, monkeypatch: pytes
     ) -> VmExit:
         if frame is not None and frame.fetched is not None and "r" in frame.fetched.operands:
             operands = {**frame.fetched.operands, "r": frame.fetched.operands["r"] ^ 1}
-            frame = replace(frame, fetched=Fetched(frame.fetched.instruction, operands))
+            frame = replace(frame, fetched=replace(frame.fetched, operands=operands))
         return right(frame)
 
     routine(monkeypatch, change)

@@ -19,7 +19,7 @@ witness_version: "1"
 specification: jrst1
 deployment: default
 instruction: jrst1
-operands: {x: 0, a: 0, length: 1}
+operands: {x: 0, a: 0}
 virtual: {M: 0}
 real: {M: 1}
 differs: ["virtual:M"]
@@ -35,7 +35,7 @@ FULL = Witness(
     configuration={"IOPL": 0, "CR0.TS": "mirror", "@gate": {"DPL": 0}, "@task": "mirror"},
     units=(0x9D, 0),
     assembly="i, 1",
-    operands={"r": 10, "length": 1},
+    operands={"r": 10},
     virtual={"A": {-1: 7, 3: 1 << 40}, "M": 1},
     real={"A": {0: 1}},
     virtual_after={"M": 2},
@@ -62,6 +62,11 @@ def test_fields_that_are_empty_need_not_be_written() -> None:
     empty = replace(load(JRST), units=(), operands={}, virtual={}, real={}, differs=())
     assert load(dump(empty)) == empty
     assert "units" not in dump(empty)
+
+
+def test_the_length_among_the_operands_of_an_older_file_is_passed_over() -> None:
+    older = load(JRST.replace("a: 0}", "a: 0, length: 1}"))
+    assert older == load(JRST) and replay_witness(machine_of("jrst1"), older).reproduced
 
 
 def test_a_file_by_hand_replays() -> None:
@@ -122,10 +127,10 @@ FOREIGN: dict[str, tuple[Callable[[Witness], Witness], str]] = {
     "unknown instruction": (lambda w: replace(w, instruction="jrst2"), "no instruction 'jrst2'"),
     "unknown deployment": (lambda w: replace(w, deployment="other"), "no deployment 'other'"),
     "an element that there is not": (lambda w: replace(w, virtual={"A": {16: 1}}), "A has 16 elements"),
-    "an operand too wide": (lambda w: replace(w, operands={"x": 0, "a": 1 << 10, "length": 1}), "1024 does not fit operand a"),
+    "an operand too wide": (lambda w: replace(w, operands={"x": 0, "a": 1 << 10}), "1024 does not fit operand a"),
     "a table's unknown field": (lambda w: replace(w, configuration={"@new_psw": {"X": 1}}), "new_psw: X"),
     "an unknown table": (lambda w: replace(w, configuration={"@old_psw": {"M": 1}}), "old_psw: M"),
-    "no operand": (lambda w: replace(w, operands={"x": 0, "length": 1}), "operand a"),
+    "no operand": (lambda w: replace(w, operands={"x": 0}), "operand a"),
 }  # fmt: skip
 
 

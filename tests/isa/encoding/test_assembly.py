@@ -13,7 +13,7 @@ from pgcheck.isa.encoding.assembly import (
     compile_line,
     disassemble,
 )
-from pgcheck.isa.encoding.codec import Decoder, completed
+from pgcheck.isa.encoding.codec import Decoder, completed, length
 from pgcheck.isa.files.errors import Position, SpecificationError, Text
 from tests.isa.tables import TABLES, canonical, condition, fetch_from
 
@@ -148,12 +148,12 @@ EVERY = [(table, name) for table, lines in LINES.items() for name in lines]
 def test_what_is_printed_assembles_to_what_prints_the_same(table: str, name: str, data: st.DataObject) -> None:
     decode, encodings = TABLES[table]
     operands = data.draw(canonical(encodings[name]))
-    text = disassemble(LINES[table][name], operands, CSRS)
+    text = disassemble(LINES[table][name], operands, length(encodings[name], operands), CSRS)
     assembled = ASSEMBLERS[table].assemble(text)
     decoded = Decoder(encodings, decode).decode(fetch_from(assembled.units))
     assert decoded is not None
     assert (decoded.id, decoded.operands) == (assembled.id, assembled.operands)
-    again = disassemble(LINES[table][decoded.id], decoded.operands, CSRS)
+    again = disassemble(LINES[table][decoded.id], decoded.operands, decoded.length, CSRS)
     assert again == text
 
 
@@ -175,7 +175,9 @@ def test_what_is_printed_assembles_to_what_prints_the_same(table: str, name: str
     ],
 )
 def test_printing(table: str, name: str, operands: dict[str, int], text: str) -> None:
-    assert disassemble(LINES[table][name], completed(TABLES[table][1][name], operands), CSRS) == text
+    encoding = TABLES[table][1][name]
+    full = completed(encoding, operands)
+    assert disassemble(LINES[table][name], full, length(encoding, full), CSRS) == text
 
 
 @pytest.mark.parametrize(

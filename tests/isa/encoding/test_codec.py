@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.isa import terms
-from pgcheck.isa.encoding.codec import Decoder, compiled, completed, encode, from_bytes, is_canonical, to_bytes
+from pgcheck.isa.encoding.codec import Decoder, compiled, completed, encode, from_bytes, is_canonical, length, to_bytes
 from pgcheck.isa.encoding.encoding import compile_encoding
 from tests.isa.tables import BYTES, LARGE, RISC, TABLES, WORDS, canonical, code, condition, fetch_from
 
@@ -26,6 +26,7 @@ def test_decoding_what_was_encoded_gives_the_operands(table: str, name: str, dat
     decoded = DECODERS[table].decode(fetch_from(units))
     assert decoded is not None
     assert (decoded.id, decoded.operands, decoded.units) == (name, operands, units)
+    assert decoded.length == length(encoding, operands)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -39,10 +40,9 @@ def test_what_decodes_is_canonical_but_for_its_length(table: str, data: st.DataO
     decoded = DECODERS[table].decode(fetch_from(tuple(units)))
     if decoded is not None:
         encoding = encodings[decoded.id]
-        assert decoded.operands["length"] * decode.pc_unit == len(decoded.units) * decode.unit
-        shortest = completed(encoding, {n: v for n, v in decoded.operands.items() if n != "length"})
-        assert is_canonical(encoding, shortest)
-        assert shortest["length"] <= decoded.operands["length"]
+        assert decoded.length * decode.pc_unit == len(decoded.units) * decode.unit
+        assert is_canonical(encoding, decoded.operands)
+        assert length(encoding, decoded.operands) <= decoded.length
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_what_decodes_is_canonical_but_for_its_length(table: str, data: st.DataO
             "bytes",
             (0x8B, 0x44, 0x8D, 0xFC),
             "mov.r_m",
-            {"base": 5, "index": 1, "scale": 2, "disp": 0xFFFFFFFC, "length": 4},
+            {"base": 5, "index": 1, "scale": 2, "disp": 0xFFFFFFFC},
         ),
         ("bytes", (0x66, 0xB8, 0x34, 0x12), "mov.r_i", {"osz": 1, "imm": 0x1234}),
-        ("bytes", (0x0F, 0x01, 0xC1), "vmcall", {"length": 3}),
+        ("bytes", (0x0F, 0x01, 0xC1), "vmcall", {}),
         ("large", (0o254200_001234,), "halt", {"y": 0o1234}),
-        ("large", (0o200040_001234,), "move", {"ac": 1, "y": 0o1234, "length": 1}),
+        ("large", (0o200040_001234,), "move", {"ac": 1, "y": 0o1234}),
     ],
 )
 def test_known_words(table: str, units: tuple[int, ...], name: str, operands: dict[str, int]) -> None:
@@ -93,8 +93,8 @@ def test_units_of_no_encoding(table: str, units: tuple[int, ...]) -> None:
 
 def test_repeated_prefixes_decode_with_the_length_that_was_read() -> None:
     decoded = DECODERS["bytes"].decode(fetch_from((0x26, 0x2E, 0x8B, 0x00)))
-    assert decoded is not None and decoded.operands["sego"] == 2 and decoded.operands["length"] == 4
-    assert not is_canonical(TABLES["bytes"][1]["mov.r_m"], decoded.operands)
+    assert decoded is not None and decoded.operands["sego"] == 2 and decoded.length == 4
+    assert length(TABLES["bytes"][1]["mov.r_m"], decoded.operands) == 3
 
 
 def test_an_encoding_does_not_fetch_on_behalf_of_another() -> None:
@@ -121,11 +121,13 @@ def test_operands_that_are_not_canonical_are_not_encoded() -> None:
     load = TABLES["bytes"][1]["mov.r_m"]
     good = completed(load, {"mod": 1, "disp": 4})
     assert encode(load, good) == (0x8B, 0x40, 0x04)
-    for name, value in {"mod": 3, "disp": 0x80, "base": 1, "length": 2, "reg": 8, "rm": -1}.items():
+    for name, value in {"mod": 3, "disp": 0x80, "base": 1, "reg": 8, "rm": -1}.items():
         with pytest.raises(ValueError, match="no canonical encoding"):
             encode(load, {**good, name: value})
     with pytest.raises(ValueError, match="missing or unknown"):
         encode(load, {"mod": 1})
+    with pytest.raises(ValueError, match="length are missing or unknown"):
+        encode(load, {**good, "length": 3})
     with pytest.raises(ValueError, match="imm are missing or unknown"):
         encode(load, {**good, "imm": 0})
 

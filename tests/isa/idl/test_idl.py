@@ -14,7 +14,7 @@ from pgcheck.isa.files.values import Reading
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.layout import declare_state
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.scopes import Value
+from pgcheck.isa.idl.scopes import Value, operand_values
 from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import BOOLEAN, VOID, Bits
 from pgcheck.isa.terms import evaluate
@@ -71,7 +71,7 @@ def program(types: str = TYPES, functions: str = FUNCTIONS) -> Program:
 
 def lowered(body: str) -> tuple[Block, list[tuple[Position, str]]]:
     made = program()
-    block = lower_body(made, Text(body), OPERANDS, 16, VOID)
+    block = lower_body(made, Text(body), operand_values(OPERANDS), 16, VOID)
     return block, problems_of(made)
 
 
@@ -233,7 +233,7 @@ def test_each_rule_of_bodies(good: str, bad: str, message: str) -> None:
 
 def test_an_error_within_a_function_is_at_its_place() -> None:
     made = program()
-    lower_body(made, Text("R = low<9>(x);"), OPERANDS, 0, VOID)
+    lower_body(made, Text("R = low<9>(x);"), operand_values(OPERANDS), 0, VOID)
     line = FUNCTIONS.splitlines().index(next(row for row in FUNCTIONS.splitlines() if "function low" in row))
     column = FUNCTIONS.splitlines()[line].index("x[N-1:0]") + 1
     assert problems_of(made)[0][0] == Position("<text>", line + 1, column)

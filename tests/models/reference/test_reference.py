@@ -11,7 +11,7 @@ from pgcheck import shipped
 from pgcheck.isa.encoding.assembly import Assembler
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms.ir import HALT
-from pgcheck.models.reference.cycle import advance, deliver, fetch, step
+from pgcheck.models.reference.cycle import advance, canonical, deliver, fetch, step
 from pgcheck.models.state import Cells, Exit, Fetched, State, Surroundings, reset
 from tests.models.plain import PlainStep
 from tests.models.worlds import World, biased, machine, operands
@@ -23,13 +23,13 @@ def closures_and_trees(
     described: Machine, instruction: Instruction, rng: random.Random, plain: type[PlainStep]
 ) -> list[tuple[Exit | None, Mapping[str, object]]]:
     """What both evaluators make of one instruction in one world."""
-    given = operands(instruction, rng)
+    given = canonical(instruction, operands(instruction, rng))
     world = World(described, lambda key, width: biased(rng, width))
     ends: list[tuple[Exit | None, Mapping[str, object]]] = []
     for one_step in (step, plain.run):
         state = world.state()
         around = Surroundings(world.undefined, world.volatile, world.volatile_write, world)
-        exit_ = one_step(described, instruction, given, state, around)
+        exit_ = one_step(described, given, state, around)
         ends.append((exit_, written(state)))
     return ends
 
@@ -146,6 +146,35 @@ def test_a_loop_on_riscv() -> None:
     assert [cell(state, "MEM", 0x100 + i) for i in range(8)] == [55, 0, 0, 0, 0, 0, 0, 0]
     assert state["mcause"] == 9
     assert state["mepc.ADDRESS"] == labels["call"] >> 2
+
+
+@pytest.mark.parametrize(
+    "units", [(0x8B, 0xC0), (0x26, 0x8B, 0xC0), (0x26, 0x2E, 0x8B, 0xC0), (0x66, 0x66, 0x66, 0x8B, 0xC0)]
+)
+def test_an_instruction_is_as_long_as_what_was_read(units: tuple[int, ...]) -> None:
+    """Prefixes that are repeated count too."""
+    described, state = holding("i386", 0x1000, units)
+    assert advance(described, state) is None and state["EIP"] == 0x1000 + len(units)
+
+
+def test_a_call_returns_behind_all_that_was_read() -> None:
+    described, state = holding("i386", 0x1000, (0x26, 0x2E, 0xFF, 0xD0))
+    registers = state["GPR"]
+    assert isinstance(registers, Cells)
+    registers.update({0: 0x2000, 4: 0x800})
+    assert advance(described, state) is None and state["EIP"] == 0x2000
+    assert [cell(state, "MEM", 0x7FC + k) for k in range(2)] == [0x04, 0x10]
+
+
+def holding(name: str, at: int, units: tuple[int, ...]) -> tuple[Machine, State]:
+    """A machine after reset, about to run what stands at an address."""
+    described = machine(name)
+    state = reset(described)
+    state[described.state.pc] = at
+    memory = state[described.state.memory]
+    assert isinstance(memory, Cells)
+    memory.update(enumerate(units, at))
+    return described, state
 
 
 def test_an_exit_that_cannot_be_delivered_is_returned() -> None:

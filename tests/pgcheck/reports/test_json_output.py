@@ -80,7 +80,7 @@ def test_every_key_of_a_result_is_required_but_timing() -> None:
 
 def test_a_witness_gives_both_machines_before_and_after() -> None:
     witness = parsed(RICH)["instructions"][0]["witness"]
-    assert witness["bytes"] == "9d 01" and witness["operands"] == {"imm": "0x1", "length": "0x2"}
+    assert witness["bytes"] == "9d 01" and witness["operands"] == {"imm": "0x1"}
     assert witness["before"]["virtual"] == {"GPR": {"4": "0x8"}, "IF": "0x1"}
     assert witness["after"]["real"]["MEM"] == {"*": "0x5", "256": "0x6"}
     assert witness["differs"] == ["virtual:IF", "general:MEM"]
