@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.specifications import ROOT
+
 SLEEPERS = """
 import time
 import pytest

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.specifications import ROOT
+
 BEFORE = "import sys, {0} as package; package.__path__.append({1!r}); sys.argv[0] = 'pgcheck'; "
 CLI = "from pgcheck.cli import main; main()"
 TABLE = "import runpy; print('\\n'.join(runpy.run_path('docs/generate.py')[sys.argv[1]]()))"

@@ -12,7 +12,10 @@ import pytest
 from pgcheck.checker.check import Options, check, solver_for
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
-from tests.checker.specifications import Checked, machine_of
+from pgcheck.checker.solving.solver import Solver
+from tests.checker.judging import PLAIN
+from tests.checker.results import Checked
+from tests.specifications import machine_of
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +45,11 @@ def evidence() -> Iterator[Evidence]:
     solver = solver_for(Options(cache=False, second=False))
     yield Evidence(solver, False)
     solver.close()
+
+
+@pytest.fixture
+def solver() -> Iterator[Solver]:
+    """A solver to ask, for one test."""
+    running = solver_for(PLAIN)
+    yield running
+    running.close()

@@ -4,50 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.check import Options, check, solver_for
+from pgcheck.checker.check import Options, check
 from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.result import Effort, ExitCode, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Limits, Model, Solver, Status
 from pgcheck.checker.verdicts import judge as judging
-from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.machine import Instruction, Machine, Row
+from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.terms import TRUE, Term
 from pgcheck.models.symbolic import Transition
 from pgcheck.running.run import Request, code
 from pgcheck.shipped import shipped
-from tests.checker.specifications import machine_of
+from tests.checker.judging import PLAIN, judged
 from tests.checker.variants import edited
-
-PLAIN = Options(cache=False, second=False)
-
-
-def setting_of(machine: Machine) -> Setting:
-    """The first deployment, with every trap entering the monitor."""
-    return Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
-
-
-@pytest.fixture
-def solver() -> Iterator[Solver]:
-    running = solver_for(PLAIN)
-    yield running
-    running.close()
-
-
-def judged(machine: Machine, identifier: str, solver: Solver, *, second: bool = False) -> Judgement:
-    instruction = machine.instruction(identifier)
-    return judge(setting_of(machine), InstructionRow(instruction, instruction.rows[0]), solver, second)
-
+from tests.specifications import machine_of
 
 # ---- unknown is no pass
 

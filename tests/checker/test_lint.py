@@ -16,8 +16,8 @@ from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool, WorkerFailed
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.isa.machine.machine import Machine
-from tests.checker.specifications import every_name, machine_of
 from tests.checker.variants import FLAG, with_instruction
+from tests.specifications import every_name, machine_of
 
 
 class Asked:

@@ -25,7 +25,8 @@ from pgcheck.isa.terms import constant, mk
 from pgcheck.isa.terms.ir import SetElement, Statement
 from tests.checker.fate import Fate, fate
 from tests.checker.mutate import PASSING, Mutant, Original, mutants, original
-from tests.checker.specifications import Checked, machine_of
+from tests.checker.results import Checked
+from tests.specifications import machine_of
 
 OPTIONS = Options(cache=False, second=False)
 OPERATORS = {"drop check", "silent trap", "skip mode", "widen mask", "drop write", "leak control"}

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from pgcheck.checker.result import InstructionResult
-from tests.checker.specifications import ROOT, Checked, deployment, machine_of, row
+from tests.checker.results import Checked, deployment, row
+from tests.specifications import ROOT, machine_of
 
 DATA = ROOT / "tests" / "data"
 HARMLESS = {"innocuous", "always_trap"}

@@ -15,7 +15,7 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.solving.pool import WorkerDied
-from tests.checker.specifications import ROOT, SMALL, machine_of
+from tests.specifications import ROOT, SMALL, machine_of
 
 PG74 = (ROOT / "specs" / "pg74.yaml").read_text()
 

@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.check import Options, check, effort, solver_for
+from pgcheck.checker.check import check, effort
 from pgcheck.checker.laws import canaries as asking
 from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.questions.configuration import admissible
 from pgcheck.checker.questions.hole import NOTHING, Configuration
-from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.subject import subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.solver import Limits, Model, Solver
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts import survey as surveying
-from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge, relevant
+from pgcheck.checker.verdicts.judge import relevant
 from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import MIRROR, Candidate, Machine
 from pgcheck.isa.terms import Term, constant, eq, lnot, mk, variable
 from pgcheck.shipped import shipped
-from tests.checker.specifications import Checked, machine_of, row
-
-PLAIN = Options(cache=False, second=False)
-
-
-@pytest.fixture
-def solver() -> Iterator[Solver]:
-    running = solver_for(PLAIN)
-    yield running
-    running.close()
-
-
-def setting_of(machine: Machine) -> Setting:
-    """The first deployment, with every trap entering the monitor."""
-    return Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
-
-
-def judged(machine: Machine, identifier: str, solver: Solver) -> Judgement:
-    instruction = machine.instruction(identifier)
-    return judge(setting_of(machine), InstructionRow(instruction, instruction.rows[0]), solver, False)
+from tests.checker.judging import PLAIN, judged, setting_of
+from tests.checker.results import Checked, row
+from tests.specifications import machine_of
 
 
 def written(folder: Path, text: str) -> Machine:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.checker.specifications import SMALL, Checked, small_names
+from tests.checker.results import Checked
+from tests.specifications import SMALL, small_names
 
 THEOREMS = ("theorem1", "theorem2", "theorem3", "monitor")
 FIELDS = {"sensitive", "privileged", "user_sensitive", "timing", "verdict"}

@@ -9,7 +9,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
-from tests.checker.specifications import path_of
+from tests.specifications import path_of
 
 
 def variant(folder: Path, text: str, base: str = "pg74") -> Machine:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
 
 from pgcheck.cli import command
+from tests.specifications import ROOT
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
 AGAIN = "write it again: python docs/generate.py"
 

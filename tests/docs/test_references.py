@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.specifications import ROOT
+
 # `docs/NAME.md`, perhaps with the section that is meant, as in "docs/definitions.md, The relation" or "docs/language.md section 6".
 _NAMED = re.compile(r"docs/([\w/-]+\.md)(?:, ([A-Z][a-z]+(?: [a-z]+)*)| section (\d+))?")
 # Names of working papers that only their authors have.

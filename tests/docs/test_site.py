@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.specifications import ROOT
+
 GENERATOR = "zensical"
 INSTALLED = importlib.util.find_spec(GENERATOR) is not None
 LOADED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"?(https?:)?//[^>]*>")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-GUESTS = Path(__file__).parents[1] / "guests"
+from tests.specifications import GUESTS
+
 COMPILER = "riscv64-unknown-elf-gcc"
 OPTIONS = [
     "-march=rv64ima_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany", "-ffreestanding", "-nostdlib", "-fno-builtin", "-O2",

@@ -24,7 +24,8 @@ from pgcheck.models import symbolic
 from pgcheck.models.reference import cycle as reference
 from pgcheck.models.state import Exit, State, Surroundings
 from tests.models.compare import Ending, differences, endings, exits
-from tests.models.worlds import Draw, Key, World, biased, machine, operands
+from tests.models.worlds import Draw, Key, World, biased, operands
+from tests.specifications import machine
 
 EXAMPLES = 10
 DEEP = 60

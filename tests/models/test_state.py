@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgcheck.models.state import Cells, cells, copied, frozen, holding, reset, scalar
-from tests.models.worlds import machine
+from tests.specifications import machine
 
 SIZE = 4
 ARRAYS = st.builds(Cells, st.integers(0, 2), st.dictionaries(st.integers(0, SIZE - 1), st.integers(0, 2)))

@@ -24,7 +24,8 @@ from pgcheck.isa.terms import mask, mk
 from pgcheck.isa.terms.ir import Block, If, SetLeaf, Statement
 from pgcheck.models.reference.cycle import canonical, step
 from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, holding, reset
-from tests.models.worlds import biased, machine, operands
+from tests.models.worlds import biased, operands
+from tests.specifications import machine
 
 pytest.importorskip("unicorn", reason="unicorn is not installed (extra `test`)")
 from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observed

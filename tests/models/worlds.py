@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from functools import cache
 
 from pgcheck.isa.encoding.codec import compiled, completed, is_canonical
 from pgcheck.isa.encoding.encoding import Encoding, Slot
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, mask, signed
 from pgcheck.models.state import Cells, State
-from pgcheck.shipped import shipped
 
 Key = tuple[str | int, ...]
 Draw = Callable[[Key, int], int]
 
 _ATTEMPTS = 2000
-
-
-@cache
-def machine(name: str) -> Machine:
-    """A shipped machine."""
-    path = shipped(name)
-    assert path is not None
-    return load(path, shipped=shipped)
 
 
 def biased(rng: random.Random, width: int) -> int:

@@ -31,7 +31,7 @@ from pgcheck.isa.files.tree import Sequence as Branch
 from pgcheck.isa.files.tree import compose
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, apply, array, constant, eq, evaluate, ite, lnot, mk, select, store, variable
-from tests.checker.specifications import machine_of, path_of
+from tests.specifications import machine_of, path_of
 
 # ---- CK1: whatever a solver process does, only its clean answer is one
 

@@ -21,10 +21,10 @@ from pgcheck.vmm.audit import audit
 from pgcheck.vmm.mmu import Mmu
 from pgcheck.vmm.translate import Args
 from pgcheck.vmm.vmm import Guest, Vmm
-from tests.checker.specifications import machine_of
 from tests.mutants.mmu_properties import extents, maps, tight
 from tests.mutants.proof_properties import one_step
 from tests.mutants.subjects import SUBJECTS, Case, author, fully_judged, ground, judged_anew, setting
+from tests.specifications import machine_of
 from tests.vmm import lockstep, programs
 
 Entry = tuple[str, Case, int, int, Callable[[], object]]

@@ -15,7 +15,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm import lockstep
 
 Case = Callable[[bytes], str | None]

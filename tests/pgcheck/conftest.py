@@ -14,8 +14,7 @@ from pgcheck.checker.check import Options
 from pgcheck.checker.result import MachineResult
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.running import run
-
-ROOT = Path(__file__).parents[2]
+from tests.specifications import ROOT, SMALL
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,22 @@ def pgcheck(capsys: pytest.CaptureFixture[str]) -> Pgcheck:
         return Ran(code, written.out, written.err)
 
     return obey
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of the test's own, which is empty."""
+    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: None) -> Path:
+    """The current folder: one specification, with a hole."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "popf.yaml").write_bytes((SMALL / "popf.yaml").read_bytes())
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @dataclass

@@ -14,14 +14,14 @@ import pytest
 import pgcheck
 from pgcheck.checker.verdicts.waiver import Property
 from pgcheck.waivers.file import PROPERTIES
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import ROOT, SMALL
 
-POPF = ROOT / "tests" / "specs" / "popf.yaml"
+POPF = SMALL / "popf.yaml"
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
+def at_the_root(own_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 

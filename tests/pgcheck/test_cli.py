@@ -15,16 +15,15 @@ import pytest
 from pgcheck import __version__
 from pgcheck.checker.result import ExitCode, Finding, Status
 from pgcheck.cli import command
-from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
+from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
+from tests.specifications import ROOT, SMALL
 
-POPF = ROOT / "tests" / "specs" / "popf.yaml"
+POPF = SMALL / "popf.yaml"
 SMALL = ROOT / "specs" / "pg74.yaml"
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 # ---- what the first word means

@@ -19,7 +19,8 @@ from pgcheck import __version__
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import command
 from pgcheck.shipped import names
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GUIDE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

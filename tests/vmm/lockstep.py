@@ -19,7 +19,7 @@ from pgcheck.models.state import Cells
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.vmm import Guest, Vmm
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 
 # What `pgcheck check` finds; a test of its own compares.
 CONFIGURATIONS: Mapping[tuple[str, str], Mapping[str, object]] = {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.state import Cells
+from tests.specifications import GUESTS
 from tests.vmm.lockstep import assembled, loaded
 
 Setup = Callable[[Computer], None]
@@ -210,7 +210,6 @@ def pg74(machine: Machine) -> Setup:
 
 # ---- The MC68010 and the KA10: the supervisors that tests/guests has, with a user program of our own.
 
-GUESTS = Path(__file__).resolve().parents[1] / "guests"
 M68_SIZE = 1 << 16
 M68_USER = """
         move #0x0700,sr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from pgcheck.isa.machine.machine import Fields, Machine
@@ -17,10 +16,9 @@ from pgcheck.vmm.paging.coherence import Finding, ShadowAudit
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, Walk, walk
-from tests.checker.specifications import machine_of
+from tests.specifications import machine as _machine
 
 READ, WRITE, FETCH = 0, 1, 2
-_machine = cache(machine_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pgcheck.vmm.paging.entries import Form
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.vmm import Vmm
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import Pair, pair, policy_of
 from tests.vmm.stage import FETCH, MIRRORED, READ, RISCV, WRITE, Kind, play

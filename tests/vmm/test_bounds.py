@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +15,7 @@ from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.audit import footprint
 from pgcheck.vmm.bounds import MAX_KNOWN, Bounds, Extent, NoBounds, first
 from pgcheck.vmm.guest_memory import GuestMemory
-from tests.checker.specifications import machine_of
-
-machine = cache(machine_of)
+from tests.specifications import machine
 
 
 def bounds(name: str, first_frame: int, count: int, shift: int) -> tuple[Bounds, Surroundings]:

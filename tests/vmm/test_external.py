@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.external import ExternalMmu
 from pgcheck.vmm.guest_memory import GuestMemory
-from tests.checker.specifications import machine_of
+from tests.specifications import machine
 
-machine = cache(machine_of)
 USER, SUPERVISOR = 0, 1
 
 

@@ -11,7 +11,7 @@ from pgcheck.isa.terms import TRUE, eq, land, lnot
 from pgcheck.models import engine
 from pgcheck.models.reference.cycle import execute
 from pgcheck.models.state import Fetched, State, Surroundings
-from tests.checker.specifications import machine_of
+from tests.specifications import GUESTS, machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import Pair, pair, policy_of
 
@@ -27,7 +27,7 @@ USER, IN_OUT_FLAG = 1 << 12, 1 << 11
 
 def user(machine: Machine, text: str, flags: int) -> programs.Setup:
     """The supervisor of tests/guests with a user program that is entered with these flags."""
-    whole = (programs.GUESTS / "pdp10-ka10" / "hello.s").read_text()
+    whole = (GUESTS / "pdp10-ka10" / "hello.s").read_text()
     head, mark, tail = whole.partition("user:   .word 0x40000010")
     assert mark
     body = tail.partition("        .org 0x810")[0]

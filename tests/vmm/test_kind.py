@@ -13,9 +13,7 @@ from pgcheck.isa.rows import modules
 from pgcheck.isa.terms import TRUE, eq
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import direct
-from tests.checker.specifications import machine_of
-
-ROOT = Path(__file__).parents[2]
+from tests.specifications import ROOT, machine_of
 
 
 def test_a_kind_is_one_file_that_is_named_by_it() -> None:

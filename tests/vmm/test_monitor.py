@@ -23,7 +23,7 @@ from pgcheck.vmm.binding import REFERENCE
 from pgcheck.vmm.monitor import MAX_STUTTERS, ResourceControlLost, TrapAndEmulate
 from pgcheck.vmm.statistics import row
 from pgcheck.vmm.world import save_guest
-from tests.checker.specifications import machine_of
+from tests.specifications import GUESTS, machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import Pair, pair, policy_of, seen
 
@@ -362,7 +362,7 @@ def test_what_was_left_halfway_starts_again_from_where_it_was(halfway: bool, mon
 @pytest.mark.parametrize("links", [3, 40, 70, 200])
 def test_chains_of_executed_words_go_as_far_on_both(links: int) -> None:
     """A user program executes a word that executes a word, and so on, to one that is refused."""
-    text = (programs.GUESTS / "pdp10-ka10" / "hello.s").read_text().partition("        .org 0x810")[0]
+    text = (GUESTS / "pdp10-ka10" / "hello.s").read_text().partition("        .org 0x810")[0]
     words = "".join(f"        xct 0, 0x{0x11 + k:x}\n" for k in range(links))
     machine = machine_of("pdp10-ka10")
     setup = programs.program(machine, f"{text}        .org 0x810\n{words}        datao 0x14, 1\n        muuo 1, 0, 0\n")

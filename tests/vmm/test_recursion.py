@@ -13,7 +13,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.state import Exit, Fetched, State, Surroundings
 from pgcheck.vmm.binding import REFERENCE
 from pgcheck.vmm.vmm import Guest, Vmm
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import contents, host, policy_of, ram, seen
 

@@ -8,7 +8,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.vmm.vmm import Guest, Vmm
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import host, policy_of, ram, seen
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from functools import cache
 
 import pytest
 
@@ -13,9 +12,8 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.cycle import call
 from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.translate import Inside, Outside, Recorder, Snapshot, values, walk, with_argument
-from tests.checker.specifications import machine_of
+from tests.specifications import machine
 
-machine = cache(machine_of)
 PAGES = 12
 
 

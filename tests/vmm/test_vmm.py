@@ -18,8 +18,8 @@ from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.reference.cycle import holds
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.vmm import Vmm
-from tests.checker.specifications import machine_of
 from tests.models.compiling import compiled
+from tests.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import CONFIGURATIONS, Pair, assembled, host, loaded, pair, policy_of, seen
 

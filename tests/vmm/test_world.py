@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.models.state import Cells
 from pgcheck.vmm.world import World, load_guest, lost, save_guest, world
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm.lockstep import CONFIGURATIONS, policy_of
 
 DIVISION = World(("A", "P"), {"M": 1, "R": 7})

@@ -27,7 +27,8 @@ from pgcheck.vmm import monitor, world
 from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Vmm
-from tests.checker.specifications import Checked, machine_of
+from tests.checker.results import Checked
+from tests.specifications import machine_of
 
 Authors = Callable[[str], Author]
 

@@ -13,7 +13,7 @@ from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.isa.terms import TRUE
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm.lockstep import policy_of
 
 

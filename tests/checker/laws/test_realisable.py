@@ -8,8 +8,8 @@ import pytest
 
 from pgcheck.checker.laws.realisable import realisable
 from pgcheck.checker.solving.evidence import Evidence
-from tests.checker.specifications import machine_of
 from tests.checker.variants import edited, variant
+from tests.specifications import machine_of
 
 # Two levels of entries behind a switch: a directory of 4 at ROOT, pages of 32 words; the supervisor is not mapped.
 PAGED = """

@@ -23,7 +23,8 @@ from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.monitor import TrapAndEmulate
-from tests.checker.specifications import Checked, machine_of
+from tests.checker.results import Checked
+from tests.specifications import machine_of
 
 Prove = Callable[..., DeploymentProof]
 

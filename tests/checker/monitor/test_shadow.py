@@ -16,7 +16,8 @@ from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
-from tests.checker.specifications import Checked, machine_of
+from tests.checker.results import Checked
+from tests.specifications import machine_of
 
 Ask = Callable[[str], tuple[str, ...]]
 

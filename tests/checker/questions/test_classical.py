@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.questions.classical import Classical, classify
-from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.subject import subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from tests.checker.specifications import machine_of
+from tests.checker.judging import setting_of
 from tests.checker.variants import with_instruction
+from tests.specifications import machine_of
 
 
 def classical(machine: Machine, identifier: str, evidence: Evidence, **fixed: int) -> Classical:
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     instruction = machine.instruction(identifier)
     one = subject(setting, instruction, instruction.rows[0])
     return classify(setting, one, footprint(setting, one), evidence, fixed)

@@ -8,7 +8,8 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.questions.configuration import Demand, common, exhaustive
 from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.isa.machine.machine import MIRROR
-from tests.checker.specifications import Checked, machine_of, row
+from tests.checker.results import Checked, row
+from tests.specifications import machine_of
 
 
 def fixed(**leaves: int) -> Configuration:

@@ -10,8 +10,8 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.questions.entry import entering
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from tests.checker.specifications import machine_of
 from tests.checker.variants import edited, variant
+from tests.specifications import machine_of
 
 LOAD = "      Psw new = new_psw();\n"
 MODE = LOAD + "      M = new.M;\n"

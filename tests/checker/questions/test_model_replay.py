@@ -14,8 +14,8 @@ from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, constant, lnot, select
-from tests.checker.specifications import machine_of
 from tests.checker.variants import with_instruction
+from tests.specifications import machine_of
 
 
 def prepared(machine: Machine, identifier: str, mode: int, *, enters: bool = True) -> tuple[Setting, Subject, Copy]:

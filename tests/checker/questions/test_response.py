@@ -8,8 +8,9 @@ import pytest
 
 from pgcheck.checker.questions.hole import question, virtual_modes
 from pgcheck.checker.questions.response import against
-from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.subject import subject
 from pgcheck.checker.solving.evidence import Evidence
+from tests.checker.judging import setting_of
 from tests.checker.variants import with_instruction
 
 TABLE = """
@@ -31,7 +32,7 @@ def answers(folder: Path, body: str, evidence: Evidence, monitor: str = "", widt
     """The answers for every virtual mode in which the instruction is a hole against some entry."""
     table = TABLE.replace("WIDTH", str(width)).replace("HIGH", str(width - 1)).replace("MONITOR", monitor)
     machine = with_instruction(folder, body, more=table)
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     instruction = machine.instruction("new")
     one = subject(setting, instruction, instruction.rows[0])
     found: set[str] = set()

@@ -18,7 +18,8 @@ from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import verdict
 from pgcheck.isa.machine.machine import Machine
-from tests.checker.specifications import every_name, machine_of, path_of, small_names
+from tests.checker.judging import setting_of
+from tests.specifications import every_name, machine_of, path_of, small_names
 
 OPTIONS = Options(cache=False, second=False)
 
@@ -92,7 +93,7 @@ def test_footprints_name_what_is_read_and_written() -> None:
 def test_most_of_every_unprivileged_core_is_settled() -> None:
     for name in ("i386", "riscv64", "pdp10-ka10", "m68000"):
         machine = machine_of(name)
-        setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+        setting = setting_of(machine)
         rows = [
             i for i in machine.instructions if len(i.rows) == 1 and not any(c == "never" for c in i.access.values())
         ]
@@ -102,7 +103,7 @@ def test_most_of_every_unprivileged_core_is_settled() -> None:
 
 def test_the_graph_shows_the_leak() -> None:
     machine = machine_of("pg74")
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     graph = flow(subject(setting, machine.instruction("srr"), machine.instruction("srr").rows[0]), machine)
     assert graph.has_edge("R.l", "A") and graph.nodes["R.l"]["role"] == "relocation"
     plain = flow(subject(setting, machine.instruction("add"), machine.instruction("add").rows[0]), machine)

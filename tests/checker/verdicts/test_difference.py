@@ -12,8 +12,8 @@ from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.verdicts.difference import Version, appeared, difference, disappeared
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
-from tests.checker.specifications import machine_of
 from tests.checker.variants import edited
+from tests.specifications import machine_of
 
 OPTIONS = Options(second=False)
 

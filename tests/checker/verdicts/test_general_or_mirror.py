@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.general_or_mirror import user_visible
 from pgcheck.checker.verdicts.judge import InstructionRow, judge
+from tests.checker.judging import setting_of
 from tests.checker.variants import variant
 
 STATE = "state:\n  W: {type: Bits<8>, role: configuration}\n  V: {type: Bits<8>, role: configuration}\n"
@@ -25,7 +25,7 @@ def reported(folder: Path, evidence: Evidence, *bodies: str) -> dict[str, str]:
         text += f'  - name: i{number}\n    encoding: {{match: "100000{number:02b}----00000000000000000000", variables: ["r 23-20"]}}\n'
         text += f'    operation(): "{body}"\n'
     machine = variant(folder, text)
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     work = [
         InstructionRow(i, i.rows[0]) for i in machine.instructions if i.name in {f"i{k}" for k in range(len(bodies))}
     ]

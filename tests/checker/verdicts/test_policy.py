@@ -14,8 +14,9 @@ from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.terms import TRUE, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.kind import kinds
-from tests.checker.specifications import Checked, machine_of
+from tests.checker.results import Checked
 from tests.checker.variants import variant
+from tests.specifications import machine_of
 
 PRIVILEGED = {"svc", "lpsw", "lrr", "srr", "lra", "sio", "tio", "stm", "rtm", "halt"}
 

@@ -11,7 +11,7 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Effort, Finding, MachineResult
 from pgcheck.checker.verdicts.result_cache import keep_result, key, load_result, source_digest
 from pgcheck.isa.files.cache import Cache
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 
 OPTIONS = Options(cache=False, second=False)
 MACHINE = machine_of("jrst1")

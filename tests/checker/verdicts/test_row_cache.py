@@ -12,8 +12,8 @@ from pgcheck.checker.verdicts import survey
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
-from tests.checker.specifications import machine_of
 from tests.checker.variants import edited
+from tests.specifications import machine_of
 
 OPTIONS = Options(second=False)
 

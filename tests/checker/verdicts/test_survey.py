@@ -9,8 +9,9 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Event, Judged
-from tests.checker.specifications import Checked, machine_of, row
+from tests.checker.results import Checked, row
 from tests.checker.variants import variant
+from tests.specifications import machine_of
 
 PLAIN = Options(cache=False, second=False)
 

@@ -8,10 +8,11 @@ import pytest
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.classical import Classical, Sensitivity
-from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import difference, reason, verdict
-from tests.checker.specifications import Checked, machine_of, row
+from tests.checker.judging import setting_of
+from tests.checker.results import Checked, row
+from tests.specifications import machine_of
 
 MODE = (Sensitivity("beh", "mode", "SU"),)
 CLOCK = (Sensitivity("beh", "timing", "U"),)
@@ -25,7 +26,7 @@ TRAPS = replace(FREE, completes_supervisor=False, completes_user=False)
 def judgement() -> Judgement:
     """A row that taint settles: the template of all others."""
     machine = machine_of("pg74")
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     solver = solver_for(Options(cache=False, second=False))
     found = judge(
         setting, InstructionRow(machine.instruction("add"), machine.instruction("add").rows[0]), solver, False

@@ -15,7 +15,7 @@ from pgcheck.checker.verdicts.waiver import Reviewed, Waiver, differences, modes
 from pgcheck.checker.witnesses.witness_replay import replay_witness
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 
 OPTIONS = Options(second=False)
 TODAY = date(2026, 1, 15)

@@ -10,7 +10,7 @@ import pytest
 from pgcheck.checker.result import Witness
 from pgcheck.checker.witnesses.file import BadWitnessFile, dump, load
 from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 
 # JRST 1, on the machine of the paper: it leaves supervisor mode without a trap, so only the virtual mode changes.
 JRST = """

@@ -6,27 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.isa.files.errors import Problem, SpecificationError
-from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import constant, eq, show, substitute, variable
-
-CASES = Path(__file__).with_name("cases")
-COMPLETE = (CASES / "complete.yaml").read_text("utf-8")
-
-
-def machine(folder: Path, text: str = COMPLETE) -> Machine:
-    file = folder / "machine.yaml"
-    file.write_text(text, "utf-8")
-    return load(file)
-
-
-def problems(folder: Path, text: str) -> tuple[Problem, ...]:
-    with pytest.raises(SpecificationError) as caught:
-        machine(folder, text)
-    assert str(caught.value)
-    return caught.value.problems
+from tests.isa.machine.complete import COMPLETE, machine, problems
 
 
 def test_the_complete_machine(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pgcheck.isa.machine.meaning import Meanings, meanings
-from tests.checker.specifications import machine_of
 from tests.checker.variants import edited
+from tests.specifications import machine_of
 
 PG74 = meanings(machine_of("pg74"))
 

@@ -11,8 +11,8 @@ from pgcheck.isa.files.errors import Problem, SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment, Platform
+from tests.isa.machine.complete import COMPLETE
 
-COMPLETE = (Path(__file__).with_name("cases") / "complete.yaml").read_text("utf-8")
 MODELS = {
     "console": DeviceModel("console", "some"),
     "interrupt_controller": DeviceModel(

@@ -5,20 +5,17 @@ from pathlib import Path
 import pytest
 
 from pgcheck.isa.files.errors import SpecificationError
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.schemes import Bounds, Entries, External, Scheme
 from pgcheck.isa.terms import TRUE
+from tests.isa.machine.complete import COMPLETE, machine
 
-COMPLETE = Path(__file__).with_name("cases").joinpath("complete.yaml").read_text("utf-8")
 BOUNDS = "{given: {LIMIT: 255}, bounds: {base: BASE, limit: LIMIT, address: a}}"
 ENTRIES = "{given: {BASE: 1}, entry: Pte, table: {P: 1}, deny: {P: 0}, map: {P: 1, W: 1}, frame: {field: F, shift: 4, address: a}}"
 
 
 def scheme(folder: Path, text: str) -> Scheme | None:
     assert COMPLETE.count(BOUNDS) == 1
-    file = folder / "machine.yaml"
-    file.write_text(COMPLETE.replace(BOUNDS, text), "utf-8")
-    return load(file).code.scheme
+    return machine(folder, COMPLETE.replace(BOUNDS, text)).code.scheme
 
 
 def test_each_scheme_has_its_own_fields(tmp_path: Path) -> None:

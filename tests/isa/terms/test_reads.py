@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
-from tests.checker.specifications import machine_of
-
-machine = cache(machine_of)
+from tests.specifications import machine
 
 
 @pytest.mark.parametrize(

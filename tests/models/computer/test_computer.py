@@ -17,7 +17,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Interpreter
 from pgcheck.models.memory import Ram
 from pgcheck.models.state import Cells
-from tests.models.worlds import machine
+from tests.specifications import machine
 
 RISC, MOTOROLA, INTEL, DEC, PAPER = "riscv64", "m68000", "i386", "pdp10-ka10", "pg74"
 

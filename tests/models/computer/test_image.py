@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import BadImage, Image, Segment, check, elf, load, parse, raw
 from pgcheck.models.memory import Ram
-from tests.models.worlds import machine
+from tests.specifications import machine
 
 BASE = 0x80000000
 CODE = bytes(range(1, 17))

@@ -29,7 +29,8 @@ from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Bus, Ram, Window
 from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied, holding, reset
-from tests.models.worlds import biased, machine, operands
+from tests.models.worlds import biased, operands
+from tests.specifications import machine
 
 NAMES = shipped.names()
 EXAMPLES = 60

@@ -14,7 +14,8 @@ from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.reference.cycle import advance, canonical, deliver, fetch, step
 from pgcheck.models.state import Cells, Exit, Fetched, State, Surroundings, reset
 from tests.models.plain import PlainStep
-from tests.models.worlds import World, biased, machine, operands
+from tests.models.worlds import World, biased, operands
+from tests.specifications import machine
 
 STATES = 3
 

@@ -13,21 +13,11 @@ from pgcheck.checker.verdicts.waiver import Property, Waiver
 from pgcheck.console import Failure
 from pgcheck.gate import waive
 from pgcheck.waivers import file
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
 
 NAME = file.NAME
 FAST = ("--no-second", "--jobs", "1")
 OLD, NEW = "b" * 64, "a" * 64
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "popf.yaml").write_bytes((ROOT / "tests" / "specs" / "popf.yaml").read_bytes())
-    monkeypatch.chdir(folder)
-    return folder
 
 
 # ---- whole runs

@@ -18,9 +18,10 @@ from pgcheck.models.computer.computer import Computer
 from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running import run
 from pgcheck.vmm.kind import kinds
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import ROOT, SMALL
 
-POPF = ROOT / "tests" / "specs" / "popf.yaml"
+POPF = SMALL / "popf.yaml"
 FEW = ("--cases", "20", "--property", "EQ2", "--property", "EQ3")
 
 

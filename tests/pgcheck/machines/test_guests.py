@@ -10,16 +10,15 @@ import pytest
 
 from pgcheck.checker.result import Finding
 from tests.models.compiling import compiled
-from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
+from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import result
 from tests.pgcheck.running.test_run import CONTENT, PROGRAMS
+from tests.specifications import GUESTS, SMALL
 from tests.vmm.lockstep import CONFIGURATIONS
 
-GUESTS = ROOT / "tests" / "guests"
 PG74, M68, PDP10 = (GUESTS / n / "hello.s" for n in ("pg74", "m68000", "pdp10-ka10"))
 LOOP = ".org 2\njump 2\n"
 STOP = ".org 2\nli a1, 88\nsio a1, 0\nli a1, 10\nsio a1, 0\nhalt\n"
-SMALL = GUESTS.parent / "specs"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from pgcheck.console import Failure
 from pgcheck.machines.listing import assembled, disassembled
-from tests.models.worlds import machine
+from tests.specifications import machine
 
 WORDS, BYTES = "pg74", "i386"
 

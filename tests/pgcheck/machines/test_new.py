@@ -12,10 +12,7 @@ from pgcheck.isa.machine.build import load
 from pgcheck.machines import new
 from tests.pgcheck.conftest import Pgcheck
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def judged(path: Path) -> MachineResult:

@@ -24,8 +24,9 @@ from pgcheck.running.events import Checked, Failed
 from pgcheck.running.run import Request
 from pgcheck.waivers import application
 from pgcheck.waivers import file as waiver_file
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.stories import story
+from tests.specifications import ROOT
 
 NAMES = [rule.name for rule in RULES]
 RANKS = {"none": 0, "note": 1, "warning": 2, "error": 3}

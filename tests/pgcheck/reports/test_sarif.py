@@ -17,9 +17,10 @@ from pgcheck.reports.formats import Manner
 from pgcheck.reports.places import Places, line_hashes, root
 from pgcheck.reports.rulebook import RULES
 from pgcheck.reports.sarif import render
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
+from tests.specifications import ROOT
 
 SCHEMA = json.loads((ROOT / "tests" / "data" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
 RULE_IDS = [rule.id for rule in RULES]

@@ -22,11 +22,12 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats import FORMATS, Manner, render, subscribers
 from pgcheck.running import run
 from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
-from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
+from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
+from tests.specifications import ROOT, SMALL
 
-POPF = ROOT / "tests" / "specs" / "popf.yaml"
+POPF = SMALL / "popf.yaml"
 SCHEMA = json.loads((ROOT / "pgcheck" / "result-schema.json").read_text(encoding="utf-8"))
 Step = MachineResult | BaseException
 Answers = Callable[..., None]

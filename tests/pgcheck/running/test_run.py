@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.models.compiling import GUESTS, compiled
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.models.compiling import compiled
+from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import GUESTS, ROOT
 
 HELLO = "Hello\n5 ticks\nSPS\n"
 PRIMES = [n for n in range(2, 200) if all(n % d for d in range(2, n))]

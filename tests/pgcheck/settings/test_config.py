@@ -12,8 +12,9 @@ import pytest
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.settings import config
 from pgcheck.settings import project as project_module
-from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
+from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, result
+from tests.specifications import ROOT
 
 MACHINE = (ROOT / "specs" / "pg74.yaml").read_text("utf-8")
 

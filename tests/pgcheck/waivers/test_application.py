@@ -20,11 +20,12 @@ from pgcheck.isa.files.errors import Position, SpecificationError
 from pgcheck.reports.formats import Manner, render
 from pgcheck.running.run import Request, code
 from pgcheck.waivers import file
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, WITNESS, result
 from tests.pgcheck.stories import checked, story
+from tests.specifications import ROOT, SMALL
 
-POPF = ROOT / "tests" / "specs" / "popf.yaml"
+POPF = SMALL / "popf.yaml"
 DIGEST = "8063c6ee886d5e68db032380ad012b48396a035bc36df5506b696547cffd62d9"
 ENTRY = {
     "machine": "popf",
@@ -269,16 +270,6 @@ def test_github_leaves_out_what_is_waived_and_names_the_line_of_what_does_not_ho
 
 
 # ---- a whole run
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "popf.yaml").write_bytes(POPF.read_bytes())
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def test_a_run_follows_its_waivers(pgcheck: Pgcheck, project: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
 
 import pytest
 
@@ -12,10 +11,8 @@ from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.paging.entries import form, permissions, settings, writes
 from pgcheck.vmm.paging.pages import NoTables, pages
-from tests.checker.specifications import machine_of
+from tests.specifications import machine
 from tests.vmm.stage import FETCH, READ, WRITE
-
-machine = cache(machine_of)
 
 
 def own(machine: Machine, mode: int, **changes: int) -> State:

@@ -17,7 +17,7 @@ from pgcheck.models.state import Oracle, State, Surroundings
 from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, walk
 from pgcheck.vmm.vmm import Vmm
-from tests.checker.specifications import machine_of
+from tests.specifications import machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import Pair, pair, policy_of
 

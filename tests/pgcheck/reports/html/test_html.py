@@ -15,18 +15,17 @@ import html5lib
 import pytest
 
 from pgcheck.checker.result import Witness
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats import Manner
 from pgcheck.reports.html import flow
 from pgcheck.reports.html.bits import BitField, compared, words
 from pgcheck.reports.html.flow import Flow, access, control_flow, drawing
 from pgcheck.reports.html.output import render, rendered
-from pgcheck.shipped import shipped
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, HOLE, LGDT, ODD, PLAIN, WITNESS, instruction, result
 from tests.pgcheck.pages import MARKUP, found, parsed, poisoned_run, real, text_of
 from tests.pgcheck.stories import BROKEN, HOSTILE, RICH, TIMELESS, WRONG, checked, hostile, story
+from tests.specifications import machine_of
 
 CSS = (Path(__file__).parents[4] / "pgcheck" / "reports" / "html" / "templates" / "page.css").read_text(
     encoding="utf-8"
@@ -35,12 +34,6 @@ CSS = (Path(__file__).parents[4] / "pgcheck" / "reports" / "html" / "templates" 
 
 def page_of(*events: Any, manner: Manner = TIMELESS, **more: Any) -> Element:
     return parsed(render(story(*events, **more), manner))
-
-
-def machine_of(name: str) -> Machine:
-    path = shipped(name)
-    assert path is not None
-    return load(path, shipped=shipped)
 
 
 def access_of(machine: Machine, identifier: str) -> Flow:

@@ -14,7 +14,8 @@ import pytest
 
 from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running.watching import changed, sources, stamps
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import ROOT
 
 HOLE = BY_NAME["hole"].example
 Start = Callable[..., subprocess.Popen[str]]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pgcheck.reports.rulebook import BY_NAME
-from tests.pgcheck.conftest import ROOT
+from tests.specifications import ROOT
 
 pytest_plugins = ["pytester"]
 HOLE = BY_NAME["hole"].example

@@ -15,7 +15,8 @@ from pgcheck.editor.completion import Place
 from pgcheck.editor.files import read, says_machine
 from pgcheck.editor.names import word
 from pgcheck.reports.rulebook import BY_NAME
-from tests.pgcheck.conftest import ROOT, Pgcheck
+from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import ROOT
 
 pytest.importorskip("pygls", reason="pygls is not installed (extra `lsp`)")
 from lsprotocol import types

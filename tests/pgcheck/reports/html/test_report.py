@@ -10,10 +10,11 @@ import pytest
 
 from pgcheck.checker.result import MachineResult
 from pgcheck.reports.json_output import document
-from tests.pgcheck.conftest import ROOT, Answer, Pgcheck
+from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, PLAIN, result
 from tests.pgcheck.pages import MARKUP, found, parsed, text_of
 from tests.pgcheck.stories import HOSTILE, RICH, checked, hostile
+from tests.specifications import ROOT
 
 GOOD = result(LGDT, *PLAIN)
 BAD = result(HOLE, *PLAIN, theorem1="fails", theorem2="fails", monitor="fails")

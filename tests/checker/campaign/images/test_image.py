@@ -11,7 +11,8 @@ from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.vmm.policy import Policy
-from tests.checker.specifications import Checked, machine_of
+from tests.checker.results import Checked
+from tests.specifications import machine_of
 
 
 def hole(checked: Checked, evidence: Evidence, name: str) -> tuple[Policy, str, Witness]:

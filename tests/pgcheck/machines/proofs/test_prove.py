@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +11,7 @@ from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import run
 from pgcheck.machines.proofs import json_output, prove, text_output
-
-SMALL = Path(__file__).resolve().parents[2] / "specs"
+from tests.specifications import SMALL
 
 
 def proof(*deployments: DeploymentProof) -> MonitorProof:

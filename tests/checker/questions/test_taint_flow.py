@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.questions.subject import subject
 from pgcheck.checker.questions.taint import flow
 from pgcheck.isa.machine.machine import Machine
-from tests.checker.specifications import machine_of
+from tests.checker.judging import setting_of
 from tests.checker.variants import with_instruction
+from tests.specifications import machine_of
 
 
 def edges(machine: Machine, identifier: str) -> set[tuple[str, str]]:
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     graph = flow(subject(setting, machine.instruction(identifier), machine.instruction(identifier).rows[0]), machine)
     for node, data in graph.nodes(data=True):
         assert data["role"] == (machine.state.leaves[node].role if node in machine.state.leaves else "exit")
@@ -45,7 +46,7 @@ def test_each_edge_is_a_dependence(body: str, expected: set[tuple[str, str]], tm
 
 def test_a_leaf_that_is_set_to_a_constant_is_a_node_without_a_source(tmp_path: Path) -> None:
     machine = with_instruction(tmp_path, "R.l = 10'd3;")
-    setting = Setting(machine, machine.deployments[0], frozenset(machine.code.exits))
+    setting = setting_of(machine)
     graph = flow(subject(setting, machine.instruction("new"), machine.instruction("new").rows[0]), machine)
     assert graph.nodes["R.l"] == {"role": "relocation"} and not list(graph.predecessors("R.l"))
 

@@ -1,18 +1,17 @@
-"""Specifications by name, and parts of their results, for the tests."""
+"""Specifications by name, for every test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import names, shipped
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SMALL = ROOT / "tests" / "specs"
-Checked = Callable[[str], MachineResult]
+GUESTS = ROOT / "tests" / "guests"
 
 
 def path_of(name: str) -> Path:
@@ -22,23 +21,19 @@ def path_of(name: str) -> Path:
 
 
 def machine_of(name: str) -> Machine:
+    """A machine of its own, which a test may keep what it likes of."""
     return load(path_of(name), shipped=shipped)
 
 
+machine = cache(machine_of)
+"""The machine that all who only look at it share."""
+
+
 def small_names() -> list[str]:
+    """The tests' own specifications."""
     return sorted(p.stem for p in SMALL.glob("*.yaml"))
 
 
 def every_name() -> list[str]:
     """The shipped specifications, then the tests' own."""
     return [*names(), *small_names()]
-
-
-def deployment(result: MachineResult, name: str = "") -> DeploymentResult:
-    """The deployment called `name`, or the first."""
-    return next(d for d in result.deployments if name in ("", d.name))
-
-
-def row(result: MachineResult, identifier: str, where: str = "") -> InstructionResult:
-    """One row of the report by id."""
-    return next(i for i in deployment(result, where).instructions if i.id == identifier)
