@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pgcheck.isa.idl.lowerer import Lowerer
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value, extraction, resize, resize_value, wider
 from pgcheck.isa.idl.syntax import Item, Tree
 from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, Bits, Boolean, Enum, is_scalar, width_of
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mask, node
 
-if TYPE_CHECKING:
-    from pgcheck.isa.idl.expressions import Expressions
 
-
-def _both(e: Expressions, tree: Tree, left: Item, right: Item) -> tuple[Term, Term, Bits]:
+def _both(e: Lowerer, tree: Tree, left: Item, right: Item) -> tuple[Term, Term, Bits]:
     a, b = e.bits(left), e.bits(right)
     type_ = wider(a.type, b.type)
     return resize_value(a, type_.width), resize_value(b, type_.width), type_
 
 
-def binary(e: Expressions, tree: Tree) -> Value:
+def binary(e: Lowerer, tree: Tree) -> Value:
     left, sign, right = tree.children
     operator = str(sign)
     if not e.scope.sized and operator in ("+", "*"):
@@ -48,7 +46,7 @@ def binary(e: Expressions, tree: Tree) -> Value:
     return Value((node(name, type_.width, x, y),), type_)
 
 
-def compare(e: Expressions, tree: Tree) -> Value:
+def compare(e: Lowerer, tree: Tree) -> Value:
     left, sign, right = tree.children
     operator = str(sign)
     if operator in ("==", "!="):
@@ -73,7 +71,7 @@ def compare(e: Expressions, tree: Tree) -> Value:
     return Value((node(name, 0, x, y),), BOOLEAN)
 
 
-def shift(e: Expressions, tree: Tree) -> Value:
+def shift(e: Lowerer, tree: Tree) -> Value:
     left, sign, right = tree.children
     a, b = e.bits(left), e.bits(right)
     if a.minimal and e.scope.sized and a.term.value != 0:
@@ -88,43 +86,43 @@ def shift(e: Expressions, tree: Tree) -> Value:
         width = _fits(tree, width + b.term.value)
         a = Value((resize_value(a, width),), Bits(width))
     wide = max(width, width_of(b.type))
-    distance = resize(b.term, wide, False)
+    distance = resize(b.term, wide)
     is_signed = isinstance(a.type, Bits) and a.type.signed
     name = {"<<": "shl", "`<<": "shl", ">>": "lshr", ">>>": "ashr"}[operator]
-    shifted = node(name, wide, resize(a.term, wide, operator == ">>>"), distance)
+    shifted = node(name, wide, resize(a.term, wide, is_signed=operator == ">>>"), distance)
     return Value((extraction(shifted, width - 1, 0),), Bits(width, is_signed))
 
 
-def negate(e: Expressions, tree: Tree) -> Value:
+def negate(e: Lowerer, tree: Tree) -> Value:
     return _unary(e, tree, "neg", "negated")
 
 
-def invert(e: Expressions, tree: Tree) -> Value:
+def invert(e: Lowerer, tree: Tree) -> Value:
     return _unary(e, tree, "not", "inverted")
 
 
-def _unary(e: Expressions, tree: Tree, operator: str, word: str) -> Value:
+def _unary(e: Lowerer, tree: Tree, operator: str, word: str) -> Value:
     a = e.bits(tree.children[0])
     if a.minimal:
         raise Refusal(tree, f"a literal of minimum width is {word}", found=str(a.type), hint="give it a width: 32'd1")
     return Value((node(operator, width_of(a.type), a.term),), a.type)
 
 
-def logical_not(e: Expressions, tree: Tree) -> Value:
+def logical_not(e: Lowerer, tree: Tree) -> Value:
     return Value((node("lnot", 0, e.truth(tree.children[0])),), BOOLEAN)
 
 
-def logical_and(e: Expressions, tree: Tree) -> Value:
+def logical_and(e: Lowerer, tree: Tree) -> Value:
     a, b = e.truth(tree.children[0]), e.truth(tree.children[1])
     return Value((FALSE if a is FALSE else b if a is TRUE else node("land", 0, a, b),), BOOLEAN)
 
 
-def logical_or(e: Expressions, tree: Tree) -> Value:
+def logical_or(e: Lowerer, tree: Tree) -> Value:
     a, b = e.truth(tree.children[0]), e.truth(tree.children[1])
     return Value((TRUE if a is TRUE else b if a is FALSE else node("lor", 0, a, b),), BOOLEAN)
 
 
-def choose(e: Expressions, tree: Tree) -> Value:
+def choose(e: Lowerer, tree: Tree) -> Value:
     condition = e.truth(tree.children[0])
     a, b = e.value(tree.children[1]), e.value(tree.children[2])
     if a.type != b.type:
@@ -137,7 +135,7 @@ def choose(e: Expressions, tree: Tree) -> Value:
     return Value((node("ite", a.term.width, condition, a.term, b.term),), a.type)
 
 
-def concat(e: Expressions, tree: Tree) -> Value:
+def concat(e: Lowerer, tree: Tree) -> Value:
     result: Term | None = None
     for item in tree.children:
         if result is not None and result.width > MAX_WIDTH:
@@ -152,7 +150,7 @@ def concat(e: Expressions, tree: Tree) -> Value:
     return Value((result,), Bits(result.width))
 
 
-def repeat(e: Expressions, tree: Tree) -> Value:
+def repeat(e: Lowerer, tree: Tree) -> Value:
     count, value = e.constant(tree.children[0]), e.bits(tree.children[1])
     width = width_of(value.type)
     _fits(tree, count * width)
@@ -162,7 +160,7 @@ def repeat(e: Expressions, tree: Tree) -> Value:
     return Value((result,), Bits(result.width))
 
 
-def intrinsic(e: Expressions, tree: Tree) -> Value:
+def intrinsic(e: Lowerer, tree: Tree) -> Value:
     name, args = str(tree.children[0]), tree.children[1:]
     if name == "$enum" and len(args) == 2:
         type_ = e.program.types.get(enum_argument(args[0]))
@@ -198,7 +196,7 @@ def enum_argument(item: Item) -> str:
     return str(item) if isinstance(item, str) else str(item.children[0]) if len(item.children) == 1 else ""
 
 
-Form = Callable[["Expressions", Tree], Value]
+Form = Callable[[Lowerer, Tree], Value]
 FORMS: Final[Mapping[str, Form]] = {
     "binary": binary, "compare": compare, "shift": shift, "negate": negate, "invert": invert,
     "logical_not": logical_not, "logical_and": logical_and, "logical_or": logical_or, "choose": choose,

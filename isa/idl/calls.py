@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.idl.lowerer import Lowerer
 from pgcheck.isa.idl.program import instance_name
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value
@@ -14,15 +15,12 @@ from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, Bits, Type, is_scalar, sca
 from pgcheck.isa.terms import Term, node
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 
-if TYPE_CHECKING:
-    from pgcheck.isa.idl.expressions import Expressions
 
-
-def call(e: Expressions, tree: Tree) -> Value:
+def call(e: Lowerer, tree: Tree) -> Value:
     return _invoke(e, tree, str(tree.children[0]), (), tree.children[1:])
 
 
-def templated(e: Expressions, tree: Tree) -> Value:
+def templated(e: Lowerer, tree: Tree) -> Value:
     name, rest = str(tree.children[0])[:-1], tree.children[1:]
     declaration = e.program.declarations.get(name)
     count = len(declaration.template) if declaration is not None else 1
@@ -31,7 +29,7 @@ def templated(e: Expressions, tree: Tree) -> Value:
     return _invoke(e, tree, name, tuple(e.constant(t) for t in rest[:count]), rest[count:])
 
 
-def _invoke(e: Expressions, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]) -> Value:
+def _invoke(e: Lowerer, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]) -> Value:
     builtin = _BUILTINS.get(name)
     if builtin is not None:
         return builtin(e, tree, values, args)
@@ -45,7 +43,7 @@ def _invoke(e: Expressions, tree: Tree, name: str, values: tuple[int, ...], args
 
 
 def arguments(
-    e: Expressions, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]
+    e: Lowerer, tree: Tree, name: str, values: tuple[int, ...], args: list[Item]
 ) -> tuple[str, tuple[Term, ...], Type]:
     """The lowered function a call names, its argument terms and its result type."""
     program = e.program
@@ -55,7 +53,7 @@ def arguments(
         raise Refusal(tree, f"no function '{name}'", hint=did_you_mean(name, known))
     if len(values) != len(declaration.template):
         raise Refusal(tree, f"{name} takes {len(declaration.template)} template values", found=str(len(values)))
-    parameters, result = program.signature(name, values)
+    parameters, result = e.signature(name, values)
     if len(args) != len(parameters):
         raise Refusal(tree, f"{name} takes {len(parameters)} arguments", found=str(len(args)))
     terms: list[Term] = []
@@ -75,21 +73,21 @@ def arguments(
     return function, tuple(terms), result
 
 
-def memory_width(e: Expressions, tree: Tree, values: tuple[int, ...]) -> int:
+def memory_width(e: Lowerer, tree: Tree, values: tuple[int, ...]) -> int:
     unit = e.program.memory_unit
     if len(values) != 1 or not 0 < values[0] <= MAX_WIDTH or values[0] % unit:
         raise Refusal(tree, "an access is a multiple of the memory unit", found=str(values), expected=f"<{unit} * n>")
     return values[0]
 
 
-def _load(e: Expressions, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
+def _load(e: Lowerer, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
     width = memory_width(e, tree, values)
     if len(args) != 1:
         raise Refusal(tree, "read_physical_memory takes an address")
     return Value((node("load", width, address(e, args[0])),), Bits(width))
 
 
-def address(e: Expressions, item: Item) -> Term:
+def address(e: Lowerer, item: Item) -> Term:
     """A physical address, as wide as memory's index; a narrower one is extended."""
     value, width = e.bits(item), e.program.address_width
     if width_of(value.type) > width and not value.term.is_constant:
@@ -103,7 +101,7 @@ def address(e: Expressions, item: Item) -> Term:
     return e.convert(value, Bits(width), item, "as an address").term
 
 
-def _site(e: Expressions, tree: Tree, args: list[Item]) -> str:
+def _site(e: Lowerer, tree: Tree, args: list[Item]) -> str:
     """The declared site a nondeterministic call names."""
     if len(args) != 1 or isinstance(args[0], str) or args[0].data != "string":
         raise Refusal(tree, "the name of a site in quotes is expected")
@@ -114,7 +112,7 @@ def _site(e: Expressions, tree: Tree, args: list[Item]) -> str:
     return name
 
 
-def _undefined(e: Expressions, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
+def _undefined(e: Lowerer, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
     site = _site(e, tree, args)
     declared = e.program.sites[site]
     if len(values) != 1 or declared != Bits(values[0]):
@@ -124,18 +122,18 @@ def _undefined(e: Expressions, tree: Tree, values: tuple[int, ...], args: list[I
     return Value((node("undefined", values[0], data=site),), declared)
 
 
-def _choice(e: Expressions, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
+def _choice(e: Lowerer, tree: Tree, values: tuple[int, ...], args: list[Item]) -> Value:
     site = _site(e, tree, args)
     if e.program.sites[site] != BOOLEAN:
         raise Refusal(tree, f"site '{site}' is declared otherwise", found="choice", expected=str(e.program.sites[site]))
     return Value((node("choice", 0, data=site),), BOOLEAN)
 
 
-Builtin = Callable[["Expressions", Tree, tuple[int, ...], list[Item]], Value]
+Builtin = Callable[[Lowerer, Tree, tuple[int, ...], list[Item]], Value]
 _BUILTINS: Final[Mapping[str, Builtin]] = {
     "read_physical_memory": _load,
     "undefined": _undefined,
     "choice": _choice,
 }
-Form = Callable[["Expressions", Tree], Value]
+Form = Callable[[Lowerer, Tree], Value]
 FORMS: Final[Mapping[str, Form]] = {"call": call, "templated": templated}

@@ -8,17 +8,30 @@ from typing import Final
 from pgcheck.isa.files.errors import Text, did_you_mean
 from pgcheck.isa.idl import arithmetic, calls
 from pgcheck.isa.idl.literals import literal
-from pgcheck.isa.idl.program import Program
+from pgcheck.isa.idl.program import Program, Signature, instance_name
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, operand_values, resize
 from pgcheck.isa.idl.state import Entry, read_entry, read_leaf
-from pgcheck.isa.idl.syntax import Item, Tree
-from pgcheck.isa.idl.types import BOOLEAN, Bitfield, Bits, Boolean, Enum, Struct, Type, Void, width_of
+from pgcheck.isa.idl.syntax import Item, Tree, csr_name
+from pgcheck.isa.idl.types import (
+    BOOLEAN,
+    MAX_WIDTH,
+    VOID,
+    Bitfield,
+    Bits,
+    Boolean,
+    Enum,
+    Struct,
+    Tuple,
+    Type,
+    Void,
+    width_of,
+)
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 
 
 class Expressions:
-    """Lowers the expressions of one scope.
+    """Lowers the expressions of one scope: the `Lowerer` that arithmetic, calls and places take.
 
     Each method of `_FORMS` takes a tree and gives a Value; all raise Refusal.
     """
@@ -85,7 +98,7 @@ class Expressions:
                 )
                 if not fits:
                     raise Refusal(item, f"{term.value} does not fit {type_}{target}")
-            return Value((resize(term, width, is_signed),), type_)
+            return Value((resize(term, width, is_signed=is_signed),), type_)
         if isinstance(value.type, Void):
             raise Refusal(item, "this call has no value", expected=str(type_))
         hint = ""
@@ -105,6 +118,9 @@ class Expressions:
         if not value.term.is_constant:
             raise Refusal(item, "a constant was expected")
         return value.term.value
+
+    def signature(self, name: str, values: tuple[int, ...]) -> Signature:
+        return signature(self.program, name, values)
 
     # ---- names
 
@@ -221,7 +237,7 @@ class Expressions:
                 expected=f"Bits<{entry.index_width}>",
                 hint="take the low bits: x[..:0]",
             )
-        return resize(value.term, entry.index_width, False)
+        return resize(value.term, entry.index_width)
 
     def index(self, tree: Tree) -> Value:
         base, item = self.any(tree.children[0]), tree.children[1]
@@ -233,7 +249,7 @@ class Expressions:
             if place.term.value >= width:
                 raise Refusal(item, f"bit {place.term.value} is beyond {base.type}")
             return Value((extraction(base.term, place.term.value, place.term.value),), Bits(1))
-        shift = node("lshr", width, base.term, resize(place.term, width, False))
+        shift = node("lshr", width, base.term, resize(place.term, width))
         return Value((extraction(shift, 0, 0),), Bits(1))
 
     def range(self, tree: Tree) -> Value:
@@ -255,14 +271,34 @@ class Expressions:
         raise Refusal(tree, "a string is only the name of a site or the reason of an exit")
 
 
-def csr_name(token: object) -> str:
-    """`satp` of `CSR[satp]`."""
-    return str(token)[3:].strip()[1:-1].strip()
+def type_of(program: Program, tree: Tree, constants: Mapping[str, int]) -> Type:
+    """The type a tree names, over parameters and template values. Raises Refusal."""
+    if tree.data == "bits_type":
+        width = Expressions(program, Scope(Text(""), dict(constants))).constant(tree.children[-1])
+        if not 0 < width <= MAX_WIDTH:
+            raise Refusal(tree, "this width cannot be", found=str(width), expected=f"1 to {MAX_WIDTH} bits")
+        return Bits(width)
+    name = str(tree.children[0])
+    builtin: dict[str, Type] = {"Boolean": BOOLEAN, "U32": Bits(32), "U64": Bits(64)}
+    known = builtin | program.types
+    if name not in known:
+        raise Refusal(tree, f"no type '{name}'", hint=did_you_mean(name, known))
+    return known[name]
 
 
-def constant_value(program: Program, item: Item, constants: Mapping[str, int]) -> int:
-    """The value of a constant expression over parameters and template values."""
-    return Expressions(program, Scope(Text(""), dict(constants))).constant(item)
+def signature(program: Program, name: str, values: tuple[int, ...]) -> Signature:
+    """Parameter types and result type of a function for template `values`. Raises Elsewhere."""
+    key = instance_name(name, values)
+    if key not in program.signatures:
+        declaration = program.declarations[name]
+        constants = dict(zip(declaration.template, values, strict=True))
+        try:
+            parameters = tuple(type_of(program, t, constants) for t, _ in declaration.parameters)
+            results = tuple(type_of(program, t, constants) for t in declaration.returns)
+        except Refusal as refusal:
+            raise Elsewhere(refusal.problem(declaration.text)) from refusal
+        program.signatures[key] = parameters, results[0] if len(results) == 1 else Tuple(results) if results else VOID
+    return program.signatures[key]
 
 
 def expression_in(

@@ -8,7 +8,7 @@ from typing import Final
 
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.files.schema import Field, StateEntry
-from pgcheck.isa.idl.expressions import expression_in
+from pgcheck.isa.idl.expressions import expression_in, type_of
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Scope
@@ -45,12 +45,12 @@ def parse_type(program: Program, text: Text) -> Type | None:
     try:
         tree = parse(source, "body")
         declared = tree.children[0]
-        if isinstance(declared, str) or declared.data != "declare" or isinstance(declared.children[0], str):
+        if isinstance(declared, str) or declared.data != "declare":
             program.problems.report(
                 text.position, "this is no type", found=text, expected="Bits<N>, Boolean or a named type"
             )
             return None
-        return program.type_of(declared.children[0], Scope(source).constants)
+        return type_of(program, declared.construct(0), Scope(source).constants)
     except IdlSyntaxError:
         program.problems.report(
             text.position, "this is no type", found=text, expected="Bits<N>, Boolean or a named type"

@@ -42,6 +42,18 @@ class Tree:
         if self.depth > MAX_DEPTH:
             raise Misfit(start, "", f"at most {MAX_DEPTH} levels", "this is nested too deep")
 
+    @property
+    def constructs(self) -> list[Tree]:
+        """The parts that are no tokens."""
+        return [part for part in self.children if isinstance(part, Tree)]
+
+    def construct(self, index: int) -> Tree:
+        """A part that the grammar makes a construct. Raises TypeError for a token."""
+        part = self.children[index]
+        if isinstance(part, Tree):
+            return part
+        raise TypeError(f"part {index} of {self.data} is the token {part!r}")
+
 
 Item = Tree | Token
 

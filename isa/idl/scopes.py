@@ -76,7 +76,7 @@ def extraction(term: Term, high: int, low: int) -> Term:
     return node("extract", high - low + 1, term, data=(high, low))
 
 
-def resize(term: Term, width: int, is_signed: bool) -> Term:
+def resize(term: Term, width: int, *, is_signed: bool = False) -> Term:
     """`term` truncated or extended to `width` bits."""
     if term.width == width:
         return term
@@ -86,7 +86,7 @@ def resize(term: Term, width: int, is_signed: bool) -> Term:
 
 
 def resize_value(value: Value, width: int) -> Term:
-    return resize(value.term, width, isinstance(value.type, Bits) and value.type.signed)
+    return resize(value.term, width, is_signed=isinstance(value.type, Bits) and value.type.signed)
 
 
 def wider(a: Type, b: Type) -> Bits:

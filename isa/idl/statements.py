@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.calls import address, arguments, memory_width
-from pgcheck.isa.idl.expressions import Expressions
-from pgcheck.isa.idl.places import store, store_name
+from pgcheck.isa.idl.expressions import Expressions, signature, type_of
+from pgcheck.isa.idl.places import Given, store, store_name
 from pgcheck.isa.idl.program import Declaration, Program, instance_name
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.scopes import Scope, Value, local
@@ -33,16 +33,16 @@ class Statements:
     def expressions(self) -> Expressions:
         return Expressions(self.program, self.scope)
 
-    def block(self, items: Sequence[Item]) -> Block:
+    def block(self, tree: Tree) -> Block:
         """The statements of a block, in a scope of its own."""
         outer = self.scope
         self.scope = outer.child()
         try:
-            return tuple(s for item in items for s in self.statement(item))
+            return tuple(s for item in tree.constructs for s in self.statement(item))
         finally:
             self.scope = outer
 
-    def statement(self, item: Item) -> Block:
+    def statement(self, item: Tree) -> Block:
         try:
             return self.lowered(item)
         except Refusal as refusal:
@@ -54,8 +54,7 @@ class Statements:
             self.program.problems.add(deep.problem(self.scope.text))
         return ()
 
-    def lowered(self, item: Item) -> Block:
-        assert not isinstance(item, str)
+    def lowered(self, item: Tree) -> Block:
         self.spend(item)
         form = _FORMS.get(item.data)
         if form is None:
@@ -71,11 +70,10 @@ class Statements:
     # ---- declarations and control
 
     def declare(self, tree: Tree) -> Block:
-        type_tree, name, *rest = tree.children
-        assert not isinstance(type_tree, str)
+        _, name, *rest = tree.children
         if rest and not isinstance(rest[0], str) and rest[0].data == "dimension":
             raise Refusal(tree, "local arrays are not part of IDL-core", hint="use several variables")
-        type_ = self.program.type_of(type_tree, self.scope.constants)
+        type_ = type_of(self.program, tree.construct(0), self.scope.constants)
         if str(name) in self.scope.operands:
             raise Refusal(tree, f"'{name}' is an operand of this instruction")
         if not rest:
@@ -119,49 +117,44 @@ class Statements:
         return name, values, item.children[1 + count :]
 
     def declare_many(self, tree: Tree) -> Block:
-        type_tree, *names = tree.children
-        assert not isinstance(type_tree, str)
-        type_ = self.program.type_of(type_tree, self.scope.constants)
-        terms = [t for name in names for t in local(self.scope.declare(str(name), type_), type_)]
+        type_ = type_of(self.program, tree.construct(0), self.scope.constants)
+        terms = [t for name in tree.children[1:] for t in local(self.scope.declare(str(name), type_), type_)]
         return tuple(SetLocal(t.name[2:], constant(t.width, 0)) for t in terms)
 
     def branch(self, tree: Tree) -> Block:
         arms = [
-            (self.expressions.truth(condition), self.block(block.children))
-            for condition, block in zip(tree.children[::2], tree.children[1::2], strict=False)
-            if isinstance(block, Tree)
+            (self.expressions.truth(tree.children[k]), self.block(tree.construct(k + 1)))
+            for k in range(0, len(tree.children) - 1, 2)
         ]
-        last = tree.children[-1] if len(tree.children) % 2 else None
-        result = self.block(last.children) if isinstance(last, Tree) else ()
+        result = self.block(tree.construct(-1)) if len(tree.children) % 2 else ()
         for condition, then in reversed(arms):
             result = conditional(condition, then, result)
         return result
 
     def guarded(self, tree: Tree) -> Block:
         condition = self.expressions.truth(tree.children[1])
-        return conditional(condition, self.lowered(tree.children[0]), ())
+        return conditional(condition, self.lowered(tree.construct(0)), ())
 
     def loop(self, tree: Tree) -> Block:
-        start, body = tree.children[0], tree.children[3]
-        if not isinstance(start, Tree) or start.data != "declare" or not isinstance(body, Tree):
+        start = tree.construct(0)
+        if start.data != "declare":
             raise Refusal(tree, "a loop declares its counter", expected="for (U32 i = 0; i < 4; i++) {..}")
         if len(start.children) != 3:
             raise Refusal(start, "the counter needs a first value")
-        type_tree, name, first = start.children
-        assert isinstance(type_tree, Tree)
-        if not isinstance(self.program.type_of(type_tree, self.scope.constants), Bits):
-            raise Refusal(type_tree, "a loop counts in bits", expected="U32")
+        counter, (_, name, first) = start.construct(0), start.children
+        if not isinstance(type_of(self.program, counter, self.scope.constants), Bits):
+            raise Refusal(counter, "a loop counts in bits", expected="U32")
         outer = self.scope
         self.scope = outer.child()
         self.scope.locals.pop(str(name), None)
         try:
-            return tuple(self.unrolled(tree, str(name), self.expressions.constant(first), body))
+            return tuple(self.unrolled(tree, str(name), self.expressions.constant(first)))
         finally:
             self.scope = outer
 
-    def unrolled(self, tree: Tree, name: str, value: int, body: Tree) -> list[Statement]:
+    def unrolled(self, tree: Tree, name: str, value: int) -> list[Statement]:
         """The trips of a loop, up to the first that has a problem."""
-        _, test, step, _ = tree.children
+        test, step, body = tree.children[1], tree.construct(2), tree.construct(3)
         result: list[Statement] = []
         for _ in range(MAX_TRIPS + 1):
             self.spend(tree)
@@ -172,14 +165,13 @@ class Statements:
             problems = len(self.program.problems)
             if condition is FALSE:
                 return result
-            result += self.block(body.children)
+            result += self.block(body)
             value = self.stepped(step, name, value)
             if len(self.program.problems) > problems:
                 return result
         raise Refusal(tree, f"this loop has more than {MAX_TRIPS} trips")
 
-    def stepped(self, step: Item, name: str, value: int) -> int:
-        assert not isinstance(step, str)
+    def stepped(self, step: Tree, name: str, value: int) -> int:
         target = step.children[0]
         if isinstance(target, str) or target.data != "name" or str(target.children[0]) != name:
             raise Refusal(step, f"the step changes `{name}`", expected=f"{name}++")
@@ -243,16 +235,16 @@ class Statements:
     # ---- assignment
 
     def assign(self, tree: Tree) -> Block:
-        target, item = tree.children
+        target, item = tree.construct(0), tree.children[1]
         type_ = self.target_type(target)
         if type_ is not None and not is_scalar(type_):
             before, value = self.aggregate(item, type_)
-            return (*before, *store(self.expressions, target, value, item))
-        return store(self.expressions, target, self.expressions.value(item), item)
+            return (*before, *store(self.expressions, target, Given(value, item)))
+        return store(self.expressions, target, Given(self.expressions.value(item), item))
 
-    def target_type(self, target: Item) -> Type | None:
+    def target_type(self, target: Tree) -> Type | None:
         """The type of a whole variable or entry; None for a part of one."""
-        if isinstance(target, str) or target.data != "name":
+        if target.data != "name":
             return None
         name = str(target.children[0])
         if name in self.scope.locals:
@@ -273,7 +265,7 @@ class Statements:
         for target, term, type_ in zip(targets, value.terms, value.type.members, strict=True):
             if not isinstance(target, str) and target.data == "nothing":
                 continue
-            result += store_name(self.expressions, str(target), Value((term,), type_), target)
+            result += store_name(self.expressions, str(target), Given(Value((term,), type_), target), target)
         return tuple(result)
 
     def increment(self, tree: Tree) -> Block:
@@ -285,12 +277,8 @@ class Statements:
     def adjust(self, tree: Tree, operator: str) -> Block:
         value = self.expressions.bits(tree.children[0])
         width = width_of(value.type)
-        return store(
-            self.expressions,
-            tree.children[0],
-            Value((node(operator, width, value.term, constant(width, 1)),), value.type),
-            tree,
-        )
+        changed = Value((node(operator, width, value.term, constant(width, 1)),), value.type)
+        return store(self.expressions, tree.construct(0), Given(changed, tree))
 
 
 def conditional(condition: Term, then: Block, orelse: Block) -> Block:
@@ -302,12 +290,12 @@ def conditional(condition: Term, then: Block, orelse: Block) -> Block:
 
 def lower_function(program: Program, declaration: Declaration, values: tuple[int, ...]) -> Function:
     """The body of a function for given template values."""
-    parameters, result = program.signature(declaration.name, values)
+    parameters, result = signature(program, declaration.name, values)
     scope = Scope(declaration.text, dict(zip(declaration.template, values, strict=True)))
     names: list[tuple[str, int]] = []
     for (_, name), type_ in zip(declaration.parameters, parameters, strict=True):
         names += [(t.name[2:], t.width) for t in local(scope.declare(name, type_), type_)]
-    body = Statements(program, scope, result).block(declaration.body.children)
+    body = Statements(program, scope, result).block(declaration.body)
     widths = tuple(width_of(t) for _, t in scalars(result))
     return Function(instance_name(declaration.name, values), tuple(names), widths, body)
 
@@ -318,7 +306,7 @@ def lower_body(program: Program, text: Text, operands: Mapping[str, Value], enco
     if tree is None:
         return ()
     scope = Scope(text, operands=operands, encoding_width=encoding_width)
-    return Statements(program, scope, result).block(tree.children)
+    return Statements(program, scope, result).block(tree)
 
 
 Form = Callable[[Statements, Tree], Block]

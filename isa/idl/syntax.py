@@ -8,7 +8,7 @@ from pgcheck.isa.files.errors import Position, Problem, Text
 from pgcheck.isa.idl.grammar import Item, Misfit, Tree, tree_of
 from pgcheck.isa.idl.parse_tree import Token
 
-__all__ = ["IdlSyntaxError", "Item", "Token", "Tree", "parse", "place"]
+__all__ = ["IdlSyntaxError", "Item", "Token", "Tree", "csr_name", "parse", "place"]
 
 
 class IdlSyntaxError(Exception):
@@ -31,6 +31,11 @@ def parse(text: Text, start: str) -> Tree:
         raise IdlSyntaxError(problem) from misfit
     except RecursionError as error:
         raise IdlSyntaxError(Problem(text.position, "this text is nested too deep")) from error
+
+
+def csr_name(token: object) -> str:
+    """`satp` of `CSR[satp]`."""
+    return str(token)[3:].strip()[1:-1].strip()
 
 
 def place(text: Text, item: Tree | Token) -> Position:

@@ -10,12 +10,13 @@ from pgcheck.isa.files import schema
 from pgcheck.isa.files.devices import Models
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
 from pgcheck.isa.files.tree import without_collector
+from pgcheck.isa.idl.declarations import declare_body, declare_functions, declare_types
 from pgcheck.isa.idl.grammar import keep_trees
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.state import ScalarLeaf
-from pgcheck.isa.idl.statements import lower_body
+from pgcheck.isa.idl.statements import lower_body, lower_function
 from pgcheck.isa.idl.types import VOID, Bits, Boolean
 from pgcheck.isa.machine import cuts
 from pgcheck.isa.machine.csrs import Csr, access_functions
@@ -38,7 +39,7 @@ def load(
     problems = Problems()
     with without_collector():
         specification = schema.load(path, shipped, models)
-        machine = _machine(specification, Program(problems, Position(str(path), 1, 1)), path, models)
+        machine = _machine(specification, Program(problems, lower_function, Position(str(path), 1, 1)), path, models)
     keep_trees()
     problems.raise_if_any()
     assert machine is not None
@@ -116,7 +117,7 @@ def _declare(given: schema.Specification, program: Program) -> None:
     """Parameters, types, sites and state."""
     for name, value in given.params.items():
         program.params[str(name)] = number(program, value, "a parameter", name.position)
-    program.declare_types(given.types, given.override_types)
+    declare_types(program, given.types, given.override_types)
     for name, text in given.nondeterminism.items():
         site = parse_type(program, text)
         if isinstance(site, Bits | Boolean):
@@ -153,11 +154,11 @@ def _csrs(given: schema.Specification) -> list[Csr]:
 def _declare_functions(given: schema.Specification, program: Program, csrs: list[Csr]) -> None:
     program.terminators = frozenset(map(str, given.exits))
     for text in given.functions:
-        program.declare_functions(text)
+        declare_functions(program, text)
     if given.csrs is not None:
         _declare_csrs(given.csrs, program, csrs)
     for text in given.override_functions:
-        program.declare_functions(text, override=True)
+        declare_functions(program, text, override=True)
 
 
 def _declare_csrs(given: schema.Csrs, program: Program, csrs: list[Csr]) -> None:
@@ -178,9 +179,9 @@ def _declare_csrs(given: schema.Csrs, program: Program, csrs: list[Csr]) -> None
             )
     if all(isinstance(t, Bits) for t in types):
         lookups, bodies = access_functions(csrs, given.address, given.value)
-        program.declare_functions(Text(lookups, given.position, ()))
+        declare_functions(program, Text(lookups, given.position, ()))
         for signature, body in bodies:
-            program.declare_body(Text(signature, given.position, ()), body)
+            declare_body(program, Text(signature, given.position, ()), body)
 
 
 def _lower_functions(program: Program) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
+from pgcheck.isa.idl import expressions
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.program import Declaration, Program
 from pgcheck.isa.idl.refusal import Elsewhere
@@ -109,7 +110,7 @@ def declared(program: Program, name: Text, what: str) -> Declaration | None:
 def signature(program: Program, name: str) -> tuple[tuple[Type, ...], Type] | None:
     """The types of a declared function; None after a problem in its declaration, which is reported."""
     try:
-        return program.signature(name, ())
+        return expressions.signature(program, name, ())
     except Elsewhere as elsewhere:
         program.problems.add(elsewhere.problem)
         return None

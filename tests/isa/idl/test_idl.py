@@ -11,11 +11,12 @@ from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text
 from pgcheck.isa.files.schema import StateEntry
 from pgcheck.isa.files.tree import Mapping
 from pgcheck.isa.files.values import Reading
+from pgcheck.isa.idl.declarations import declare_functions, declare_types
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.layout import declare_state
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.scopes import Value, operand_values
-from pgcheck.isa.idl.statements import lower_body
+from pgcheck.isa.idl.statements import lower_body, lower_function
 from pgcheck.isa.idl.types import BOOLEAN, VOID, Bits
 from pgcheck.isa.terms import evaluate
 from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
@@ -57,15 +58,15 @@ def node(value: object) -> Text | Mapping:
 
 
 def program(types: str = TYPES, functions: str = FUNCTIONS) -> Program:
-    made = Program(Problems())
+    made = Program(Problems(), lower_function)
     made.params["K"] = 7
     made.sites |= {"any": Bits(4), "coin": BOOLEAN}
-    made.declare_types([Text(types)], [])
+    declare_types(made, [Text(types)], [])
     made.terminators = frozenset(["trap"])
     state = {Text(n): StateEntry.model_validate(node(e), context=Reading(made.problems)) for n, e in STATE.items()}
     declare_state(made, state)
     made.memory_unit, made.address_width = 8, 8
-    made.declare_functions(Text(functions))
+    declare_functions(made, Text(functions))
     return made
 
 
@@ -423,11 +424,11 @@ DEFINITIONS = [
 @pytest.mark.parametrize(("good", "bad", "message"), DEFINITIONS, ids=lambda text: text[:40])
 def test_each_rule_of_types(good: str, bad: str, message: str) -> None:
     made = program()
-    made.declare_types([Text(good)], [])
+    declare_types(made, [Text(good)], [])
     assert problems_of(made) == []
     made = program()
     text, place = marked(bad)
-    made.declare_types([Text(text)], [])
+    declare_types(made, [Text(text)], [])
     ((found, said),) = problems_of(made)
     assert said == message
     if "enum A { X " not in text or "description" in text:
@@ -464,7 +465,7 @@ def test_each_rule_of_functions(good: str, bad: str, message: str) -> None:
     for text, wanted in zip_longest((good, bad), ([], [message])):
         plain, place = marked(text)
         made = program()
-        made.declare_functions(Text(plain))
+        declare_functions(made, Text(plain))
         _lower_functions(made)
         assert [m for _, m in problems_of(made)] == wanted
         if wanted:
