@@ -38,12 +38,8 @@ class Counter:
     def __call__(self, case: Case) -> None:
         pair = self.ground.pair()
         engine = pair.host.engine
-        if self.audited:
-            pair.host.engine = Audited(engine, Auditor(pair.vmm))
-        try:
+        with pair.hosted_by(Audited(engine, Auditor(pair.vmm)) if self.audited else engine):
             outcome = eq2(self.ground, (case,), None)
-        finally:
-            pair.host.engine = engine
         assert outcome.failure is None, outcome.failure.seen
         statistics_ = pair.guests[0].monitor.statistics
         self.steps.append(len(outcome.log))

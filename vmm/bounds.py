@@ -68,7 +68,7 @@ class Bounds:
         if key not in self.known:
             if len(self.known) >= MAX_KNOWN:
                 self.known.pop(next(iter(self.known)))
-            self.known[key] = self._extent(virtual, real)
+            self.known[key] = self.extent(virtual, real)
         extent = self.known[key]
         if extent is None:
             return False
@@ -87,7 +87,7 @@ class Bounds:
         """Find all extents anew."""
         self.known.clear()
 
-    def _extent(self, virtual: State, real: State) -> Extent | None:
+    def extent(self, virtual: State, real: State) -> Extent | None:
         """The extent of a virtual state, found by trying the walk of both machines and confirmed at its ends; None if there is none."""
         guest = self.reach(virtual)
         start = guest(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from pgcheck.checker.campaign.cases.case import Author, Case
@@ -28,17 +28,20 @@ class BadFinding(Exception):
     """A file is no finding, or does not fit the specification; the message says how."""
 
 
-def finding_text(
-    machine: Machine,
-    policy: Policy,
-    failure: Failure,
-    cases: Sequence[Case],
-    tape: bytes,
-    seed: str,
-    number: int,
-    version: str,
-) -> str:
-    """The file of a failure."""
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A failure, and what it comes from: the cases of a tape, which is the one with this number of a campaign with this seed."""
+
+    failure: Failure
+    cases: Sequence[Case]
+    tape: bytes
+    seed: str
+    number: int
+
+
+def finding_text(machine: Machine, policy: Policy, found: Finding, version: str) -> str:
+    """The file of a finding of this version of the tool."""
+    failure = found.failure
     document = {
         "kind": KIND,
         "finding_version": VERSION,
@@ -48,12 +51,12 @@ def finding_text(
         "property": failure.law,
         "identity": failure.identity,
         "failure": asdict(failure),
-        "seed": seed,
-        "case": number,
-        "tape": tape.hex(),
+        "seed": found.seed,
+        "case": found.number,
+        "tape": found.tape.hex(),
         "policy": policy_values(policy),
-        "cases": [_case(machine, case) for case in cases],
-        "programs": [line for case in cases for line in listing(machine, case)],
+        "cases": [_case(machine, case) for case in found.cases],
+        "programs": [line for case in found.cases for line in listing(machine, case)],
     }
     return json.dumps(document, indent=1) + "\n"
 

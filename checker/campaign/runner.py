@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pgcheck.checker.campaign import finding
 from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.tape import counted
+from pgcheck.checker.campaign.finding import Finding, finding_text
 from pgcheck.checker.campaign.pairs import coverage
 from pgcheck.checker.campaign.pairs.coverage import Coverage
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
@@ -116,7 +116,7 @@ class Campaign:
         for identity in shard.found:
             if identity in kept:
                 self.findings.setdefault(identity, kept[identity])
-        yield Done(shard, True)
+        yield Done(shard, skipped=True)
 
     def _shard(self, chosen: Property, number: int, size: int) -> Iterator[Event]:
         modes = self.author.deployment.modes
@@ -139,7 +139,7 @@ class Campaign:
         self.coverage.merge(local.cells)
         shard = Shard(chosen.id, number, size, steps, excluded, tuple(found), coverage.dump(local.cells))
         self.store.finish(self.key, shard)
-        yield Done(shard, False)
+        yield Done(shard, skipped=False)
 
     def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
         """The outcome of a tape."""
@@ -161,8 +161,8 @@ class Campaign:
             tape = shrink(tape, same, TRIES)
             exact = self.tried(chosen, tape, stride).failure or exact
         machine = self.author.machine
-        cases = self.author.cases(tape, chosen.cases)
-        file = finding.finding_text(machine, self.policy, exact, cases, tape, self.plan.seed, place, self.version)
+        found = Finding(exact, self.author.cases(tape, chosen.cases), tape, self.plan.seed, place)
+        file = finding_text(machine, self.policy, found, self.version)
         self.store.add(self.key, exact.identity, place, file)
         return Found(place, exact, file)
 

@@ -54,15 +54,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = self._guarded(lambda: _opened(path))
+        self.connection = self._guarded(lambda: _opened(path))
 
     def close(self) -> None:
-        self._connection.close()
+        self.connection.close()
 
     def shards(self, campaign: str) -> dict[tuple[str, int], Shard]:
         """The finished shards of a campaign, by property and number."""
         query = "SELECT property, number, cases, steps, excluded, found, coverage FROM shard WHERE campaign = ?"
-        rows = self._guarded(lambda: self._connection.execute(query, (campaign,)).fetchall())
+        rows = self._guarded(lambda: self.connection.execute(query, (campaign,)).fetchall())
         return {
             (p, n): Shard(p, n, cases, steps, excluded, tuple(f.split("\n")) if f else (), coverage)
             for p, n, cases, steps, excluded, f, coverage in rows
@@ -89,7 +89,7 @@ class Store:
     def findings(self, campaign: str) -> dict[str, str]:
         """The files of a campaign's findings by identity, in the order in which they come in the campaign."""
         query = "SELECT identity, file FROM finding WHERE campaign = ? ORDER BY place, identity"
-        return dict(self._guarded(lambda: self._connection.execute(query, (campaign,)).fetchall()))
+        return dict(self._guarded(lambda: self.connection.execute(query, (campaign,)).fetchall()))
 
     def forget(self, campaign: str) -> None:
         """Drop the progress of a campaign, not its findings."""
@@ -97,7 +97,7 @@ class Store:
 
     def _write(self, statement: str, row: tuple[object, ...], synchronous: str) -> None:
         def write() -> None:
-            connection = self._connection
+            connection = self.connection
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -35,7 +35,7 @@ def policy_of(machine: Machine, kind: str = "type1", *, force: bool = False) -> 
     solver = solver_for(options)
     try:
         return policy(
-            machine, check(machine, options).deployments[0], Evidence(solver, False), kinds()[kind], force=force
+            machine, check(machine, options).deployments[0], Evidence(solver, second=False), kinds()[kind], force=force
         )
     finally:
         solver.close()

@@ -290,8 +290,8 @@ def kept_findings(data: bytes) -> str | None:
         try:
             for step in range(12):
                 if tape.chance(60):
-                    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-                    store._connection.execute(f"PRAGMA max_page_count = {pages + tape.below(4)}")
+                    pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+                    store.connection.execute(f"PRAGMA max_page_count = {pages + tape.below(4)}")
                 try:
                     if tape.chance(128):
                         identity, file = f"finding {tape.below(8)}", "x" * (1 + 40 * tape.byte())

@@ -14,7 +14,6 @@ from pgcheck.checker.campaign.pairs.pair import Pair, difference, start
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, VmExit
-from pgcheck.models.memory import Ram
 from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import audit
@@ -225,9 +224,7 @@ def recycled(name: str) -> Case:
     def case(data: bytes) -> str | None:
         tape, one = Tape(data[:64]), author(name)
         machines = ground(name).pair()
-        ram = machines.host.bus.ram
-        assert isinstance(ram, Ram)
-        ram.restore({})
+        machines.host_ram.restore({})
         vmm = Vmm(machines.host, machines.policy)
         frame = 1 << vmm.page_shift
         living: list[Guest] = []
@@ -269,8 +266,7 @@ def _as_bare(machines: Pair, guest: Guest, one: Author, data: bytes) -> str | No
     """Run a case in a guest that need not be as large as the bare machine; its registers, control state and first pages compare."""
     case = one.case(Tape(data))
     bare = machines.bare
-    assert isinstance(bare.bus.ram, Ram)
-    bare.bus.ram.restore({})
+    machines.bare_ram.restore({})
     start(bare, case)
     start(guest.computer, case)
     if guest.computer.bus.ram.size != bare.bus.ram.size:

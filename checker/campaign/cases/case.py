@@ -12,7 +12,7 @@ from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.tables import Tables, tables
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.cases.trial import Trial
-from pgcheck.checker.campaign.cases.vectors import Caught, Vectors, aim, vectors
+from pgcheck.checker.campaign.cases.vectors import Caught, InLeaf, Vectors, aim, vectors
 from pgcheck.checker.campaign.cases.words import Meaning, Words
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
@@ -223,7 +223,8 @@ class Author:
         machine = self.machine
         target = self.layout.handler if not tape.chance(16) else tape.choose(self.layout.places)
         catch = Caught()
-        before = {s.leaf: state[s.leaf] for s in self.vectors.sources if s.leaf}
+        places = [source.place for source in self.vectors.sources]
+        before = {p.leaf: state[p.leaf] for p in places if isinstance(p, InLeaf)}
         aim(machine, self.vectors.sources, state, catch, target)
         if not self._legal(state):
             state.update(before)

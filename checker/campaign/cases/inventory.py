@@ -122,10 +122,11 @@ class Inventory:
         return {name: tuple(group or everything) for name, group in found.items()}
 
     def pool(self, instruction: Instruction) -> tuple[Units, ...]:
-        """Encodings of an instruction, simple ones first."""
+        """Encodings of an instruction, simple ones first; none if it has none."""
         found = self._pools.get(instruction.id)
         if found is None:
-            found = self._pools[instruction.id] = tuple(self._draw(instruction))
+            encoding = instruction.encoding
+            found = self._pools[instruction.id] = () if encoding is None else tuple(self._draw(instruction, encoding))
         return found
 
     def smooth(self, instruction: Instruction, mode: int) -> tuple[Units, ...]:
@@ -147,9 +148,7 @@ class Inventory:
         count = Counter(n for facts in self.of.values() for n in facts.read | facts.written)
         return frozenset(n for n, times in count.items() if 3 * times > len(self.of))
 
-    def _draw(self, instruction: Instruction) -> list[Units]:
-        encoding = instruction.encoding
-        assert encoding is not None
+    def _draw(self, instruction: Instruction, encoding: Encoding) -> list[Units]:
         source = random.Random(f"{self.machine.identity.name} {instruction.id}")
         rows = {
             r.operand: [x.value for x in instruction.rows if x.operand == r.operand and x.value is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tape import Tape
-from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.machine import Fields, Machine, Translation
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset
@@ -26,6 +26,7 @@ class Tables:
     """
 
     machine: Machine
+    translation: Translation
     shape: Form
     layout: Layout
     rights: Mapping[int, tuple[Fields, ...]]
@@ -34,8 +35,31 @@ class Tables:
     def offsets(self, page: int) -> tuple[int, ...]:
         found = self._offsets.get(page)
         if found is None:
-            found = self._offsets[page] = tuple(_walked(self.machine, self.shape, page))
+            found = self._offsets[page] = tuple(self._walked(page))
         return found
+
+    def _walked(self, page: int) -> Iterator[int]:
+        """The offsets of a page's entries in the tables of its walk."""
+        machine, translation, shape = self.machine, self.translation, self.shape
+        size = 1 << shape.shift
+        ram = Ram(0, (shape.levels + 3) * size, machine.state.memory_unit, machine.state.big_endian, shape.shift)
+        width = machine.state.address_width
+        surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
+        state: State = {**reset(machine), **holding(machine, shape.realise.given), shape.root: size >> shape.root_shift}
+        address = translation.position(shape.realise.address)
+        given = {
+            translation.mode: machine.modes.user.values[0],
+            translation.access: accesses(translation)[0],
+            address: page << shape.shift,
+        }
+        args: Args = tuple(given.get(i, 0) for i in range(len(translation.parameters)))
+        for level in range(shape.levels):
+            loads = walk(machine, args, state, surroundings, pretend=True).loads
+            if len(loads) <= level:
+                return
+            slot = loads[level][0]
+            yield slot - (level + 1) * size
+            ram.store(slot, shape.units, shape.entry(shape.realise.table, (level + 2) * size))
 
     def draw(self, tape: Tape) -> Iterator[tuple[int, int, int]]:
         """Stores (address, units, value) that make two address spaces.
@@ -47,34 +71,24 @@ class Tables:
         written: dict[int, int] = {}
         pages = layout.size >> shape.shift
         first = layout.base >> shape.shift
+        last = shape.levels - 1
         for number, root in enumerate(layout.tables[:2]):
-            spare = layout.tables[2 + 2 * number : 4 + 2 * number]
+            space = _Space(self, tape, root, layout.tables[2 + 2 * number : 4 + 2 * number], written)
             if tape.chance(8):
                 continue
             if tape.chance(40):
                 level = tape.below(shape.levels)
-                self._map(
-                    written,
-                    root,
-                    first,
-                    layout.base & -(1 << shape.shift),
-                    self._fields(tape, int(tape.chance(40))),
-                    level,
-                    tape,
-                    spare,
-                )
+                space.map(first, layout.base & -(1 << shape.shift), self._fields(tape, int(tape.chance(40))), level)
             else:
                 private = tape.below(2)
                 for page in range(pages):
                     user = (page in (3, 4, 8)) ^ (private and tape.chance(12))
                     fields = self._fields(tape, 1 if user else 0)
-                    self._map(
-                        written, root, first + page, first + page << shape.shift, fields, shape.levels - 1, tape, spare
-                    )
+                    space.map(first + page, first + page << shape.shift, fields, last)
             for _ in range(tape.below(5)):
                 page = tape.choose((1, 2, 5, first + pages, first + 1, 1 << 9, 1 << 18))
                 target = first + tape.below(pages + 1) << shape.shift
-                self._map(written, root, page, target, self._fields(tape, tape.below(2)), shape.levels - 1, tape, spare)
+                space.map(page, target, self._fields(tape, tape.below(2)), last)
             if tape.chance(40):
                 slot = root + tape.below(1 << shape.shift) // shape.units * shape.units
                 written[slot] = self._odd(tape)
@@ -100,70 +114,51 @@ class Tables:
             case _:
                 return tape.bits(8 * self.shape.units)
 
-    def _map(
-        self,
-        written: dict[int, int],
-        root: int,
-        page: int,
-        target: int,
-        fields: Fields,
-        level: int,
-        tape: Tape,
-        spare: tuple[int, ...],
-    ) -> None:
-        """Map a page from a root, through tables that are there or are made."""
-        shape, realise = self.shape, self.shape.realise
+
+@dataclass(frozen=True, slots=True)
+class _Space:
+    """An address space as it is made: its root, what there is room for further tables in, and the entries of all spaces so far."""
+
+    tables: Tables
+    tape: Tape
+    root: int
+    spare: tuple[int, ...]
+    written: dict[int, int]
+
+    def map(self, page: int, target: int, fields: Fields, level: int) -> None:
+        """Map a page, through tables that are there or are made."""
+        shape = self.tables.shape
+        realise = shape.realise
         high, low = realise.entry.ranges[realise.frame]
-        table = root
-        offsets = self.offsets(page)
+        table = self.root
+        offsets = self.tables.offsets(page)
         for depth in range(level):
             slot = table + offsets[depth]
-            value = written.get(slot)
+            value = self.written.get(slot)
             if value is None:
-                table = tape.choose(self.layout.tables[2:]) if tape.chance(10) else spare[depth % len(spare)]
-                written[slot] = shape.entry(realise.table, table)
+                anywhere = self.tape.chance(10)
+                places = self.tables.layout.tables[2:]
+                table = self.tape.choose(places) if anywhere else self.spare[depth % len(self.spare)]
+                self.written[slot] = shape.entry(realise.table, table)
             else:
                 table = (value >> low & (1 << high - low + 1) - 1) << shape.shift
-        written.setdefault(table + offsets[level], shape.entry(fields, target))
+        self.written.setdefault(table + offsets[level], shape.entry(fields, target))
 
 
 def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:
     """The page tables of a machine; None where it relocates otherwise."""
-    entries = machine.code.scheme
-    if not isinstance(entries, Entries):
+    found = machine.code.confined_by(Entries)
+    if found is None:
         return None
+    translation, entries = found
     state: State = {**real, **holding(machine, entries.given)}
     shape = form(machine, state)
     rights: dict[int, tuple[Fields, ...]] = {}
     for mode in (*machine.modes.supervisor.values[:1], *machine.modes.user.values[:1]):
         kinds = permissions(shape, {**state, machine.modes.leaf: mode})
         rights[mode] = tuple(kinds[p] for p in sorted(kinds, key=_most)) or (entries.map,)
-    return Tables(machine, shape, layout, rights)
+    return Tables(machine, translation, shape, layout, rights)
 
 
 def _most(permitted: Permissions) -> tuple[int, list[int]]:
     return -len(permitted), sorted(way[0] for way in permitted)
-
-
-def _walked(machine: Machine, shape: Form, page: int) -> Iterator[int]:
-    """The offsets of a page's entries in the tables of its walk."""
-    assert machine.code.translation is not None
-    size = 1 << shape.shift
-    ram = Ram(0, (shape.levels + 3) * size, machine.state.memory_unit, machine.state.big_endian, shape.shift)
-    width = machine.state.address_width
-    surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
-    state: State = {**reset(machine), **holding(machine, shape.realise.given), shape.root: size >> shape.root_shift}
-    address = machine.code.translation.position(shape.realise.address)
-    given = {
-        machine.code.translation.mode: machine.modes.user.values[0],
-        machine.code.translation.access: accesses(machine.code.translation)[0],
-        address: page << shape.shift,
-    }
-    args: Args = tuple(given.get(i, 0) for i in range(len(machine.code.translation.parameters)))
-    for level in range(shape.levels):
-        loads = walk(machine, args, state, surroundings, pretend=True).loads
-        if len(loads) <= level:
-            return
-        slot = loads[level][0]
-        yield slot - (level + 1) * size
-        ram.store(slot, shape.units, shape.entry(shape.realise.table, (level + 2) * size))

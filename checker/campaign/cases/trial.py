@@ -66,8 +66,7 @@ class Trial:
         ):
             return None
         for name in leaves:
-            held = after[name]
-            assert isinstance(held, int)
+            held = scalar(after, name)
             for index, mark in marks.items():
                 if held != before[name] and mark > 64 and held in (mark, mark >> 1, mark >> 2):
                     return index
@@ -82,6 +81,5 @@ class Trial:
         if fetched is None:
             return False
         ended, _ = execute(machine, fetched, after, Surroundings(memory=Recorder(self.bus, pretend=True)))
-        pc = after[machine.state.pc]
-        assert isinstance(pc, int)
+        pc = scalar(after, machine.state.pc)
         return ended is None and self.ram.base <= pc < self.ram.base + self.ram.size

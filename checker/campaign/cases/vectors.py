@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Protocol
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
@@ -17,23 +17,57 @@ from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import decoded, deliver, execute
-from pgcheck.models.state import Exit, State, Surroundings, copied
+from pgcheck.models.state import Exit, State, Surroundings, copied, scalar
 from pgcheck.vmm.translate import Recorder
 
 MAX_CODES = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A leaf (by name) or a memory cell (at `address`, `count` units) that holds a trap's target.
+class Storing(Protocol):
+    """Memory that can be stored to."""
 
-    With `word` in it the PC becomes `start`; setting bit `k` of it besides adds `steps[k]`. `others` are the bits that set other
-    leaves: (leaf, bit of the leaf, bit of the source, inverted).
-    """
+    def store(self, address: int, count: int, value: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InLeaf:
+    """A leaf that holds a trap's target."""
 
     leaf: str
+
+    def width(self, machine: Machine) -> int:
+        return machine.state.leaves[self.leaf].width
+
+    def put(self, state: State, memory: Storing, word: int) -> None:
+        state[self.leaf] = word
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A memory cell of `count` units that holds a trap's target."""
+
     address: int
     count: int
+
+    def width(self, machine: Machine) -> int:
+        return self.count * machine.state.memory_unit
+
+    def put(self, state: State, memory: Storing, word: int) -> None:
+        memory.store(self.address, self.count, word)
+
+
+Place = InLeaf | InMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place that holds a trap's target.
+
+    With `word` in it the PC becomes `start`; setting bit `k` of it besides adds `steps[k]`. `others` are the bits that set other
+    leaves: (leaf, bit of the leaf, bit of the source).
+    """
+
+    place: Place
     word: int
     start: int
     steps: Mapping[int, int]
@@ -64,12 +98,12 @@ def vectors(inventory: Inventory, base: int, size: int, code: int, stack: int) -
     """The sources and returns of a machine whose RAM has `size` units from `base` on."""
     machine = inventory.machine
     trial = Trial(machine, base, size, code, stack)
-    found: dict[tuple[str, int], Source] = {}
+    found: dict[Place, Source] = {}
     user = machine.modes.user.values
     for exit_, mode in product(_exits(machine), (*user, *machine.modes.supervisor.values)):
         trial.state[machine.modes.leaf] = mode
         for source in _sources(inventory, trial, exit_):
-            found.setdefault((source.leaf, source.address), source)
+            found.setdefault(source.place, source)
     returns = _returns(inventory, trial, tuple(found.values()), code, base + size // 2) if found and user else ()
     return Vectors(tuple(found.values()), returns)
 
@@ -96,7 +130,7 @@ def _sources(inventory: Inventory, trial: Trial, exit_: Exit) -> Iterator[Source
     machine = trial.machine
     for name, leaf in machine.state.leaves.items():
         if leaf.role == "vector" and isinstance(leaf, ScalarLeaf) and leaf.width > 8:
-            source = _probe(trial, exit_, {**trial.state, name: 0}, name, 0, 0)
+            source = _probe(trial, exit_, InLeaf(name), 0)
             if source is not None:
                 yield source
     plain = trial.run(exit_, trial.state)
@@ -105,13 +139,8 @@ def _sources(inventory: Inventory, trial: Trial, exit_: Exit) -> Iterator[Source
         if not trial.bus.is_ram(address, count):
             continue
         words = (0,) if plain is not None else _words(inventory)
-        for word in words:
-            trial.ram.store(address, count, word)
-            source = _probe(trial, exit_, trial.state, "", address, count, word)
-            trial.ram.store(address, count, 0)
-            if source is not None:
-                yield source
-                break
+        sources = (_probe(trial, exit_, InMemory(address, count), word) for word in words)
+        yield from islice(filter(None, sources), 1)
 
 
 def _attempted(trial: Trial, exit_: Exit) -> list[tuple[int, int]]:
@@ -123,54 +152,45 @@ def _attempted(trial: Trial, exit_: Exit) -> list[tuple[int, int]]:
 def _words(inventory: Inventory) -> Iterator[int]:
     """Instructions of one unit: what a machine may execute in place of a vector."""
     for instruction in inventory.machine.instructions:
-        if instruction.encoding is not None:
-            units = inventory.pool(instruction)[0]
+        for units in inventory.pool(instruction)[:1]:
             if len(units) == 1:
                 yield units[0]
 
 
-def _probe(
-    trial: Trial, exit_: Exit, state: State, leaf: str, address: int, count: int, word: int = 0
-) -> Source | None:
-    machine = trial.machine
-    first = trial.run(exit_, state)
+def _probe(trial: Trial, exit_: Exit, place: Place, word: int) -> Source | None:
+    """The source that a place is when it holds a word; None if it has nothing to do with where the trap goes."""
+    machine, pc = trial.machine, trial.machine.state.pc
+
+    def ran(word: int) -> State | None:
+        state = copied(trial.state)
+        place.put(state, trial.bus, word)
+        after = trial.run(exit_, state)
+        if isinstance(place, InMemory):
+            place.put(state, trial.bus, 0)
+        return None if after is None else after[0]
+
+    first = ran(word)
     if first is None:
         return None
-    pc = machine.state.pc
-    start = first[0][pc]
-    assert isinstance(start, int)
-    width = machine.state.leaves[leaf].width if leaf else count * machine.state.memory_unit
+    start = scalar(first, pc)
     steps: dict[int, int] = {}
     others: list[tuple[str, int, int]] = []
-    for bit in range(width):
-        flipped = word ^ 1 << bit
-        if leaf:
-            after = trial.run(exit_, {**state, leaf: flipped})
-        else:
-            trial.ram.store(address, count, flipped)
-            after = trial.run(exit_, state)
-            trial.ram.store(address, count, word)
+    for bit in range(place.width(machine)):
+        after = ran(word ^ 1 << bit)
         if after is None:
             continue
-        now = after[0][pc]
-        assert isinstance(now, int)
+        now = scalar(after, pc)
         if now != start and not word >> bit & 1:
             steps[bit] = now - start
-        for name, held in after[0].items():
-            before = first[0][name]
-            if name not in (pc, leaf) and isinstance(held, int) and isinstance(before, int) and held != before:
+        for name, held in after.items():
+            before = first[name]
+            if name != pc and place != InLeaf(name) and isinstance(held, int) and isinstance(before, int):
                 change = held ^ before
-                if machine.state.leaves[name].control and change & change - 1 == 0:
+                if change and machine.state.leaves[name].control and change & change - 1 == 0:
                     others.append((name, change.bit_length() - 1, bit))
     if not any(step > 0 for step in steps.values()):
         return None
-    return Source(leaf, address, count, word, start, steps, tuple(others))
-
-
-class Storing(Protocol):
-    """Memory that can be stored to."""
-
-    def store(self, address: int, count: int, value: int) -> None: ...
+    return Source(place, word, start, steps, tuple(others))
 
 
 class Caught:
@@ -192,11 +212,7 @@ def aim(machine: Machine, sources: Iterable[Source], state: State, memory: Stori
     }
     wanted[machine.modes.leaf] = machine.modes.supervisor.values[0]
     for source in sources:
-        word = source.aimed(target, wanted)
-        if source.leaf:
-            state[source.leaf] = word
-        else:
-            memory.store(source.address, source.count, word)
+        source.place.put(state, memory, source.aimed(target, wanted))
 
 
 def _returns(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.layout import Layout, layout
@@ -23,7 +24,7 @@ from pgcheck.isa.terms import mask
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import entry
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, cells, frozen, reset
+from pgcheck.models.state import State, cells, frozen, reset, scalar
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.translate import Recorder
 from pgcheck.vmm.vmm import Vmm, page_shift
@@ -256,9 +257,7 @@ class Images:
             kind, _, name = what.partition(":")
             if kind not in ("virtual", "real") or name not in machine.state.leaves or name in machine.state.arrays:
                 continue
-            held = draft.state[name]
-            assert isinstance(held, int)
-            other: State = {**draft.state, name: held ^ 1}
+            other: State = {**draft.state, name: scalar(draft.state, name) ^ 1}
             for instruction in self.inventory.groups["control"]:
                 for units in self.inventory.pool(instruction)[:6]:
                     one, two = (
@@ -336,23 +335,31 @@ def _digest(computer: Computer, image: BootImage, machine: Machine) -> str:
     return hashlib.blake2b(repr((seen, end)).encode(), digest_size=4).hexdigest()
 
 
-def images(
-    machine: Machine, policy: Policy, witnesses: Sequence[tuple[str, Witness]]
-) -> Iterator[tuple[str, BootImage | None, Shown | None, str]]:
-    """For each row and witness its image with what it showed, and a reason where there is none or it showed nothing."""
+class Tried(NamedTuple):
+    """What came of a row's witness: its image with what it showed, if there is one, and why not, or why it showed nothing."""
+
+    row: str
+    image: BootImage | None
+    shown: Shown | None
+    reason: str
+
+
+def images(machine: Machine, policy: Policy, witnesses: Sequence[tuple[str, Witness]]) -> Iterator[Tried]:
+    """Each row and witness: the image that shows something, else the last that there is, else why there is none."""
     writer = Images(machine)
     for row, witness in witnesses:
-        best: tuple[str, BootImage | None, Shown | None, str] | None = None
+        found: list[Tried] = []
         for inside in (False, True):
-            try:
-                image = writer.image(row, witness, inside=inside)
-            except Unreachable as reason:
-                best = best or (row, None, None, str(reason))
-                continue
-            seen = writer.shown(image, policy)
-            if seen.bare != seen.monitored:
-                best = (row, image, seen, "")
-                break
-            best = (row, image, seen, "this program sees no difference: " + ", ".join(witness.differs))
-        assert best is not None
-        yield best
+            if not found or found[-1].reason:
+                found.append(_tried(writer, policy, row, witness, inside=inside))
+        yield next((one for one in reversed(found) if one.image is not None), found[0])
+
+
+def _tried(writer: Images, policy: Policy, row: str, witness: Witness, *, inside: bool) -> Tried:
+    try:
+        image = writer.image(row, witness, inside=inside)
+    except Unreachable as reason:
+        return Tried(row, None, None, str(reason))
+    seen = writer.shown(image, policy)
+    same = seen.bare == seen.monitored
+    return Tried(row, image, seen, f"this program sees no difference: {', '.join(witness.differs)}" if same else "")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, required
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.isa.encoding.codec import encode
+from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import mask
@@ -27,13 +28,13 @@ class RegisterMove:
     """An instruction that moves a register from or to an address."""
 
     instruction: Instruction
+    encoding: Encoding
     operands: Mapping[str, int]
     address: str
 
     def units(self, where: int) -> Units:
-        encoding = self.instruction.encoding
-        assert encoding is not None
-        return encode(encoding, {**self.operands, self.address: where & mask(encoding.operands[self.address].width)})
+        width = self.encoding.operands[self.address].width
+        return encode(self.encoding, {**self.operands, self.address: where & mask(width)})
 
 
 def stepped(machine: Machine, state: State, units: Units, bus: Bus) -> tuple[State, Recorder] | None:
@@ -70,7 +71,7 @@ class Registers:
         source = random.Random(f"{machine.identity.name} accesses")
         for instruction in machine.instructions:
             facts = self.inventory.of.get(instruction.id)
-            if facts is None or not (facts.loads or facts.stores) or instruction.encoding is None:
+            if facts is None or not (facts.loads or facts.stores):
                 continue
             if wanted <= self.loads.keys() and wanted <= self.stores.keys():
                 return
@@ -83,14 +84,15 @@ class Registers:
 
     def _drawn(self, instruction: Instruction, source: random.Random, draws: int) -> Iterator[RegisterMove]:
         encoding = instruction.encoding
-        assert encoding is not None
+        if encoding is None:
+            return
         forced = required(encoding)
         wide = [n for n, o in encoding.operands.items() if 8 <= o.width and n not in forced]
         for address in wide:
             for _ in range(draws):
                 drawn = self.inventory.decoded(instruction, encoding, source, forced)
                 if drawn is not None:
-                    yield RegisterMove(instruction, drawn.operands, address)
+                    yield RegisterMove(instruction, encoding, drawn.operands, address)
 
     def _try(self, access: RegisterMove) -> None:
         """Note what an access loads or stores, if it does just that."""

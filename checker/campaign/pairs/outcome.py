@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Author
-from pgcheck.checker.campaign.pairs.pair import Pair, pair
+from pgcheck.checker.campaign.pairs.pair import Arrangement, Pair, pair
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.models.state import Exit
@@ -55,22 +55,22 @@ class Ground:
 
     def __init__(self, author: Author) -> None:
         self.author = author
-        self._pairs: dict[tuple[int, int, bool], Pair] = {}
+        self._pairs: dict[Arrangement, Pair] = {}
 
     def pair(self, guests: int = 1, depth: int = 1, *, quick: bool = True) -> Pair:
         """Machines without devices, used again and again."""
-        key = guests, depth, quick
-        if key not in self._pairs:
-            author = self.author
-            self._pairs[key] = pair(
-                author.machine, author.policy, author.layout, guests=guests, depth=depth, quick=quick
-            )
-        return self._pairs[key]
+        arrangement = Arrangement(guests, depth, quick=quick)
+        if arrangement not in self._pairs:
+            self._pairs[arrangement] = self._made(arrangement)
+        return self._pairs[arrangement]
 
     def furnished(self) -> Pair:
         """Machines with devices, which are new: their state cannot be put back."""
+        return self._made(Arrangement(devices=True))
+
+    def _made(self, arrangement: Arrangement) -> Pair:
         author = self.author
-        return pair(author.machine, author.policy, author.layout, devices=True)
+        return pair(author.machine, author.policy, author.layout, arrangement)
 
 
 def excluded(exit_: Exit | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pgcheck.checker.campaign.cases.case import Case, sites
@@ -14,6 +16,7 @@ from pgcheck.models.engine import Engine, Interpreter
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Ram
 from pgcheck.models.state import copied
+from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
@@ -27,7 +30,8 @@ TABLES = 32
 class Pair:
     """A bare computer and a guest computer, with the host that the guest's monitor runs on.
 
-    `below` are the guests that monitors run in, `printed` is what the consoles of the two printed.
+    `bare_ram` and `host_ram` are their memories, `below` the guests that monitors run in, `printed` is what the consoles of the two
+    printed.
     """
 
     machine: Machine
@@ -35,7 +39,9 @@ class Pair:
     layout: Layout
     bare: Computer
     oracle: Recording | Quick
+    bare_ram: Ram
     host: Computer
+    host_ram: Ram
     vmm: Vmm
     guests: tuple[Guest, ...]
     below: tuple[Guest, ...]
@@ -45,9 +51,18 @@ class Pair:
     def guest(self) -> Computer:
         return self.guests[0].computer
 
+    @contextmanager
+    def hosted_by(self, engine: Engine) -> Iterator[None]:
+        """Meanwhile the host runs on another engine."""
+        before, self.host.engine = self.host.engine, engine
+        try:
+            yield
+        finally:
+            self.host.engine = before
+
     def load(self, case: Case) -> None:
         """Both machines as the case begins."""
-        self.bare.bus.ram.restore({})  # type: ignore[attr-defined]  # made here: it is a Ram
+        self.bare_ram.restore({})
         self.oracle.log.clear()
         self.clear()
         start(self.bare, case)
@@ -62,7 +77,7 @@ class Pair:
                 guest.monitor.mmu.forget()
             guest.monitor.statistics = Statistics()
             guest.used, guest.stopped, guest.lost = 0, None, ""
-        self.host.bus.ram.restore({})  # type: ignore[attr-defined]  # made here: it is a Ram
+        self.host_ram.restore({})
 
 
 def start(computer: Computer, case: Case) -> None:
@@ -76,39 +91,51 @@ def start(computer: Computer, case: Case) -> None:
         store(address, count, value)
 
 
-def pair(
-    machine: Machine,
-    policy: Policy,
-    layout: Layout,
-    *,
-    guests: int = 1,
-    depth: int = 1,
-    devices: bool = False,
-    quick: bool = True,
-) -> Pair:
-    """A bare computer and `guests` guests on one host; at `depth` 2 and more their monitor is itself a guest.
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What two machines are made of: `guests` on one host, whose monitor is itself a guest at `depth` 2, and so on.
 
-    Without `devices` the processor and its memory stand alone; with them what consoles print is kept. With `quick` both sides run on the compiled engine, else on the
-    reference binding.
+    Without `devices` the processor and its memory stand alone; with them what consoles print is kept. With `quick` both sides run on
+    the compiled engine, else on the reference binding.
     """
-    if not devices:
+
+    guests: int = 1
+    depth: int = 1
+    devices: bool = False
+    quick: bool = True
+
+
+def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangement) -> Pair:
+    """A bare computer, and guests on a host."""
+    depth, quick = arrangement.depth, arrangement.quick
+    if not arrangement.devices:
         machine = replace(machine, platform=replace(machine.platform, devices=()))
     oracle = Quick(machine) if quick else Recording(machine)
     engine: Engine = Compiled(machine) if quick else Interpreter(machine)
     shift = page_shift(machine)
     printed: tuple[list[int], list[int]] = ([], [])
-    bare = Computer(machine, oracle, _ram(machine, layout.size, shift), standard(printed[0].append))
-    host = outer = Computer(
-        machine, engine, _ram(machine, _host_size(machine, layout, depth + (machine.state.memory_unit != 8)), shift)
-    )
+    bare_ram = _ram(machine, layout.size, shift)
+    host_ram = _ram(machine, _host_size(machine, layout, depth + (machine.state.memory_unit != 8)), shift)
+    host = outer = Computer(machine, engine, host_ram)
     below: list[Guest] = []
     for level in range(depth - 1, 0, -1):
         below.append(Vmm(outer, policy).guest(f"monitor{level}", _host_size(machine, layout, level)))
         outer = below[-1].computer
-    vmm = Vmm(outer, policy)
-    makers = standard(printed[1].append)
-    made_guests = tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=TABLES) for k in range(guests))
-    return Pair(machine, policy, layout, bare, oracle, host, vmm, made_guests, tuple(below), printed)
+    vmm, makers = Vmm(outer, policy), standard(printed[1].append)
+    return Pair(
+        machine=machine,
+        policy=policy,
+        layout=layout,
+        bare=Computer(machine, oracle, bare_ram, standard(printed[0].append)),
+        oracle=oracle,
+        bare_ram=bare_ram,
+        host=host,
+        host_ram=host_ram,
+        vmm=vmm,
+        guests=tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=TABLES) for k in range(arrangement.guests)),
+        below=tuple(below),
+        printed=printed,
+    )
 
 
 def _ram(machine: Machine, size: int, shift: int) -> Ram:
@@ -136,19 +163,15 @@ def difference(pair_: Pair, bare: Computer, guest: Computer) -> str:
 
 
 def same_memory(pair_: Pair, bare: Computer, guest: Computer) -> bool:
-    """Whether the two computers' RAM holds the same."""
-    ours, theirs = bare.bus.ram, guest.bus.ram
-    host = pair_.host.bus.ram
-    frames = getattr(theirs, "frames", None)
-    if frames is None or getattr(theirs, "host", None) is not pair_.host.bus:
-        page = 1 << pair_.vmm.page_shift
+    """Whether the RAM of the bare computer and that of a guest hold the same."""
+    theirs = guest.bus.ram
+    if not isinstance(theirs, GuestMemory) or theirs.host is not pair_.host.bus:
+        ours, page = bare.bus.ram, 1 << pair_.vmm.page_shift
         return all(ours.load(a, page) == theirs.load(a, page) for a in range(ours.base, ours.base + ours.size, page))
-    assert isinstance(ours, Ram) and isinstance(host, Ram)
-    shift = theirs.page_shift  # type: ignore[attr-defined]  # a GuestMemory, by its frames
-    length, base = 1 << shift, host.base
-    cells, others = ours.cells, host.cells
-    for number, frame in enumerate(frames):
-        at = (frame << shift) - base
-        if cells[number << shift : (number << shift) + length] != others[at : at + length]:
+    length, base = 1 << theirs.page_shift, pair_.host_ram.base
+    cells, others = pair_.bare_ram.cells, pair_.host_ram.cells
+    for number, frame in enumerate(theirs.frames):
+        at, here = frame * length - base, number * length
+        if cells[here : here + length] != others[at : at + length]:
             return False
     return True

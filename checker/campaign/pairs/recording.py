@@ -11,7 +11,7 @@ from pgcheck.models.engine import VmExit, pending, waiting
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.memory import Runtime
 from pgcheck.models.reference.cycle import enter, execute, fetch
-from pgcheck.models.state import Exit, State, Surroundings
+from pgcheck.models.state import Exit, State, Surroundings, scalar
 
 
 class Taken(NamedTuple):
@@ -43,8 +43,7 @@ class Recording:
             steps = surroundings.clock - start
             if interrupts and (pending(machine, state, surroundings) or waiting(machine, state, surroundings)):
                 return VmExit(steps, interrupted=True)
-            pc, was = state[at], state[mode]
-            assert isinstance(pc, int) and isinstance(was, int)
+            pc, was = scalar(state, at), scalar(state, mode)
             found = fetch(machine, state, surroundings)
             ended, last = (found, None) if isinstance(found, Exit) else execute(machine, found, state, surroundings)
             name = last.instruction.id if last is not None else ""
@@ -78,8 +77,7 @@ class Quick(Compiled):
             clock = surroundings.clock
             if interrupts and self._interrupted(runtime, state):
                 return VmExit(clock - start, interrupted=True)
-            pc, was = state[at], state[mode]
-            assert isinstance(pc, int) and isinstance(was, int)
+            pc, was = scalar(state, at), scalar(state, mode)
             found = self._fetch(runtime, state, pc)
             ended, last = (found, None) if isinstance(found, Exit) else self._execute(runtime, state, found)
             name = last.instruction.id if last is not None else ""

@@ -12,6 +12,7 @@ from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import enter
+from pgcheck.models.state import scalar
 
 
 def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
@@ -28,8 +29,7 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     for wanted in [*expected, None]:
         left = (wanted.clock if wanted is not None else bare.clock) - guest.clock
         stop = guest.run(left + (wanted is not None), every) if left + (wanted is not None) > 0 else VmExit(0)
-        here, was = guest.state[pc], guest.state[mode]
-        assert isinstance(here, int) and isinstance(was, int)
+        here, was = scalar(guest.state, pc), scalar(guest.state, mode)
         if wanted is None:
             if stop.exit is not None and not open_end:
                 return _mismatch(log, guest.clock, stop, "none")

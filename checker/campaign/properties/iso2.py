@@ -9,15 +9,14 @@ from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.pairs.pair import start
 from pgcheck.checker.campaign.pairs.property import Property
-from pgcheck.models.memory import Ram, Region, Watcher
+from pgcheck.models.memory import Ram, Watcher
 
 
 def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """While a guest has its turn, all that is touched are its own frames and those of the tables kept for it."""
     machines = ground.pair(guests=2)
     machines.clear()
-    ram: Region = machines.host.bus.ram
-    assert isinstance(ram, Ram)
+    ram = machines.host_ram
     guests = machines.guests
     left = [case.steps for case in cases]
     for guest, case in zip(guests, cases, strict=True):

@@ -23,9 +23,8 @@ def rc1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     bare, guest, log = machines.bare, machines.guest, machines.oracle.log
     step = stride or min(case.turns)
     guarded = _Guarded(machines)
-    machines.host.engine = guarded
     done = 0
-    try:
+    with machines.hosted_by(guarded):
         while done < case.steps:
             count = min(step, case.steps - done)
             end = bare.run(count)
@@ -43,8 +42,6 @@ def rc1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
             if end.exit is not None or stop.exit is not None:
                 break
             done += count
-    finally:
-        machines.host.engine = guarded.engine
     return Outcome(tuple(log))
 
 

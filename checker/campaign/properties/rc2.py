@@ -20,9 +20,8 @@ def rc2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     machines = ground.pair()
     machines.load(case)
     counting = _Counting(machines.host.engine)
-    machines.host.engine = counting
     guest = machines.guest
-    try:
+    with machines.hosted_by(counting):
         for done in range(case.steps):
             counting.entered = 0
             stop = guest.run(1)
@@ -31,8 +30,6 @@ def rc2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
                 return Outcome((), failure=Failure("RC2", done, "", (), "stutters", seen))
             if stop.exit is not None:
                 break
-    finally:
-        machines.host.engine = counting.engine
     return Outcome((), taken=guest.clock)
 
 

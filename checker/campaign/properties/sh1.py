@@ -40,21 +40,18 @@ def sh1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     machines = ground.pair()
     machines.load(case)
     auditor = Auditor(machines.vmm)
-    engine = machines.host.engine
-    machines.host.engine = Audited(engine, auditor)
     log = machines.oracle.log
     try:
-        end = machines.bare.run(case.steps)
-        machines.guest.run(len(log) if excluded(end.exit) else case.steps)
-        for found in (*auditor(), *audit(machines.vmm)):
-            raise Incoherent(found)
+        with machines.hosted_by(Audited(machines.host.engine, auditor)):
+            end = machines.bare.run(case.steps)
+            machines.guest.run(len(log) if excluded(end.exit) else case.steps)
+            for found in (*auditor(), *audit(machines.vmm)):
+                raise Incoherent(found)
     except Incoherent as error:
         failure = Failure(
             "SH1", machines.guest.clock, _at(machines.guest.clock, log), (), error.finding.law, error.finding.message
         )
         return Outcome(tuple(log), failure=failure)
-    finally:
-        machines.host.engine = engine
     return Outcome(tuple(log), excluded(end.exit))
 
 

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.lockstep import lockstep
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
 from pgcheck.checker.campaign.pairs.property import Property
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.reference.cycle import call
 from pgcheck.models.state import Exit, State, Surroundings
+
+Translate = Callable[[tuple[int, ...], State, Surroundings], tuple[int, ...] | Exit]
 
 
 def sh2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """A guest is the bare machine also on a processor that remembers translations until the monitor makes it forget."""
     case = cases[0]
     machines = ground.pair()
-    engine, tlb = machines.host.engine, machines.vmm.tlb
-    retaining = Retaining(machines.machine, engine, case.site * 257 + case.steps)
-    machines.host.engine, before = retaining, tlb.forget
-    tlb.forget = retaining.forget
-    try:
+    translation = machines.machine.code.translation
+    if translation is None:
         return lockstep("SH2", machines, case, stride or case.stride)
+    tlb = machines.vmm.tlb
+    translate = partial(call, machines.machine, translation.function)
+    retaining = Retaining(translate, machines.host.engine, case.site * 257 + case.steps)
+    before, tlb.forget = tlb.forget, retaining.forget
+    try:
+        with machines.hosted_by(retaining):
+            return lockstep("SH2", machines, case, stride or case.stride)
     finally:
-        machines.host.engine, tlb.forget = engine, before
+        tlb.forget = before
 
 
 class Retaining:
     """An engine whose processor remembers every translation that it made until it is told to forget, or forgets one by chance."""
 
-    def __init__(self, machine: Machine, engine: Engine, seed: int) -> None:
-        self.machine, self.engine = machine, engine
+    def __init__(self, translate: Translate, engine: Engine, seed: int) -> None:
+        self.walk, self.engine = translate, engine
         self.known: dict[tuple[int, ...], int] = {}
         self.random = seed | 1
         self.state: State = {}
@@ -59,10 +65,7 @@ class Retaining:
             self.known.pop(next(iter(self.known)))
         found = self.known.get(args)
         if found is None:
-            translation = self.machine.code.translation
-            assert translation is not None
-            plain = Surroundings(memory=self.surroundings.memory)
-            result = call(self.machine, translation.function, args, self.state, plain)
+            result = self.walk(args, self.state, Surroundings(memory=self.surroundings.memory))
             if isinstance(result, Exit):
                 return None
             found = self.known[args] = result[0]

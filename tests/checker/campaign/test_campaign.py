@@ -14,6 +14,7 @@ from pgcheck.checker.campaign import finding, strategies
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.cases.inventory import touched
 from pgcheck.checker.campaign.cases.tape import Tape, counted
+from pgcheck.checker.campaign.cases.vectors import InMemory
 from pgcheck.checker.campaign.pairs.coverage import Coverage, dump, load
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
 from pgcheck.checker.campaign.runner import SHARD, Campaign, Done, Found, Plan
@@ -108,7 +109,7 @@ def test_trap_targets_and_returns_are_found_without_being_named(authors: Authors
     """A trap of pg74 loads the word at 1, with P in bits 30-21; LPSW 0 takes back what it stored at 0."""
     found = authors("pg74").vectors
     (source,) = found.sources
-    assert (source.leaf, source.address, source.count) == ("", 1, 1)
+    assert source.place == InMemory(1, 1)
     assert source.steps == {21 + k: 1 << k for k in range(10)}
     assert source.aimed(0x155, {"M": 0, "R.l": 0, "R.b": 1024}) == 0x155 << 21 | 1024
     assert found.returns == ((0x40000000,),)
@@ -116,7 +117,8 @@ def test_trap_targets_and_returns_are_found_without_being_named(authors: Authors
 
 def test_the_m68010_keeps_vectors_in_memory_and_returns_by_rte(authors: Authors) -> None:
     found = authors("m68010").vectors
-    assert {4 * 8, 4 * 8 + 2} <= {s.address for s in found.sources} and found.returns == ((0x4E73,),)
+    cells = {s.place.address for s in found.sources if isinstance(s.place, InMemory)}
+    assert {4 * 8, 4 * 8 + 2} <= cells and found.returns == ((0x4E73,),)
 
 
 def test_the_same_tape_is_the_same_case(authors: Authors) -> None:
@@ -189,15 +191,15 @@ def test_a_monitor_that_loses_a_register_is_found(authors: Authors, spoiled: pyt
 
 
 def test_a_monitor_that_reflects_another_cause_is_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:
-    right = monitor.TrapAndEmulate._routine
+    right = monitor.TrapAndEmulate.run
 
-    def wrong(self, frame, state, surroundings):  # type: ignore[no-untyped-def]
-        stop = right(self, frame, state, surroundings)
+    def wrong(self, *arguments):  # type: ignore[no-untyped-def]
+        stop = right(self, *arguments)
         if stop.exit is not None and stop.exit.args == (2,):
             return replace(stop, exit=replace(stop.exit, args=(1,)))
         return stop
 
-    spoiled.setattr(monitor.TrapAndEmulate, "_routine", wrong)
+    spoiled.setattr(monitor.TrapAndEmulate, "run", wrong)
     assert any(i.startswith("EQ3 svc trap trap") for i in failures(authors("pg74"), "EQ3"))
 
 
@@ -236,13 +238,13 @@ def test_a_monitor_that_goes_round_without_end_is_found(authors: Authors, spoile
 
 
 def test_a_guest_that_reaches_beyond_its_frames_is_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:
-    right = Bounds._extent
+    right = Bounds.extent
 
     def wrong(self, *arguments):  # type: ignore[no-untyped-def]
         found = right(self, *arguments)
         return None if found is None else Extent(found.base, found.limit + 256, found.size + 256)
 
-    spoiled.setattr(Bounds, "_extent", wrong)
+    spoiled.setattr(Bounds, "extent", wrong)
     author = authors("pg74")
     assert {i.split()[0] for i in failures(author, "ISO2")} == {"ISO2"}
     assert {i.split()[0] for i in failures(author, "ISO1", 150)} == {"ISO1"}
@@ -298,7 +300,9 @@ def test_a_finding_is_a_file_that_runs_again_and_not_under_another_specification
     author = authors("popf")
     case, outcome, tape = first_failure(author, "EQ2")
     assert outcome.failure is not None
-    text = finding.finding_text(author.machine, author.policy, outcome.failure, [case], tape, "f", 0, "1")
+    text = finding.finding_text(
+        author.machine, author.policy, finding.Finding(outcome.failure, [case], tape, "f", 0), "1"
+    )
     document = finding.read(text)
     again = finding.again(author.machine, document).failure
     assert again == outcome.failure
@@ -328,7 +332,7 @@ def test_a_file_that_is_no_finding_is_refused_in_a_sentence(
     case, outcome, tape = first_failure(author, "EQ2")
     assert outcome.failure is not None
     document = json.loads(
-        finding.finding_text(author.machine, author.policy, outcome.failure, [case], tape, "f", 0, "1")
+        finding.finding_text(author.machine, author.policy, finding.Finding(outcome.failure, [case], tape, "f", 0), "1")
     )
     change(document)
     with pytest.raises(finding.BadFinding, match=said):

@@ -43,7 +43,7 @@ def test_a_machine_whose_guests_are_not_everything_keeps_its_kind_of_monitor(kin
 def test_a_finding_has_the_policy_that_it_was_found_under(kind: str) -> None:
     machine, policy = machine_of("riscv64"), policy_of("riscv64", "s_in_u", kind)
     failure = Failure("EQ2", 0, "", (), "X", "")
-    text = finding.finding_text(machine, policy, failure, [], b"", "0", 0, "1")
+    text = finding.finding_text(machine, policy, finding.Finding(failure, [], b"", "0", 0), "1")
     assert policy_from(machine, finding.read(text)["policy"]) == policy
 
 

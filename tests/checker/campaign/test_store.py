@@ -41,10 +41,10 @@ def test_the_first_finding_of_an_identity_stays(tmp_path: Path) -> None:
 def test_findings_are_written_through_and_progress_is_not(tmp_path: Path) -> None:
     store = Store(tmp_path / "c.sqlite")
     store.finish("k", SHARD)
-    assert store._connection.execute("PRAGMA synchronous").fetchone() == (1,)
+    assert store.connection.execute("PRAGMA synchronous").fetchone() == (1,)
     store.add("k", "i", 0, "f")
-    assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store.connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def foreign(path: Path) -> None:
@@ -107,8 +107,8 @@ def test_a_full_disk_is_said_and_nothing_stored_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "c.sqlite"
     store = Store(path)
     store.add("k", "first", 0, "f")
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-    store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+    store.connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     with pytest.raises(BadStore, match="the disk is full"):
         store.add("k", "second", 1, "x" * 100_000)
     assert Store(path).findings("k") == {"first": "f"}
