@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from pgcheck.isa.words import joined, order, places, split
+
 Watcher = Callable[[int, int], None]
 
 
@@ -38,10 +40,11 @@ class Ram:
     neither marking nor telling, which is all that a fast engine has to look at.
     """
 
-    __slots__ = ("base", "big_endian", "cells", "dirty", "page_shift", "quiet", "size", "unit", "watchers")
+    __slots__ = ("base", "big_endian", "cells", "dirty", "order", "page_shift", "quiet", "size", "unit", "watchers")
 
     def __init__(self, base: int, size: int, unit: int, big_endian: bool, page_shift: int = 12) -> None:
         self.base, self.size, self.unit, self.big_endian, self.page_shift = base, size, unit, big_endian, page_shift
+        self.order = order(big_endian)
         self.cells: bytearray | list[int] = bytearray(size) if unit == 8 else [0] * size
         self.quiet = bytearray((size >> page_shift) + 1)
         self.dirty: set[int] = set()
@@ -51,25 +54,16 @@ class Ram:
         at = address - self.base
         cells = self.cells
         if isinstance(cells, bytearray):
-            return int.from_bytes(cells[at : at + count], "big" if self.big_endian else "little")
-        if count == 1:
-            return cells[at]
-        places = range(at, at + count) if self.big_endian else range(at + count - 1, at - 1, -1)
-        value = 0
-        for place in places:
-            value = value << self.unit | cells[place]
-        return value
+            return int.from_bytes(cells[at : at + count], self.order)
+        return cells[at] if count == 1 else joined(cells[at : at + count], self.unit, self.order)
 
     def store(self, address: int, count: int, value: int) -> None:
         at = address - self.base
         cells = self.cells
         if isinstance(cells, bytearray):
-            cells[at : at + count] = value.to_bytes(count, "big" if self.big_endian else "little")
+            cells[at : at + count] = value.to_bytes(count, self.order)
         else:
-            piece = (1 << self.unit) - 1
-            for k in range(count):
-                place = count - 1 - k if self.big_endian else k
-                cells[at + k] = value >> self.unit * place & piece
+            cells[at : at + count] = split(value, count, self.unit, self.order)
         first, last = at >> self.page_shift, at + count - 1 >> self.page_shift
         if not self.quiet[first] or not self.quiet[last]:
             self.told(address, count)
@@ -154,14 +148,14 @@ class Window:
 class Bus:
     """Physical memory of one computer: RAM, device windows, and elsewhere zeros that ignore stores.
 
-    An access that leaves RAM or a window is made unit by unit. Addresses wrap at 2**address_width units.
+    An access that leaves RAM or a window is made unit by unit, a load from the most significant one on. Addresses wrap at 2**address_width units.
     """
 
-    __slots__ = ("big_endian", "bound", "ram", "unit", "windows")
+    __slots__ = ("big_endian", "bound", "order", "ram", "unit", "windows")
 
     def __init__(self, ram: Region, windows: Iterable[Window], unit: int, big_endian: bool, address_width: int) -> None:
         self.ram, self.windows = ram, tuple(windows)
-        self.unit, self.big_endian = unit, big_endian
+        self.unit, self.big_endian, self.order = unit, big_endian, order(big_endian)
         self.bound = (1 << address_width) - 1
 
     def is_ram(self, address: int, count: int = 1) -> bool:
@@ -176,10 +170,8 @@ class Bus:
             return window.device.read(address - window.base, count)
         if count == 1:
             return 0
-        value = 0
-        for k in range(count) if self.big_endian else range(count - 1, -1, -1):
-            value = value << self.unit | self.load(address + k & self.bound, 1)
-        return value
+        units = [self.load(address + k & self.bound, 1) for k in places(count, self.order)]
+        return joined(units, self.unit, "big")
 
     def store(self, address: int, count: int, value: int) -> None:
         if self.is_ram(address, count):
@@ -189,10 +181,8 @@ class Bus:
         if window is not None:
             window.device.write(address - window.base, count, value)
         elif count > 1:
-            piece = (1 << self.unit) - 1
-            for k in range(count):
-                place = count - 1 - k if self.big_endian else k
-                self.store(address + k & self.bound, 1, value >> self.unit * place & piece)
+            for k, piece in enumerate(split(value, count, self.unit, self.order)):
+                self.store(address + k & self.bound, 1, piece)
 
     def _window(self, address: int, count: int) -> Window | None:
         for window in self.windows:

@@ -50,6 +50,7 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
+from pgcheck.isa.words import places
 
 FAULT, ADDRESS = "xl.fault", "xl.pa"
 NEXT_PC = "$next"
@@ -283,8 +284,7 @@ class Execution:
     def write(self, address: Term, value: Term) -> None:
         memory, unit = self.frame.state[self.machine.state.memory], self.machine.state.memory_unit
         count = value.width // unit
-        for k in range(count):
-            place = count - 1 - k if self.machine.state.big_endian else k
+        for k, place in zip(range(count), reversed(places(count, self.machine.state.order)), strict=True):
             piece = extract(value, unit * place + unit - 1, unit * place)
             memory = store(memory, mk("add", address.width, address, constant(address.width, k)), piece)
         self.frame.state[self.machine.state.memory] = memory

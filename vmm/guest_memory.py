@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pgcheck.isa.words import joined, places, split
 from pgcheck.models.memory import Bus, Watcher
 
 
@@ -43,21 +44,17 @@ class GuestMemory:
     def load(self, address: int, count: int) -> int:
         if self._in_page(address, count):
             return self.host.load(self.host_address(address), count)
-        value = 0
-        for k in range(count) if self.host.big_endian else range(count - 1, -1, -1):
-            value = value << self.host.unit | self.host.load(self.host_address(address + k), 1)
-        return value
+        units = [self.host.load(self.host_address(address + k), 1) for k in places(count, self.host.order)]
+        return joined(units, self.host.unit, "big")
 
     def store(self, address: int, count: int, value: int) -> None:
         if self._in_page(address, count):
             self.host.store(self.host_address(address), count, value)
             told = self.watchers.get(address - self.base >> self.page_shift, []) if self.watchers else []
         else:
-            piece = (1 << self.host.unit) - 1
             told = []
-            for k in range(count):
-                place = count - 1 - k if self.host.big_endian else k
-                self.host.store(self.host_address(address + k), 1, value >> self.host.unit * place & piece)
+            for k, unit in enumerate(split(value, count, self.host.unit, self.host.order)):
+                self.host.store(self.host_address(address + k), 1, unit)
                 told = [
                     *told,
                     *(w for w in self.watchers.get(address + k - self.base >> self.page_shift, ()) if w not in told),

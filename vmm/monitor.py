@@ -6,10 +6,9 @@ from the specification, run on the virtual state, and what traps there is reflec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import dataclass
 
-from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import External
 from pgcheck.isa.terms import TRUE
@@ -168,14 +167,4 @@ class _Outside:
         own = call(machine, name, args, self.state, self.surroundings)
         if isinstance(own, Exit):
             raise Ended(own)
-        return _replaced(machine, name, own[0], self.monitor.policy.responses.get(name))
-
-
-def _replaced(machine: Machine, table: str, entry: int, fields: Mapping[str, int] | None) -> int:
-    """A table's entry with fields replaced."""
-    kind = machine.code.tables[table].type
-    for name, value in (fields or {}).items():
-        assert isinstance(kind, Bitfield)
-        high, low = kind.ranges[name]
-        entry = entry & ~((1 << high + 1) - (1 << low)) | value << low
-    return entry
+        return machine.code.tables[name].responded(own[0], self.monitor.policy.responses.get(name))

@@ -102,8 +102,7 @@ def _units(machine: Machine, count: int, value: int) -> list[int]:
     each, unit = machine.decoding.decode.unit // machine.state.memory_unit, machine.state.memory_unit
     if unit != 8:
         return [value]
-    order: Any = "big" if machine.state.big_endian else "little"
-    content = value.to_bytes(count, order)
+    content = value.to_bytes(count, machine.state.order)
     return [
         int.from_bytes(content[k : k + each], machine.decoding.decode.order) for k in range(0, count - each + 1, each)
     ]

@@ -10,6 +10,7 @@ from pgcheck.checker.monitor.values import Symbolic, bits, decide
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import apply, variable
+from pgcheck.isa.words import Order, order
 from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
@@ -78,6 +79,10 @@ class Host:
     unit: int
     big_endian: bool
     stored: list[tuple[int, int, int]] = field(default_factory=list)
+
+    @property
+    def order(self) -> Order:
+        return order(self.big_endian)
 
     def load(self, address: int, count: int) -> int:
         return 0

@@ -64,11 +64,8 @@ class _Answers:
         response = self.witness.configuration.get(f"@{name}")
         if not self.real or response is not None:
             value = found.get((f"table.{name}", args), 0)
-            type_ = self.machine.code.tables[name].type
-            if self.real and isinstance(response, Mapping) and isinstance(type_, Bitfield):
-                for field, chosen in response.items():
-                    high, low = type_.ranges[field]
-                    value = value & ~(((1 << (high - low + 1)) - 1) << low) | int(chosen) << low
+            if self.real and isinstance(response, Mapping):
+                value = self.machine.code.tables[name].responded(value, response)
             return value
         return found.get((f"r.table.{name}", args), 0)
 

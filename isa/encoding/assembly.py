@@ -29,6 +29,7 @@ from pgcheck.isa.encoding.templates import (
 )
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.terms import Term, knownbits
+from pgcheck.isa.words import split
 
 __all__ = [
     "Alternative", "Assembled", "Assembler", "AssemblyError", "Chunk", "Image", "Line", "Syntax", "compile_line", "disassemble",
@@ -225,8 +226,7 @@ class Assembler:
 
     def _cells(self, value: int, width: int) -> tuple[int, ...]:
         cell = self.decode.pc_unit
-        cells = tuple(value >> at & terms.mask(cell) for at in range(0, width, cell))
-        return cells if self.decode.order == "little" else cells[::-1]
+        return split(value, -(-width // cell), cell, self.decode.order)
 
     def _stripped(self, text: str) -> str:
         return text.partition(self.comment)[0] if self.comment else text

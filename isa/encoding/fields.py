@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-from pgcheck.isa import terms
 from pgcheck.isa.files.errors import NOWHERE, Position, Text
 from pgcheck.isa.terms import Term
+from pgcheck.isa.words import Order, joined, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Decode:
     """How a machine's instructions are cut into units; `prefixes`: operand -> {unit: value}, `tails` by name."""
 
     unit: int
-    order: Literal["little", "big"]
+    order: Order
     pc_unit: int
     max_length: int
     prefixes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -57,15 +56,11 @@ class Decode:
 
     def join(self, units: Sequence[int]) -> int:
         """The word that consecutive units make."""
-        word = 0
-        for unit in units if self.order == "big" else units[::-1]:
-            word = word << self.unit | unit
-        return word
+        return joined(units, self.unit, self.order)
 
     def split(self, word: int, count: int) -> tuple[int, ...]:
         """The `count` units that `join` makes `word` of."""
-        units = tuple(word >> self.unit * i & terms.mask(self.unit) for i in range(count))
-        return units if self.order == "little" else units[::-1]
+        return split(word, count, self.unit, self.order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,13 @@ class Bitfield:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def replaced(self, word: int, fields: Mapping[str, int]) -> int:
+        """A word with some fields replaced, each by the low bits of its value."""
+        for name, value in fields.items():
+            high, low = self.ranges[name]
+            word = word & ~((1 << high + 1) - (1 << low)) | (value & (1 << high - low + 1) - 1) << low
+        return word
+
 
 @dataclass(frozen=True, slots=True)
 class Struct:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from pgcheck.isa.encoding.coverage import Undecided, overlaps
 from pgcheck.isa.encoding.encoding import (
@@ -27,6 +26,7 @@ from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
 from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
 from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, node, rewrite, variable, walk
+from pgcheck.isa.words import order
 
 
 def decode_of(given: schema.Decode) -> Decode:
@@ -38,8 +38,7 @@ def decode_of(given: schema.Decode) -> Decode:
         for n, tail in given.tails.items()
     }
     prefixes = {str(n): dict(values) for n, values in given.prefixes.items()}
-    order: Literal["big", "little"] = "big" if given.order == "big" else "little"
-    return Decode(given.unit, order, given.pc_unit, given.max_length, prefixes, tails)
+    return Decode(given.unit, order(given.order == "big"), given.pc_unit, given.max_length, prefixes, tails)
 
 
 def syntax_of(given: schema.Syntax | None) -> Syntax:

@@ -13,11 +13,12 @@ from pgcheck.isa.encoding.encoding import Decode, Encoding
 from pgcheck.isa.encoding.templates import Line, Syntax
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Entry, Leaf, ScalarLeaf
-from pgcheck.isa.idl.types import Bits, Type
+from pgcheck.isa.idl.types import Bitfield, Bits, Type
 from pgcheck.isa.machine.platform import Platform
 from pgcheck.isa.machine.schemes import Bounds, Entries, Scheme
 from pgcheck.isa.terms import Term
 from pgcheck.isa.terms.ir import Block, Functions
+from pgcheck.isa.words import Order, order
 
 Fields = Mapping[str, int]
 SchemeT = TypeVar("SchemeT", bound=Scheme)
@@ -107,6 +108,10 @@ class Table:
     type: Type
     respond: tuple[Fields | None, ...]
     monitor: Fields
+
+    def responded(self, entry: int, response: Fields | None) -> int:
+        """What the real table holds where the guest's holds `entry`. A type without fields has no response but `mirror`."""
+        return self.type.replaced(entry, response) if response and isinstance(self.type, Bitfield) else entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,11 @@ class StateSpace:
     def arrays(self) -> Mapping[str, ArrayLeaf]:
         """The leaves that are arrays, memory among them, in order."""
         return {name: leaf for name, leaf in self.leaves.items() if isinstance(leaf, ArrayLeaf)}
+
+    @property
+    def order(self) -> Order:
+        """How units of memory make a number."""
+        return order(self.big_endian)
 
     @property
     def address_width(self) -> int:

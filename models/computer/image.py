@@ -13,6 +13,7 @@ from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.words import joined
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.memory import Region
 
@@ -59,7 +60,7 @@ def raw(content: bytes, machine: Machine) -> Image:
     units: bytes | tuple[int, ...] = content
     if unit != 8:
         pieces = (content[k : k + size] for k in range(0, len(content), size))
-        units = tuple(int.from_bytes(piece, "big" if machine.state.big_endian else "little") for piece in pieces)
+        units = tuple(int.from_bytes(piece, machine.state.order) for piece in pieces)
         for k, value in enumerate(units):
             if value >> unit:
                 raise BadImage(f"unit {k} is {value:#x}, which has more than {unit} bits")
@@ -143,14 +144,8 @@ def load(image: Image, computer: Computer) -> None:
 
 def _value(units: bytes | tuple[int, ...], count: int, computer: Computer) -> int:
     """The number that these units, and zeros up to `count`, are in the machine's order."""
-    big = computer.machine.state.big_endian
-    if isinstance(units, bytes):
-        return int.from_bytes(units.ljust(count, b"\0"), "big" if big else "little")
-    value = 0
-    padded = units + (0,) * (count - len(units))
-    for unit in padded if big else reversed(padded):
-        value = value << computer.machine.state.memory_unit | unit
-    return value
+    padded = units.ljust(count, b"\0") if isinstance(units, bytes) else units + (0,) * (count - len(units))
+    return joined(padded, computer.machine.state.memory_unit, computer.machine.state.order)
 
 
 def check(image: Image, ram: Region) -> None:

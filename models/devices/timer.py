@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from pgcheck.models.devices.device import Model, Wiring
 
@@ -23,20 +23,17 @@ class Timer:
         self.wiring, self.compare, self.raised = wiring, NEVER, False
 
     def read(self, offset: int, count: int) -> int:
-        return int.from_bytes(self._image()[offset : offset + count], self._order())
+        return int.from_bytes(self._image()[offset : offset + count], self.wiring.bus.order)
 
     def write(self, offset: int, count: int, value: int) -> None:
-        image, order = bytearray(self._image()), self._order()
+        image, order = bytearray(self._image()), self.wiring.bus.order
         image[offset : offset + count] = value.to_bytes(count, order)
         self.compare = int.from_bytes(image[8:], order)
         self.tick(self.wiring.clock())
 
-    def _order(self) -> Literal["big", "little"]:
-        return "big" if self.wiring.bus.big_endian else "little"
-
     def _image(self) -> bytes:
         """The registers as they lie in memory."""
-        order = self._order()
+        order = self.wiring.bus.order
         return (self.wiring.clock() & NEVER).to_bytes(8, order) + self.compare.to_bytes(8, order)
 
     def due(self) -> int | None:

@@ -44,12 +44,12 @@ class Memory:
 
     def read(self, address: int, length: int) -> bytes:
         self._check(address, length)
-        return self.bus.load(address, length).to_bytes(length, "big" if self.bus.big_endian else "little")
+        return self.bus.load(address, length).to_bytes(length, self.bus.order)
 
     def write(self, address: int, data: bytes) -> None:
         self._check(address, len(data))
         if data:
-            self.bus.store(address, len(data), int.from_bytes(data, "big" if self.bus.big_endian else "little"))
+            self.bus.store(address, len(data), int.from_bytes(data, self.bus.order))
 
     def word(self, address: int, length: int) -> int:
         """A number of the ring, which is little-endian."""

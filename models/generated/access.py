@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from pgcheck.isa.terms import mask
+from pgcheck.isa.words import order
 from pgcheck.models.generated.lines import Lines, Translated
 from pgcheck.models.generated.source import Value
 
@@ -93,8 +94,7 @@ class AccessLines(Lines):
             return f"M{count}[{place} >> {shift}]"
         if virtual is not None:
             return ""
-        order = "big" if self.big else "little"
-        bytes_ = f"int.from_bytes(cells[{place}:{place} + {count}], {order!r})"
+        bytes_ = f"int.from_bytes(cells[{place}:{place} + {count}], {order(self.big)!r})"
         return f"M{count}[{place} >> {shift}] if not {place} & {count - 1} else {bytes_}" if viewed else bytes_
 
     def store(self, address: Value | Translated, width: int, value: Value, bits: int) -> None:
@@ -148,4 +148,4 @@ class AccessLines(Lines):
             return ""
         if not self.big and sys.byteorder == "little":
             return f"M{count}[{place} >> {count.bit_length() - 1}] = {value}"
-        return f"cells[{place}:{place} + {count}] = ({value}).to_bytes({count}, {'big' if self.big else 'little'!r})"
+        return f"cells[{place}:{place} + {count}] = ({value}).to_bytes({count}, {order(self.big)!r})"

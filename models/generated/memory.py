@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
@@ -97,7 +97,7 @@ class Runtime:
         self.entries = 0
         self.base, self.size = ram.base, ram.size
         self.cells = ram.cells if isinstance(ram.cells, bytearray) else None
-        self.order: Literal["big", "little"] = "big" if ram.big_endian else "little"
+        self.order = ram.order
         self.views = _views(ram)
         translation = machine.code.translation
         self.translate: Callable[..., int] | None = None

@@ -9,6 +9,7 @@ from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, mask
 from pgcheck.isa.terms.ir import TRANSLATE, UNPREDICTABLE
+from pgcheck.isa.words import joined, split
 from pgcheck.models.state import Cells, Ended, Exit, Oracle, State, Surroundings
 
 
@@ -121,23 +122,19 @@ class Step:
         if self.surroundings.memory is not None:
             return self.surroundings.memory.load(address & bound, count)
         memory = self.cells(machine.state.memory)
-        result = 0
-        for k in range(count) if machine.state.big_endian else range(count - 1, -1, -1):
-            result = result << unit | memory[address + k & bound]
-        return result
+        return joined([memory[address + k & bound] for k in range(count)], unit, machine.state.order)
 
     def write(self, address: int, value: int, width: int) -> None:
         """Set `width` bits of physical memory from `address` on."""
         machine, bound = self.machine, self.bound
         unit = machine.state.memory_unit
-        count, piece = width // unit, mask(unit)
+        count = width // unit
         if self.surroundings.memory is not None:
             self.surroundings.memory.store(address & bound, count, value)
             return
         memory = self.cells(machine.state.memory)
-        for k in range(count):
-            place = count - 1 - k if machine.state.big_endian else k
-            memory[address + k & bound] = value >> unit * place & piece
+        for k, piece in enumerate(split(value, count, unit, machine.state.order)):
+            memory[address + k & bound] = piece
 
     def answer(self, oracle: Oracle, name: str, args: tuple[int, ...]) -> tuple[int, ...] | None:
         """What the oracle says in place of a cut; None for all other functions."""

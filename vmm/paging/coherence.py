@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pgcheck.isa.terms import mask
+from pgcheck.isa.words import places
 from pgcheck.models.reference.cycle import operand_value
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
@@ -249,7 +250,7 @@ class ShadowAudit:
         while difference:
             k = ((difference & -difference).bit_length() - 1) // self._entry
             difference &= ~(mask(self._entry) << self._entry * k)
-            yield self._count - 1 - k if self.tables.host.big_endian else k
+            yield places(self._count, self.tables.host.order)[-1 - k]
 
     def _at(self, frame: int, index: int) -> int:
         return (frame << self.form.shift) + index * self.form.units

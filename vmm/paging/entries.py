@@ -10,7 +10,6 @@ from itertools import product
 from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.paging.pages import NoTables, Pages, pages
@@ -45,12 +44,7 @@ class Form:
 
     def entry(self, fields: Fields, frame_address: int = 0) -> int:
         """A page-table entry that points to the frame at an address."""
-        kind = self.realise.entry
-        value = 0
-        for name, content in {**fields, self.realise.frame: frame_address >> self.shift}.items():
-            high, low = kind.ranges[name]
-            value |= (content & mask(high - low + 1)) << low
-        return value
+        return self.realise.entry.replaced(0, {**fields, self.realise.frame: frame_address >> self.shift})
 
     def pointing(self, entry: int, frame_address: int) -> int:
         """An entry made for no frame, pointing to the one at an address."""

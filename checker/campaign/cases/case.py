@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.checker.campaign.cases.inventory import Inventory, Units, variables
+from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of, variables
 from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.tables import Tables, tables
 from pgcheck.checker.campaign.cases.tape import Tape
@@ -18,6 +18,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import Term, conjunction, mask
+from pgcheck.isa.words import joined
 from pgcheck.models.reference.cycle import holds
 from pgcheck.models.state import Cells, State, cells, copied, holding, reset
 from pgcheck.vmm.policy import Policy
@@ -299,16 +300,8 @@ class Author:
         page = max(1, self.layout.block // each)
         for first in range(0, len(units), page if unit == 8 else 1):
             piece = units[first : first + (page if unit == 8 else 1)]
-            if unit == 8:
-                content = b"".join(u.to_bytes(each, self.machine.decoding.decode.order) for u in piece)
-                order = "big" if self.machine.state.big_endian else "little"
-                yield (
-                    address + first * each,
-                    len(content),
-                    int.from_bytes(content, "big" if order == "big" else "little"),
-                )
-            else:
-                yield address + first * each, each, piece[0]
+            cells = cells_of(self.machine, piece)
+            yield address + first * each, len(cells), joined(cells, unit, self.machine.state.order)
 
     def _data(self, tape: Tape, words: Words) -> Iterator[Placed]:
         width = self._words

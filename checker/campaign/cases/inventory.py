@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from pgcheck.isa.terms import TRUE, Term, mask, walk
 from pgcheck.isa.terms.ir import Block, If, SetElement, SetLeaf, SetNext, Store
 from pgcheck.isa.terms.knownbits import conjuncts
 from pgcheck.isa.terms.reads import bound_calls, terms_of
+from pgcheck.isa.words import split
 
 POOL = 40
 TRIES = 240
@@ -280,3 +281,9 @@ def required(encoding: Encoding) -> dict[str, int]:
 def variables(term: Term) -> frozenset[str]:
     """The leaves that a predicate over state mentions."""
     return frozenset(t.name[2:] for t in walk([term]) if t.op in ("var", "array") and t.name.startswith("s."))
+
+
+def cells_of(machine: Machine, units: Sequence[int]) -> tuple[int, ...]:
+    """The units of memory that units of code take, from the lowest address on."""
+    unit, decode = machine.state.memory_unit, machine.decoding.decode
+    return tuple(cell for one in units for cell in split(one, decode.unit // unit, unit, decode.order))

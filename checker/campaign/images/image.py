@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from pgcheck.checker.campaign.cases.inventory import Inventory, Units
+from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of
 from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.checker.campaign.images.registers import Registers, stepped
@@ -21,6 +21,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import mask
+from pgcheck.isa.words import split
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.computer.image import entry
 from pgcheck.models.memory import Bus, Ram
@@ -146,24 +147,16 @@ class Images:
         draft.bus.store(address, 1, value)
 
     def _word(self, draft: _Draft, address: int, count: int, value: int) -> None:
-        unit = self.machine.state.memory_unit
-        for k in range(count):
-            place = count - 1 - k if self.machine.state.big_endian else k
-            self._put(draft, address + k, value >> unit * place & mask(unit))
+        state = self.machine.state
+        for k, unit in enumerate(split(value, count, state.memory_unit, state.order)):
+            self._put(draft, address + k, unit)
 
     def _emit(self, draft: _Draft, units: Units, *, run: bool) -> None:
         """An instruction at the end of the program, and what it does to the state."""
         machine = self.machine
-        each = machine.decoding.decode.unit // machine.state.memory_unit
-        for k, unit in enumerate(units):
-            for j in range(each):
-                place = each - 1 - j if machine.decoding.decode.order == "big" else j
-                self._put(
-                    draft,
-                    draft.at + k * each + j,
-                    unit >> machine.state.memory_unit * place & mask(machine.state.memory_unit),
-                )
-        draft.at += len(units) * each
+        for k, cell in enumerate(cells_of(machine, units)):
+            self._put(draft, draft.at + k, cell)
+        draft.at += len(units) * (machine.decoding.decode.unit // machine.state.memory_unit)
         draft.steps += 1
         if run:
             after = stepped(self.machine, draft.state, units, draft.bus)

@@ -13,6 +13,7 @@ from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import mask
+from pgcheck.isa.words import joined, split
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import decoded, execute
 from pgcheck.models.state import Cells, State, Surroundings, cells, copied, reset
@@ -125,10 +126,7 @@ class Registers:
             if _element(found[0], self.machine.state.leaves[name], index) == mark:
                 self.loads.setdefault((name, index), access)
         if not changed and sorted(stored) == cells:
-            order = cells if self.machine.state.big_endian else cells[::-1]
-            value = 0
-            for cell in order:
-                value = value << self.machine.state.memory_unit | stored[cell]
+            value = joined([stored[c] for c in cells], self.machine.state.memory_unit, self.machine.state.order)
             for array in self.arrays:
                 for k in range(array.size):
                     if _element(state, array, k) == value:
@@ -136,11 +134,9 @@ class Registers:
 
     def _stored(self, recorder: Recorder) -> dict[int, int]:
         """What was stored, by address."""
-        unit, found = self.machine.state.memory_unit, dict[int, int]()
+        unit, order, found = self.machine.state.memory_unit, self.machine.state.order, dict[int, int]()
         for (address, count), value in (recorder.pretended or {}).items():
-            for k in range(count):
-                place = count - 1 - k if self.machine.state.big_endian else k
-                found[address + k] = value >> unit * place & mask(unit)
+            found.update(zip(range(address, address + count), split(value, count, unit, order), strict=True))
         return found
 
 

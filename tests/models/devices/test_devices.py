@@ -172,10 +172,10 @@ class TimerMachine(RuleBasedStateMachine):
 
     @property
     def wanted(self) -> int:
-        return int.from_bytes(self.compare, "big" if self.bench.bus.big_endian else "little")
+        return int.from_bytes(self.compare, self.bench.bus.order)
 
     def number(self, data: bytes) -> int:
-        return int.from_bytes(data, "big" if self.bench.bus.big_endian else "little")
+        return int.from_bytes(data, self.bench.bus.order)
 
     @rule(steps=st.integers(0, 1 << 33))
     def time_passes(self, steps: int) -> None:
@@ -191,7 +191,7 @@ class TimerMachine(RuleBasedStateMachine):
     def write(self, offset: int, count: int, value: int) -> None:
         if offset + count > 16:
             return
-        data = (value & (1 << 8 * count) - 1).to_bytes(count, "big" if self.bench.bus.big_endian else "little")
+        data = (value & (1 << 8 * count) - 1).to_bytes(count, self.bench.bus.order)
         for k, byte in enumerate(data, offset):
             if k >= 8:
                 self.compare[k - 8] = byte
@@ -199,7 +199,7 @@ class TimerMachine(RuleBasedStateMachine):
 
     @rule(ahead=st.integers(0, 100))
     def soon(self, ahead: int) -> None:
-        self.compare[:] = (self.bench.now + ahead).to_bytes(8, "big" if self.bench.bus.big_endian else "little")
+        self.compare[:] = (self.bench.now + ahead).to_bytes(8, self.bench.bus.order)
         self.timer.write(8, 8, self.bench.now + ahead)
         if ahead:
             assert self.bench.expected[-1] == self.bench.now + ahead
@@ -207,7 +207,7 @@ class TimerMachine(RuleBasedStateMachine):
     @rule(offset=st.integers(0, 15), count=widths)
     def read(self, offset: int, count: int) -> None:
         if offset + count <= 16:
-            image = self.bench.now.to_bytes(8, "big" if self.bench.bus.big_endian else "little") + bytes(self.compare)
+            image = self.bench.now.to_bytes(8, self.bench.bus.order) + bytes(self.compare)
             assert self.timer.read(offset, count) == self.number(image[offset : offset + count])
 
     @invariant()
