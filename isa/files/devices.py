@@ -20,13 +20,15 @@ class Option:
 class DeviceModel:
     """A model of devices; `registers` says in words what they are.
 
-    `inputs` is the option that says how many interrupt inputs it has, counted from an unused 0 on; empty if it has none.
+    `inputs` is the option that says how many interrupt inputs it has, counted from an unused 0 on; empty if it has none. `unit` is the
+    width in bits that the units of memory must have for it, 0 for any.
     """
 
     name: str
     registers: str
     options: tuple[Option, ...] = ()
     inputs: str = ""
+    unit: int = 0
 
     def settled(self, given: Options) -> Options:
         """Every option's value. Raises ValueError for one that the model does not have."""

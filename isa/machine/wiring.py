@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.isa.files import schema
-from pgcheck.isa.files.devices import Models
+from pgcheck.isa.files.devices import DeviceModel, Models
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl.layout import number
 from pgcheck.isa.idl.program import Program
@@ -95,8 +95,18 @@ def _devices(program: Program, given: Mapping[Text, schema.Device], models: Mode
                 message = f"{driven[str(device.line)]} drives {device.line} already"
                 program.problems.report(device.line.position, message, hint="give each device a line of its own")
             driven[str(device.line)] = name
+    for device in given.values():
+        if models is not None:
+            _check_unit(program, device, models[device.model])
     inputs = _inputs(given, models)
     return tuple(_attachment(program, str(name), device, inputs) for name, device in given.items())
+
+
+def _check_unit(program: Program, given: schema.Device, model: DeviceModel) -> None:
+    if model.unit not in (0, program.memory_unit):
+        message = f"a {model.name} cannot work with this memory"
+        units, needed = (f"units of {width} bits" for width in (program.memory_unit, model.unit))
+        program.problems.report(given.position, message, found=units, expected=needed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,5 +223,6 @@ class Disk:
 MODEL: Final = Model(
     name="disk",
     registers="a virtio block device behind the memory-mapped transport, version 2",
+    unit=8,
     make=lambda wiring, options, outside: Disk(wiring, outside.disk),
 )

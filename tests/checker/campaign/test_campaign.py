@@ -26,6 +26,7 @@ from pgcheck.models.reference.cycle import holds
 from pgcheck.models.state import Cells
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.bounds import Bounds, Extent
+from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Vmm
 from tests.checker.results import Checked
@@ -390,7 +391,7 @@ def test_without_resume_everything_is_done_again(authors: Authors, tmp_path: Pat
 
 def test_another_seed_or_policy_is_another_campaign(authors: Authors, tmp_path: Path) -> None:
     author = authors("pg74")
-    other = Author(author.machine, replace(author.policy, direct=author.deployment.modes.user.when))
+    other = Author(author.machine, replace(author.policy, kind=kinds()["hybrid"]))
     keys = {campaign(a, tmp_path, 1, seed=s).key for a in (author, other) for s in "xy"}
     assert len(keys) == 4
 

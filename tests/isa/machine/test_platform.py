@@ -18,7 +18,8 @@ MODELS = {
     "interrupt_controller": DeviceModel(
         "interrupt_controller", "some", (Option("lines", 4, "inputs"),), inputs="lines"
     ),
-    "teletype": DeviceModel("teletype", "some"),
+    "tape": DeviceModel("tape", "some", unit=36),
+    "teletype": DeviceModel("teletype", "some", unit=8),
 }
 PLATFORM = """
 platform:
@@ -111,6 +112,7 @@ WRONG = [
     ("choices: {coin: 1", "choices: {@coin: 2", "2 does not fit Boolean"),
     ("any: 3", "@any: 256", "256 does not fit Bits<8>"),
     ("uart: {model: console", "uart: {model: @consul", "one of a few words"),
+    ("both: {model: teletype", "both: @{model: tape", "a tape cannot work with this memory"),
     ("uart: {model: console, at", "uart: @{at", "key 'model' is missing"),
     ("uart: {model: console", "uart: {@kind: console, model: console", "unknown key 'kind'"),
     ("uart: {model: console, at: 0xf0", "uart: @{model: console, at: 0x100", "where a device is is too large"),
@@ -185,4 +187,4 @@ def test_without_models_what_is_said_of_devices_is_taken_as_it_stands(tmp_path: 
 def test_an_unknown_model_has_the_nearest_one_for_a_hint(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, whole().replace("model: teletype", "model: teltype"))
     assert (problem.found, problem.hint) == ("'teltype'", "did you mean 'teletype'?")
-    assert problem.expected == "console, interrupt_controller, teletype"
+    assert problem.expected == "console, interrupt_controller, tape, teletype"
