@@ -37,6 +37,7 @@ from pgcheck.isa.terms import (
     variable,
 )
 from tests.checker.solvers import OTHERS, Other
+from tests.specifications import ROOT
 
 A, B = variable(32, "a"), variable(32, "b")
 MEMORY = array(32, 8, "mem")
@@ -235,7 +236,7 @@ def read_smtlib(text: str) -> list[Term]:
 
 
 def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "data" / "invalid_model.smt2").read_text()
+    text = (ROOT / "tests" / "data" / "invalid_model.smt2").read_text()
     assertions = read_smtlib(text)
     assert len(assertions) == 3
     verbatim = tmp_path / "verbatim.py"

@@ -1,7 +1,6 @@
 """The parser of IDL says where a text stops being IDL, and bears anything."""
 
 import random
-from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +11,7 @@ from pgcheck.isa.files.errors import Position, Text
 from pgcheck.isa.idl.grammar import tree_of
 from pgcheck.isa.idl.parse_tree import Item, Token, Tree, dumped, restored
 from pgcheck.isa.idl.syntax import IdlSyntaxError, parse, place
+from tests.specifications import ROOT
 
 STARTS = ["definitions", "body", "expression", "constraint"]
 MORE = [
@@ -59,7 +59,7 @@ def texts() -> list[tuple[str, str]]:
                 for item in node:
                     collect(item)
 
-    for file in sorted((Path(__file__).parents[3] / "specs").rglob("*.yaml")):
+    for file in sorted((ROOT / "specs").rglob("*.yaml")):
         collect(yaml.load(file.read_text("utf-8"), yaml.CSafeLoader))
     return found
 

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +45,7 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.nodes import intern
 from pgcheck.isa.terms.operators import OPERATORS
+from tests.specifications import ROOT
 
 INDEX, ELEMENT = 3, 4
 A, B, C = (variable(4, name) for name in "abc")
@@ -452,7 +452,7 @@ DIGESTS += "print(digest([t, mk('extract', 2, t, data=(2, 1)), apply(4, 'f', t),
 def test_digests_are_the_same_in_every_process() -> None:
     found = set()
     for seed in ("0", "1", "77"):
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[3])}
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         run = subprocess.run(
             [sys.executable, "-c", DIGESTS], env=environment, capture_output=True, text=True, check=True
         )

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pgcheck.models.devices.backing import Backing, HostFile, Kept
 from pgcheck.models.devices.disk import MAX_REQUEST, Disk
 from tests.models.wiring import Bench
+from tests.specifications import ROOT
 
 DESCRIPTORS, AVAILABLE, USED, BUFFERS = 0x1000, 0x1100, 0x1200, 0x1400
 LENGTH = 8
@@ -509,9 +510,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_what_was_flushed_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     path.write_bytes(CONTENT)
-    root = Path(__file__).parents[3]
     ended = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path)], cwd=root, check=False, capture_output=True, text=True
+        [sys.executable, "-c", CHILD, str(path)], cwd=ROOT, check=False, capture_output=True, text=True
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert path.read_bytes()[1536:2048] == b"kept" * 128

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # published without types
@@ -13,6 +12,7 @@ from pgcheck.checker.result import DeploymentResult, Effort, Finding, MachineRes
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.json_output import SCHEMA_VERSION, document
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, result, theorems
+from tests.specifications import ROOT
 
 SCHEMA = json.loads(files("pgcheck").joinpath("result-schema.json").read_text(encoding="utf-8"))
 RICH = result(
@@ -109,6 +109,6 @@ def test_several_results_come_in_a_list() -> None:
 
 
 def test_the_documentation_names_every_key() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "json.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
     keys = {k for d in SCHEMA["$defs"].values() for k in d.get("properties", {})}
     assert len(keys) > 50 and not [key for key in sorted(keys) if f"`{key}`" not in text]

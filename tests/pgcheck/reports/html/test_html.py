@@ -25,11 +25,9 @@ from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, HOLE, LGDT, ODD, PLAIN, WITNESS, instruction, result
 from tests.pgcheck.pages import MARKUP, found, parsed, poisoned_run, real, text_of
 from tests.pgcheck.stories import BROKEN, HOSTILE, RICH, TIMELESS, WRONG, checked, hostile, story
-from tests.specifications import machine_of
+from tests.specifications import ROOT, machine_of
 
-CSS = (Path(__file__).parents[4] / "pgcheck" / "reports" / "html" / "templates" / "page.css").read_text(
-    encoding="utf-8"
-)
+CSS = (ROOT / "pgcheck" / "reports" / "html" / "templates" / "page.css").read_text(encoding="utf-8")
 
 
 def page_of(*events: Any, manner: Manner = TIMELESS, **more: Any) -> Element:

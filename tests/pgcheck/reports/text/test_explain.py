@@ -9,13 +9,12 @@ import pytest
 from pgcheck.checker.result import InstructionResult
 from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.text.explain import explained, replayed, source
-from pgcheck.shipped import shipped
 from tests.pgcheck.factory import CLI, HOLE, WITNESS, instruction, result
+from tests.specifications import machine_of
 
-MACHINE = load(Path(__file__).parents[3] / "specs" / "popf.yaml", shipped=shipped)
+MACHINE = machine_of("popf")
 
 
 def machine() -> Machine:
