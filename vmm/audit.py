@@ -25,7 +25,7 @@ class Auditor:
 
     def __init__(self, vmm: Vmm) -> None:
         self.vmm = vmm
-        self._shadow: dict[int, ShadowAudit] = {}
+        self._shadow: dict[str, ShadowAudit] = {}
         self._owned: object = None
         self._extents: set[tuple[str, tuple[int, ...], Extent]] = set()
 
@@ -40,9 +40,9 @@ class Auditor:
         for guest in vmm.guests:
             mmu = guest.monitor.mmu
             if isinstance(mmu, ShadowTables):
-                known = self._shadow.get(id(mmu))
+                known = self._shadow.get(guest.name)
                 if known is None or known.tables is not mmu:
-                    known = self._shadow[id(mmu)] = ShadowAudit(mmu, guest.name, vmm.allocator)
+                    known = self._shadow[guest.name] = ShadowAudit(mmu, guest.name, vmm.allocator)
                 found += known()
             elif isinstance(mmu, Bounds):
                 for key, extent in mmu.known.items():

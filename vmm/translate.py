@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import lru_cache
 from typing import NamedTuple
 
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Machine, Translation
+from pgcheck.isa.machine.once import once
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Region, Storage
@@ -99,7 +99,7 @@ def walk(machine: Machine, args: Args, state: State, surroundings: Surroundings,
     """Translate under a state; with `pretend`, updates of entries (accessed, dirty) stay unmade. Raises what its memory raises."""
     assert machine.code.translation is not None and surroundings.memory is not None
     memory = Recorder(surroundings.memory, pretend=pretend)
-    translate = _compiled(Same(machine)) if surroundings.oracle is None and not surroundings.ports else None
+    translate = _compiled(machine) if surroundings.oracle is None and not surroundings.ports else None
     address: int | None
     if translate is not None:
         try:
@@ -118,27 +118,12 @@ def walk(machine: Machine, args: Args, state: State, surroundings: Surroundings,
     return Walk(result[0] if isinstance(result, tuple) else None, tuple(memory.loads), tuple(memory.stores))
 
 
-class Same:
-    """A machine as a key: equal to itself only."""
-
-    __slots__ = ("machine",)
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.machine is self.machine
-
-    def __hash__(self) -> int:
-        return id(self.machine)
-
-
-@lru_cache(maxsize=32)
-def _compiled(same: Same) -> Callable[..., int] | None:
+@once
+def _compiled(machine: Machine) -> Callable[..., int] | None:
     """Translation as a Python function of memory, state and arguments; None where it is more than a function of these."""
-    assert same.machine.code.translation is not None
-    program = Program(same.machine, frozenset())
-    name = same.machine.code.translation.function
+    assert machine.code.translation is not None
+    program = Program(machine, frozenset())
+    name = machine.code.translation.function
     effects = program.facts.function(name)
     if effects.volatile or effects.free or effects.writes or effects.moves:
         return None

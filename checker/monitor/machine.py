@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pgcheck.checker.questions.copies import Answer, as_it_is, executing
 from pgcheck.checker.questions.subject import Subject
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -84,21 +85,15 @@ def _either(guard: Term, args: tuple[Term, ...], state: Leaves, other: Way) -> W
     )
 
 
+@once
 def faulting(machine: Machine) -> tuple[str, ...]:
     """The terminators by which the machine's translation may end."""
     if machine.code.translation is None:
         return ()
-    if machine.identity.digest not in _faulting:
-        name = machine.code.translation.function
-        body = Execution(machine, initial(machine), {}, cuts=False)
-        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters))
-        _faulting[machine.identity.digest] = tuple(
-            sorted({e.function for e in body.exits if e.function in machine.code.exits})
-        )
-    return _faulting[machine.identity.digest]
-
-
-_faulting: dict[str, tuple[str, ...]] = {}
+    name = machine.code.translation.function
+    body = Execution(machine, initial(machine), {}, cuts=False)
+    body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters))
+    return tuple(sorted({e.function for e in body.exits if e.function in machine.code.exits}))
 
 
 def raised(machine: Machine, args: tuple[Term, ...]) -> list[tuple[str, Term, tuple[Term, ...]]]:

@@ -45,6 +45,7 @@ class Cache:
         self._file = "the result cache"
         self._connection: sqlite3.Connection | None = None
         self._process = -1
+        self._later: dict[str, str] = {}
         try:
             folder = default_folder() if folder is None else folder
             self._path = folder / "results.sqlite"
@@ -62,12 +63,19 @@ class Cache:
 
     def put(self, key: str, value: str) -> None:
         """Store `value` under `key`, dropping the oldest quarter of the table if it has grown too large."""
-        self.put_all({key: value})
+        self._put_all({key: value})
 
-    def put_all(self, values: Mapping[str, str]) -> None:
-        """Store many values in one transaction."""
-        if not values:
-            return
+    def put_later(self, key: str, value: str) -> None:
+        """Store `value` under `key` with the next `flush`."""
+        self._later[key] = value
+
+    def flush(self) -> None:
+        """Store all that was put for later, in one transaction."""
+        if self._later:
+            self._put_all(self._later)
+            self._later = {}
+
+    def _put_all(self, values: Mapping[str, str]) -> None:
 
         def store(connection: sqlite3.Connection) -> None:
             rows = [(key, value, _checksum(key, value)) for key, value in values.items()]

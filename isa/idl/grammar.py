@@ -22,7 +22,6 @@ _WORDS: Final = {
     "PREDICATE": "a call", "TEMPLATED": "a call", "IF": "'if'", "DESCRIPTION": "description {...}", "BODY": "'body'",
     "$END": "the end",
 }  # fmt: skip
-_new: dict[str, str] = {}
 
 
 @cache
@@ -49,8 +48,7 @@ def _key(text: str, start: str) -> str:
 
 def keep_trees() -> None:
     """Store the trees made since the last call, so that the next run need not parse their texts again."""
-    _kept().put_all(_new)
-    _new.clear()
+    _kept().flush()
 
 
 def tree_of(text: str, start: str) -> Tree:
@@ -63,7 +61,7 @@ def tree_of(text: str, start: str) -> Tree:
         except ValueError:
             pass
     tree = _parsed(text, start)
-    _new[key] = dumped(tree)
+    _kept().put_later(key, dumped(tree))
     return tree
 
 

@@ -282,7 +282,10 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A specification, checked and lowered; `legal` are the conjuncts of legality."""
+    """A specification, checked and lowered; `legal` are the conjuncts of legality.
+
+    `kept` is what has been found out about it (`once`).
+    """
 
     identity: Identity
     state: StateSpace
@@ -294,6 +297,7 @@ class Machine:
     candidates: tuple[Candidate, ...]
     deployments: tuple[Deployment, ...]
     platform: Platform = field(default_factory=Platform)
+    kept: dict[tuple[object, ...], object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id. Raises KeyError."""

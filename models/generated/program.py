@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import OPERATORS, mask, walk
 from pgcheck.isa.terms.reads import terms_of
@@ -63,21 +64,6 @@ def getter(machine: Machine, names: Sequence[str]) -> Callable[[State], Values]:
         return tuple([tuple([v[i] for i in range(size)]) if isinstance(v, Cells) else v for v, size in held])
 
     return values
-
-
-_programs: Final[dict[tuple[int, frozenset[str]], Program]] = {}
-_MOST_PROGRAMS: Final = 32
-
-
-def program_of(machine: Machine, ports: frozenset[str]) -> Program:
-    """The program of a machine, shared by all engines; found by the machine's identity."""
-    key = id(machine), ports
-    known = _programs.get(key)
-    if known is None:
-        if len(_programs) >= _MOST_PROGRAMS:
-            _programs.clear()
-        known = _programs[key] = Program(machine, ports)
-    return known
 
 
 class Program:
@@ -300,6 +286,9 @@ class Program:
         if next_ != following:
             return [*found, *leave]
         return found or [(0, "pass")]
+
+
+program_of = once(Program)  # shared by all engines of a machine with the same ports
 
 
 def _compiled(lines: list[str], name: str) -> CodeType:

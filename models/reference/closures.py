@@ -33,7 +33,10 @@ def value(step: Step, term: Term) -> int:
 
 def perform(step: Step, block: Block) -> tuple[int, ...] | None:
     """Run statements; the results when they returned. Raises Ended at an exit."""
-    return compiled(block)(step)
+    known = step.actions.get(id(block))
+    if known is None:
+        known = step.actions[id(block)] = block, compiled(block)
+    return known[1](step)
 
 
 def invoke(step: Step, name: str, args: tuple[int, ...]) -> tuple[int, ...]:
@@ -107,15 +110,9 @@ def _variable(kind: str, name: str) -> Expression:
             return lambda s: s.scalar(name)
 
 
-_blocks: dict[int, tuple[Block, Action]] = {}
-
-
 def compiled(block: Block) -> Action:
-    """The action of a block, found by its identity: hashing statements would cost more than running them."""
-    known = _blocks.get(id(block))
-    if known is None:
-        known = _blocks[id(block)] = block, _sequence(tuple(_action(statement) for statement in block))
-    return known[1]
+    """The action of a block."""
+    return _sequence(tuple(_action(statement) for statement in block))
 
 
 def _sequence(actions: tuple[Action, ...]) -> Action:

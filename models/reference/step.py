@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import Term, mask
-from pgcheck.isa.terms.ir import TRANSLATE, UNPREDICTABLE
+from pgcheck.isa.terms.ir import TRANSLATE, UNPREDICTABLE, Block
 from pgcheck.isa.words import joined, split
 from pgcheck.models.state import Cells, Ended, Exit, Oracle, State, Surroundings
+
+Actions = dict[int, tuple[Block, Callable[["Step"], tuple[int, ...] | None]]]
+
+
+@once
+def _actions(machine: Machine) -> Actions:
+    """What has been made of blocks, found by their identity: hashing statements would cost more than running them."""
+    return {}
 
 
 class Step:
@@ -18,6 +27,7 @@ class Step:
 
     __slots__ = (
         "access",
+        "actions",
         "bound",
         "encoding",
         "instances",
@@ -42,6 +52,7 @@ class Step:
         self.access: tuple[int, ...] | None = None
         self.instances: dict[str, int] = {}
         self.bound = mask(machine.state.address_width)
+        self.actions = _actions(machine)
 
     # ---- what expressions and statements ask for
 

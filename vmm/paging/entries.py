@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 
 from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.paging.pages import NoTables, Pages, pages
-from pgcheck.vmm.translate import Args, Same, accesses, values, walk
+from pgcheck.vmm.translate import Args, accesses, values, walk
 
 Way = tuple[int, ...]
 Permissions = frozenset[Way]
@@ -61,16 +61,11 @@ class Form:
 
 def form(machine: Machine, real: State) -> Form:
     """The shape of the processor's page tables in the monitor's state. Raises NoTables."""
-    inner = _linear(Same(machine)).inner | {machine.modes.leaf}
+    inner = _linear(machine).inner | {machine.modes.leaf}
     for name, value in machine.code.translation.given.items() if machine.code.translation is not None else ():
         if name in inner and real[name] != value:
             raise NoTables(f"the monitor runs guests with {name} = {real[name]}, but needs {value} to confine them")
-    return _form(Same(machine), _settled(machine, real, inner))
-
-
-@lru_cache(maxsize=32)
-def _linear(same: Same) -> Pages:
-    return pages(same.machine)
+    return _form(machine, _settled(machine, real, inner))
 
 
 Settled = tuple[tuple[str, int], ...]
@@ -81,9 +76,11 @@ def _settled(machine: Machine, real: State, names: frozenset[str]) -> Settled:
     return tuple([(n, v) for n in sorted(names) if isinstance(v := real[n], int)])
 
 
-@lru_cache(maxsize=32)
-def _form(same: Same, settled: Settled) -> Form:
-    machine = same.machine
+_linear = once(pages)
+
+
+@once
+def _form(machine: Machine, settled: Settled) -> Form:
     realise = machine.code.scheme
     if not isinstance(realise, Entries):
         raise NoTables(f"{machine.identity.name} has no page tables")
@@ -94,10 +91,10 @@ def _form(same: Same, settled: Settled) -> Form:
     for leaf, shift in product(relocation, (0, realise.shift)):
         if machine.state.leaves[leaf].width + shift < realise.shift + 2:
             continue
-        bench = _Bench(Form(machine, realise, _linear(same), leaf, shift, 0, 0), settled)
+        bench = _Bench(Form(machine, realise, _linear(machine), leaf, shift, 0, 0), settled)
         loads = bench.loads()
         if loads and page <= loads[0][0] < 2 * page:
-            return Form(machine, realise, _linear(same), leaf, shift, bench.depth(loads[0][1]), loads[0][1])
+            return Form(machine, realise, _linear(machine), leaf, shift, bench.depth(loads[0][1]), loads[0][1])
     raise NoTables(f"no relocation leaf of {machine.identity.name} holds the address of the first page table")
 
 
@@ -124,13 +121,12 @@ def permissions(shape: Form, real: State, loose: tuple[str, ...] = ()) -> Mappin
     A way is an access with the values of the leaves `loose`, which the guest changes while it runs: an entry permits some ways.
     """
     settled = _settled(shape.machine, real, shape.pages.inner | {shape.machine.modes.leaf})
-    return _permissions(Same(shape.machine), shape.root, settled, loose)
+    return _permissions(shape.machine, shape.root, settled, loose)
 
 
-@lru_cache(maxsize=32)
-def _permissions(same: Same, root: str, settled: Settled, loose: tuple[str, ...]) -> Mapping[Permissions, Fields]:
-    machine = same.machine
-    shape = _form(same, settled)
+@once
+def _permissions(machine: Machine, root: str, settled: Settled, loose: tuple[str, ...]) -> Mapping[Permissions, Fields]:
+    shape = _form(machine, settled)
     realise = shape.realise
     assert machine.code.translation is not None and shape.root == root
     bench = _Bench(shape, settled)

@@ -21,6 +21,15 @@ def test_what_was_put_is_found_by_another_run(tmp_path: Path) -> None:
     assert second.warning is None
 
 
+def test_what_is_put_for_later_is_stored_together(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.put_later("one", "1")
+    cache.put_later("two", "2")
+    assert Cache(tmp_path).get("one") is None
+    cache.flush()
+    assert [Cache(tmp_path).get(key) for key in ("one", "two")] == ["1", "2"]
+
+
 def test_a_later_value_replaces_an_earlier_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.put("key", "one")
