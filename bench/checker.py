@@ -25,7 +25,8 @@ from statistics import median, quantiles
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from pgcheck.checker.check import Options, check, default_jobs  # noqa: E402  # a bare checkout runs without installation
+from pgcheck.checker.check import Options, check  # noqa: E402  # a bare checkout runs without installation
+from pgcheck.checker.options import default_jobs  # noqa: E402
 from pgcheck.checker.result import Event, Judged, MachineResult  # noqa: E402
 from pgcheck.checker.solving.solver import versions  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402

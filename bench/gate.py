@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from pgcheck.checker.check import Options, check, default_jobs
+from pgcheck.checker.check import Options, check
+from pgcheck.checker.options import default_jobs
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.meaning import meanings
 from pgcheck.shipped import folder, shipped

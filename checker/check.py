@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,7 +22,7 @@ from pgcheck.checker.verdicts.theorems import untested
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
 
-__all__ = ["Options", "check", "default_jobs", "solver_for"]
+__all__ = ["Options", "check", "solver_for"]
 
 
 def solver_for(options: Options) -> Solver:
@@ -104,8 +103,3 @@ def effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], sec
         seconds,
         max((j.slowest for j in judged), key=lambda s: s[1], default=("", 0.0)),
     )
-
-
-def default_jobs() -> int:
-    """As many workers as there are processors to use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,3 +20,8 @@ class Options:
     only: tuple[str, ...] = ()
     dump: Path | None = None
     trust_taint: bool = True
+
+
+def default_jobs() -> int:
+    """As many workers as there are processors to use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

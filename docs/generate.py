@@ -23,7 +23,9 @@ from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
 from pgcheck.models.devices.standard import models
+from pgcheck.options import FORMATS
 from pgcheck.reports import rulebook
+from pgcheck.reports.writing import format_of
 from pgcheck.vmm.kind import kinds
 
 DOCS: Final = Path(__file__).parent
@@ -42,7 +44,7 @@ def everything() -> dict[Path, str]:
 
 
 def _with_tables() -> Iterator[tuple[Path, str]]:
-    tables = {"kinds": _kinds, "models": _models, "properties": _properties}
+    tables = {"formats": _formats, "kinds": _kinds, "models": _models, "properties": _properties}
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         if TABLE.search(text):
@@ -115,7 +117,13 @@ def _codes(meanings: Mapping[int, str]) -> Iterator[str]:
     yield ""
 
 
-# ---- rules
+# ---- formats and rules
+
+
+def _formats() -> Iterator[str]:
+    yield from ("| format | for | written |", "|---|---|---|")
+    for name in FORMATS:
+        yield f"| `{name}` | {format_of(name).audience} | {format_of(name).written} |"
 
 
 def _rules() -> Iterator[str]:

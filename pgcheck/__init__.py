@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from pgcheck.checker.verdicts.difference import Difference
     from pgcheck.isa.files.errors import SpecificationError
     from pgcheck.isa.machine.machine import Machine
+    from pgcheck.options import Required
     from pgcheck.running.events import Checked
-    from pgcheck.running.run import Request
 
     Path = str | PathLike[str]
-    Required = Literal["theorem1", "theorem3", "monitor"]
 
 __version__ = "0.1.0"
 __all__ = [
@@ -89,11 +88,20 @@ def check(
     pgcheck-waivers.yaml, False none. `listener` hears `Started`, `Judged` and `Finished` of pgcheck.checker.result.
     Raises SpecificationError for a wrong specification or waiver file, and ValueError for names that are not there.
     """
+    from pathlib import Path as File
+
+    from pgcheck.options import REQUIRED
+    from pgcheck.request import request
     from pgcheck.running import run
 
     path = _asked(run.find, str(specification))
-    request = _request(require, deployment, only, waivers, jobs, budget, second, cache)
-    return _asked(run.answered, str(specification), path, request, listener, shown=False)
+    if require not in REQUIRED:
+        raise ValueError(f"require is theorem1, theorem3 or monitor, not {require!r}")
+    if isinstance(only, str):
+        raise ValueError("only is a list of instructions, not one text")
+    asked = _judging(jobs, budget, second=second, cache=cache) | {"require": require, "deployment": deployment}
+    asked |= {"only": only, "no_waivers": waivers is False, "waivers": File(waivers) if waivers else None}
+    return _asked(run.answered, str(specification), path, request(asked), listener, shown=False)
 
 
 def compare(
@@ -105,43 +113,24 @@ def compare(
     """
     from pgcheck.checker.verdicts.difference import Version, difference
     from pgcheck.isa.machine.meaning import meanings
+    from pgcheck.request import request
     from pgcheck.running import run
 
-    request = _request("theorem1", "", (), False, jobs, budget, second, cache)
+    asked = request(_judging(jobs, budget, second=second, cache=cache))
 
     def version(specification: Path) -> Version:
         machine = load(specification)
-        return Version(run.judged(machine, request, shown=False), meanings(machine))
+        return Version(run.judged(machine, asked, shown=False), meanings(machine))
 
     return difference(version(old), version(new))
 
 
-def _request(
-    require: Required,
-    deployment: str,
-    only: Iterable[str],
-    waivers: Path | None | Literal[False],
-    jobs: int | None,
-    budget: int | None,
-    second: bool,
-    cache: bool,
-) -> Request:
-    from dataclasses import replace
-    from pathlib import Path as File
-
-    from pgcheck.checker.check import Options, default_jobs
-    from pgcheck.running.run import Request
-
-    if require not in ("theorem1", "theorem3", "monitor"):
-        raise ValueError(f"require is theorem1, theorem3 or monitor, not {require!r}")
-    if isinstance(only, str):
-        raise ValueError("only is a list of instructions, not one text")
+def _judging(jobs: int | None, budget: int | None, *, second: bool, cache: bool) -> dict[str, Any]:
+    """The options of whatever asks a solver, by their parameters on the command line."""
     for name, number in (("jobs", jobs), ("budget", budget)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is a number from 1 on, not {number}")
-    options = Options(jobs=jobs or default_jobs(), rlimit=budget or Options().rlimit, cache=cache, second=second)
-    asked = Request(options, tuple(only), deployment, require)
-    return asked if waivers is None else replace(asked, waivers="none" if waivers is False else File(waivers))
+    return {"jobs": jobs, "budget": budget, "no_second": not second, "no_cache": not cache}
 
 
 def _asked(function: Callable[_P, _R], *given: _P.args, **named: _P.kwargs) -> _R:

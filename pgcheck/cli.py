@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from pgcheck import __version__
-from pgcheck.commands import authoring, checking, completion, monitors, references, waivers
+from pgcheck.commands import authoring, checking, completion, gate, monitors, references
 from pgcheck.commands.checking import IMPLICIT
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def command() -> None:
     """
 
 
-for one in (*checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS, *authoring.COMMANDS, *waivers.COMMANDS):
+for one in (*checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS, *authoring.COMMANDS, *gate.COMMANDS):
     command.add_command(one)
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import click
 
-from pgcheck.commands.checking import REQUIRE, REQUIRED
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import DIRECTORY, Configured, judging, request
+from pgcheck.commands.options import PATH, Configured, judging, taking
+from pgcheck.options import ONLY, REQUIRE, ROWS
 
 
 @click.group("new")
@@ -19,7 +19,7 @@ def new() -> None:
 
 @new.command("isa")
 @click.argument("name")
-@click.option("--folder", type=DIRECTORY, default=Path(), metavar="DIR", help="Where. Default: here.")
+@click.option("--folder", type=PATH, default=Path(), metavar="DIR", help="Where. Default: here.")
 def new_isa(name: str, folder: Path) -> int:
     """Write NAME.yaml, a small specification with one hole to find.
 
@@ -35,20 +35,20 @@ def new_isa(name: str, folder: Path) -> int:
 
 @click.command(cls=Configured)
 @click.argument("specification", shell_complete=completed)
-@click.option("--require", type=click.Choice(REQUIRED), default=REQUIRED[0], metavar="NAME", help=REQUIRE)
-@click.option("--only", multiple=True, metavar="INSTRUCTION", help="Judge these alone: ids or mnemonics, with * and ?.")
-@click.option("--rows", is_flag=True, help="Group nothing in the text: a line for every row.")
+@taking(REQUIRE, ONLY, ROWS)
 @judging
-def watch(specification: str, require: str, only: tuple[str, ...], rows: bool, **judging_: Any) -> int:
+def watch(specification: str, **given: Any) -> int:
     """Check a specification again whenever one of its files changes.
 
     Ctrl-C ends it.
     """
-    from pgcheck.reports import formats
+    from pgcheck.reports.writing import subscribers
+    from pgcheck.request import request
     from pgcheck.running import watching
+    from pgcheck.running.events import Manner
 
-    asked = request(judging_, only=only, require=require)
-    return watching.watch(specification, asked, formats.Manner(every_row=rows, partly=bool(only)))
+    manner = Manner(every_row=given["rows"], partly=bool(given["only"]))
+    return watching.watch(specification, request(given), lambda: subscribers("text", (), manner))
 
 
 @click.command()

@@ -1,94 +1,79 @@
-"""The question itself: check, diff, explain, replay, report, validate."""
+"""The question itself: check, explain, replay, report, validate."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import CONFIGURATION, DIRECTORY, Configured, ConfiguredCheck, judging, request
+from pgcheck.commands.options import CONFIGURATION, PATH, Configured, ConfiguredCheck, judging, taking
+from pgcheck.options import (
+    EXIT_ZERO,
+    FORMAT,
+    NO_WAIVERS,
+    ONLY,
+    OUTPUT,
+    REQUIRE,
+    ROWS,
+    SARIF_WAIVED,
+    SPECS,
+    TIMING,
+    WAIVERS,
+    WITNESSES,
+)
 
-REQUIRED: Final = ("theorem1", "theorem3", "monitor")
-REQUIRE: Final = "What exit code 0 asks for: theorem1 (default), theorem3 or monitor."
-FORMATS: Final = ("text", "json", "sarif", "junit", "github", "html")
-FORMAT: Final = "What standard output is: text (default), json, sarif, junit, github or html."
-FAIL_ON: Final = ("regression", "hole", "class", "any", "never")
-FAILS: Final = "What exits 1: regression (default), hole, class, any or never."
 IMPLICIT: Final = "pgcheck.implicit"
 
 
 @click.command(cls=ConfiguredCheck)
-@click.argument("specifications", nargs=-1, metavar="SPECIFICATION...", shell_complete=completed)
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", metavar="NAME", help=FORMAT)
-@click.option(
-    "--output", "outputs_", multiple=True, metavar="FORMAT=FILE", help="Write a file besides; github needs none."
-)
-@click.option("--sarif-waived", type=click.Choice(["keep", "omit"]), default="keep", help="Waived results in SARIF.")
-@click.option("--require", type=click.Choice(REQUIRED), default=REQUIRED[0], metavar="NAME", help=REQUIRE)
-@click.option("--exit-zero", is_flag=True, help="Exit 0 for answers 1 and 3 too.")
-@click.option("--only", multiple=True, metavar="INSTRUCTION", help="Judge these alone: ids or mnemonics, with * and ?.")
-@click.option("--rows", is_flag=True, help="Group nothing in the text: a line for every row.")
-@click.option("--witnesses", type=DIRECTORY, metavar="DIR", help="Write a file per hole, for `pgcheck replay`.")
-@click.option("--no-timing/--timing", help="Leave out what differs from run to run.")
-@click.option("--waivers", type=DIRECTORY, metavar="FILE", help="Default: pgcheck-waivers.yaml at or above them.")
-@click.option("--no-waivers", is_flag=True, help="Nothing is waived.")
+@click.argument(SPECS.parameter, nargs=-1, metavar="SPECIFICATION...", shell_complete=completed)
+@taking(FORMAT, OUTPUT, SARIF_WAIVED, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS)
 @click.option("--show-config", is_flag=True, help="Show every setting and where it comes from, and check nothing.")
 @judging
 @click.pass_context
-def check(
-    context: click.Context,
-    /,
-    specifications: tuple[str, ...],
-    format_: str,
-    outputs_: tuple[str, ...],
-    require: str,
-    exit_zero: bool,
-    only: tuple[str, ...],
-    rows: bool,
-    witnesses: Path | None,
-    no_timing: bool,
-    sarif_waived: Literal["keep", "omit"],
-    waivers: Path | None,
-    no_waivers: bool,
-    show_config: bool,
-    **judging_: Any,
-) -> int:
+def check(context: click.Context, /, specifications: tuple[str, ...], show_config: bool, **given: Any) -> int:
     """Prove or refute the condition (the default command).
 
     Without a specification those of [tool.pgcheck] in pyproject.toml are checked, which presets options too.
     """
+    from pgcheck.settings.config import Configuration
+
+    project: Configuration = context.meta[CONFIGURATION]
     if show_config:
         from pgcheck import console
         from pgcheck.settings import config_text
 
-        console.say(config_text.shown(context))
+        console.say(config_text.shown(context, project))
         return 0
-    from pgcheck.reports import formats
+    from pgcheck.reports.writing import subscribers
+    from pgcheck.request import request
     from pgcheck.running import run
+    from pgcheck.running.events import Manner
 
-    specifications = specifications or context.meta[CONFIGURATION].specifications()
+    specifications = specifications or project.specifications()
     if not specifications:
         raise click.UsageError("Missing argument 'SPECIFICATION...', and [tool.pgcheck] names no specs.", context)
-    accepted = _waivers(context, waivers, no_waivers)
-    asked = request(judging_, only=only, require=require, exit_zero=exit_zero, witnesses=witnesses, waivers=accepted)
-    manner = formats.Manner(not no_timing, rows, bool(only), sarif_waived)
+    given["no_waivers"] = _unwaived(context, given["waivers"], denied=given["no_waivers"])
+    manner = Manner(not given["no_timing"], given["rows"], bool(given["only"]), given["sarif_waived"])
     commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
-    return run.each(specifications, asked, formats.subscribers(format_, outputs_, manner), commands)
+    return run.each(specifications, request(given), subscribers(given["format_"], given["outputs"], manner), commands)
 
 
-def _waivers(context: click.Context, file: Path | None, none: bool) -> Path | Literal["found", "none"]:
-    """Which waivers count; of a file and --no-waivers the command line's wins. Raises UsageError if both are there."""
-    if file is not None and none:
-        spoken = [
-            n for n in ("waivers", "no_waivers") if context.get_parameter_source(n) is ParameterSource.COMMANDLINE
-        ]
-        if len(spoken) == 2:
-            raise click.UsageError("--waivers and --no-waivers exclude each other", context)
-        none = spoken == ["no_waivers"]
-    return "none" if none else file or "found"
+def _unwaived(context: click.Context, file: Path | None, *, denied: bool) -> bool:
+    """Whether no waivers count; of a file and --no-waivers the command line's wins. Raises UsageError if both are there."""
+    if file is None or not denied:
+        return denied
+    spoken = [
+        one.parameter
+        for one in (WAIVERS, NO_WAIVERS)
+        if context.get_parameter_source(one.parameter) is ParameterSource.COMMANDLINE
+    ]
+    if len(spoken) == 2:
+        raise click.UsageError("--waivers and --no-waivers exclude each other", context)
+    return spoken == [NO_WAIVERS.parameter]
 
 
 def _siblings(context: click.Context) -> tuple[str, ...]:
@@ -105,10 +90,11 @@ def explain(specification: str, instruction: str, **judging_: Any) -> int:
     """Say why an instruction is what it is."""
     from pgcheck import console
     from pgcheck.reports.text import explain as explanation
+    from pgcheck.request import request
     from pgcheck.running import run
 
     machine = run.loaded(specification)
-    asked = request(judging_, only=(instruction,))
+    asked = request({**judging_, "only": (instruction,)})
     console.say(explanation.explained(machine, run.judged(machine, asked)))
     return 0
 
@@ -159,26 +145,9 @@ def validate(specifications: tuple[str, ...]) -> int:
     return ExitCode.worst(codes)
 
 
-@click.command(cls=Configured)
-@click.argument("versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
-@click.option("--fail-on", type=click.Choice(FAIL_ON), default=FAIL_ON[0], metavar="WHAT", help=FAILS)
-@judging
-def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any) -> int:
-    """Compare two versions of specifications by meaning.
-
-    Two files or folders, or git revisions: `pgcheck diff main.. -- specs/`.
-    """
-    from pgcheck.gate import diff as comparing
-
-    revisions = ".." in versions[0] and not Path(versions[0]).exists()
-    words, paths = (versions[:1], versions[1:]) if revisions else (versions, ())
-    return comparing.compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
-
-
 @click.command()
 @click.argument("places", nargs=-1, required=True, metavar="PLACE...")
-@click.option("--output", "-o", "file", type=DIRECTORY, metavar="FILE", help="Default: standard output.")
+@click.option("--output", "-o", "file", type=PATH, metavar="FILE", help="Default: standard output.")
 @judging
 def report(places: tuple[str, ...], file: Path | None, **judging_: Any) -> int:
     """Write an HTML page on several machines side by side.
@@ -186,8 +155,9 @@ def report(places: tuple[str, ...], file: Path | None, **judging_: Any) -> int:
     PLACE is a result of `pgcheck --format json`, a specification, or a folder of such files.
     """
     from pgcheck.reports.html import report as reports
+    from pgcheck.request import request
 
     return reports.report(places, request(judging_), file)
 
 
-COMMANDS: Final = (check, diff, explain, replay, report, validate)
+COMMANDS: Final = (check, explain, replay, report, validate)

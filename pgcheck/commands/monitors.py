@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import DIRECTORY, Names, judging, request
+from pgcheck.commands.options import PATH, Names, judging
 from pgcheck.isa.rows import modules
 
 KIND: Final = Names("pgcheck.vmm.kind", "kinds")
@@ -26,8 +26,8 @@ Exit codes:
 
 @click.command("run", epilog=RUN_EPILOG)
 @click.argument("specification", shell_complete=completed)
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option("--disk", type=click.Path(path_type=Path), metavar="FILE", help="What the disk holds; it is written to.")
+@click.argument("image", type=PATH)
+@click.option("--disk", type=PATH, metavar="FILE", help="What the disk holds; it is written to.")
 @click.option("--memory", metavar="SIZE", help="Units of RAM, with K, M or G; default: what the platform has.")
 @click.option("--input", "input_", metavar="FILE", default="", help="What the console reads; - is standard input.")
 @click.option("--trace", is_flag=True, help="Show every instruction on standard error before it runs.")
@@ -63,21 +63,21 @@ def run_(
     With --vmm the computer is a virtual one; how often its monitor stepped in, and why, is on standard error.
     """
     from pgcheck import console
-    from pgcheck.machines import bare
-    from pgcheck.running import run as checks
+    from pgcheck.machines.bare import RunRequest, run_bare, size
+    from pgcheck.running import run
 
-    asked = bare.Request(image, disk, bare.size(memory) if memory else 0, input_, trace, max_instructions)
-    machine = checks.loaded(specification)
+    asked = RunRequest(image, disk, size(memory) if memory else 0, input_, trace, max_instructions)
+    machine = run.loaded(specification)
     if vmm is None:
         if guests > 1 or force or deployment or report != "text":
             raise console.Failure("--guests, --force, --deployment and --report need --vmm")
-        return bare.run(machine, asked)
-    from pgcheck.machines import guests as run_guests
+        return run_bare(machine, asked)
+    from pgcheck.machines.guests import GuestsRequest, run_guests
+    from pgcheck.request import request
     from pgcheck.vmm.kind import kinds
 
-    judging_ = {"jobs": None, "budget": None, "no_cache": False, "no_second": False, "dump_smt": None}
-    under = run_guests.Request(kinds()[vmm], guests, force, report)
-    return run_guests.run(machine, asked, under, request({**judging_, "deployment": deployment}))
+    under = GuestsRequest(kinds()[vmm], guests, force, report)
+    return run_guests(machine, asked, under, request({"deployment": deployment}))
 
 
 @click.command("prove-monitor")
@@ -94,24 +94,29 @@ def prove_monitor(
     specification: str,
     kind: str | None,
     force: bool,
-    only: tuple[str, ...],
     format_: str,
     json_: bool,
     every: bool,
-    no_timing: bool,
-    **judging_: Any,
+    **given: Any,
 ) -> int:
     """Prove the monitor that the check promises, step by step.
 
     Exit code 0: every obligation is proved; 1: one is refuted, or there is no monitor; 3: one is open.
     """
     from pgcheck.machines.proofs import prove
+    from pgcheck.request import request
     from pgcheck.running import run
     from pgcheck.vmm.kind import kinds
 
     machine = run.loaded(specification)
-    manner = prove.Manner(kinds()[kind] if kind else None, force, json_ or format_ == "json", not no_timing, every)
-    return prove.prove(machine, request(judging_, only=only), manner)
+    asked = prove.ProofRequest(
+        kind=kinds()[kind] if kind else None,
+        force=force,
+        json=json_ or format_ == "json",
+        timing=not given["no_timing"],
+        every=every,
+    )
+    return prove.prove(machine, request(given), asked)
 
 
 @click.command()
@@ -128,54 +133,41 @@ def prove_monitor(
 @click.option("--seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after that time. Default: 60.")
 @click.option("--seed", default="0", metavar="TEXT", help="Same seed, same cases. Default: 0.")
 @click.option("--resume", is_flag=True, help="Leave out what the database says is done.")
-@click.option("--database", type=DIRECTORY, metavar="FILE", help="Default: in the user's cache folder.")
-@click.option("--write-test", "tests", type=DIRECTORY, metavar="DIR", help="Write findings as files with pytest cases.")
+@click.option("--database", type=PATH, metavar="FILE", help="Default: in the user's cache folder.")
+@click.option("--write-test", "tests", type=PATH, metavar="DIR", help="Write findings as files with pytest cases.")
 @click.option("--monitor", type=KIND, help="Default: the first that the verdict allows.")
 @click.option("--force", is_flag=True, help="Run a monitor that the verdict does not allow.")
-@click.option("--json", "json_", is_flag=True, help="Print one JSON document and no log.")
-@click.option("--images", type=DIRECTORY, metavar="DIR", help="Instead, write and run each hole's boot image.")
+@click.option("--json", is_flag=True, help="Print one JSON document and no log.")
+@click.option("--images", type=PATH, metavar="DIR", help="Instead, write and run each hole's boot image.")
 @judging
 def fuzz(
     specification: str,
-    properties: tuple[str, ...],
     cases: int | None,
     seconds: float | None,
-    seed: str,
-    resume: bool,
-    database: Path | None,
-    tests: Path | None,
-    monitor: str | None,
-    force: bool,
-    json_: bool,
     images: Path | None,
-    **judging_: Any,
+    **given: Any,
 ) -> int:
     """Run random guests on the bare machine and under a monitor, and compare.
 
     Exit codes: 0 no failure, 1 failures found, 3 a property of which not one shard of cases was finished.
     """
+    from dataclasses import fields
+
     from pgcheck.machines import fuzz as campaigns
+    from pgcheck.request import request
     from pgcheck.running import run
     from pgcheck.vmm.kind import kinds
 
     if images is not None:
         from pgcheck.machines.images import show
 
-        return show(run.loaded(specification), request(judging_), images)
+        return show(run.loaded(specification), request(given), images)
+    own = {f.name: given[f.name] for f in fields(campaigns.FuzzRequest) if f.name in given and f.name != "monitor"}
     limit = 60.0 if cases is None and seconds is None else seconds
-    asked = campaigns.Asked(
-        properties=properties,
-        cases=cases,
-        seconds=limit,
-        seed=seed,
-        resume=resume,
-        database=database,
-        tests=tests,
-        monitor=kinds()[monitor] if monitor else None,
-        force=force,
-        json=json_,
+    asked = campaigns.FuzzRequest(
+        **own, cases=cases, seconds=limit, monitor=kinds()[given["monitor"]] if given["monitor"] else None
     )
-    return campaigns.fuzz(run.loaded(specification), request(judging_), asked)
+    return campaigns.fuzz(run.loaded(specification), request(given), asked)
 
 
 COMMANDS: Final = (run_, prove_monitor, fuzz)

@@ -1,4 +1,4 @@
-"""The options that commands share."""
+"""The table of options as the command line has them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import Any, Final
 
 import click
 
-DIRECTORY: Final = click.Path(path_type=Path)
+from pgcheck.options import JUDGING, Choice, Number, Option, Place, Switch, Texts, Values, Word
+
+PATH: Final = click.Path(path_type=Path)
 CONFIGURATION: Final = "pgcheck.configuration"
+Function = Callable[..., Any]
 
 
 class Names(click.Choice[str]):
@@ -45,35 +48,33 @@ class ConfiguredCheck(Configured):
     own = True
 
 
-def judging(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that asks a solver."""
-    for option in reversed(
-        (
-            click.option("--deployment", metavar="NAME", default="", help="Default: all; the first one answers."),
-            click.option("--jobs", "-j", type=click.IntRange(1, 256), metavar="N", help="Default: one per processor."),
-            click.option(
-                "--budget", type=click.IntRange(1, 2**32 - 1), metavar="N", help="z3's rlimit per obligation."
-            ),
-            click.option("--no-second/--second", help="Let no second solver confirm the proofs."),
-            click.option("--no-cache/--cache", help="Neither use nor keep results on disk."),
-            click.option("--dump-smt", type=DIRECTORY, metavar="DIR", help="Keep every obligation as SMT-LIB 2."),
-        )
-    ):
-        function = option(function)
-    return function
+def taking(*options: Option) -> Callable[[Function], Function]:
+    """Gives a command these options, in their order."""
+
+    def given(function: Function) -> Function:
+        for one in reversed(options):
+            function = click.option(
+                *one.flags, one.parameter, metavar=one.metavar, help=one.help, **_typed(one.values)
+            )(function)
+        return function
+
+    return given
 
 
-def request(judging_: dict[str, Any], **asked: Any) -> Any:
-    """The request that the options mean."""
-    from pgcheck.checker.check import Options, default_jobs
-    from pgcheck.running.run import Request
+def _typed(values: Values) -> dict[str, Any]:
+    match values:
+        case Choice(words):
+            return {"type": click.Choice(words), "default": words[0]}
+        case Number(most):
+            return {"type": click.IntRange(1, most)}
+        case Switch():
+            return {"is_flag": True}
+        case Texts():
+            return {"multiple": True}
+        case Place():
+            return {"type": PATH}
+        case Word():
+            return {"default": ""}
 
-    defaults = Options()
-    options = Options(
-        jobs=judging_["jobs"] or default_jobs(),
-        rlimit=judging_["budget"] or defaults.rlimit,
-        cache=not judging_["no_cache"],
-        second=not judging_["no_second"],
-        dump=judging_["dump_smt"],
-    )
-    return Request(options, deployment=judging_["deployment"], **asked)
+
+judging = taking(*JUDGING)

@@ -13,8 +13,8 @@ from pgcheck.gate import diff_text
 from pgcheck.gate.revisions import Pair, sides
 from pgcheck.isa.machine.meaning import meanings
 from pgcheck.language import load
+from pgcheck.request import Request
 from pgcheck.running import run
-from pgcheck.running.run import Request
 from pgcheck.running.trouble import troubles
 
 FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from pgcheck import console as output
+from pgcheck import console
 from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
@@ -28,7 +28,7 @@ from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
 from pgcheck.models.reference.cycle import fetch
 from pgcheck.models.state import Exit, State, Surroundings
 
-DONE, FAILED, WRONG, SPENT = 0, 1, output.FAILED, 3
+DONE, FAILED, WRONG, SPENT = 0, 1, console.FAILED, 3
 SLICE: Final = 1 << 16
 ASSEMBLY: Final = (".s", ".asm")
 COMPILED: Final = "pgcheck.models.generated.compiled"
@@ -39,7 +39,7 @@ FLUSHED: Final = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RunRequest:
     """What the command line asks for."""
 
     image: Path
@@ -55,7 +55,7 @@ def size(text: str) -> int:
     digits, suffix = (text[:-1], text[-1].upper()) if text[-1:].upper() in "KMG" and text else (text, "")
     value = int(digits) << SUFFIXES[suffix] if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0
     if not 0 < value <= MAX_MEMORY:
-        raise output.Failure(
+        raise console.Failure(
             f"'{text}' is no size of memory; write a number up to {MAX_MEMORY:#x}, perhaps with K, M or G"
         )
     return value
@@ -65,17 +65,17 @@ def program(machine: Machine, path: Path) -> image.Image:
     """The program in a file: assembly by its name, else ELF or raw. Raises Failure."""
     try:
         if path.suffix.lower() in ASSEMBLY:
-            return assembled(machine, output.read(str(path)), str(path))
+            return assembled(machine, console.read(str(path)), str(path))
         with path.open("rb") as file:
             content = file.read(MAX_IMAGE + 1)
     except OSError as error:
-        raise output.Failure(f"cannot read {path}: {error.strerror}") from None
+        raise console.Failure(f"cannot read {path}: {error.strerror}") from None
     if len(content) > MAX_IMAGE:
-        raise output.Failure(f"cannot run {path}: it is larger than {MAX_IMAGE} bytes")
+        raise console.Failure(f"cannot run {path}: it is larger than {MAX_IMAGE} bytes")
     try:
         return image.parse(content, machine)
     except image.BadImage as error:
-        raise output.Failure(f"cannot run {path}: {error}") from None
+        raise console.Failure(f"cannot run {path}: {error}") from None
 
 
 def assembled(machine: Machine, text: str, source: str) -> image.Image:
@@ -88,7 +88,7 @@ def assembled(machine: Machine, text: str, source: str) -> image.Image:
     try:
         found = assembler.program(text, origin)
     except AssemblyError as error:
-        raise output.Failure(f"{source}:{error}") from None
+        raise console.Failure(f"{source}:{error}") from None
     bytes_ = machine.state.memory_unit == 8
     segments = tuple(
         image.Segment(c.address, len(c.cells), bytes(c.cells) if bytes_ else c.cells) for c in found.chunks
@@ -97,8 +97,8 @@ def assembled(machine: Machine, text: str, source: str) -> image.Image:
     return image.Image(segments, entry)
 
 
-class Console:
-    """Standard output as a console: lines leave when they are whole, and nothing is kept beyond a block."""
+class Terminal:
+    """Standard output as the console of a guest: lines leave when they are whole, and nothing is kept beyond a block."""
 
     __slots__ = ("pending",)
 
@@ -115,29 +115,29 @@ class Console:
         if self.pending:
             data = bytes(self.pending)
             self.pending.clear()
-            output.put(data)
+            console.put(data)
 
 
-def run(machine: Machine, asked: Request) -> int:
+def run_bare(machine: Machine, asked: RunRequest) -> int:
     """Run a program; the exit code. Raises Failure or ReaderGone."""
     found = program(machine, asked.image)
-    console = Console()
+    terminal = Terminal()
     with ExitStack() as files:
         source = input_of(asked.input, files)
         disk = disk_of(machine, asked.disk, files)
         ram = new_ram(machine, asked.memory) if asked.memory else None
-        computer = Computer(machine, engine(machine, asked.trace), ram, standard(console.put, source, disk))
+        computer = Computer(machine, engine(machine, asked.trace), ram, standard(terminal.put, source, disk))
         try:
             image.load(found, computer)
         except image.BadImage as error:
-            raise output.Failure(f"cannot run {asked.image}: {error}") from None
+            raise console.Failure(f"cannot run {asked.image}: {error}") from None
         try:
             stop = _run(computer, asked.budget)
         except KeyboardInterrupt:
             click.echo(f"{counted(computer.clock)}, then interrupted", err=True)
             raise
         finally:
-            console.flush()
+            terminal.flush()
     click.echo(report(computer, stop), err=True)
     return code(stop)
 
@@ -224,7 +224,7 @@ def input_of(path: str, files: ExitStack) -> Callable[[int], bytes]:
     try:
         file = files.enter_context(Path(path).open("rb"))
     except OSError as error:
-        raise output.Failure(f"cannot read {path}: {error.strerror}") from None
+        raise console.Failure(f"cannot read {path}: {error.strerror}") from None
     return file.read
 
 
@@ -233,11 +233,11 @@ def disk_of(machine: Machine, path: Path | None, files: ExitStack) -> HostFile |
     if path is None:
         return None
     if all(device.model != "disk" for device in machine.platform.devices):
-        raise output.Failure(f"{machine.identity.name} has no disk, so --disk cannot be used")
+        raise console.Failure(f"{machine.identity.name} has no disk, so --disk cannot be used")
     try:
         disk = HostFile(path)
     except OSError as error:
-        raise output.Failure(f"cannot use the disk {path}: {error.strerror}") from None
+        raise console.Failure(f"cannot use the disk {path}: {error.strerror}") from None
     files.callback(disk.close)
     if disk.read_only:
         click.echo(f"{path} cannot be written, so the guest's disk is read-only", err=True)

@@ -30,8 +30,8 @@ from pgcheck.checker.verdicts.result_cache import tool_digest
 from pgcheck.isa.files.cache import Cache, default_folder
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.request import Request
 from pgcheck.running import progress, run
-from pgcheck.running.run import Request
 from pgcheck.shipped import shipped
 from pgcheck.vmm.kind import Kind, kinds
 from pgcheck.vmm.policy import Policy
@@ -41,8 +41,8 @@ EVERY: Final = 0.2
 SCHEMA: Final = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FuzzRequest:
     """What the command line asks for."""
 
     properties: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Tally:
             table[shard.property] = table.get(shard.property, 0) + more
 
 
-def fuzz(machine: Machine, request: Request, asked: Asked) -> ExitCode:
+def fuzz(machine: Machine, request: Request, asked: FuzzRequest) -> ExitCode:
     """Run a campaign. Raises Failure."""
     chosen = _properties(asked.properties)
     found = _policy(machine, request, asked)
@@ -105,7 +105,9 @@ def replay(text: str, path: str, spec: str | None) -> ExitCode:
     return ExitCode.PROVED if same else ExitCode.REFUTED
 
 
-def _campaign(machine: Machine, found: Policy, chosen: tuple[Property, ...], asked: Asked, store: Store) -> ExitCode:
+def _campaign(
+    machine: Machine, found: Policy, chosen: tuple[Property, ...], asked: FuzzRequest, store: Store
+) -> ExitCode:
     plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
     campaign = Campaign(Author(machine, found), found, plan, store, __version__, asked.resume)
     tally, meter = Tally(), _Meter()
@@ -137,7 +139,7 @@ def _campaign(machine: Machine, found: Policy, chosen: tuple[Property, ...], ask
     return ExitCode.UNKNOWN if any(not tally.cases.get(p.id) for p in chosen) else ExitCode.PROVED
 
 
-def _say(asked: Asked, line: str) -> None:
+def _say(asked: FuzzRequest, line: str) -> None:
     if not asked.json:
         console.say(line)
         console.flush()
@@ -225,7 +227,7 @@ def _json(campaign: Campaign, tally: Tally) -> str:
     )
 
 
-def _write_test(machine: Machine, asked: Asked, event: Found) -> None:
+def _write_test(machine: Machine, asked: FuzzRequest, event: Found) -> None:
     """The finding as a file and a test beside it. Raises Failure."""
     if asked.tests is None:
         return
@@ -257,7 +259,7 @@ def _default() -> Path:
         raise console.Failure(f"no folder for campaigns: {error}; use --database") from None
 
 
-def _policy(machine: Machine, request: Request, asked: Asked) -> Policy:
+def _policy(machine: Machine, request: Request, asked: FuzzRequest) -> Policy:
     """The policy to run under. Raises Failure when the machine has none, or no room for one."""
     try:
         layout(machine)

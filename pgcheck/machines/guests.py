@@ -9,8 +9,7 @@ from typing import Any, Final, Literal
 
 import click
 
-from pgcheck import console as output
-from pgcheck import words
+from pgcheck import console, words
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
@@ -18,12 +17,14 @@ from pgcheck.checker.verdicts.policy import NoMonitor, policy, promised
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.machines import bare
+from pgcheck.machines.bare import RunRequest, Terminal
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer, new_ram
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram
-from pgcheck.running import run as checks
+from pgcheck.request import Request
+from pgcheck.running import run
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.kind import Kind
 from pgcheck.vmm.paging.pages import NoTables
@@ -39,7 +40,7 @@ ENDLESS: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GuestsRequest:
     """What the command line asks for, besides the program."""
 
     kind: Kind
@@ -48,19 +49,19 @@ class Request:
     format: Format = "text"
 
 
-def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Request) -> int:
+def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, request: Request) -> int:
     """Run the program on every guest; the exit code, the worst of theirs. Raises Failure or ReaderGone."""
     found = bare.program(machine, asked.image)
     if under.guests > 1 and (asked.input or asked.disk):
-        raise output.Failure("--input and --disk are for one guest; leave out --guests")
-    answer = checks.judged(machine, judged)
+        raise console.Failure("--input and --disk are for one guest; leave out --guests")
+    answer = run.judged(machine, request)
     wrong = [f for f in answer.findings if f.status == "error"]
     if wrong:
-        raise output.Failure(
+        raise console.Failure(
             f"{machine.identity.name} has errors, as {wrong[0].message}; `pgcheck {machine.identity.name}` shows them"
         )
     try:
-        chosen, rules = _promised(machine, answer, under, judged)
+        chosen, rules = _promised(machine, answer, under, request)
     except NoMonitor as refusal:
         click.echo(
             f"{machine.identity.name} has no {under.kind.name} monitor: {refusal}. --force runs one anyway.", err=True
@@ -68,25 +69,25 @@ def run(machine: Machine, asked: bare.Request, under: Request, judged: checks.Re
         return REFUSED
     click.echo(_announced(machine, chosen, under), err=True)
     with ExitStack() as files:
-        vmm, consoles = _started(machine, asked, under, rules, found, files)
+        vmm, terminals = _started(machine, asked, under, rules, found, files)
         try:
             for guest in vmm.run(ENDLESS if asked.budget is None else asked.budget, QUANTUM):
-                consoles[guest.name].flush()
+                terminals[guest.name].flush()
         finally:
-            for console in consoles.values():
-                console.flush()
+            for terminal in terminals.values():
+                terminal.flush()
             click.echo(_report(vmm, chosen, under), err=True)
     return max(FAILED if g.lost else bare.code(g.stopped or VmExit(0)) for g in vmm.guests)
 
 
 def _promised(
-    machine: Machine, answer: MachineResult, under: Request, asked: checks.Request
+    machine: Machine, answer: MachineResult, under: GuestsRequest, request: Request
 ) -> tuple[DeploymentResult, Policy]:
     """The first deployment that promises such a monitor, or when forced the first. Raises NoMonitor."""
-    solver = solver_for(asked.options)
+    solver = solver_for(request.options)
     refusals: list[NoMonitor] = []
     try:
-        evidence = Evidence(solver, asked.options.second)
+        evidence = Evidence(solver, request.options.second)
         for found in answer.deployments:
             try:
                 return found, policy(machine, found, evidence, under.kind)
@@ -99,7 +100,7 @@ def _promised(
         solver.close()
 
 
-def _announced(machine: Machine, chosen: DeploymentResult, under: Request) -> str:
+def _announced(machine: Machine, chosen: DeploymentResult, under: GuestsRequest) -> str:
     forced = "" if promised(chosen, under.kind) else ", forced: the check refuses it"
     how = "" if chosen.name == "default" else f" as {chosen.name}"
     return f"{machine.identity.name}{how} under a {under.kind.title} monitor with {words.configuration(chosen.configuration)}{forced}"
@@ -108,8 +109,8 @@ def _announced(machine: Machine, chosen: DeploymentResult, under: Request) -> st
 # ---- guests
 
 
-class Prefixed(bare.Console):
-    """A console that shares standard output: each line begins with its guest's name."""
+class Prefixed(Terminal):
+    """A terminal that shares standard output: each line begins with its guest's name."""
 
     __slots__ = ("begun", "name")
 
@@ -129,24 +130,24 @@ class Prefixed(bare.Console):
 
 
 def _started(
-    machine: Machine, asked: bare.Request, under: Request, rules: Policy, found: image.Image, files: ExitStack
-) -> tuple[Vmm, dict[str, bare.Console]]:
+    machine: Machine, asked: RunRequest, under: GuestsRequest, rules: Policy, found: image.Image, files: ExitStack
+) -> tuple[Vmm, dict[str, Terminal]]:
     source, disk = bare.input_of(asked.input, files), bare.disk_of(machine, asked.disk, files)
     size, room = _sizes(machine, asked.memory, under.guests)
     ram = Ram(machine.platform.ram_base, room, machine.state.memory_unit, machine.state.big_endian)
     vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules)
-    consoles: dict[str, bare.Console] = {}
+    terminals: dict[str, Terminal] = {}
     for number in range(under.guests):
         name = f"guest {number + 1}"
-        console = consoles[name] = Prefixed(name) if under.guests > 1 else bare.Console()
+        terminal = terminals[name] = Prefixed(name) if under.guests > 1 else Terminal()
         try:
-            guest = vmm.guest(name, size, standard(console.put, source, disk))
+            guest = vmm.guest(name, size, standard(terminal.put, source, disk))
             image.load(found, guest.computer)
         except image.BadImage as error:
-            raise output.Failure(f"cannot run {asked.image}: {error}") from None
+            raise console.Failure(f"cannot run {asked.image}: {error}") from None
         except (OutOfMemory, NoTables, ValueError) as error:
-            raise output.Failure(f"{name} cannot be made: {error}") from None
-    return vmm, consoles
+            raise console.Failure(f"{name} cannot be made: {error}") from None
+    return vmm, terminals
 
 
 def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
@@ -158,18 +159,18 @@ def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
     most = ((space - (1 << shift)) // guests - tables) >> shift << shift
     size = memory or min(new_ram(machine).size, most)
     if size <= 0 or size > most:
-        raise output.Failure(
+        raise console.Failure(
             f"{guests} guests of {size:#x} units do not fit into the address space of {machine.identity.name}; at most {max(most, 0):#x} each"
         )
     if size & (1 << shift) - 1:
-        raise output.Failure(f"a guest's memory is a multiple of {1 << shift:#x} units, which {size:#x} is not")
+        raise console.Failure(f"a guest's memory is a multiple of {1 << shift:#x} units, which {size:#x} is not")
     return size, (1 << shift) + guests * (size + tables)
 
 
 # ---- the account
 
 
-def _report(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
+def _report(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
     return (_json if under.format == "json" else _text)(vmm, chosen, under)
 
 
@@ -179,7 +180,7 @@ def _ended(guest: Guest) -> str:
     return bare.report(guest.computer, guest.stopped or VmExit(0))
 
 
-def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
+def _text(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
     lines: list[str] = []
     for guest in vmm.guests:
         found = guest.monitor.statistics
@@ -192,7 +193,7 @@ def _text(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
     return "\n".join(lines)
 
 
-def _json(vmm: Vmm, chosen: DeploymentResult, under: Request) -> str:
+def _json(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
     document: dict[str, Any] = {
         "machine": vmm.machine.identity.name,
         "monitor": under.kind.name,

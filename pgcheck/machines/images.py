@@ -13,8 +13,8 @@ from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.request import Request
 from pgcheck.running import run
-from pgcheck.running.run import Request
 
 WIDTH: Final = 80
 

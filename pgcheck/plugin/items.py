@@ -7,18 +7,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from pgcheck.checker.result import InstructionResult, MachineResult, TheoremResult
     from pgcheck.isa.machine.machine import Machine
+    from pgcheck.request import Request
     from pgcheck.running.events import Checked, Failed
-    from pgcheck.running.run import Request
     from pgcheck.settings.config import Configuration
-
-THEOREMS: Final = ("theorem1", "theorem2", "theorem3", "monitor")
 
 
 def plugin(path: Path) -> Plugin | None:
@@ -63,15 +61,10 @@ class Plugin:
 
     def request(self) -> Request:
         """What the command line would ask for in this project."""
-        from pgcheck.checker.check import Options, default_jobs
-        from pgcheck.running.run import Request
+        from pgcheck.request import request
 
-        given = self.configuration.presets()
-        jobs = 1 if "PYTEST_XDIST_WORKER" in os.environ else default_jobs()
-        options = Options(jobs=given.get("jobs", jobs), second=not given.get("no_second", False))
-        options = replace(options, cache=not given.get("no_cache", False), rlimit=given.get("budget", options.rlimit))
-        waivers: Path | Literal["found", "none"] = "none" if given.get("no_waivers") else given.get("waivers", "found")
-        return Request(options, require=self.require, waivers=waivers)
+        alone = {"jobs": 1} if "PYTEST_XDIST_WORKER" in os.environ else {}
+        return request(alone | self.configuration.presets())
 
     @pytest.fixture(scope="session")
     def pgcheck_machine(self) -> Callable[[str], Machine]:
@@ -101,6 +94,7 @@ class SpecificationFile(pytest.File):
         self._outcome: Checked | Failed | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
+        from pgcheck.checker.result import THEOREMS
         from pgcheck.isa.files.errors import SpecificationError
         from pgcheck.language import load
 

@@ -14,12 +14,6 @@ _MASK: Final = (1 << 64) - 1
 _END: Final = 0xFFFF
 
 
-def root(start: Path) -> Path:
-    """The nearest folder from `start` upwards that holds `.git`, else `start`."""
-    start = start.resolve()
-    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
-
-
 def line_hashes(text: str) -> tuple[str, ...]:
     """GitHub's `primaryLocationLineHash` of every line of a text.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pgcheck.checker import result
 from pgcheck.checker.result import ExitCode, MachineResult
@@ -90,6 +91,19 @@ class Story:
     @property
     def failed(self) -> tuple[Failed, ...]:
         return tuple(o for o in self.outcomes if isinstance(o, Failed))
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a story is written: with times or the same from run to run.
+
+    `partly` says that not all instructions were asked about, `waived` what SARIF does with waived results.
+    """
+
+    timing: bool = True
+    every_row: bool = False
+    partly: bool = False
+    waived: Literal["keep", "omit"] = "keep"
 
 
 class Recorder:

@@ -6,38 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
 
 from pgcheck import console
 from pgcheck.checker import result as answers
-from pgcheck.checker.check import Options, check
+from pgcheck.checker.check import check
 from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.checker.solving.solver import versions
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
+from pgcheck.request import Request
 from pgcheck.running import progress
 from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
 from pgcheck.running.trouble import Trouble, troubles
 from pgcheck.shipped import names, shipped
 from pgcheck.waivers import application
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asks for, besides the specifications.
-
-    `waivers` is their file, or whether the nearest one to the specification counts.
-    """
-
-    options: Options
-    only: tuple[str, ...] = ()
-    deployment: str = ""
-    require: str = "theorem1"
-    exit_zero: bool = False
-    witnesses: Path | None = None
-    waivers: Path | Literal["found", "none"] = "found"
 
 
 def find(word: str, alternatives: Sequence[str] = ()) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +13,9 @@ from pgcheck import console
 from pgcheck.checker.result import ExitCode
 from pgcheck.isa.files import loader
 from pgcheck.isa.files.errors import SpecificationError
-from pgcheck.reports.formats import Manner, Teller
+from pgcheck.request import Request
 from pgcheck.running import run
+from pgcheck.running.events import Subscriber
 from pgcheck.running.trouble import troubles
 from pgcheck.shipped import shipped
 
@@ -22,26 +23,26 @@ PAUSE: Final = 0.3
 Stamps = Mapping[Path, tuple[int, int, int] | None]
 
 
-def watch(word: str, request: run.Request, manner: Manner) -> int:
-    """Checks until somebody interrupts, which is no error. Raises Failure if the word means no file at the start."""
+def watch(word: str, request: Request, listening: Callable[[], Sequence[Subscriber]]) -> int:
+    """Checks, each time with new subscribers, until somebody interrupts, which is no error. Raises Failure if the word means no file at the start."""
     path = run.find(word)
     files = {path}
     try:
         while True:
             files = sources(path, files)
             before = stamps(files)
-            _check(word, request, manner)
+            _check(word, request, listening())
             changed(before)
     except KeyboardInterrupt:
         click.echo("", err=True)
         return 0
 
 
-def _check(word: str, request: run.Request, manner: Manner) -> None:
+def _check(word: str, request: Request, subscribers: Sequence[Subscriber]) -> None:
     click.clear()  # does nothing where standard output is no terminal
     codes: list[ExitCode] = []
     with troubles(codes):
-        run.each([word], request, [Teller(manner)], ())
+        run.each([word], request, subscribers, ())
     console.flush()
     click.echo(f"{time.strftime('%H:%M:%S')} waiting for a change; Ctrl-C ends", err=True)
 

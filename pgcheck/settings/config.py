@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pgcheck.commands.checking import FORMATS, REQUIRED
 from pgcheck.isa.files.errors import Position, Problems, SpecificationError, did_you_mean
+from pgcheck.options import NO_WAIVERS, SETTINGS
 from pgcheck.settings.project import nearest
 
 TABLE: Final = "[tool.pgcheck]"
@@ -27,53 +27,11 @@ class ConfigurationError(SpecificationError):
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """A key: the option of the command line that it presets, what its values are, and which are.
-
-    `opposite`: the option is a flag that says no.
-    """
-
-    option: str
-    expected: str
-    fits: Callable[[Any], bool]
-    opposite: bool = False
-    everywhere: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Value:
     """What a key is set to, and where."""
 
     value: Any
     position: Position
-
-
-def _choice(*words: str) -> tuple[str, Callable[[Any], bool]]:
-    return ", ".join(words[:-1]) + f" or {words[-1]}", lambda value: isinstance(value, str) and value in words
-
-
-def _number(most: int) -> tuple[str, Callable[[Any], bool]]:
-    return f"a number from 1 to {most}", lambda value: type(value) is int and 1 <= value <= most
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(word, str) and word for word in value)
-
-
-_BOOLEAN: Final[tuple[str, Callable[[Any], bool]]] = "true or false", lambda value: isinstance(value, bool)
-SETTINGS: Final[Mapping[str, Setting]] = {
-    "specs": Setting("specifications", "a list of files, folders and patterns", _texts),
-    "require": Setting("require", *_choice(*REQUIRED)),
-    "waivers": Setting("waivers", "a file, or false", lambda v: v is False or (isinstance(v, str) and bool(v))),
-    "format": Setting("format_", *_choice(*FORMATS)),
-    "output": Setting("outputs_", 'a list of "FORMAT=FILE"', _texts),
-    "sarif-waived": Setting("sarif_waived", *_choice("keep", "omit")),
-    "timing": Setting("no_timing", *_BOOLEAN, opposite=True),
-    "jobs": Setting("jobs", *_number(256), everywhere=True),
-    "budget": Setting("budget", *_number(2**32 - 1), everywhere=True),
-    "second": Setting("no_second", *_BOOLEAN, opposite=True, everywhere=True),
-    "cache": Setting("no_cache", *_BOOLEAN, opposite=True, everywhere=True),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +45,20 @@ class Configuration:
         """What options are without the command line, by the name of their parameter; `everywhere`: those of every command."""
         found: dict[str, Any] = {}
         for key, one in self.values.items():
-            setting = SETTINGS[key]
-            if everywhere and not setting.everywhere:
+            option = SETTINGS[key]
+            if everywhere and not option.everywhere:
                 continue
             match key:
                 case "specs":
                     pass
                 case "waivers" if one.value is False:
-                    found["no_waivers"] = True
+                    found[NO_WAIVERS.parameter] = True
                 case "waivers":
-                    found["waivers"] = Path(self._from_here(one.value))
+                    found[option.parameter] = Path(self._from_here(one.value))
                 case "output":
-                    found[setting.option] = [self._output(word) for word in one.value]
+                    found[option.parameter] = [self._output(word) for word in one.value]
                 case _:
-                    found[setting.option] = not one.value if setting.opposite else one.value
+                    found[option.parameter] = not one.value if option.denies else one.value
         return found
 
     def specifications(self) -> tuple[str, ...]:
@@ -166,14 +124,18 @@ def load(path: Path) -> Configuration:
     values = {}
     for key, value in table.items():
         position = _position(text, shown, key)
-        setting = SETTINGS.get(key)
-        if setting is None:
+        option = SETTINGS.get(key)
+        if option is None:
             hint = did_you_mean(key, SETTINGS)
             problems.report(position, f"unknown key '{key}' in {TABLE}", expected=", ".join(SETTINGS), hint=hint)
-        elif not setting.fits(value):
-            hint = did_you_mean(value, setting.expected.replace(",", "").split()) if isinstance(value, str) else ""
+        elif not option.values.fits(value):
+            hint = (
+                did_you_mean(value, option.values.expected.replace(",", "").split()) if isinstance(value, str) else ""
+            )
             hint = "write it without quotes" if value in ("true", "false") else hint
-            problems.report(position, f"{key} cannot be this", found=repr(value), expected=setting.expected, hint=hint)
+            problems.report(
+                position, f"{key} cannot be this", found=repr(value), expected=option.values.expected, hint=hint
+            )
         else:
             values[key] = Value(value, position)
     _raise(problems)

@@ -10,14 +10,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pgcheck.commands.options import CONFIGURATION
-from pgcheck.settings.config import SETTINGS, TABLE, Configuration
-from pgcheck.waivers.file import NAME
+from pgcheck.options import NO_WAIVERS, SETTINGS, WAIVERS_FILE
+from pgcheck.settings.config import TABLE, Configuration
 
 
-def shown(context: click.Context) -> str:
-    """The settings that this command line and the project's pyproject.toml mean together; paths as seen from here."""
-    found: Configuration = context.meta[CONFIGURATION]
+def shown(context: click.Context, found: Configuration) -> str:
+    """The settings that a command line and the project's pyproject.toml mean together; paths as seen from here."""
     lines = [(f"{key} = {_toml(value)}", source) for key, value, source in _settings(context, found)]
     width = max(len(text) for text, _ in lines)
     return "\n".join([TABLE, *(f"{text:{width}}  # {source}" for text, source in lines)])
@@ -29,17 +27,17 @@ def _settings(context: click.Context, found: Configuration) -> list[tuple[str, A
 
 def _setting(context: click.Context, found: Configuration, key: str) -> tuple[Any, str]:
     """The value of a key and its source."""
-    setting = SETTINGS[key]
-    value = context.params[setting.option]
-    spoken = context.get_parameter_source(setting.option) is ParameterSource.COMMANDLINE
+    option = SETTINGS[key]
+    value = context.params[option.parameter]
+    spoken = context.get_parameter_source(option.parameter) is ParameterSource.COMMANDLINE
     if key == "specs" and not value:
         spoken, value = False, found.specifications()
     elif key == "waivers":
-        denied = context.params["no_waivers"]
-        said_no = context.get_parameter_source("no_waivers") is ParameterSource.COMMANDLINE
-        value = False if said_no or (denied and not spoken) else value or NAME
+        denied = context.params[NO_WAIVERS.parameter]
+        said_no = context.get_parameter_source(NO_WAIVERS.parameter) is ParameterSource.COMMANDLINE
+        value = False if said_no or (denied and not spoken) else value or WAIVERS_FILE
         spoken = spoken or said_no
-    elif setting.opposite:
+    elif option.denies:
         value = not value
     if spoken:
         return value, "command line"
@@ -49,7 +47,7 @@ def _setting(context: click.Context, found: Configuration, key: str) -> tuple[An
 def _default(key: str, value: Any) -> Any:
     """The value that a run takes where nothing is said."""
     if key in ("jobs", "budget"):
-        from pgcheck.checker.check import Options, default_jobs
+        from pgcheck.checker.options import Options, default_jobs
 
         return default_jobs() if key == "jobs" else Options().rlimit
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.result import ExitCode, MachineResult, TheoremResult
@@ -13,10 +13,8 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.waiver import Property, Reviewed, Waiver, review
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.waivers import file as waiver_file
-
-if TYPE_CHECKING:
-    from pgcheck.running.run import Request
+from pgcheck.request import Request
+from pgcheck.waivers import waiver_file
 
 
 def read(specification: Path, wanted: Path | Literal["found", "none"]) -> tuple[Waiver, ...]:

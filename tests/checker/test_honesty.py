@@ -23,7 +23,8 @@ from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.terms import TRUE, Term
 from pgcheck.models.symbolic import Transition
-from pgcheck.running.run import Request, code
+from pgcheck.request import Request
+from pgcheck.running.run import code
 from pgcheck.shipped import shipped
 from tests.checker.judging import PLAIN, judged
 from tests.checker.variants import edited

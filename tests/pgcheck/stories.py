@@ -11,8 +11,7 @@ from pgcheck.checker.result import DeploymentResult, ExitCode, Finding, Instruct
 from pgcheck.isa.files.errors import Position, Problem
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.reports.formats import Manner
-from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story
+from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Manner, Recorder, Story
 from pgcheck.shipped import shipped
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, WITNESS, result, theorems
 

@@ -13,7 +13,7 @@ import pytest
 
 import pgcheck
 from pgcheck.checker.verdicts.waiver import Property
-from pgcheck.waivers.file import PROPERTIES
+from pgcheck.options import REQUIRED
 from tests.pgcheck.conftest import Pgcheck
 from tests.specifications import ROOT, SMALL
 
@@ -43,7 +43,7 @@ def test_every_name_that_it_offers_is_there() -> None:
     assert all(getattr(pgcheck, name) is not None for name in pgcheck.__all__)
     with pytest.raises(AttributeError, match="no attribute 'chek'"):
         getattr(pgcheck, "".join(["che", "k"]))
-    assert get_args(Property) == PROPERTIES
+    assert get_args(Property) == REQUIRED
 
 
 def test_a_check_gives_what_the_command_line_reports(pgcheck: Pgcheck) -> None:

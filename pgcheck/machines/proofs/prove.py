@@ -14,9 +14,11 @@ from pgcheck.checker.monitor.result import MonitorProof
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.machines.proofs import json_output, text_output
+from pgcheck.machines.proofs.document import document
+from pgcheck.machines.proofs.report import report
+from pgcheck.request import Request
 from pgcheck.running import progress
-from pgcheck.running.run import Request, selected, under
+from pgcheck.running.run import selected, under
 from pgcheck.vmm.kind import Kind
 
 CODES = {
@@ -28,8 +30,8 @@ CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofRequest:
     """How to prove and to show: the kind of monitor (None: what the check allows), and the parts of the report."""
 
     kind: Kind | None = None
@@ -39,25 +41,24 @@ class Manner:
     every: bool = False
 
 
-def prove(machine: Machine, request: Request, manner: Manner) -> ExitCode:
+def prove(machine: Machine, request: Request, asked: ProofRequest) -> ExitCode:
     """Prove, print, and say what it means. Raises Failure for names that the machine does not have."""
     machine = under(machine, request.deployment)
-    asked = selected(machine, request.only)
-    options = replace(request.options, only=asked)
+    options = replace(request.options, only=selected(machine, request.only))
     try:
         with _shown(machine.identity.name) as subscriber:
-            found = prove_monitor(machine, options, subscriber, kind=manner.kind, force=manner.force)
+            found = prove_monitor(machine, options, subscriber, kind=asked.kind, force=asked.force)
     except Undecided as undecided:
         print(f"{machine.identity.name}: not decided: {undecided}", file=sys.stderr)
         return ExitCode.UNKNOWN
-    console.say(_document(found, manner))
+    console.say(_document(found, asked))
     return CODES[found.verdict]
 
 
-def _document(found: MonitorProof, manner: Manner) -> str:
-    if manner.json:
-        return json_output.document(found, timing=manner.timing)
-    return text_output.report(found, timing=manner.timing, every=manner.every)
+def _document(found: MonitorProof, asked: ProofRequest) -> str:
+    if asked.json:
+        return document(found, timing=asked.timing)
+    return report(found, timing=asked.timing, every=asked.every)
 
 
 class _Progress:

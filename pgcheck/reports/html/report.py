@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pgcheck import console
 from pgcheck.checker.result import THEOREMS, ExitCode
-from pgcheck.reports.html.output import rendered
-from pgcheck.reports.json_output import SCHEMA_VERSION, document
+from pgcheck.reports.formats.json import SCHEMA_VERSION, document
+from pgcheck.reports.html.rendering import rendered
 from pgcheck.reports.text.report import CLAIMS
+from pgcheck.request import Request
 from pgcheck.running.events import Checked, Ended, Event, Failed, Recorder
-from pgcheck.running.run import Request, each
+from pgcheck.running.run import each
 from pgcheck.words import configuration, sensitivity
 
 MAJOR: Final = SCHEMA_VERSION.partition(".")[0]

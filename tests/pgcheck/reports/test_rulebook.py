@@ -20,10 +20,9 @@ from pgcheck.isa.machine.build import load
 from pgcheck.isa.rows import modules
 from pgcheck.reports.remarks import remarks
 from pgcheck.reports.rulebook import BY_NAME, RULES, found, shown
+from pgcheck.request import Request
 from pgcheck.running.events import Checked, Failed
-from pgcheck.running.run import Request
-from pgcheck.waivers import application
-from pgcheck.waivers import file as waiver_file
+from pgcheck.waivers import application, waiver_file
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.stories import story
 from tests.specifications import ROOT

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,12 +16,14 @@ import pytest
 
 from pgcheck.checker.check import Options
 from pgcheck.checker.result import ExitCode, Finished, Judged, MachineResult, Started
-from pgcheck.commands import checking
 from pgcheck.console import Failure, ReaderGone, write
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.reports.formats import FORMATS, Manner, render, subscribers
+from pgcheck.options import FORMATS
+from pgcheck.reports.formats import sarif
+from pgcheck.reports.writing import format_of, subscribers
+from pgcheck.request import Request
 from pgcheck.running import run
-from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Recorder, Story, Underway
+from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Manner, Recorder, Story, Underway
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
@@ -56,7 +58,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
 
 def told(words: tuple[str, ...], *more: Callable[[Event], None]) -> list[Event]:
     heard: list[Event] = []
-    run.each(words, run.Request(Options()), [heard.append, *more], ())
+    run.each(words, Request(Options()), [heard.append, *more], ())
     return heard
 
 
@@ -98,7 +100,7 @@ def test_a_run_that_is_broken_off_still_ends(answers: Answers, error: BaseExcept
     answers(result(HOLE), error)
     heard: list[Event] = []
     with pytest.raises(type(error)):
-        run.each(("pg74", "pg74"), run.Request(Options()), [heard.append], ())
+        run.each(("pg74", "pg74"), Request(Options()), [heard.append], ())
     assert kinds(heard)[-3:] == ["Started", "Judged", "Ended"]
     assert isinstance(heard[-1], Ended) and (heard[-1].code, heard[-1].complete) == (code, False)
 
@@ -106,7 +108,7 @@ def test_a_run_that_is_broken_off_still_ends(answers: Answers, error: BaseExcept
 def test_a_word_that_means_no_file_is_told(answers: Answers) -> None:
     heard: list[Event] = []
     with pytest.raises(Failure):
-        run.each(("pg74", "nowhere"), run.Request(Options()), [heard.append], ())
+        run.each(("pg74", "nowhere"), Request(Options()), [heard.append], ())
     assert kinds(heard) == ["Began", "Failed", "Ended"]
     assert (
         isinstance(heard[1], Failed) and heard[1].specification == "nowhere" and "no specification" in heard[1].message
@@ -120,7 +122,7 @@ def test_one_that_fails_disturbs_no_other(answers: Answers, capsys: pytest.Captu
 
     heard: list[Event] = []
     answers(result())
-    code = run.each(("pg74",), run.Request(Options()), [broken, heard.append], ())
+    code = run.each(("pg74",), Request(Options()), [broken, heard.append], ())
     assert kinds(heard)[-2:] == ["Checked", "Ended"]
     assert code == ExitCode.USAGE and capsys.readouterr().err == "Error: this one is full\n"
 
@@ -133,7 +135,7 @@ def test_when_a_reader_goes_the_others_are_told_the_end(answers: Answers) -> Non
     heard: list[Event] = []
     answers(result(), result())
     with pytest.raises(ReaderGone):
-        run.each(("pg74", "pg74"), run.Request(Options()), [gone, heard.append], ())
+        run.each(("pg74", "pg74"), Request(Options()), [gone, heard.append], ())
     assert kinds(heard)[-2:] == ["Checked", "Ended"] and kinds(heard).count("Ended") == 1
     assert isinstance(heard[-1], Ended) and (heard[-1].code, heard[-1].complete) == (141, False)
 
@@ -153,11 +155,6 @@ def test_the_same_word_twice_is_two_checks() -> None:
 
 
 # ---- what is written
-
-
-def test_the_command_line_offers_formats_that_there_are() -> None:
-    assert set(checking.FORMATS) <= set(FORMATS)
-    assert all(callable(import_module(f"pgcheck.reports.{module}").render) for module in FORMATS.values())
 
 
 def test_several_outputs_come_from_one_run(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
@@ -191,7 +188,7 @@ def test_commands_for_github_do_not_spoil_a_document(pgcheck: Pgcheck, answer: A
     "word, said",
     [
         ("junt=x", "no format 'junt'; did you mean 'junit'?"),
-        ("zzz=x", "it is one of text, json, sarif"),
+        ("zzz=x", "it is one of github, html, json, junit, sarif, text"),
         ("junit", "write junit=FILE; --format junit prints it"),
         ("junit=", "write junit=FILE"),
         ("", "no format ''"),
@@ -227,7 +224,7 @@ def test_an_output_of_ours_that_breaks_leaves_the_file_as_it_was(
 
     answer.result = result(*PLAIN)
     (tmp_path / "a").write_text("old")
-    monkeypatch.setattr("pgcheck.reports.sarif.render", broken)
+    monkeypatch.setattr(sarif, "FORMAT", replace(sarif.FORMAT, render=broken))
     ran = pgcheck("pg74", "--output", f"sarif={tmp_path / 'a'}", "--output", f"junit={tmp_path / 'b'}")
     assert ran.code == 4 and ran.err.startswith("Internal error: ZeroDivisionError: by zero")
     assert (tmp_path / "a").read_text() == "old" and (tmp_path / "b").exists() and "Theorem 1" in ran.out
@@ -369,14 +366,14 @@ def test_a_reader_that_goes_away_leaves_whole_files(spawn: Pgcheck, tmp_path: Pa
 def test_the_json_of_every_run_satisfies_the_schema(complete: bool) -> None:
     words = () if complete else ("late",)
     for events in ([checked(RICH)], [checked(RICH), checked(RICH)], [checked(RICH), WRONG, BROKEN], [WRONG]):
-        document = json.loads(render("json", story(*events, complete=complete, words=words), Manner()))
+        document = json.loads(format_of("json").render(story(*events, complete=complete, words=words), Manner()))
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
         assert ("incomplete" in document) == (not complete)
         assert ("errors" in document) == (not complete or WRONG in events)
 
 
 def test_the_schema_wants_errors_whole() -> None:
-    document = json.loads(render("json", story(WRONG), Manner()))
+    document = json.loads(format_of("json").render(story(WRONG), Manner()))
     del document["errors"][0]["problems"][0]["hint"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
@@ -385,7 +382,7 @@ def test_the_schema_wants_errors_whole() -> None:
 @pytest.mark.parametrize("name", ["text", "json"])
 @pytest.mark.parametrize("text", [HOSTILE, LONG], ids=["hostile", "long"])
 def test_whatever_a_specification_says_it_can_be_written(name: str, text: str, tmp_path: Path) -> None:
-    write(tmp_path / "file", render(name, hostile(text=text), TIMELESS))
+    write(tmp_path / "file", format_of(name).render(hostile(text=text), TIMELESS))
     assert (tmp_path / "file").read_text(encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.isa.files.errors import SpecificationError
+from pgcheck.options import SETTINGS
 from pgcheck.settings import config
 from pgcheck.settings import project as project_module
 from tests.pgcheck.conftest import Answer, Pgcheck
@@ -138,7 +139,7 @@ def test_paths_are_relative_to_its_folder(project: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(project / "specs")
     assert config.current().presets() == {
         "waivers": Path("../accepted.yaml"),
-        "outputs_": ["sarif=../a/b.sarif", "github"],
+        "outputs": ["sarif=../a/b.sarif", "github"],
     }
 
 
@@ -211,7 +212,7 @@ def test_a_wrong_configuration_is_a_message_and_exit_2(pgcheck: Pgcheck, answer:
 def shown(out: str) -> dict[str, tuple[object, str]]:
     values = tomllib.loads(out)["tool"]["pgcheck"]
     sources = dict(re.findall(r"^([a-z-]+) = .*  # (.*)$", out, re.MULTILINE))
-    assert list(values) == list(sources) == list(config.SETTINGS)
+    assert list(values) == list(sources) == list(SETTINGS)
     return {key: (values[key], sources[key]) for key in values}
 
 
@@ -239,7 +240,7 @@ def test_it_is_shown_without_a_project_too(pgcheck: Pgcheck, tmp_path: Path, mon
 
 def test_the_documentation_names_every_key_and_no_other() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "configuration.md").read_text("utf-8"), re.MULTILINE)
-    assert rows == list(config.SETTINGS)
+    assert rows == list(SETTINGS)
 
 
 @pytest.mark.parametrize(

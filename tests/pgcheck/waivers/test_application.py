@@ -17,9 +17,12 @@ from pgcheck.checker.options import Options
 from pgcheck.checker.result import ExitCode, Finding, MachineResult
 from pgcheck.checker.verdicts.waiver import Reviewed, Status, Waiver
 from pgcheck.isa.files.errors import Position, SpecificationError
-from pgcheck.reports.formats import Manner, render
-from pgcheck.running.run import Request, code
-from pgcheck.waivers import file
+from pgcheck.options import WAIVERS_FILE
+from pgcheck.reports.writing import format_of
+from pgcheck.request import Request
+from pgcheck.running.events import Manner
+from pgcheck.running.run import code
+from pgcheck.waivers import waiver_file
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, WITNESS, result
 from tests.pgcheck.stories import checked, story
@@ -46,7 +49,7 @@ def text_of(*entries: Mapping[str, str]) -> str:
 
 def problems(text: str) -> list[tuple[int, str, str]]:
     with pytest.raises(SpecificationError) as error:
-        file.parsed(text, Path("w.yaml"))
+        waiver_file.parsed(text, Path("w.yaml"))
     return [(p.position.line, p.message, p.hint) for p in error.value.problems]
 
 
@@ -55,7 +58,7 @@ def problems(text: str) -> list[tuple[int, str, str]]:
 
 def test_a_file_is_read_with_all_that_it_says() -> None:
     text = text_of({**ENTRY, "modes": "[user]", "operands": "{r: 0x1f}", "expires": "2027-02-28"})
-    (waiver,) = file.parsed(text, Path("w.yaml"))
+    (waiver,) = waiver_file.parsed(text, Path("w.yaml"))
     assert waiver == Waiver(
         "popf",
         "default",
@@ -69,13 +72,13 @@ def test_a_file_is_read_with_all_that_it_says() -> None:
         date(2027, 2, 28),
         Position("w.yaml", 2, 5),
     )
-    (short,) = file.parsed(text_of(ENTRY), Path("w.yaml"))
+    (short,) = waiver_file.parsed(text_of(ENTRY), Path("w.yaml"))
     assert sorted(short.modes) == ["supervisor", "user"] and not short.operands and short.expires is None
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "\n", "waivers: []\n"])
 def test_a_file_may_waive_nothing(text: str) -> None:
-    assert file.parsed(text, Path("w.yaml")) == ()
+    assert waiver_file.parsed(text, Path("w.yaml")) == ()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_a_file_may_waive_nothing(text: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(change: dict[str, str], said: str) -> None:
-    assert file.parsed(text_of(ENTRY), Path("w.yaml"))
+    assert waiver_file.parsed(text_of(ENTRY), Path("w.yaml"))
     found = problems(text_of(ENTRY, {**ENTRY, "instruction": "other", **change}))
     assert [(line, message.startswith(said)) for line, message, _ in found] == [(3, True)]
 
@@ -115,7 +118,7 @@ def test_all_errors_come_at_once_with_what_was_meant() -> None:
 
 def test_two_for_the_same_are_refused_and_two_properties_are_not() -> None:
     assert problems(text_of(ENTRY, FIRST, ENTRY)) == [(4, "this is waived twice", "")]
-    assert len(file.parsed(text_of(ENTRY, FIRST), Path("w.yaml"))) == 2
+    assert len(waiver_file.parsed(text_of(ENTRY, FIRST), Path("w.yaml"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -131,16 +134,16 @@ def test_the_nearest_file_up_to_the_root_of_the_repository_counts(
     inner = tmp_path / "repository" / "specs" / "mine"
     inner.mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    outside, top = tmp_path / file.NAME, tmp_path / "repository" / file.NAME
+    outside, top = tmp_path / WAIVERS_FILE, tmp_path / "repository" / WAIVERS_FILE
     outside.write_text("")
     top.write_text("")
-    assert file.found(inner / "isa.yaml") is None
+    assert waiver_file.found(inner / "isa.yaml") is None
     (tmp_path / "repository" / ".git").mkdir()
-    assert file.found(inner / "isa.yaml") == Path("repository") / file.NAME
+    assert waiver_file.found(inner / "isa.yaml") == Path("repository") / WAIVERS_FILE
     top.unlink()
-    assert file.found(inner / "isa.yaml") is None
-    (inner / file.NAME).write_text("")
-    assert file.found(inner / "isa.yaml") == (inner / file.NAME).relative_to(tmp_path)
+    assert waiver_file.found(inner / "isa.yaml") is None
+    (inner / WAIVERS_FILE).write_text("")
+    assert waiver_file.found(inner / "isa.yaml") == (inner / WAIVERS_FILE).relative_to(tmp_path)
 
 
 # ---- the exit code
@@ -218,10 +221,10 @@ TIMELESS = Manner(timing=False)
 
 
 def test_text_says_fails_and_how_many_are_waived() -> None:
-    text = render("text", story(ACCEPTED), TIMELESS)
+    text = format_of("text").render(story(ACCEPTED), TIMELESS)
     assert "Theorem 1  the premise fails (1 waived): popf is sensitive" in text
     assert "accepted: popf, theorem1 until 2030-01-02: no guest uses it" in text
-    outside = render("text", story(OUTSIDE), TIMELESS)
+    outside = format_of("text").render(story(OUTSIDE), TIMELESS)
     assert "waived)" not in outside and "outside: popf, monitor" in outside and "(pgcheck-waivers.yaml:4:5)" in outside
     assert "popf 1  [9d 01]: IF goes from 1 to 0" in outside
 
@@ -229,7 +232,7 @@ def test_text_says_fails_and_how_many_are_waived() -> None:
 def test_json_has_them_and_its_schema_knows_them() -> None:
     schema = json.loads((ROOT / "pgcheck" / "result-schema.json").read_text("utf-8"))
     for given, status in ((ACCEPTED, "accepted"), (OUTSIDE, "outside")):
-        document = json.loads(render("json", story(given), TIMELESS))
+        document = json.loads(format_of("json").render(story(given), TIMELESS))
         jsonschema.Draft202012Validator(schema).validate(document)
         assert document["theorem1"]["status"] == "fails"
         assert document["theorem1"]["waived"] == (["popf"] if status == "accepted" else [])
@@ -241,7 +244,7 @@ def test_json_has_them_and_its_schema_knows_them() -> None:
 
 
 def sarif(given: Any, manner: Manner = TIMELESS) -> list[tuple[str, bool]]:
-    results = json.loads(render("sarif", story(given), manner))["runs"][0]["results"]
+    results = json.loads(format_of("sarif").render(story(given), manner))["runs"][0]["results"]
     return [(r["ruleId"], "suppressions" in r) for r in results]
 
 
@@ -254,7 +257,7 @@ def test_sarif_suppresses_what_is_waived_and_reports_what_does_not_hold() -> Non
 
 def test_junit_skips_what_is_waived_and_fails_what_does_not_hold() -> None:
     def ends(given: Any) -> dict[str, list[str]]:
-        whole = ElementTree.fromstring(render("junit", story(given), TIMELESS))
+        whole = ElementTree.fromstring(format_of("junit").render(story(given), TIMELESS))
         return {c.get("name", ""): [e.tag for e in c] for c in whole.iter("testcase")}
 
     accepted, outside = ends(ACCEPTED), ends(OUTSIDE)
@@ -265,8 +268,10 @@ def test_junit_skips_what_is_waived_and_fails_what_does_not_hold() -> None:
 
 
 def test_github_leaves_out_what_is_waived_and_names_the_line_of_what_does_not_hold() -> None:
-    assert render("github", story(ACCEPTED), TIMELESS) == ""
-    assert "file=pgcheck-waivers.yaml,line=4,col=5,title=PG201 waiver" in render("github", story(OUTSIDE), TIMELESS)
+    assert format_of("github").render(story(ACCEPTED), TIMELESS) == ""
+    assert "file=pgcheck-waivers.yaml,line=4,col=5,title=PG201 waiver" in format_of("github").render(
+        story(OUTSIDE), TIMELESS
+    )
 
 
 # ---- a whole run
@@ -274,7 +279,7 @@ def test_github_leaves_out_what_is_waived_and_names_the_line_of_what_does_not_ho
 
 def test_a_run_follows_its_waivers(pgcheck: Pgcheck, project: Path) -> None:
     def run(text: str, *options: str) -> tuple[int, list[str]]:
-        (project / file.NAME).write_text(text)
+        (project / WAIVERS_FILE).write_text(text)
         ran = pgcheck("popf.yaml", "--no-second", "--jobs", "1", "--format", "json", *options)
         return ran.code, [w["status"] for w in json.loads(ran.out)["waivers"]]
 
@@ -294,7 +299,7 @@ def test_a_run_follows_its_waivers(pgcheck: Pgcheck, project: Path) -> None:
 
 
 def test_a_partial_run_says_nothing_of_other_waivers(pgcheck: Pgcheck, project: Path) -> None:
-    (project / file.NAME).write_text(text_of(FIRST, ENTRY))
+    (project / WAIVERS_FILE).write_text(text_of(FIRST, ENTRY))
     ran = pgcheck("popf.yaml", "--only", "add", "--no-second", "--jobs", "1", "--format", "json")
     assert (ran.code, json.loads(ran.out)["waivers"]) == (0, [])
     ran = pgcheck("popf.yaml", "--only", "popf", "--no-second", "--jobs", "1", "--format", "json")
@@ -302,15 +307,15 @@ def test_a_partial_run_says_nothing_of_other_waivers(pgcheck: Pgcheck, project: 
 
 
 def test_a_wrong_file_stops_before_the_check(pgcheck: Pgcheck, project: Path) -> None:
-    (project / file.NAME).write_text(text_of({**FIRST, "reason": '""'}))
+    (project / WAIVERS_FILE).write_text(text_of({**FIRST, "reason": '""'}))
     ran = pgcheck("popf.yaml", "--format", "json")
-    assert ran.code == 2 and f"{file.NAME}:2:" in ran.err
+    assert ran.code == 2 and f"{WAIVERS_FILE}:2:" in ran.err
     assert json.loads(ran.out)["errors"][0]["message"] == "the waiver file has 1 error"
     assert pgcheck("popf.yaml", "--waivers", "nowhere.yaml").code == 2
-    assert pgcheck("popf.yaml", "--waivers", file.NAME, "--no-waivers").code == 2
+    assert pgcheck("popf.yaml", "--waivers", WAIVERS_FILE, "--no-waivers").code == 2
 
 
 def test_a_waived_hole_is_a_hole_in_a_comparison(pgcheck: Pgcheck, project: Path) -> None:
-    (project / file.NAME).write_text(text_of(FIRST, ENTRY))
+    (project / WAIVERS_FILE).write_text(text_of(FIRST, ENTRY))
     assert pgcheck("diff", "pg74", "popf.yaml", "--no-second", "--jobs", "1").code == 1
     assert pgcheck("diff", "popf.yaml", "popf.yaml", "--no-second", "--jobs", "1").code == 0

@@ -10,7 +10,9 @@ from pgcheck.checker.monitor.replay import Counterexample
 from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import run
-from pgcheck.machines.proofs import json_output, prove, text_output
+from pgcheck.machines.proofs import prove
+from pgcheck.machines.proofs.document import document
+from pgcheck.machines.proofs.report import report
 from tests.specifications import SMALL
 
 
@@ -48,7 +50,7 @@ def test_a_refused_deployment_beside_a_proved_one_does_not_count() -> None:
 
 def test_the_text_fits_80_columns_and_names_what_differs() -> None:
     canary = Canary("EQ3", "nothing", fired=False, reason="undecided " * 12)
-    shown = text_output.report(proof(DeploymentProof("d", "type1", (GOOD, BAD) * 20, (canary,), left_out=2)))
+    shown = report(proof(DeploymentProof("d", "type1", (GOOD, BAD) * 20, (canary,), left_out=2)))
     assert max(map(len, shown.splitlines())) <= 80
     for part in (
         "the monitor is refuted",
@@ -62,16 +64,16 @@ def test_the_text_fits_80_columns_and_names_what_differs() -> None:
         "EQ3 proves nothing",
     ):
         assert part in " ".join(shown.split())
-    assert "seconds" not in shown and "1.5 s" in shown and "1.5 s" not in text_output.report(proof(), timing=False)
+    assert "seconds" not in shown and "1.5 s" in shown and "1.5 s" not in report(proof(), timing=False)
 
 
 def test_the_json_has_every_obligation_and_exact_numbers() -> None:
-    found = json.loads(json_output.document(proof(DeploymentProof("d", "type1", (GOOD, BAD)))))
+    found = json.loads(document(proof(DeploymentProof("d", "type1", (GOOD, BAD)))))
     (deployment,) = found["deployments"]
     assert found["verdict"] == "refuted" and deployment["families"] == {"EQ1": {"refuted": 1}, "RC1": {"proved": 1}}
     example = deployment["obligations"][1]["counterexample"]
     assert example["virtual"] == {"A": {"2": "0xff", "*": "0x1"}, "P": "0x9"} and example["differs"] == ["state:C"]
-    assert "seconds" not in json.loads(json_output.document(proof(), timing=False))
+    assert "seconds" not in json.loads(document(proof(), timing=False))
 
 
 def test_a_machine_without_a_monitor_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

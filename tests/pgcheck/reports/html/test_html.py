@@ -16,11 +16,12 @@ import pytest
 
 from pgcheck.checker.result import Witness
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.reports.formats import Manner
+from pgcheck.reports.formats.html import render
 from pgcheck.reports.html import flow
 from pgcheck.reports.html.bits import BitField, compared, words
 from pgcheck.reports.html.flow import Flow, access, control_flow, drawing
-from pgcheck.reports.html.output import render, rendered
+from pgcheck.reports.html.rendering import rendered
+from pgcheck.running.events import Manner
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, HOLE, LGDT, ODD, PLAIN, WITNESS, instruction, result
 from tests.pgcheck.pages import MARKUP, found, parsed, poisoned_run, real, text_of

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pgcheck.reports.html.output import render
+from pgcheck.reports.formats.html import render
 from tests.pgcheck.pages import poisoned_run, real
 from tests.pgcheck.stories import TIMELESS, hostile, story
 

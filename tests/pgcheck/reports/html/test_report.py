@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pgcheck.checker.result import MachineResult
-from pgcheck.reports.json_output import document
+from pgcheck.reports.formats.json import document
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, PLAIN, result
 from tests.pgcheck.pages import MARKUP, found, parsed, text_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pgcheck import __version__
 from pgcheck.checker.result import (
@@ -21,11 +21,9 @@ from pgcheck.checker.result import (
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
-from pgcheck.running.events import Failed, Story
+from pgcheck.reports.writing import Format
+from pgcheck.running.events import Failed, Manner, Story
 from pgcheck.words import units
-
-if TYPE_CHECKING:
-    from pgcheck.reports.formats import Manner
 
 SCHEMA_VERSION = "1.2"
 
@@ -198,3 +196,6 @@ def _timing(effort: Effort) -> Json:
         "witnesses": effort.witnesses,
         "replayed": effort.replayed,
     }
+
+
+FORMAT = Format(audience="programs: docs/json.md", written="at the end of the run", render=render)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pgcheck.reports.places import Places, root
+from pgcheck.reports.places import Places
 from pgcheck.reports.remarks import Level, Remark, printable, remarks
-from pgcheck.running.events import Story
-
-if TYPE_CHECKING:
-    from pgcheck.reports.formats import Manner
+from pgcheck.reports.writing import Format
+from pgcheck.repository import root
+from pgcheck.running.events import Manner, Story
 
 COMMANDS: Final[dict[Level, str]] = {"error": "error", "warning": "warning", "note": "notice"}
 # GitHub shows this many annotations of a kind for a step, and drops the others without a word.
@@ -59,3 +58,11 @@ def _data(text: str) -> str:
 def _property(text: str) -> str:
     """A value of a command's parameter, escaped."""
     return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+FORMAT = Format(
+    audience="annotations on a pull request: workflow commands",
+    written="at the end; without a file on standard output, or on standard error when `--format` is another than text",
+    render=render,
+    aside=True,
+)

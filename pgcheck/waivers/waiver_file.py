@@ -25,10 +25,9 @@ from pgcheck.isa.files.values import (
     problem_of,
     wrong,
 )
-from pgcheck.reports.places import root
+from pgcheck.options import REQUIRED, WAIVERS_FILE
+from pgcheck.repository import root
 
-NAME: Final = "pgcheck-waivers.yaml"
-PROPERTIES: Final[tuple[Property, ...]] = ("theorem1", "theorem3", "monitor")
 _DATE: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -63,7 +62,7 @@ class _Entry(Entry):
     machine: SomeText
     deployment: SomeText
     instruction: SomeText
-    property: Annotated[Text, choice(*PROPERTIES)]
+    property: Annotated[Text, choice(*REQUIRED)]
     meaning: Digest
     differences: list[SomeText]
     modes: list[Annotated[Text, choice(*CLASSES)]] | None = None
@@ -84,7 +83,7 @@ class _Entry(Entry):
     def waiver(self) -> Waiver:
         """The value that the checker reviews."""
         machine, deployment, instruction = map(str, (self.machine, self.deployment, self.instruction))
-        property_ = PROPERTIES[PROPERTIES.index(self.property)]
+        property_ = REQUIRED[REQUIRED.index(self.property)]
         modes = frozenset(map(str, CLASSES if self.modes is None else self.modes))
         operands = {str(name): value for name, value in (self.operands or {}).items()}
         return Waiver(
@@ -125,8 +124,8 @@ def found(specification: Path) -> Path | None:
     folder = specification.resolve().parent
     top = root(folder)
     for above in (folder, *folder.parents):
-        if (above / NAME).exists():
-            file, here = above / NAME, Path.cwd()
+        if (above / WAIVERS_FILE).exists():
+            file, here = above / WAIVERS_FILE, Path.cwd()
             return file.relative_to(here) if file.is_relative_to(here) else file
         if above == top:
             return None

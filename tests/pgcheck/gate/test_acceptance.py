@@ -11,11 +11,11 @@ import pytest
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.verdicts.waiver import Property, Waiver
 from pgcheck.console import Failure
-from pgcheck.gate import waive
-from pgcheck.waivers import file
+from pgcheck.gate.acceptance import with_waivers
+from pgcheck.options import WAIVERS_FILE
+from pgcheck.waivers import waiver_file
 from tests.pgcheck.conftest import Pgcheck
 
-NAME = file.NAME
 FAST = ("--no-second", "--jobs", "1")
 OLD, NEW = "b" * 64, "a" * 64
 
@@ -27,8 +27,8 @@ def test_what_it_writes_a_check_accepts(pgcheck: Pgcheck, project: Path) -> None
     assert pgcheck("popf.yaml", *FAST).code == 1
     ran = pgcheck("waive", "popf.yaml", "popf", "--reason", "known: 'since' 1974 # really", *FAST)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == f"{NAME}: popf, theorem1: ctl[interrupt@S]\n{NAME}: popf, monitor: virtual:IE\n"
-    theorem1, monitor = file.load(Path(NAME))
+    assert ran.out == f"{WAIVERS_FILE}: popf, theorem1: ctl[interrupt@S]\n{WAIVERS_FILE}: popf, monitor: virtual:IE\n"
+    theorem1, monitor = waiver_file.load(Path(WAIVERS_FILE))
     assert (theorem1.property, monitor.property, [*monitor.modes]) == ("theorem1", "monitor", ["supervisor"])
     assert theorem1.reason == monitor.reason == "known: 'since' 1974 # really"
     for required in ("theorem1", "monitor"):
@@ -43,15 +43,15 @@ def test_one_property_alone_with_its_last_day(pgcheck: Pgcheck, project: Path) -
         "waive", "popf.yaml", "popf", "--reason", "x", "--property", "monitor", "--expires", "2999-12-31", *FAST
     )
     assert ran.code == 0
-    (waiver,) = file.load(Path(NAME))
+    (waiver,) = waiver_file.load(Path(WAIVERS_FILE))
     assert (waiver.property, waiver.expires) == ("monitor", date(2999, 12, 31))
 
 
 def test_again_replaces_the_entry(pgcheck: Pgcheck, project: Path) -> None:
     for reason in ("first", "second"):
         assert pgcheck("waive", "popf.yaml", "popf", "--reason", reason, "--file", "other.yaml", *FAST).code == 0
-    assert [w.reason for w in file.load(Path("other.yaml"))] == ["second", "second"]
-    assert not Path(NAME).exists()
+    assert [w.reason for w in waiver_file.load(Path("other.yaml"))] == ["second", "second"]
+    assert not Path(WAIVERS_FILE).exists()
     assert pgcheck("popf.yaml", "--waivers", "other.yaml", *FAST).code == 0
 
 
@@ -82,23 +82,23 @@ def test_the_configured_file_is_the_one(pgcheck: Pgcheck, project: Path) -> None
 def test_what_is_not_to_be_waived_is_refused(pgcheck: Pgcheck, project: Path, words: list[str], said: str) -> None:
     ran = pgcheck("waive", *words, *FAST)
     assert (ran.code, ran.out) == (2, "") and said in ran.err and "Traceback" not in ran.err
-    assert not (project / NAME).exists()
+    assert not (project / WAIVERS_FILE).exists()
 
 
 def test_a_wrong_file_stays_as_it_is(pgcheck: Pgcheck, project: Path) -> None:
-    (project / NAME).write_text("waivers:\n  - reason: x\n")
+    (project / WAIVERS_FILE).write_text("waivers:\n  - reason: x\n")
     ran = pgcheck("waive", "popf.yaml", "popf", "--reason", "x", *FAST)
-    assert ran.code == 2 and f"{NAME}:2:5: key 'machine' is missing" in ran.err
-    assert (project / NAME).read_text() == "waivers:\n  - reason: x\n"
+    assert ran.code == 2 and f"{WAIVERS_FILE}:2:5: key 'machine' is missing" in ran.err
+    assert (project / WAIVERS_FILE).read_text() == "waivers:\n  - reason: x\n"
 
 
 def test_what_is_not_decided_is_not_waived(pgcheck: Pgcheck, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def undecided(*given: object) -> None:
         raise Undecided("popf:waive", "out of budget")
 
-    monkeypatch.setattr(waive, "differences", undecided)
+    monkeypatch.setattr("pgcheck.gate.acceptance.differences", undecided)
     ran = pgcheck("waive", "popf.yaml", "popf", "--reason", "x", *FAST)
-    assert ran.code == 3 and "out of budget" in ran.err and not (project / NAME).exists()
+    assert ran.code == 3 and "out of budget" in ran.err and not (project / WAIVERS_FILE).exists()
 
 
 # ---- the text of the file
@@ -138,18 +138,16 @@ def waiver(instruction: str, property_: Property = "monitor", expires: date | No
 
 
 def test_an_entry_that_is_there_keeps_its_order_and_comments() -> None:
-    text = waive.with_waivers(COMMENTED, [waiver("popf", expires=date(2031, 1, 1))], Path("w.yaml"))
+    text = with_waivers(COMMENTED, [waiver("popf", expires=date(2031, 1, 1))], Path("w.yaml"))
     expected = COMMENTED.replace(OLD, NEW, 1).replace("'old'   #", "'because' #")
     expected = expected.replace('- "virtual:IE"\n', '- "virtual:IE"\n    expires: 2031-01-01\n', 1)
     assert text == expected
-    assert file.parsed(text, Path("w.yaml"))[0].expires == date(2031, 1, 1)
+    assert waiver_file.parsed(text, Path("w.yaml"))[0].expires == date(2031, 1, 1)
 
 
 def test_what_is_said_no_more_goes_and_comments_behind_it_stay() -> None:
-    text = waive.with_waivers(
-        COMMENTED, [waiver("x", "theorem1"), waiver("y", "theorem1"), waiver("z")], Path("w.yaml")
-    )
-    found = file.parsed(text, Path("w.yaml"))
+    text = with_waivers(COMMENTED, [waiver("x", "theorem1"), waiver("y", "theorem1"), waiver("z")], Path("w.yaml"))
+    found = waiver_file.parsed(text, Path("w.yaml"))
     assert [(w.instruction, w.meaning, w.expires) for w in found] == [
         ("popf", OLD, None),
         ("x", NEW, None),
@@ -163,27 +161,27 @@ def test_what_is_said_no_more_goes_and_comments_behind_it_stay() -> None:
 
 @pytest.mark.parametrize("before", ["", "# ours\n", "waivers: []\n", "waivers: [ ] # none\n", "\n"])
 def test_a_file_without_entries_gets_them(before: str) -> None:
-    text = waive.with_waivers(before, [waiver("a"), waiver("b")], Path("w.yaml"))
-    assert [w.instruction for w in file.parsed(text, Path("w.yaml"))] == ["a", "b"]
+    text = with_waivers(before, [waiver("a"), waiver("b")], Path("w.yaml"))
+    assert [w.instruction for w in waiver_file.parsed(text, Path("w.yaml"))] == ["a", "b"]
     assert before.strip().partition("#")[2] in text
 
 
 def test_entries_without_indentation_stay_so() -> None:
-    text = waive.with_waivers("", [waiver("a")], Path("w.yaml")).replace("\n  ", "\n")
-    text = waive.with_waivers(text, [waiver("a"), waiver("b")], Path("w.yaml"))
-    assert [w.instruction for w in file.parsed(text, Path("w.yaml"))] == ["a", "b"]
+    text = with_waivers("", [waiver("a")], Path("w.yaml")).replace("\n  ", "\n")
+    text = with_waivers(text, [waiver("a"), waiver("b")], Path("w.yaml"))
+    assert [w.instruction for w in waiver_file.parsed(text, Path("w.yaml"))] == ["a", "b"]
     assert text.count("\n- machine") == 2
 
 
 def test_entries_side_by_side_on_a_line_are_not_touched() -> None:
     entry = COMMENTED.splitlines()[-2].removeprefix("  - ")
     with pytest.raises(Failure, match="w.yaml:1: to change this file"):
-        waive.with_waivers(f"waivers: [{entry}]\n", [waiver("a")], Path("w.yaml"))
+        with_waivers(f"waivers: [{entry}]\n", [waiver("a")], Path("w.yaml"))
 
 
 def test_a_digest_that_looks_like_a_number_stays_a_text() -> None:
     odd = Waiver("toy", "default", "1e5", "monitor", "1" * 64, frozenset({"yes", "0x10"}), "null")
-    text = waive.with_waivers("", [odd], Path("w.yaml"))
-    (read,) = file.parsed(text, Path("w.yaml"))
+    text = with_waivers("", [odd], Path("w.yaml"))
+    (read,) = waiver_file.parsed(text, Path("w.yaml"))
     assert (read.instruction, read.meaning, sorted(read.differences)) == ("1e5", "1" * 64, ["0x10", "yes"])
     assert json.dumps(read.reason) == '"null"'

@@ -1,38 +1,21 @@
-"""A run as one HTML page: self-contained, without network, readable without its script."""
+"""Templates filled in: every text from outside is escaped, and scripts and styles stand in the page."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pgcheck import __version__
-from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES, section
+from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES
 from pgcheck.reports.remarks import printable
-from pgcheck.running.events import Story
 from pgcheck.words import VERDICTS, counted
 
-if TYPE_CHECKING:
-    from pgcheck.reports.formats import Manner
-
 LONGEST = 100_000
-
-
-def render(story: Story, manner: Manner) -> str:
-    """The page of a run: each specification with its answer, those without one, and whether the run was broken off."""
-    sections = [section(checked, i, story.began.require) for i, checked in enumerate(story.checked)]
-    return rendered(
-        "page.html",
-        sections=sections,
-        failed=story.failed,
-        unfinished=story.unfinished,
-        ended=story.ended,
-        manner=manner,
-    )
 
 
 def rendered(template: str, **given: Any) -> str:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
-from pgcheck.reports.places import Places, root
+from pgcheck.reports.places import Places
 from pgcheck.reports.remarks import LONGEST_NAME, excuse, printable, said, witnessed
 from pgcheck.reports.rulebook import BY_NAME
-from pgcheck.running.events import Checked, Failed, Story
-
-if TYPE_CHECKING:
-    from pgcheck.reports.formats import Manner
+from pgcheck.reports.writing import Format
+from pgcheck.repository import root
+from pgcheck.running.events import Checked, Failed, Manner, Story
 
 COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
@@ -148,3 +146,6 @@ def _unfinished(word: str) -> ElementTree.Element:
 
 def _attribute(text: str) -> str:
     return printable(text, LONGEST_NAME).replace("\n", " ")
+
+
+FORMAT = Format(audience="CI servers: a case per row of the report", written="at the end", render=render)

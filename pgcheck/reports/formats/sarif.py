@@ -7,20 +7,19 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pgcheck import __version__
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.rule import Rule
 from pgcheck.isa.files.errors import Position
-from pgcheck.reports.places import Places, root
+from pgcheck.reports.places import Places
 from pgcheck.reports.remarks import Remark, printable, remarks
 from pgcheck.reports.rulebook import RULES
-from pgcheck.running.events import Story
+from pgcheck.reports.writing import Format
+from pgcheck.repository import root
+from pgcheck.running.events import Manner, Story
 from pgcheck.words import cells, ending, number
-
-if TYPE_CHECKING:
-    from pgcheck.reports.formats import Manner
 
 Json = dict[str, Any]
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -174,3 +173,6 @@ def _state(values: Mapping[str, StateValue]) -> Json:
 def _plain(text: str) -> str:
     """A message in which nothing reads as a link or as a placeholder."""
     return re.sub(r"\{(?=\d+\})", "{ ", text.replace("](", "] ("))
+
+
+FORMAT = Format(audience="code scanning and editors: SARIF 2.1.0", written="at the end", render=render)

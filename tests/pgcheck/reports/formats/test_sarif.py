@@ -13,10 +13,11 @@ from pgcheck.checker.example import MACHINE
 from pgcheck.checker.result import Effort, ExitCode
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.build import load
-from pgcheck.reports.formats import Manner
-from pgcheck.reports.places import Places, line_hashes, root
+from pgcheck.reports.formats.sarif import render
+from pgcheck.reports.places import Places, line_hashes
 from pgcheck.reports.rulebook import RULES
-from pgcheck.reports.sarif import render
+from pgcheck.repository import root
+from pgcheck.running.events import Manner
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pgcheck.reports.text import report
-from pgcheck.running.events import Checked, Story
-
-if TYPE_CHECKING:
-    from pgcheck.reports.formats import Manner
+from pgcheck.reports.writing import Format
+from pgcheck.running.events import Checked, Manner, Story
 
 
 def report_of(checked: Checked, manner: Manner) -> str:
@@ -32,3 +28,8 @@ def render(story: Story, manner: Manner) -> str:
     parts += [f"{failed.specification}: {failed.message}" for failed in story.failed]
     parts += [f"{word}: not checked, for the run was broken off" for word in story.unfinished]
     return click.unstyle("\n\n".join(parts))
+
+
+FORMAT = Format(
+    audience="people", written="as soon as a specification has its answer", render=render, at_once=report_of
+)

@@ -7,9 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from pgcheck.checker.result import ExitCode, Judged
-from pgcheck.reports.formats import Manner
-from pgcheck.reports.junit import render
-from pgcheck.running.events import Underway
+from pgcheck.reports.formats.junit import render
+from pgcheck.running.events import Manner, Underway
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story

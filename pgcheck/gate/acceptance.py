@@ -1,4 +1,4 @@
-"""`pgcheck waive`: writes down the difference that an instruction shows today, as accepted."""
+"""`pgcheck waive`: the difference that an instruction shows today, written down as accepted."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differenc
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
+from pgcheck.options import REQUIRED, WAIVERS_FILE
+from pgcheck.request import Request
 from pgcheck.running import run
 from pgcheck.settings import config
 from pgcheck.shipped import shipped
-from pgcheck.waivers import application
-from pgcheck.waivers import file as waiver_file
+from pgcheck.waivers import application, waiver_file
 
 _HEAD: Final = (
     "# Accepted differences: docs/waivers.md of pgcheck. `pgcheck waive` writes entries and keeps comments.\n"
@@ -33,7 +34,7 @@ _ENTRY: Final = re.compile(r" *- ")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WaiveRequest:
     """What the command line asks for: a row, id or mnemonic, why, for which properties (none: all that fail), until when, and where."""
 
     instruction: str
@@ -43,7 +44,7 @@ class Asked:
     file: Path | None
 
 
-def waive(word: str, request: run.Request, asked: Asked) -> ExitCode:
+def accept(word: str, request: Request, asked: WaiveRequest) -> ExitCode:
     """Check, and write a waiver for each property that fails on the instruction. Raises Failure or SpecificationError."""
     expires = _valid(asked)
     path = run.find(word)
@@ -67,7 +68,7 @@ def waive(word: str, request: run.Request, asked: Asked) -> ExitCode:
     return ExitCode.PROVED
 
 
-def _valid(asked: Asked) -> date | None:
+def _valid(asked: WaiveRequest) -> date | None:
     """The last day, if one is named. Raises Failure for what a waiver cannot say."""
     if not asked.reason.strip():
         raise console.Failure("a waiver needs a reason: --reason says why the difference is accepted")
@@ -93,7 +94,7 @@ def _file(word: str, path: Path, given: Path | None) -> Path:
         raise console.Failure(
             f"{word} comes with pgcheck: name a file of your own with --file, and check with --waivers"
         )
-    return found or path.parent / waiver_file.NAME
+    return found or path.parent / WAIVERS_FILE
 
 
 def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
@@ -108,11 +109,11 @@ def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
 
 
 def _failing(
-    result: MachineResult, deployment: DeploymentResult, rows: frozenset[str], asked: Asked
+    result: MachineResult, deployment: DeploymentResult, rows: frozenset[str], asked: WaiveRequest
 ) -> list[tuple[InstructionResult, Property]]:
     """The rows and the properties that fail on them. Raises Failure if nothing is there to waive."""
     found: list[tuple[InstructionResult, Property]] = []
-    for name in asked.properties or waiver_file.PROPERTIES:
+    for name in asked.properties or REQUIRED:
         theorem = deployment.theorems[name]
         failing = rows & set(theorem.failing) if theorem.status == "fails" else ()
         for row in deployment.instructions:
@@ -134,7 +135,7 @@ def _waiver(
     name: Property,
     reason: str,
     expires: date | None,
-    request: run.Request,
+    request: Request,
 ) -> Waiver:
     """All that the row shows today and nothing else. Raises Undecided."""
     main = result.main

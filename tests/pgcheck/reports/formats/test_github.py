@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pgcheck.checker.result import Finding
-from pgcheck.reports.github import MOST, render
+from pgcheck.reports.formats.github import MOST, render
 from tests.pgcheck.factory import HOLE, PLAIN, instruction, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
 

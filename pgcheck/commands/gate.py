@@ -1,0 +1,71 @@
+"""What a change is held against: diff, waive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pgcheck.commands.completion import specifications as completed
+from pgcheck.commands.options import PATH, Configured, judging
+from pgcheck.options import FAIL_ON, REQUIRED, said
+
+
+@click.command(cls=Configured)
+@click.argument("versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON), default=FAIL_ON[0], metavar="WHAT", help=f"What exits 1: {said(FAIL_ON)}."
+)
+@judging
+def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any) -> int:
+    """Compare two versions of specifications by meaning.
+
+    Two files or folders, or git revisions: `pgcheck diff main.. -- specs/`.
+    """
+    from pgcheck.gate import diff as comparing
+    from pgcheck.request import request
+
+    revisions = ".." in versions[0] and not Path(versions[0]).exists()
+    words, paths = (versions[:1], versions[1:]) if revisions else (versions, ())
+    return comparing.compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
+
+
+@click.command(cls=Configured)
+@click.argument("specification", shell_complete=completed)
+@click.argument("instruction")
+@click.option("--reason", required=True, metavar="TEXT", help="Why the difference is accepted.")
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    type=click.Choice(REQUIRED),
+    metavar="NAME",
+    help="theorem1, theorem3 or monitor; default: all that fail on it.",
+)
+@click.option("--expires", metavar="DATE", default="", help="The last day that it holds, as YYYY-MM-DD.")
+@click.option("--file", type=PATH, metavar="FILE", help="Default: the pgcheck-waivers.yaml that a check reads.")
+@judging
+def waive(
+    specification: str,
+    instruction: str,
+    reason: str,
+    properties: tuple[Any, ...],
+    expires: str,
+    file: Path | None,
+    **judging_: Any,
+) -> int:
+    """Accept the difference that an instruction shows today.
+
+    INSTRUCTION is a row of the report, or an id or mnemonic with all its rows. The waiver names what the check finds, and
+    covers nothing else. One that is there is replaced; comments and order stay.
+    """
+    from pgcheck.gate.acceptance import WaiveRequest, accept
+    from pgcheck.request import request
+
+    asked = WaiveRequest(instruction, reason, properties, expires, file)
+    return accept(specification, request(judging_), asked)
+
+
+COMMANDS: Final = (diff, waive)

@@ -1,0 +1,108 @@
+"""What is asked for subscribes to the run, and is written in its format: a module of `pgcheck.reports.formats` that has a row."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from pgcheck import console
+from pgcheck.isa.files.errors import did_you_mean
+from pgcheck.isa.rows import modules
+from pgcheck.running.events import Checked, Ended, Event, Manner, Recorder, Story, Subscriber
+
+PACKAGE = "pgcheck.reports.formats"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A format of reports, named by its module: whom it is for, when it is written, and the whole text of a story.
+
+    `at_once` is what standard output shows of each specification as soon as that has its answer, instead of the whole at the end;
+    `aside` says that the format needs no file: it is printed, on standard error where standard output is a document.
+    """
+
+    audience: str
+    written: str
+    render: Callable[[Story, Manner], str]
+    at_once: Callable[[Checked, Manner], str] | None = None
+    aside: bool = False
+
+
+def names() -> tuple[str, ...]:
+    """The names of all formats; none is loaded."""
+    return modules(PACKAGE)
+
+
+def format_of(name: str) -> Format:
+    """The format of a name, which is one of `names`."""
+    found: Format = import_module(f"{PACKAGE}.{name}").FORMAT
+    return found
+
+
+class Writer:
+    """A subscriber that writes a format at the end of the run."""
+
+    def __init__(self, format_: Format, manner: Manner, write: Callable[[str], None]) -> None:
+        self._format, self._manner, self._write = format_, manner, write
+        self._recorder = Recorder()
+
+    def __call__(self, event: Event) -> None:
+        self._recorder(event)
+        if isinstance(event, Ended):
+            self._write(self._format.render(self._recorder.story(event), self._manner))
+
+
+class Teller:
+    """A subscriber that prints what is to be said of each specification as soon as it is there."""
+
+    def __init__(self, said: Callable[[Checked, Manner], str], manner: Manner) -> None:
+        self._said, self._manner, self._first = said, manner, True
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Checked):
+            if not self._first:
+                console.say("")
+            self._first = False
+            console.say(self._said(event, self._manner))
+
+
+def subscribers(name: str, asked: Sequence[str], manner: Manner) -> list[Subscriber]:
+    """Those for each `FORMAT=FILE` and for standard output. Raises Failure.
+
+    Standard output comes last: what it has shown the files know, whenever the run is broken off.
+    """
+    printed = format_of(name)
+    return [*(_subscriber(word, printed, manner) for word in asked), _printer(printed, manner)]
+
+
+def _printer(format_: Format, manner: Manner) -> Subscriber:
+    return Teller(format_.at_once, manner) if format_.at_once is not None else Writer(format_, manner, _printed)
+
+
+def _subscriber(word: str, printed: Format, manner: Manner) -> Subscriber:
+    name, equals, file = word.partition("=")
+    if name not in names():
+        hint = did_you_mean(name, names()) or f"it is one of {', '.join(names())}"
+        raise console.Failure(f"--output {word}: no format '{name}'; {hint}")
+    format_ = format_of(name)
+    if format_.aside and not equals:
+        return Writer(format_, manner, _printed if printed.at_once is not None else _aside)
+    if not file:
+        raise console.Failure(f"--output {word}: write {name}=FILE; --format {name} prints it")
+    return Writer(format_, manner, lambda text: console.write(Path(file), text + "\n" if text else text))
+
+
+def _printed(text: str) -> None:
+    if text:
+        console.say(text)
+
+
+def _aside(text: str) -> None:
+    """On standard error, where standard output is a document; the runner reads both."""
+    if text:
+        click.echo(text, file=sys.stderr)
