@@ -160,7 +160,7 @@ def test_the_fixture_gives_machines(project: Run, pytester: pytest.Pytester) -> 
         "def test_machine(pgcheck_machine):\n"
         "    machine = pgcheck_machine('good')\n"
         "    assert [i.id for i in machine.instructions] == ['cli'] and pgcheck_machine('good') is machine\n"
-        "    assert pgcheck_machine('specs/bad.yaml').path.endswith('bad.yaml')\n"
+        "    assert pgcheck_machine('specs/bad.yaml').identity.path.endswith('bad.yaml')\n"
         "def test_none(pgcheck_machine):\n"
         "    with pytest.raises(Exception, match=\"no specification or file 'nothing'\"):\n"
         "        pgcheck_machine('nothing')\n"
