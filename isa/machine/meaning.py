@@ -2,6 +2,9 @@
 
 Names of functions, parameters and locals do not count; names of leaves, operands and exits do, for roles, encodings and kinds of traps
 hang on them.
+
+People's waivers and the fingerprints of their reports are kept under these digests: a change of our representation must not change
+them, so what is hashed has the shape that it had in the first version (a leaf as one class, the length as an operand).
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
+from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.schemes import Scheme
-from pgcheck.isa.terms import Term, digest, node, rewrite, variable
+from pgcheck.isa.terms import Term, conjunction, digest, eq, node, rewrite, variable
 from pgcheck.isa.terms.ir import (
     BUILTIN_EXITS,
     Bind,
@@ -139,6 +143,8 @@ class _Reader:
         rows = repr(instruction.rows)
         claims = sorted(instruction.access.items())
         operands = sorted((n, t.width, t.signed) for n, t in instruction.operands.items())
+        if instruction.encoding is not None:
+            operands = sorted([*operands, (LENGTH, instruction.encoding.decode.length_width, False)])
         encoding = _hash((*_bits(instruction), *operands))
         return Meaning(
             _hash((step, self.term(instruction.length), instruction.partial, rows, claims, *map(self._leaf, leaves))),
@@ -197,6 +203,8 @@ class _Reader:
         def replace(term_: Term, args: tuple[Term, ...]) -> Term | None:
             if term_.op == "var" and term_.name.startswith("l."):
                 return variable(term_.width, "l." + known.setdefault(term_.name[2:], f"#{len(known)}"))
+            if term_.op == "length":
+                return variable(term_.width, f"o.{LENGTH}")
             if term_.op == "call":
                 return node("call", term_.width, *args, data=self.function(term_.name))
             return None
@@ -252,7 +260,9 @@ def _bits(instruction: Instruction) -> tuple[object, ...]:
         return ()
     decode = encoding.decode
     prefixes = [(p, sorted(decode.prefixes[p].items())) for p in encoding.prefixes]
-    return encoding.steps, encoding.when, encoding.canonical, encoding.length, decode.unit, decode.order, prefixes
+    counted = eq(variable(decode.length_width, LENGTH), encoding.length)
+    canonical = conjunction([encoding.canonical, counted])
+    return encoding.steps, encoding.when, canonical, encoding.length, decode.unit, decode.order, prefixes
 
 
 def _hash(parts: Iterable[object]) -> str:
