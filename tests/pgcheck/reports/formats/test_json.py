@@ -110,6 +110,5 @@ def test_several_results_come_in_a_list() -> None:
 
 def test_the_documentation_names_every_key() -> None:
     text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
-    text = (Path(__file__).parents[4] / "docs" / "json.md").read_text(encoding="utf-8")
     keys = {k for d in SCHEMA["$defs"].values() for k in d.get("properties", {})}
     assert len(keys) > 50 and not [key for key in sorted(keys) if f"`{key}`" not in text]
