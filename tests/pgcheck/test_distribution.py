@@ -282,6 +282,7 @@ def test_the_shell_gets_a_script() -> None:
         (("check", "--require", "theorem3"[:7]), "plain,theorem3"),
         (("specs/pg",), "file,specs/pg"),
         (("new", ""), "plain,isa"),
+        (("fuzz", "pg74", "--property", "iso"), "plain,ISO3"),
     ],
 )
 def test_words_are_completed(words: tuple[str, ...], wanted: str) -> None:
