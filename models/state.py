@@ -122,13 +122,14 @@ class Oracle(Protocol):
 class Surroundings:
     """What a step takes from outside.
 
-    Values of nondeterministic sites and of volatile reads, and the oracle of the cuts; in a computer also physical memory, the
+    Values of nondeterministic sites (`undefined(site, instance, width)`) and of volatile reads (`volatile(leaf, instance, index)`), what
+    a device's leaf becomes by a read (`volatile_write(leaf, instance)`), and the oracle of the cuts; in a computer also physical memory, the
     devices behind leaves (`ports`), and the clock: the steps taken so far, which an engine advances, up to the deadline.
     """
 
-    undefined: Callable[[str, int], int] = field(default=lambda name, width: 0)
-    volatile: Callable[[str, Leaf, int | None], int] | None = None
-    volatile_write: Callable[[str, Leaf], Cells | int | None] | None = None
+    undefined: Callable[[str, int, int], int] = field(default=lambda site, instance, width: 0)
+    volatile: Callable[[Leaf, int, int | None], int] | None = None
+    volatile_write: Callable[[Leaf, int], Cells | int | None] | None = None
     oracle: Oracle | None = None
     memory: Storage | None = None
     ports: Mapping[str, Registers] = field(default_factory=dict)

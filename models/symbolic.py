@@ -1,13 +1,13 @@
 """The symbolic binding: one transition per instruction, as terms.
 
-A transition speaks about leaves `s.LEAF`, operands `o.NAME`, and what is not state: the oracles `xl.fault` and `xl.pa` of the translation cut,
-`probe.NAME`, `table.NAME`, and one fresh variable per dynamic instance of a nondeterministic site (`n.SITE#k`) and of a
-volatile read (`f.LEAF#k`). Copies of a machine are made from it by substitution, never by running again.
+A transition speaks about leaves, operands, and what is not state: the oracles of the translation cut, of probes and tables, and one fresh
+variable per dynamic instance of a nondeterministic site and of a volatile read. Copies of a machine are made from it by substitution,
+never by running again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
@@ -16,6 +16,7 @@ from pgcheck.isa.machine.machine import ExitRule, Instruction, Machine
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
+    Name,
     Term,
     apply,
     conjunction,
@@ -27,11 +28,12 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     mk,
+    names,
+    operand,
     select,
     store,
     substitute,
     variable,
-    walk,
 )
 from pgcheck.isa.terms.ir import (
     HALT,
@@ -50,9 +52,10 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
+from pgcheck.isa.terms.names import CHOICE, PROBE, READ, TABLE, TRANSLATION, Space
 from pgcheck.isa.words import places
 
-FAULT, ADDRESS = "xl.fault", "xl.pa"
+FAULT, ADDRESS = Name(TRANSLATION, "fault"), Name(TRANSLATION, "pa")
 NEXT_PC = "$next"
 State = dict[str, Term]
 
@@ -147,7 +150,7 @@ class Execution:
         self.path: list[Term] = []
         self.spans: list[Access] = []
         self.exits: list[Exit] = []
-        self.instances: dict[str, int] = {}
+        self.instances: dict[tuple[Space, str], int] = {}
         self.encoding: Term | None = None
         self.length: Term | None = None
         self.loads: list[tuple[Term, Term]] = []
@@ -162,11 +165,11 @@ class Execution:
             self.exits.append(Exit(guard, function, args, note, state))
         self.frame.alive = land(self.frame.alive, lnot(when))
 
-    def instance(self, site: str) -> str:
-        """The name of the next instance of a site; two branches of which one is taken count alike."""
-        count = self.instances.get(site, 0)
-        self.instances[site] = count + 1
-        return f"{site}#{count}"
+    def instance(self, space: Space, site: str) -> Name:
+        """The name of the next instance of a site or volatile leaf; two branches of which one is taken count alike."""
+        count = self.instances.get((space, site), 0)
+        self.instances[space, site] = count + 1
+        return Name(space, site, count)
 
     # ---- expressions
 
@@ -178,7 +181,7 @@ class Execution:
             case "var":
                 return self.variable(term)
             case "array":
-                return self.frame.state[term.name[2:]]
+                return self.frame.state[term.name.text]
             case "select":
                 return self.element(term)
             case "ite":
@@ -194,16 +197,16 @@ class Execution:
                 guard = self.value(term.args[0])
                 return TRUE if guard is TRUE else lor(guard, self.under(lnot(guard), term.args[1]))
             case "call":
-                results = self.call(str(term.data), tuple(self.value(a) for a in term.args))
+                results = self.call(term.about, tuple(self.value(a) for a in term.args))
                 return results[0] if results else TRUE
             case "load":
                 return self.load(self.value(term.args[0]), term.width)
             case "undefined" | "choice":
-                return variable(term.width, "n." + self.instance(str(term.data)))
+                return variable(term.width, self.instance(CHOICE, term.about))
             case "volatile":
                 for index in term.args:
                     self.value(index)
-                return self.volatile(self.machine.state.leaves[str(term.data)])
+                return self.volatile(self.machine.state.leaves[term.about])
             case "length":
                 assert self.length is not None
                 return self.length
@@ -214,19 +217,20 @@ class Execution:
                 return mk(op, term.width, *(self.value(a) for a in term.args), data=term.data)
 
     def variable(self, term: Term) -> Term:
-        kind, name = term.name[0], term.name[2:]
-        if kind == "s":
-            return self.frame.state[name]
-        if kind == "o":
-            return self.operands[name]
-        return self.frame.locals[name]
+        name = term.name
+        match name.space:
+            case names.STATE:
+                return self.frame.state[name.text]
+            case names.OPERAND:
+                return self.operands[name.text]
+        return self.frame.locals[name.text]
 
     def volatile(self, leaf: Leaf) -> Term:
         """A fresh value; reading a device changes it."""
-        name = self.instance(leaf.name)
+        name = self.instance(READ, leaf.name)
         if leaf.role == "device":
-            self.frame.state[leaf.name] = leaf.named("f." + self.instance(leaf.name))
-        return variable(leaf.width, "f." + name)
+            self.frame.state[leaf.name] = leaf.named(self.instance(READ, leaf.name))
+        return variable(leaf.width, name)
 
     def in_range(self, leaf: ArrayLeaf, index: Term) -> None:
         """An index beyond an array whose size is no power of two leads nowhere predictable."""
@@ -236,7 +240,7 @@ class Execution:
                 self.exit(UNPREDICTABLE, (), f"index beyond {leaf.name}", beyond)
 
     def element(self, term: Term) -> Term:
-        leaf = self.machine.state.arrays[term.args[0].name[2:]]
+        leaf = self.machine.state.arrays[term.args[0].name.text]
         index = self.value(term.args[1])
         self.in_range(leaf, index)
         value = select(self.frame.state[leaf.name], index)
@@ -314,9 +318,9 @@ class Execution:
             self.exit(TRANSLATE, args, when=apply(0, FAULT, *args))
             return (apply(width, ADDRESS, *args),)
         if translation is not None and name in translation.probes:
-            return tuple(apply(w, f"probe.{name}", *args) for w in self.machine.code.functions[name].results)
+            return tuple(apply(w, Name(PROBE, name), *args) for w in self.machine.code.functions[name].results)
         if name in self.machine.code.tables:
-            return (apply(width_of(self.machine.code.tables[name].type), f"table.{name}", *args),)
+            return (apply(width_of(self.machine.code.tables[name].type), Name(TABLE, name), *args),)
         return None
 
     # ---- statements
@@ -417,10 +421,10 @@ def _merged(guard: Term, a: Mapping[str, Term], b: Mapping[str, Term]) -> dict[s
 
 
 def transition(machine: Machine, instruction: Instruction, fixed: Mapping[str, int] | None = None) -> Transition:
-    """The transition of an instruction over `s.*` and `o.*`; `fixed` operands are constants."""
+    """The transition of an instruction over leaves and operands; `fixed` operands are constants."""
     fixed = fixed or {}
     operands = {
-        name: constant(bits.width, fixed[name]) if name in fixed else variable(bits.width, "o." + name)
+        name: constant(bits.width, fixed[name]) if name in fixed else operand(bits.width, name)
         for name, bits in instruction.operands.items()
     }
     return run(machine, instruction.body, operands, instruction.length, instruction.encoding_term)
@@ -431,7 +435,7 @@ def run(
 ) -> Transition:
     """The transition of a body whose instruction is `length` units of PC long."""
     execution = Execution(machine, initial(machine), operands)
-    leaves = {variable(t.width, "o." + n): t for n, t in operands.items()}
+    leaves = {operand(t.width, n): t for n, t in operands.items()}
     execution.encoding = None if encoding is None else substitute([encoding], leaves)[0]
     pc = machine.state.leaves[machine.state.pc]
     here = execution.frame.state[machine.state.pc]
@@ -465,8 +469,3 @@ def delivered(
     execution.block(body.body)
     execution.frame.state[machine.state.pc] = execution.frame.state.pop(NEXT_PC)
     return execution
-
-
-def free_leaves(terms: Iterable[Term]) -> set[str]:
-    """The names of the leaves among the free terms of `terms`."""
-    return {t.name[2:] for t in walk(terms) if t.op in ("var", "array") and t.name.startswith("s.")}

@@ -9,7 +9,7 @@ from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import variable
+from pgcheck.isa.terms import parameter
 from pgcheck.models.symbolic import Execution, initial
 
 
@@ -19,7 +19,7 @@ def cuts_change_no_general_state(machine: Machine, evidence: Evidence) -> Iterat
     for name in (*(() if translation is None else (translation.function, *translation.probes)), *machine.code.tables):
         before = initial(machine)
         body = Execution(machine, dict(before), {}, cuts=False)
-        body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters))
+        body.call(name, tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters))
         ends = [body.frame.state, *(e.state for e in body.exits)]
         general = [leaf.name for leaf in machine.state.general if leaf.name != machine.state.memory]
         if changed := [n for n in general if any(state[n] is not before[n] for state in ends)]:

@@ -10,14 +10,14 @@ from pgcheck.checker.questions.legality import leaves_legal, legal
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import variable
+from pgcheck.isa.terms import parameter
 from pgcheck.models.symbolic import delivered, initial
 
 
 def deliveries_keep_legal(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
     """A trap's delivery from a legal state ends in one, whatever its payload, be it in a nested exit."""
     for name in machine.code.exits:
-        args = tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters)
+        args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
         delivery = delivered(machine, name, args, initial(machine))
         broken = leaves_legal(machine, delivery.frame.alive, delivery.frame.state, delivery.exits)
         if evidence.possible([*legal(machine), broken], f"delivery:{name}:legal"):

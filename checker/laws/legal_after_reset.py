@@ -18,8 +18,8 @@ def legal_after_reset(machine: Machine, evidence: Evidence) -> Iterator[Finding]
     terms = legal(machine)
     values = evaluate(
         terms,
-        lambda t: machine.state.leaves[t.name[2:]].reset,
-        lambda a, i: machine.state.leaves[a.name[2:]].reset,
+        lambda t: machine.state.leaves[t.name.text].reset,
+        lambda a, i: machine.state.leaves[a.name.text].reset,
         lambda n, a, w: 0,
     )
     for number, value in enumerate(values):

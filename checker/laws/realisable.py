@@ -26,6 +26,9 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     mk,
+    on_leaves,
+    operand,
+    parameter,
     rewrite,
     variable,
     zext,
@@ -65,7 +68,7 @@ class _Walk:
         self.pre = initial(machine)
         for name, value in given.items():
             self.pre[name] = machine.state.leaves[name].holding(value)
-        self.args = {n: variable(max(width_of(t), 0), "p." + n) for n, t in translation.parameters}
+        self.args = {n: parameter(width_of(t), n) for n, t in translation.parameters}
         if mode is not None:
             name = translation.parameters[translation.mode][0]
             self.args[name] = constant(self.args[name].width, mode)
@@ -73,9 +76,8 @@ class _Walk:
         (self.address,) = execution.call(translation.function, tuple(self.args.values()))
         self.fault = disjunction(e.guard for e in execution.exits)
         self.loads = execution.loads
-        over = {leaf.term: self.pre[n] for n, leaf in machine.state.leaves.items()}
         legal = [predicate(machine, t) for t in machine.legal]
-        self.known = conjunction([*rewrite(legal, lambda t, _: over.get(t)), *valid(translation, self.args)])
+        self.known = conjunction([*on_leaves(legal, self.pre), *valid(translation, self.args)])
 
 
 def _entries(machine: Machine, translation: Translation, how: Entries, evidence: Evidence) -> Iterator[Finding]:
@@ -133,7 +135,7 @@ def _access_value(translation: Translation, word: str) -> int | None:
 
 
 def _over_parameters(machine: Machine, translation: Translation, term: Term, args: Mapping[str, Term]) -> Term:
-    mapping = {variable(a.width, "o." + n): a for n, a in args.items()}
+    mapping = {operand(a.width, n): a for n, a in args.items()}
     return rewrite([term], lambda t, _: mapping.get(t))[0]
 
 
@@ -149,9 +151,9 @@ def _bounds(machine: Machine, translation: Translation, how: Bounds, evidence: E
     real = machine.modes.user.values[0]
     here = _Walk(machine, translation, how.given, real)
     base, limit = here.pre[how.base], here.pre[how.limit]
-    other_base, other_limit = variable(base.width, "other.base"), variable(limit.width, "other.limit")
+    other_base, other_limit = variable(base.width, "other base"), variable(limit.width, "other limit")
     address = here.args[how.address]
-    other_address = variable(address.width, "other.address")
+    other_address = variable(address.width, "other address")
 
     def at(term: Term, changes: Mapping[Term, Term]) -> Term:
         return rewrite([term], lambda t, _: changes.get(t))[0]

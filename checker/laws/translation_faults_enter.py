@@ -11,7 +11,7 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import disjunction, variable
+from pgcheck.isa.terms import disjunction, parameter
 from pgcheck.isa.terms.ir import UNMODELLED
 from pgcheck.models.symbolic import Execution, initial, predicate
 
@@ -21,7 +21,7 @@ def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[F
     if machine.code.translation is None:
         return
     name = machine.code.translation.function
-    parameters = {n: variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters}
+    parameters = {n: parameter(w, n) for n, w in machine.code.functions[name].parameters}
     body = Execution(machine, initial(machine), {}, cuts=False)
     body.call(name, tuple(parameters.values()))
     known = [*(predicate(machine, t) for t in machine.legal), *valid(machine.code.translation, parameters)]

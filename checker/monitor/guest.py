@@ -16,8 +16,9 @@ from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_o
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, External
-from pgcheck.isa.terms import TRUE, Term, apply, land, lnot, rewrite
+from pgcheck.isa.terms import TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.terms.names import HELD, MMU, REAL, TABLE, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import Exit, Fetched, State, holding, reset
 from pgcheck.models.symbolic import FAULT, predicate
@@ -28,7 +29,7 @@ from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World
 
-MENDS, ENTERS = "mmu.mends", "mmu.enters"
+MENDS, ENTERS = Name(MMU, "mends"), Name(MMU, "enters")
 FETCH, UNDEFINED = "fetch", "undefined"
 STUTTER, LOST, FETCHED = "stutter", "resource control lost", "fetched"
 
@@ -92,7 +93,7 @@ class Row:
     def machine(self) -> Machine:
         return self.setting.machine
 
-    def ways(self, pre: Leaves, answer: Answer, tag: str, about: object = None) -> tuple[Way, ...]:
+    def ways(self, pre: Leaves, answer: Answer, tag: Tag, about: object = None) -> tuple[Way, ...]:
         """The row's step from the leaves `pre`; `about` tells answers of one tag apart. Paths share what they have in common."""
         key = (tag, about, *(pre[n] for n in self.machine.state.leaves))
         if key not in self.memo:
@@ -125,16 +126,16 @@ class Processor:
         self.access: tuple[Term, ...] | None = None
         apart_ = apart(self.machine)
         self.state.update(
-            {n: value(leaf, leaf.named("h." + n)) for n, leaf in self.machine.state.leaves.items() if n not in apart_}
+            {n: value(leaf, leaf.copied(HELD)) for n, leaf in self.machine.state.leaves.items() if n not in apart_}
         )
 
     def oracle(self) -> Answer:
         """The processor's cuts: the guest's translation, or a miss; the monitor's tables, with what the policy puts there."""
 
         def respond(table: str, args: tuple[Term, ...], width: int) -> Term:
-            guests = apply(width, f"table.{table}", *args)
+            guests = apply(width, Name(TABLE, table), *args)
             if table not in self.policy.responses:
-                return apply(width, f"r.table.{table}", *args)
+                return apply(width, Name(TABLE, table, copy=REAL), *args)
             fields = self.policy.responses[table]
             return guests if fields is None else with_fields(self.machine, table, guests, fields)
 
@@ -147,7 +148,7 @@ class Processor:
         assert state is self.state
         machine = self.machine
         before = {n: term_of(machine.state.leaves[n], v) for n, v in self.state.items()} | self.guest.outside
-        ways = self.row.ways(before, self.oracle(), "r", self.virtual_mode)
+        ways = self.row.ways(before, self.oracle(), REAL, self.virtual_mode)
         way = chosen(ways)
         self.runs.append(Run(before, way.state))
         for name in self.guest.outside:
@@ -204,15 +205,15 @@ class Memory:
     makes none.
     """
 
-    def __init__(self, machine: Machine, sets: tuple[str, ...], tag: str = "r") -> None:
-        self.machine, self.sets, self.tag = machine, sets, tag
+    def __init__(self, machine: Machine, sets: tuple[str, ...]) -> None:
+        self.machine, self.sets = machine, sets
 
     def enter(self, virtual: State, surroundings: object, real: State) -> bool:
         if not decide(apply(0, ENTERS)):
             return False
         for name in self.sets:
             leaf = self.machine.state.leaves[name]
-            real[name] = value(leaf, leaf.named(f"{self.tag}.{name}"))
+            real[name] = value(leaf, leaf.copied(REAL))
         return True
 
     def miss(self, args: tuple[int, ...], virtual: State, surroundings: object, real: State) -> bool:
@@ -267,10 +268,9 @@ class Routine:
 
     def holds(self, machine: Machine, term: Term, state: State, surroundings: Surroundings) -> bool:
         leaves = whole(self.machine, state, surroundings)
-        mapping = {leaf.term: leaves[n] for n, leaf in machine.state.leaves.items()}
         if term not in self.predicates:
             self.predicates[term] = predicate(machine, term)
-        return decide(rewrite([self.predicates[term]], lambda t, _: mapping.get(t))[0])
+        return decide(on_leaves([self.predicates[term]], leaves)[0])
 
     def fetch(self, machine: Machine, state: State, surroundings: Surroundings) -> Fetched | Exit | None:
         if self.row.part == FETCH:
@@ -326,7 +326,7 @@ class Routine:
     def _ways(
         self, subject: Subject, state: State, surroundings: Surroundings, operands: Mapping[Term, Term] | None = None
     ) -> Way:
-        ways = self.row.ways(whole(self.machine, state, surroundings), as_it_is, "v")
+        ways = self.row.ways(whole(self.machine, state, surroundings), as_it_is, VIRTUAL)
         if operands:
             ways = tuple(_with(way, operands) for way in ways)
         return chosen(ways)

@@ -27,12 +27,14 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     mk,
+    operand,
+    parameter,
     rewrite,
     substitute,
-    variable,
     walk,
 )
 from pgcheck.isa.terms.ir import Block, Store
+from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE
 from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Execution, Exit, State, initial, resized
 from pgcheck.vmm.vmm import page_shift
 from pgcheck.vmm.world import World
@@ -72,7 +74,7 @@ class Watched(Execution):
 
 
 def accesses(row: Row) -> list[MemoryUse]:
-    """What the row's own code reads and writes, over `s.*` and `o.*`; deliveries that are part of the step included."""
+    """What the row's own code reads and writes, over leaves and operands; deliveries that are part of the step included."""
     machine = row.machine
     if row.fetched is None:
         found = Watched(machine, initial(machine), {})
@@ -81,7 +83,7 @@ def accesses(row: Row) -> list[MemoryUse]:
         return found.accesses
     instruction = row.fetched.instruction
     operands = {n: bits(v, instruction.operands[n].width) for n, v in row.fetched.operands.items()}
-    named = {variable(t.width, "o." + n): t for n, t in operands.items()}
+    named = {operand(t.width, n): t for n, t in operands.items()}
     found = Watched(machine, initial(machine), operands)
     if instruction.encoding_term is not None:
         found.encoding = substitute([instruction.encoding_term], named)[0]
@@ -128,7 +130,8 @@ def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op == "uf":
             return answer(term, args)
-        return before.get(term.name[2:]) if term.op in ("var", "array") and term.name.startswith("s.") else None
+        leaf = term.leaf
+        return None if leaf is None else before.get(leaf)
 
     found = accesses(row)
     memo: dict[Term, Term] = {}
@@ -193,7 +196,7 @@ def _refusals(machine: Machine) -> Callable[[Term], Term]:
     translation = machine.code.translation
     if translation is None:
         return lambda translated: TRUE
-    free = {n: variable(w, f"p.{n}") for n, w in machine.code.functions[translation.function].parameters}
+    free = {n: parameter(w, n) for n, w in machine.code.functions[translation.function].parameters}
     body = Execution(machine, initial(machine), {}, cuts=False)
     body.call(translation.function, tuple(free.values()))
     always = [
@@ -230,14 +233,14 @@ class Residue:
 def residue(promise: Promise, row: Row, mode_class: ModeClass, mode: int, division: World | None = None) -> Residue:
     """Whether the processor's state at the entry of a guest tells what it held when the guest before stopped.
 
-    Whatever the processor held before (`h.*`) is varied; the guest's own state, and what its memory management sets, are not.
+    Whatever the processor held before is varied; the guest's own state, and what its memory management sets, are not.
     """
     setting, machine = promise.setting, promise.machine
     states = related(setting, mode_class, mode, promise.configuration)
     guest = Monitored(
         row, promise.policy, division or promise.division, promise.sets, states.virtual, setting.mode(mode)
     )
-    other = {leaf.named("h." + n): leaf.named("h2." + n) for n, leaf in machine.state.leaves.items()}
+    other = {leaf.copied(HELD): leaf.copied(HELD_OTHERWISE) for leaf in machine.state.leaves.values()}
     found: dict[str, list[Term]] = {}
     for path in paths(lambda: guest.step(frozenset())):
         for run in path.outcome.runs:

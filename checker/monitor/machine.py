@@ -16,18 +16,20 @@ from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
+    Name,
     Term,
     apply,
-    array,
     disjunction,
     ite,
     land,
     lnot,
     lor,
+    parameter,
+    renamed,
     rewrite,
-    variable,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.terms.names import TRANSLATION, VIRTUAL, Tag
 from pgcheck.models.symbolic import Execution, Transition, delivered, initial
 
 Leaves = Mapping[str, Term]
@@ -44,21 +46,19 @@ class Way:
 
 
 def instance(
-    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: str, private: frozenset[str]
+    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]
 ) -> tuple[Way, ...]:
     """The transition over the leaves `pre`: completion first, then its exits by terminator, each with its state."""
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op == "uf":
             return answer(term, args)
-        if term.op not in ("var", "array"):
+        if term.args:
             return None
-        if term.name.startswith("s."):
-            return pre[term.name[2:]]
-        if term.name not in private:
-            return None
-        name = f"{tag}.{term.name}"
-        return array(*term.shape, name) if term.shape is not None else variable(term.width, name)
+        if (leaf := term.leaf) is not None:
+            return pre[leaf]
+        name = term.free
+        return renamed(term, name.of(tag)) if name in private else None
 
     memo: dict[Term, Term] = {}
     completes, *after = rewrite([transition.completes, *transition.post.values()], replace, memo)
@@ -92,8 +92,18 @@ def faulting(machine: Machine) -> tuple[str, ...]:
         return ()
     name = machine.code.translation.function
     body = Execution(machine, initial(machine), {}, cuts=False)
-    body.call(name, tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters))
+    body.call(name, tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters))
     return tuple(sorted({e.function for e in body.exits if e.function in machine.code.exits}))
+
+
+def raises(function: str) -> Name:
+    """Whether a fault of the guest's translation is raised by a terminator, as a function of the translation's arguments."""
+    return Name(TRANSLATION, f"raises.{function}")
+
+
+def payload(function: str, parameter: str) -> Name:
+    """What a terminator that raises a fault of translation is given."""
+    return Name(TRANSLATION, f"payload.{function}.{parameter}")
 
 
 def raised(machine: Machine, args: tuple[Term, ...]) -> list[tuple[str, Term, tuple[Term, ...]]]:
@@ -103,12 +113,11 @@ def raised(machine: Machine, args: tuple[Term, ...]) -> list[tuple[str, Term, tu
     rest = TRUE
     for place, function in enumerate(functions):
         last = place == len(functions) - 1
-        here = rest if last else land(rest, apply(0, f"xl.raises.{function}", *args))
-        payload = tuple(
-            apply(width, f"xl.payload.{function}.{name}", *args)
-            for name, width in machine.code.functions[function].parameters
+        here = rest if last else land(rest, apply(0, raises(function), *args))
+        given = tuple(
+            apply(width, payload(function, name), *args) for name, width in machine.code.functions[function].parameters
         )
-        found.append((function, here, payload))
+        found.append((function, here, given))
         rest = land(rest, lnot(here))
     return found
 
@@ -125,8 +134,8 @@ def entered(machine: Machine, way: Way, depth: int = 0) -> tuple[Way, ...]:
     if way.function == TRANSLATE:
         return tuple(
             end
-            for function, here, payload in raised(machine, way.args)
-            for end in entered(machine, Way(function, land(way.guard, here), way.state, payload), depth)
+            for function, here, given in raised(machine, way.args)
+            for end in entered(machine, Way(function, land(way.guard, here), way.state, given), depth)
         )
     run = delivered(machine, way.function, way.args, way.state)
     ends = [Way(NEXT, land(way.guard, run.frame.alive), run.frame.state)]
@@ -162,7 +171,7 @@ class Bare:
 
 def bare(machine: Machine, subject: Subject, pre: Leaves) -> Bare:
     """The bare machine's step from the leaves `pre`; trap entry is the specification's, interrupts are none."""
-    ways = instance(machine, subject.transition, pre, as_it_is, "v", subject.private)
+    ways = instance(machine, subject.transition, pre, as_it_is, VIRTUAL, subject.private)
     return Bare(ways, tuple(end for way in ways for end in (entered(machine, way) if way.function != NEXT else (way,))))
 
 

@@ -21,7 +21,7 @@ from pgcheck.checker.monitor.guest import (
     Row,
     apart,
 )
-from pgcheck.checker.monitor.machine import faulting
+from pgcheck.checker.monitor.machine import faulting, payload, raises
 from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected
 from pgcheck.checker.questions.copies import MISS, executing
 from pgcheck.checker.result import StateValue
@@ -30,8 +30,9 @@ from pgcheck.checker.witnesses.witness_replay import values_of
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term, variable
+from pgcheck.isa.terms import Name, Term, operand
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.names import CHOICE, HELD, HELD_OTHERWISE, PROBE, READ, REAL, STATE, TABLE, VIRTUAL, Space, Tag
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import body, call, canonical, deliver
 from pgcheck.models.reference.cycle import step as one_step
@@ -78,10 +79,10 @@ class _Oracle:
         return bool(self.model.function(FAULT, args, 0)) or missed, self.model.function(ADDRESS, args, width)
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"probe.{name}", args, self.machine.code.functions[name].results[0])
+        return self.model.function(Name(PROBE, name), args, self.machine.code.functions[name].results[0])
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"table.{name}", args, width_of(self.machine.code.tables[name].type))
+        return self.model.function(Name(TABLE, name), args, width_of(self.machine.code.tables[name].type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,29 +104,30 @@ class _World:
             return None
         instruction = self.row.fetched.instruction
         fixed = dict(self.row.subject.fixed)
-        operands = {
-            n: fixed.get(n, self.model.leaf(variable(b.width, "o." + n))) for n, b in instruction.operands.items()
-        }
+        operands = {n: fixed.get(n, self.model.leaf(operand(b.width, n))) for n, b in instruction.operands.items()}
         return canonical(instruction, operands)
 
-    def surroundings(self, tag: str) -> Surroundings:
-        private = self.row.subject.private
+    def surroundings(self, tag: Tag) -> Surroundings:
+        model, private = self.model, self.row.subject.private
 
-        def named(name: str) -> str:
-            return f"{tag}.{name}" if name in private else name
+        def asked(space: Space, text: str, instance: int) -> Name:
+            name = Name(space, text, instance)
+            return name.of(tag) if name in private else name
 
-        def volatile(name: str, leaf: Leaf, index: int | None) -> int:
-            return self.model.variables.get(named("f." + name), 0)
+        def undefined(site: str, instance: int, width: int) -> int:
+            return model.variables.get(asked(CHOICE, site, instance), 0)
 
-        def changed(name: str, leaf: Leaf) -> Cells | int:
+        def volatile(leaf: Leaf, instance: int, index: int | None) -> int:
+            return model.variables.get(asked(READ, leaf.name, instance), 0)
+
+        def changed(leaf: Leaf, instance: int) -> Cells | int:
+            name = asked(READ, leaf.name, instance)
             if isinstance(leaf, ScalarLeaf):
-                return self.model.variables.get(named("f." + name), 0)
-            return Cells(0, {i: v for (a, i), v in self.model.elements.items() if a == named("f." + name)})
+                return model.variables.get(name, 0)
+            return Cells(0, {i: v for (a, i), v in model.elements.items() if a == name})
 
-        oracle = _Oracle(self.machine, self.model, self.virtual_mode if tag == "r" else None)
-        return Surroundings(
-            lambda name, width: self.model.variables.get(named("n." + name), 0), volatile, changed, cast(Any, oracle)
-        )
+        oracle = _Oracle(self.machine, model, self.virtual_mode if tag == REAL else None)
+        return Surroundings(undefined, volatile, changed, cast(Any, oracle))
 
     def state(self, leaves: Mapping[str, Term]) -> State:
         """The leaves under the model."""
@@ -172,11 +174,9 @@ class _World:
         if exit_.function != TRANSLATE:
             return exit_
         functions = faulting(self.machine)
-        chosen = next(
-            (f for f in functions[:-1] if self.model.function(f"xl.raises.{f}", exit_.args, 0)), functions[-1]
-        )
+        chosen = next((f for f in functions[:-1] if self.model.function(raises(f), exit_.args, 0)), functions[-1])
         payload = tuple(
-            self.model.function(f"xl.payload.{chosen}.{n}", exit_.args, w)
+            self.model.function(payload(chosen, n), exit_.args, w)
             for n, w in self.machine.code.functions[chosen].parameters
         )
         return Exit(chosen, payload)
@@ -220,7 +220,7 @@ class _Processor:
             raise Over(STUTTER)
         before = copied(state)
         self.runs.append((before, state))
-        mine = self.world.surroundings("r")
+        mine = self.world.surroundings(REAL)
         try:
             return self._step(state, before, mine, intercept)
         except Over as over:
@@ -265,7 +265,7 @@ class _Memory:
         if not self.world.model.function(ENTERS, (), 0):
             return False
         for name in self.world.promise.sets:
-            real[name] = self.world.model.variables.get("r." + name, 0)
+            real[name] = self.world.model.variables.get(Name(STATE, name, copy=REAL), 0)
         return True
 
     def miss(self, args: tuple[int, ...], virtual: State, surroundings: Surroundings, real: State) -> bool:
@@ -315,7 +315,7 @@ def replay_counterexample(promise: Promise, step: Step, family: str, model: Mode
 
 
 def _bare(world_: _World, state: State, *, deliver_: bool) -> _End:
-    machine, surroundings = world_.machine, world_.surroundings("v")
+    machine, surroundings = world_.machine, world_.surroundings(VIRTUAL)
     fetching = False
     fetched: Fetched | None = None
     try:
@@ -338,21 +338,20 @@ def _bare(world_: _World, state: State, *, deliver_: bool) -> _End:
 
 
 def _monitored(
-    world_: _World, state: State, intercept: Set[str], division: world.World, tag: str = "h."
+    world_: _World, state: State, intercept: Set[str], division: world.World, tag: Tag = HELD
 ) -> tuple[_Processor, _End]:
     machine = world_.machine
     host = _Processor(world_, state)
-    guest = world_.surroundings("v")
+    guest = world_.surroundings(VIRTUAL)
     dispatcher = monitor.TrapAndEmulate(
         cast(Any, host), division, world_.promise.policy, cast(Any, _Memory(world_)), world_.binding()
     )
     # A leaf that the monitor forgets to set is whatever the processor held.
     for name, leaf in machine.state.leaves.items():
         if name not in host.state:
-            cells = {i: v for (a, i), v in world_.model.elements.items() if a == tag + name}
-            host.state[name] = (
-                Cells(0, cells) if isinstance(leaf, ArrayLeaf) else world_.model.variables.get(tag + name, 0)
-            )
+            held = Name(STATE, name, copy=tag)
+            cells = {i: v for (a, i), v in world_.model.elements.items() if a == held}
+            host.state[name] = Cells(0, cells) if isinstance(leaf, ArrayLeaf) else world_.model.variables.get(held, 0)
     try:
         stop = dispatcher.run(state, guest, 1, intercept)
     except Over as over:
@@ -444,7 +443,7 @@ def strayed(promise: Promise, row: Row, mode: int, before: Mapping[str, Term], m
     world_ = _World(promise, row, model, mode)
     state = world_.state(before)
     start = values_of(state)
-    noted, mine = _Noted(), world_.surroundings("r")
+    noted, mine = _Noted(), world_.surroundings(REAL)
     given: set[int] = set()
     mine.memory, mine.oracle = noted, _Heard(_Oracle(row.machine, model, mode), given)
     try:
@@ -471,14 +470,16 @@ def remembered(promise: Promise, row: Row, mode: int, guest: Monitored, model: M
     """Enter a guest twice, on a processor that held other values before; `differs` names the leaves that tell."""
     world_ = _World(promise, row, model, mode)
     before = world_.state(guest.leaves)
-    entered = [_monitored(world_, copied(before), frozenset(), guest.division, tag)[0].runs for tag in ("h.", "h2.")]
+    entered = [
+        _monitored(world_, copied(before), frozenset(), guest.division, tag)[0].runs for tag in (HELD, HELD_OTHERWISE)
+    ]
     first, second = (runs[0][0] if runs else {} for runs in entered)
     tells = tuple(f"tells:{n}" for n in first if n not in apart(row.machine) and first[n] != second[n])
     return Counterexample("", {}, mode, values_of(before), _answers(model), tells)
 
 
 def _answers(model: Model) -> tuple[tuple[str, tuple[int, ...], int], ...]:
-    return tuple((n, a, v) for (n, a), v in sorted(model.functions.items()) if v)
+    return tuple((str(n), a, v) for (n, a), v in sorted(model.functions.items()) if v)
 
 
 def _changed(a: State, b: State) -> list[str]:

@@ -29,7 +29,8 @@ from pgcheck.checker.monitor.values import paths, unequal
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Name, Term
+from pgcheck.isa.terms.names import CONTEXT, NEXT_CONTEXT, PARAMETER, STATE
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
@@ -90,14 +91,14 @@ def filled(op: int, *, beside: bool) -> Scenario:
     def scenario(stage_: Stage) -> Iterator[str]:
         source, tables, machine = stage_.source, stage_.tables, stage_.machine
         translation = tables.translation
-        virtual = {**stage_.real, **virtual_leaves(tables, source, "c")}
+        virtual = {**stage_.real, **virtual_leaves(tables, source, CONTEXT)}
         real: State = {**stage_.real, **{n: virtual[n] for n in tables.loose}}
         given = {translation.mode: real[tables.mode], translation.access: op}
         widths = [w for _, w in machine.code.functions[translation.function].parameters]
         args = cast(
             Args,
             tuple(
-                given[k] if k in given else source.number(f"a.{n}", w)
+                given[k] if k in given else source.number(Name(PARAMETER, n), w)
                 for k, ((n, _), w) in enumerate(zip(translation.parameters, widths, strict=True))
             ),
         )
@@ -158,9 +159,12 @@ def _right(stage_: Stage, walked: Walks, new: Shadow) -> Iterator[str]:
 def switched(stage_: Stage) -> Iterator[str]:
     """The guest has other roots: it goes on in the context that was made for exactly these."""
     tables = stage_.tables
-    virtual = {**stage_.real, **virtual_leaves(tables, stage_.source, "n")}
+    virtual = {**stage_.real, **virtual_leaves(tables, stage_.source, NEXT_CONTEXT)}
     for name in tables.outer:
-        virtual.setdefault(name, stage_.source.number(f"n.{name}", max(stage_.machine.state.leaves[name].width, 1)))
+        virtual.setdefault(
+            name,
+            stage_.source.number(Name(STATE, name, copy=NEXT_CONTEXT), max(stage_.machine.state.leaves[name].width, 1)),
+        )
     real = dict(stage_.real)
     assume(tables.enter(virtual, Surroundings(), real))
     current = tables.current
@@ -373,7 +377,7 @@ def violated(
             if model is None:
                 continue
             again = played(promise, scenario, permitted, Numbers(model)) or ()
-            return followed, Violated(dict(model.variables), path.outcome, again)
+            return followed, Violated({str(n): v for n, v in model.variables.items()}, path.outcome, again)
     return followed, None
 
 

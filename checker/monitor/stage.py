@@ -9,7 +9,8 @@ from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import Symbolic, bits, decide
 from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import apply, variable
+from pgcheck.isa.terms import Name, apply, variable
+from pgcheck.isa.terms.names import CONTEXT, FREE, STATE, Tag
 from pgcheck.isa.words import Order, order
 from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.allocator import Allocator
@@ -17,6 +18,8 @@ from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
 from pgcheck.vmm.vmm import page_shift
+
+FRAME = Name(FREE, "frame")
 
 
 class Irrelevant(Exception):
@@ -26,7 +29,7 @@ class Irrelevant(Exception):
 class Source(Protocol):
     """Where a scenario has its numbers from: unknowns, or a model."""
 
-    def number(self, name: str, width: int) -> int: ...
+    def number(self, name: Name | str, width: int) -> int: ...
 
     def truth(self, name: str) -> bool: ...
 
@@ -36,14 +39,14 @@ class Source(Protocol):
 class Unknowns:
     """Every number is a variable."""
 
-    def number(self, name: str, width: int) -> int:
+    def number(self, name: Name | str, width: int) -> int:
         return Symbolic.of(variable(width, name))
 
     def truth(self, name: str) -> bool:
         return decide(variable(0, name))
 
     def frame(self, page: int) -> int:
-        return Symbolic.of(apply(32, "frame", bits(page, 64)))
+        return Symbolic.of(apply(32, FRAME, bits(page, 64)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,14 @@ class Numbers:
 
     model: Model
 
-    def number(self, name: str, width: int) -> int:
-        return self.model.variables.get(name, 0)
+    def number(self, name: Name | str, width: int) -> int:
+        return self.model.leaf(variable(width, name))
 
     def truth(self, name: str) -> bool:
-        return bool(self.model.variables.get(name, 0))
+        return bool(self.model.leaf(variable(0, name)))
 
     def frame(self, page: int) -> int:
-        return self.model.function("frame", (page & (1 << 64) - 1,), 32)
+        return self.model.function(FRAME, (page & (1 << 64) - 1,), 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +159,16 @@ class Stage:
         return False
 
 
-def virtual_leaves(tables: ShadowTables, source: Source, tag: str) -> State:
+def virtual_leaves(tables: ShadowTables, source: Source, tag: Tag) -> State:
     """The leaves that choose a context, unknown; of those that a guest changes without a trap, one setting that the tables know."""
     machine = tables.machine
-    found: State = {n: source.number(f"{tag}.{n}", max(machine.state.leaves[n].width, 1)) for n in tables.depends}
+    found: State = {
+        n: source.number(Name(STATE, n, copy=tag), max(machine.state.leaves[n].width, 1)) for n in tables.depends
+    }
     if tables.loose:
         found |= dict(zip(tables.loose, tables.settings[-1], strict=True))
     found.setdefault(
-        tables.mode, source.number(f"{tag}.{tables.mode}", max(machine.state.leaves[tables.mode].width, 1))
+        tables.mode, source.number(Name(STATE, tables.mode, copy=tag), max(machine.state.leaves[tables.mode].width, 1))
     )
     return found
 
@@ -191,7 +196,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     memory.frames = cast(Any, Frames(source))
     memory.size = source.number("ram.pages", width - shift) << shift
     assume(base + memory.size <= 1 << width)
-    context = Context(virtual_leaves(tables, source, "c"), [tables.allocator.take(tables.tables)])
+    context = Context(virtual_leaves(tables, source, CONTEXT), [tables.allocator.take(tables.tables)])
     key = tables._chosen(context.virtual)
     tables.contexts[key] = context
     tables.current, tables._key, tlb.used = context, key, context

@@ -39,9 +39,9 @@ from pgcheck.isa.terms import (
     eq,
     land,
     lnot,
+    operand,
     rewrite,
     substitute,
-    variable,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.state import Fetched
@@ -88,10 +88,10 @@ def instruction_row(promise: Promise, instruction: Instruction, label: Label) ->
     one = _narrowed(subject(promise.setting, instruction, label))
     fixed = dict(one.fixed)
     operands: Mapping[str, int] = {
-        n: Symbolic.of(constant(b.width, fixed[n]) if n in fixed else variable(b.width, "o." + n))
+        n: Symbolic.of(constant(b.width, fixed[n]) if n in fixed else operand(b.width, n))
         for n, b in instruction.operands.items()
     }
-    widths = {variable(b.width, "o." + n): bits(operands[n], b.width) for n, b in instruction.operands.items()}
+    widths = {operand(b.width, n): bits(operands[n], b.width) for n, b in instruction.operands.items()}
     length = Symbolic.of(substitute([instruction.length], widths)[0])
     return Row(promise.setting, one, Fetched(instruction, operands, length))
 
@@ -99,8 +99,8 @@ def instruction_row(promise: Promise, instruction: Instruction, label: Label) ->
 def _narrowed(one: Subject) -> Subject:
     if not one.row.others:
         return one
-    operand = variable(one.instruction.operands[one.row.operand].width, "o." + one.row.operand)
-    elsewhere = {eq(operand, constant(operand.width, v)) for v in one.row.others}
+    chosen = operand(one.instruction.operands[one.row.operand].width, one.row.operand)
+    elsewhere = {eq(chosen, constant(chosen.width, v)) for v in one.row.others}
     memo: dict[Term, Term] = {}
 
     def narrowed(*terms: Term) -> list[Term]:

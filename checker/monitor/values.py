@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
-from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, extract, ite, lnot, mk, select, variable
+from pgcheck.isa.terms import TRUE, Name, Term, conjunction, constant, eq, extract, ite, lnot, mk, select, variable
+from pgcheck.isa.terms.names import INDEX
 from pgcheck.models.state import Cells
 
 T = TypeVar("T")
@@ -228,7 +229,7 @@ def _unsigned(term: Term) -> Symbolic:
 
 
 class Whole:
-    """All that an unknown array holds, where code looks at the `fill` of an array: equality decides at the index `k.LEAF`."""
+    """All that an unknown array holds, where code looks at the `fill` of an array: equality decides at one index of the leaf's own."""
 
     __slots__ = ("leaf", "term")
 
@@ -243,7 +244,7 @@ class Whole:
             raise TypeError("an unknown array compared with something else")
         if self.term is theirs:
             return True
-        index = variable(self.leaf.index_width, "k." + self.leaf.name)
+        index = variable(self.leaf.index_width, Name(INDEX, self.leaf.name))
         return decide(eq(select(self.term, index), select(theirs, index)))
 
     __hash__ = None  # type: ignore[assignment]

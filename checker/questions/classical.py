@@ -23,8 +23,9 @@ from pgcheck.checker.questions.model_replay import replay_model
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.isa.terms import FALSE, Term, conjunction, disjunction, land, lnot, lor
+from pgcheck.isa.terms import FALSE, Name, Term, conjunction, disjunction, land, lnot, lor
 from pgcheck.isa.terms.ir import UNPREDICTABLE
+from pgcheck.isa.terms.names import FIRST, READ, SECOND, Tag
 
 TIMING = "timing"
 MODE = "mode"
@@ -81,9 +82,9 @@ class _Runs:
     setting: Setting
     subject: Subject
     fixed: Mapping[str, int]
-    made: dict[tuple[str, int], tuple[Copy, Term]] = field(default_factory=dict)
+    made: dict[tuple[Tag, int], tuple[Copy, Term]] = field(default_factory=dict)
 
-    def leaves(self, tag: str, mode: int) -> dict[str, Term]:
+    def leaves(self, tag: Tag, mode: int) -> dict[str, Term]:
         machine = self.setting.machine
         pre = fresh(machine, tag)
         for name, value in self.fixed.items():
@@ -91,7 +92,7 @@ class _Runs:
         pre[machine.modes.leaf] = self.setting.mode(mode)
         return pre
 
-    def run(self, tag: str, mode: int) -> tuple[Copy, Term]:
+    def run(self, tag: Tag, mode: int) -> tuple[Copy, Term]:
         """A copy started in `mode`, and what is assumed of it."""
         if (tag, mode) not in self.made:
             machine = self.setting.machine
@@ -139,10 +140,10 @@ def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
     machine = runs.setting.machine
     for first in modes:
         for second in modes:
-            a, assume_a = runs.run("a", first)
-            other = runs.leaves("b", second)
+            a, assume_a = runs.run(FIRST, first)
+            other = runs.leaves(SECOND, second)
             pre = {n: other[n] if machine.state.leaves[n].control else a.pre[n] for n in machine.state.leaves}
-            b = instantiate(machine, runs.subject.transition, pre, as_it_is, "b", frozenset())
+            b = instantiate(machine, runs.subject.transition, pre, as_it_is, SECOND, frozenset())
             kinds = ("privileged", "intent", "other")
             kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in kinds if x != k))) for k in kinds)
             if evidence.possible(
@@ -159,17 +160,17 @@ def completes_in_user_mode(setting: Setting, subject: Subject, evidence: Evidenc
 
 def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidence) -> bool:
     for mode in values:
-        copy, _ = runs.run("a", mode)
+        copy, _ = runs.run(FIRST, mode)
         model = evidence.model([*_known(runs, mode), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
         if model is not None:
-            replay_model(runs.setting, runs.subject, copy, model, "a")
+            replay_model(runs.setting, runs.subject, copy, model, FIRST)
             return True
     return False
 
 
 def _known(runs: _Runs, mode: int) -> list[Term]:
     """Legality and canonical operands of the first run."""
-    copy, _ = runs.run("a", mode)
+    copy, _ = runs.run(FIRST, mode)
     return [over(runs.setting.legal, copy.pre, runs.setting.machine), runs.subject.canonical]
 
 
@@ -187,13 +188,13 @@ def _control(
     """Roles of control leaves that a completed step may change."""
     machine, found = runs.setting.machine, dict[Sensitivity, None]()
     if footprint.halts:
-        halting = (runs.run("a", mode) for mode in values)
+        halting = (runs.run(FIRST, mode) for mode in values)
         if any(evidence.possible([assume, copy.halts], f"{runs.subject.id}:halts@{start}") for copy, assume in halting):
             found[Sensitivity("ctl", "run", start)] = None
     leaves = [machine.state.leaves[name] for name in sorted(footprint.writes)]
     for role in sorted({leaf.role for leaf in leaves}):
         for mode in values:
-            copy, assume = runs.run("a", mode)
+            copy, assume = runs.run(FIRST, mode)
             changed = disjunction(
                 land(o.guard, differ(leaf, o.post[leaf.name], copy.pre[leaf.name]))
                 for o in copy.outcomes
@@ -211,18 +212,13 @@ def _behaviour(runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, ev
     setting, subject, machine = runs.setting, runs.subject, runs.setting.machine
     found: dict[Sensitivity, None] = {}
     for first, second, start in pairs:
-        a, assume_a = runs.run("a", first)
-        other = runs.leaves("b", second)
+        a, assume_a = runs.run(FIRST, first)
+        other = runs.leaves(SECOND, second)
         pre = {n: other[n] if machine.state.leaves[n].role == role else a.pre[n] for n in machine.state.leaves}
         pre[machine.modes.leaf] = other[machine.modes.leaf]
-        private = frozenset(
-            n
-            for n in subject.private
-            if n[2:].partition("#")[0] in machine.state.leaves
-            and machine.state.leaves[n[2:].partition("#")[0]].role == role
-        )
+        private = frozenset(n for n in subject.private if n.space == READ and machine.state.leaves[n.text].role == role)
         b = instantiate(
-            machine, subject.transition, pre, second_oracle(machine, setting.mode(first), pre, role), "b", private
+            machine, subject.transition, pre, second_oracle(machine, setting.mode(first), pre, role), SECOND, private
         )
         a = _unshared(runs, first, private)
         assume = land(land(assume_a, assumed(setting, subject, a)), assumed(setting, subject, b))
@@ -238,10 +234,10 @@ def _behaviour(runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, ev
     return list(found)
 
 
-def _unshared(runs: _Runs, mode: int, private: frozenset[str]) -> Copy:
+def _unshared(runs: _Runs, mode: int, private: frozenset[Name]) -> Copy:
     """The first run with only its own fresh variables of the compared role; all others are shared."""
     machine = runs.setting.machine
-    return instantiate(machine, runs.subject.transition, runs.leaves("a", mode), as_it_is, "a", private)
+    return instantiate(machine, runs.subject.transition, runs.leaves(FIRST, mode), as_it_is, FIRST, private)
 
 
 def differences(a: Copy, b: Copy) -> dict[str, Term]:

@@ -24,6 +24,7 @@ from pgcheck.isa.terms import (
     substitute,
     walk,
 )
+from pgcheck.isa.terms.names import REAL, STATE, VIRTUAL, Tag
 
 MAX_ASSIGNMENTS = 200_000
 ROUNDS = 16
@@ -182,25 +183,30 @@ def _represented(states: Related, evidence: Evidence, label: str) -> bool:
     """For every virtual state there is a real one, by expansion over real states that will do for many."""
     if states.of_real is TRUE or states.of_virtual is FALSE:
         return True
-    if not any(t.op in ("var", "array") and t.name.startswith("v.") for t in walk([states.of_real])):
+    if not any(_is_leaf(t, VIRTUAL) for t in walk([states.of_real])):
         return evidence.possible([states.of_real], label) or not evidence.possible([states.of_virtual], label)
     covered: list[Term] = []
     for _ in range(ROUNDS):
         virtual = evidence.model([states.of_virtual, *map(lnot, covered)], label)
         if virtual is None:
             return True
-        real = evidence.model([_pinned(states.of_real, "v.", virtual)], label)
+        real = evidence.model([_pinned(states.of_real, VIRTUAL, virtual)], label)
         if real is None:
             return False
-        covered.append(_pinned(states.of_real, "r.", real))
+        covered.append(_pinned(states.of_real, REAL, real))
     raise Undecided(label, "whether every virtual state has a real one is open")
 
 
-def _pinned(formula: Term, prefix: str, model: Model) -> Term:
-    """The formula with the leaves named `prefix` as in a model."""
+def _is_leaf(term: Term, copy: Tag) -> bool:
+    name = term.free
+    return name is not None and (name.space, name.copy) == (STATE, copy)
+
+
+def _pinned(formula: Term, copy: Tag, model: Model) -> Term:
+    """The formula with the leaves of a copy as in a model."""
 
     def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
-        if term.op not in ("var", "array") or not term.name.startswith(prefix):
+        if not _is_leaf(term, copy):
             return None
         if term.shape is None:
             return constant(term.width, model.leaf(term))

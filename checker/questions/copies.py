@@ -11,9 +11,9 @@ from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
+    Name,
     Term,
     apply,
-    array,
     conjunction,
     constant,
     disjunction,
@@ -24,16 +24,18 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     mk,
+    on_leaves,
+    renamed,
     rewrite,
     select,
-    substitute,
     variable,
 )
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.names import FREE, INDEX, PROBE, SECOND, TABLE, TRANSLATION, Tag
 from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
-MISS = "xl.miss"
-HOSTMAP = "hostmap"
+MISS = Name(TRANSLATION, "miss")
+HOSTMAP = Name(FREE, "hostmap")
 Leaves = Mapping[str, Term]
 Answer = Callable[[Term, tuple[Term, ...]], Term | None]
 Response = Callable[[str, tuple[Term, ...], int], Term]
@@ -105,31 +107,29 @@ def executing(machine: Machine) -> frozenset[str]:
     return frozenset(n for n, rule in machine.code.exits.items() if rule.kind == EXECUTE)
 
 
-def fresh(machine: Machine, tag: str) -> dict[str, Term]:
-    """Free leaves named `TAG.LEAF`."""
-    return {name: leaf.named(f"{tag}.{name}") for name, leaf in machine.state.leaves.items()}
+def fresh(machine: Machine, tag: Tag) -> dict[str, Term]:
+    """The free leaves of a copy of the machine."""
+    return {name: leaf.copied(tag) for name, leaf in machine.state.leaves.items()}
 
 
 def instantiate(
-    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: str, private: frozenset[str]
+    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]
 ) -> Copy:
     """The transition over the leaves `pre`.
 
     `answer(application, new arguments)` replaces oracle applications (None: as they are); the fresh variables in `private`
-    are this copy's own, named after `tag`. The state at an exit is kept only where the guest goes on from it.
+    are this copy's own. The state at an exit is kept only where the guest goes on from it.
     """
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op == "uf":
             return answer(term, args)
-        if term.op not in ("var", "array"):
+        if term.args:
             return None
-        name = term.name
-        if name.startswith("s."):
-            return pre[name[2:]]
-        if name not in private:
-            return None
-        return array(*term.shape, f"{tag}.{name}") if term.shape is not None else variable(term.width, f"{tag}.{name}")
+        if (leaf := term.leaf) is not None:
+            return pre[leaf]
+        name = term.free
+        return renamed(term, name.of(tag)) if name in private else None
 
     going_on = executing(machine)
     roots = [transition.completes, *transition.post.values()]
@@ -148,17 +148,16 @@ def instantiate(
 
 
 def over(terms: tuple[Term, ...], pre: Leaves, machine: Machine) -> Term:
-    """The conjunction of predicates over `s.*` on the leaves `pre`."""
-    mapping = {leaf.term: pre[name] for name, leaf in machine.state.leaves.items()}
-    return conjunction(substitute(terms, mapping))
+    """The conjunction of predicates over state on the leaves `pre`."""
+    return conjunction(on_leaves(terms, pre))
 
 
 def differ(leaf: Leaf, a: Term, b: Term) -> Term:
-    """The two values of a leaf differ; arrays at the named index `k.LEAF`, so that models stay finite."""
+    """The two values of a leaf differ; arrays at one index of the leaf's own, so that models stay finite."""
     if a is b:
         return FALSE
     if isinstance(leaf, ArrayLeaf):
-        index = variable(leaf.index_width, "k." + leaf.name)
+        index = variable(leaf.index_width, Name(INDEX, leaf.name))
         return lnot(eq(select(a, index), select(b, index)))
     return lnot(eq(a, b))
 
@@ -176,21 +175,21 @@ def as_it_is(term: Term, args: tuple[Term, ...]) -> Term | None:
 def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answer:
     """The real machine's cuts under the contract (docs/definitions.md, The relation).
 
-    Its translation gives what the guest's gives in the current virtual mode, or faults besides (`xl.miss`, a miss in the shadow); a probe gives
+    Its translation gives what the guest's gives in the current virtual mode, or faults besides (a miss in the shadow); a probe gives
     the host's address; `respond(table, arguments, width)` is what the monitor put into a table.
     """
     position = machine.code.translation.mode if machine.code.translation is not None else 0
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
-        if name in (FAULT, ADDRESS) or name.startswith("probe."):
+        if name in (FAULT, ADDRESS) or name.space == PROBE:
             rest = (*args[:position], *args[position + 1 :])
             same = apply(term.width, name, *args[:position], virtual_mode, *args[position + 1 :])
             if name == FAULT:
                 return lor(same, apply(0, MISS, *rest))
             return same if name == ADDRESS else apply(term.width, HOSTMAP, same)
-        if name.startswith("table."):
-            return respond(name[6:], args, term.width)
+        if name.space == TABLE:
+            return respond(name.text, args, term.width)
         return None
 
     return answer
@@ -199,19 +198,17 @@ def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answ
 def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) -> Answer:
     """The cuts of the second of two runs: the first's translation; own tables and probes if their role is the one compared."""
     position = machine.code.translation.mode if machine.code.translation is not None else 0
-    leaves = {leaf.term: pre[name] for name, leaf in machine.state.leaves.items()}
-    leaves[machine.state.leaves[machine.modes.leaf].term] = first_mode
+    leaves = {**pre, machine.modes.leaf: first_mode}
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
         if name in (FAULT, ADDRESS):
-            mode = substitute([term.args[position]], leaves)[0]
+            mode = on_leaves([term.args[position]], leaves)[0]
             return apply(term.width, name, *args[:position], mode, *args[position + 1 :])
-        if name.startswith("probe.") and role == "relocation":
-            return apply(term.width, "b." + name, *args)
-        if name.startswith("table.") and machine.code.tables[name[6:]].role == role:
-            return apply(term.width, "b." + name, *args)
-        return None
+        own = (name.space == PROBE and role == "relocation") or (
+            name.space == TABLE and machine.code.tables[name.text].role == role
+        )
+        return apply(term.width, name.of(SECOND), *args) if own else None
 
     return answer
 

@@ -9,8 +9,9 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Deployment, Machine, Translation
-from pgcheck.isa.terms import FALSE, Term, constant, disjunction, eq, land, lnot, mk, rewrite, variable
+from pgcheck.isa.terms import FALSE, Term, apply, constant, disjunction, eq, land, lnot, on_leaves, parameter, rewrite
 from pgcheck.isa.terms.ir import EXECUTE
+from pgcheck.isa.terms.names import TABLE
 from pgcheck.models.symbolic import FAULT, delivered, initial, predicate
 
 
@@ -46,7 +47,7 @@ def enters(machine: Machine, deployment: Deployment, name: str, evidence: Eviden
 def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool:
     """Whether a delivery from `mode` can end elsewhere than in the monitor."""
     machine = setting.machine
-    args = tuple(variable(w, f"p.{n}") for n, w in machine.code.functions[name].parameters)
+    args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
     run = delivered(machine, name, args, initial(machine))
     entered = land(run.frame.alive, _monitor(setting, run.frame.state))
     mode_term = machine.state.leaves[machine.modes.leaf].term
@@ -56,10 +57,9 @@ def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool
             return setting.mode(mode)
         if term.op == "uf" and term.name == FAULT:
             return FALSE
-        if term.op == "uf" and term.name.startswith("table."):
-            table = term.name[6:]
-            entry = mk("uf", term.width, *new, data=term.name)
-            return with_fields(machine, table, entry, machine.code.tables[table].monitor)
+        if term.op == "uf" and term.name.space == TABLE:
+            table = term.name.text
+            return with_fields(machine, table, apply(term.width, term.name, *new), machine.code.tables[table].monitor)
         return None
 
     obligation = rewrite([*setting.legal, setting.real, lnot(entered)], replace)
@@ -68,6 +68,5 @@ def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool
 
 def _monitor(setting: Setting, state: dict[str, Term]) -> Term:
     machine = setting.machine
-    mapping = {leaf.term: state[n] for n, leaf in machine.state.leaves.items()}
     monitor = predicate(machine, setting.deployment.monitor)
-    return rewrite([monitor], lambda t, _: mapping.get(t))[0]
+    return on_leaves([monitor], state)[0]

@@ -25,6 +25,7 @@ from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import MIRROR, Choice, Fields, ModeClass
 from pgcheck.isa.terms import (
     FALSE,
+    Name,
     Term,
     apply,
     conjunction,
@@ -35,6 +36,7 @@ from pgcheck.isa.terms import (
     walk,
 )
 from pgcheck.isa.terms.ir import NEXT
+from pgcheck.isa.terms.names import CHOICE, READ, REAL, TABLE, VIRTUAL
 
 TIMING = "timing"
 
@@ -119,7 +121,7 @@ def related(
 ) -> Related:
     """The two states before a step, in one virtual mode."""
     machine, deployment = setting.machine, setting.deployment
-    v = fresh(machine, "v")
+    v = fresh(machine, VIRTUAL)
     v[machine.modes.leaf] = setting.mode(virtual_mode)
     how = {leaf.name: _relation(setting, leaf, configuration, logical_time) for leaf in machine.state.leaves.values()}
     r = {n: _real_leaf(machine.state.leaves[n], v[n], h, configuration) for n, h in how.items()}
@@ -144,16 +146,16 @@ def question(
     private = subject.private
     if logical_time:
         private = frozenset(n for n in private if not _is_timing(setting, n))
-    virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, "v", private)
+    virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, VIRTUAL, private)
 
     def respond(table: str, args: tuple[Term, ...], width: int) -> Term:
         if table not in configuration.tables:
-            return apply(width, f"r.table.{table}", *args)
-        guests = apply(width, f"table.{table}", *args)
+            return apply(width, Name(TABLE, table, copy=REAL), *args)
+        guests = apply(width, Name(TABLE, table), *args)
         fields = configuration.tables[table]
         return guests if fields is None else with_fields(machine, table, guests, fields)
 
-    real = instantiate(machine, subject.transition, states.real, real_oracle(machine, mode, respond), "r", private)
+    real = instantiate(machine, subject.transition, states.real, real_oracle(machine, mode, respond), REAL, private)
     outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
     assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
     return Question(
@@ -177,15 +179,14 @@ def _real_leaf(leaf: Leaf, virtual: Term, how: str, configuration: Configuration
     if how in ("general", MIRROR):
         return virtual
     if how == "own":
-        return leaf.named("r." + leaf.name)
+        return leaf.copied(REAL)
     value = configuration.leaves[leaf.name]
     assert isinstance(value, int)
     return leaf.holding(value)
 
 
-def _is_timing(setting: Setting, name: str) -> bool:
-    leaf = setting.machine.state.leaves.get(name[2:].partition("#")[0])
-    return leaf is not None and leaf.role == TIMING
+def _is_timing(setting: Setting, name: Name) -> bool:
+    return name.space == READ and setting.machine.state.leaves[name.text].role == TIMING
 
 
 def _mismatches(setting: Setting, v: Copy, r: Copy, relation: Mapping[str, str]) -> dict[str, Term]:
@@ -224,4 +225,4 @@ def _or(found: Mapping[str, Term], name: str, term: Term) -> Term:
 
 def private_choices(question_: Question) -> list[Term]:
     """The virtual machine's own nondeterministic choices among the free variables of a hole query."""
-    return [t for t in walk(question_.hole) if t.op == "var" and t.name.startswith("v.n.")]
+    return [t for t in walk(question_.hole) if t.op == "var" and (t.name.space, t.name.copy) == (CHOICE, VIRTUAL)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term, conjunction, disjunction, land, lnot, substitute
+from pgcheck.isa.terms import Term, conjunction, disjunction, land, lnot, on_leaves
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.symbolic import Exit, predicate
 
@@ -22,8 +22,5 @@ def leaves_legal(machine: Machine, alive: Term, state: Mapping[str, Term], exits
     """
     before = conjunction(legal(machine))
     ends = [(alive, state), *((e.guard, e.state) for e in exits if e.function not in BUILTIN_EXITS)]
-    after = (
-        (g, conjunction(substitute(legal(machine), {leaf.term: s[n] for n, leaf in machine.state.leaves.items()})))
-        for g, s in ends
-    )
+    after = ((g, conjunction(on_leaves(legal(machine), s))) for g, s in ends)
     return disjunction(land(guard, lnot(kept)) for guard, kept in after if kept is not before)

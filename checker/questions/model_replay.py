@@ -12,7 +12,8 @@ from pgcheck.checker.solving.solver import Model
 from pgcheck.isa.idl.state import Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term, lor, variable
+from pgcheck.isa.terms import Name, Term, lor, operand
+from pgcheck.isa.terms.names import CHOICE, PROBE, READ, TABLE, Space, Tag
 from pgcheck.models.reference.cycle import canonical, deliver, step
 from pgcheck.models.state import Cells, Exit, State, Surroundings
 from pgcheck.models.symbolic import ADDRESS, FAULT
@@ -33,16 +34,16 @@ class _Oracle:
         return bool(self.model.function(FAULT, args, 0)), self.model.function(ADDRESS, args, width)
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"probe.{name}", args, self.machine.code.functions[name].results[0])
+        return self.model.function(Name(PROBE, name), args, self.machine.code.functions[name].results[0])
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(f"table.{name}", args, width_of(self.machine.code.tables[name].type))
+        return self.model.function(Name(TABLE, name), args, width_of(self.machine.code.tables[name].type))
 
 
-def replay_model(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: str) -> None:
+def replay_model(setting: Setting, subject: Subject, copy: Copy, model: Model, tag: Tag) -> None:
     """Run the first copy of a model on the reference. Raises Contradiction when it does not end as the model says."""
     machine = setting.machine
-    operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}
+    operands = {n: model.leaf(operand(b.width, n)) for n, b in subject.instruction.operands.items()}
     operands |= dict(subject.fixed)
     state = _state(machine, copy.pre, model)
     surroundings = _surroundings(machine, subject, model, tag)
@@ -80,18 +81,21 @@ def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> State:
     return state
 
 
-def _surroundings(machine: Machine, subject: Subject, model: Model, tag: str) -> Surroundings:
-    def named(name: str) -> str:
-        return f"{tag}.{name}" if name in subject.private else name
+def _surroundings(machine: Machine, subject: Subject, model: Model, tag: Tag) -> Surroundings:
+    def asked(space: Space, text: str, instance: int) -> Name:
+        name = Name(space, text, instance)
+        return name.of(tag) if name in subject.private else name
 
-    def volatile(name: str, leaf: Leaf, index: int | None) -> int:
-        return model.variables.get(named("f." + name), 0)
+    def undefined(site: str, instance: int, width: int) -> int:
+        return model.variables.get(asked(CHOICE, site, instance), 0)
 
-    def changed(name: str, leaf: Leaf) -> Cells | int:
+    def volatile(leaf: Leaf, instance: int, index: int | None) -> int:
+        return model.variables.get(asked(READ, leaf.name, instance), 0)
+
+    def changed(leaf: Leaf, instance: int) -> Cells | int:
+        name = asked(READ, leaf.name, instance)
         if isinstance(leaf, ScalarLeaf):
-            return model.variables.get(named("f." + name), 0)
-        return Cells(0, {i: v for (a, i), v in model.elements.items() if a == named("f." + name)})
+            return model.variables.get(name, 0)
+        return Cells(0, {i: v for (a, i), v in model.elements.items() if a == name})
 
-    return Surroundings(
-        lambda name, width: model.variables.get(named("n." + name), 0), volatile, changed, _Oracle(machine, model)
-    )
+    return Surroundings(undefined, volatile, changed, _Oracle(machine, model))

@@ -16,18 +16,20 @@ from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
+    Name,
     Term,
     apply,
-    array,
     conjunction,
     constant,
     eq,
     land,
     lnot,
+    renamed,
     rewrite,
     variable,
     walk,
 )
+from pgcheck.isa.terms.names import REAL, STATE, TABLE, VIRTUAL
 
 ROUNDS = 40
 
@@ -40,8 +42,8 @@ def against(machine: Machine, question: Question, evidence: Evidence, label: str
     The entries are those that have the table's `monitor` fields: the processor reads the monitor's own from the same table.
     """
     whole = conjunction(question.hole)
-    guests = [t for t in walk([whole]) if t.op == "uf" and t.name.startswith("table.")]
-    reals = [t for t in walk([whole]) if t.op == "uf" and t.name.startswith("r.table.")]
+    lookups = [t for t in walk([whole]) if t.op == "uf" and t.name.space == TABLE]
+    guests, reals = ([t for t in lookups if t.name.copy == copy] for copy in ("", REAL))
     if len(guests) != 1 or len(reals) != 1 or guests[0].args != reals[0].args:
         return "undecided"
     return _Expansion(machine, whole, guests[0], reals[0], evidence, label).decide()
@@ -53,12 +55,12 @@ class _Expansion:
     def __init__(self, machine: Machine, whole: Term, guest: Term, real: Term, evidence: Evidence, label: str) -> None:
         self.evidence, self.label = evidence, label
         self.entry = variable(real.width, "response")
-        held = variable(guest.width, "v.entry")
-        places = [variable(a.width, f"v.place.{k}") for k, a in enumerate(guest.args)]
+        held = variable(guest.width, "entry")
+        places = [variable(a.width, f"place{k}") for k, a in enumerate(guest.args)]
         swapped = rewrite([whole, *guest.args], lambda t, _: held if t is guest else self.entry if t is real else None)
         self.formula = land(swapped[0], conjunction(eq(a, p) for a, p in zip(swapped[1:], places, strict=True)))
-        control = {f"v.{leaf.name}" for leaf in machine.state.control}
-        table = machine.code.tables[real.name[8:]]
+        control = {Name(STATE, leaf.name, copy=VIRTUAL) for leaf in machine.state.control}
+        table = machine.code.tables[real.name.text]
         assert isinstance(table.type, Bitfield)
         self.own = has_fields(table.type, self.entry, table.monitor)
         self.shared = control | {held.name, *(p.name for p in places)}
@@ -69,12 +71,10 @@ class _Expansion:
         def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
             if term is self.entry:
                 return entry
-            if term.op == "var" and term.name not in self.shared:
-                return variable(term.width, f"{term.name}~{number}")
-            if term.op == "array" and term.name not in self.shared:
-                assert term.shape is not None
-                return array(*term.shape, f"{term.name}~{number}")
-            return apply(term.width, f"{term.name}~{number}", *args) if term.op == "uf" else None
+            if term.op == "uf":
+                return apply(term.width, term.name.tried(number), *args)
+            name = term.free
+            return None if name is None or name in self.shared else renamed(term, name.tried(number))
 
         return rewrite([self.formula], replace)[0]
 

@@ -8,13 +8,28 @@ from functools import cached_property
 
 from pgcheck.checker.questions.copies import executing
 from pgcheck.isa.machine.machine import Deployment, Instruction, Machine, ModeClass, Row
-from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, ite, land, lnot, lor, substitute, variable, walk
+from pgcheck.isa.terms import (
+    TRUE,
+    Name,
+    Term,
+    conjunction,
+    constant,
+    eq,
+    ite,
+    land,
+    lnot,
+    lor,
+    operand,
+    substitute,
+    walk,
+)
+from pgcheck.isa.terms.names import CHOICE, READ, Space
 from pgcheck.models.symbolic import Exit, Transition, delivered, predicate, transition
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A machine under one deployment, with its predicates expanded to terms over `s.*`.
+    """A machine under one deployment, with its predicates expanded to terms over state.
 
     `entering` are the terminators whose delivery provably enters the monitor; all others are compared like completion.
     """
@@ -65,7 +80,7 @@ class Subject:
         return self.instruction.id + self.row.label
 
     @cached_property
-    def private(self) -> frozenset[str]:
+    def private(self) -> frozenset[Name]:
         """Fresh variables that each machine has for itself: volatile reads, and choices that reach control state or an exit."""
         return _private(self.transition, self.control)
 
@@ -75,11 +90,11 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     machine = setting.machine
     fixed = {row.operand: row.value} if row.value is not None else {}
     found = continued(setting, transition(machine, instruction, fixed))
-    operand = variable(instruction.operands[row.operand].width, "o." + row.operand) if row.operand else TRUE
+    chosen = operand(instruction.operands[row.operand].width, row.operand) if row.operand else TRUE
     canonical = instruction.canonical
     if row.value is not None:
-        canonical = substitute([canonical], {operand: constant(operand.width, row.value)})[0]
-    others = conjunction(lnot(eq(operand, constant(operand.width, v))) for v in row.others)
+        canonical = substitute([canonical], {chosen: constant(chosen.width, row.value)})[0]
+    others = conjunction(lnot(eq(chosen, constant(chosen.width, v))) for v in row.others)
     return Subject(
         instruction,
         row,
@@ -107,10 +122,12 @@ def continued(setting: Setting, step: Transition) -> Transition:
     return Transition(completes, post, tuple(exits))
 
 
-def _private(step: Transition, control: frozenset[str]) -> frozenset[str]:
-    def fresh(terms: Iterable[Term]) -> set[str]:
-        return {t.name for t in walk(terms) if t.op in ("var", "array") and t.name[:2] in ("n.", "f.")}
-
+def _private(step: Transition, control: frozenset[str]) -> frozenset[Name]:
     decides = [step.completes, *(e.guard for e in step.exits), *(a for e in step.exits for a in e.args)]
     changed = [v for leaf, v in step.post.items() if leaf in control]
-    return frozenset(fresh([*decides, *changed]) | {n for n in fresh(step.roots) if n.startswith("f.")})
+    return frozenset(_fresh([*decides, *changed], CHOICE, READ) | _fresh(step.roots, READ))
+
+
+def _fresh(terms: Iterable[Term], *spaces: Space) -> set[Name]:
+    """The fresh variables of some spaces among the free terms."""
+    return {name for t in walk(terms) if (name := t.free) is not None and name.space in spaces}

@@ -10,7 +10,7 @@ from pgcheck.checker.questions.copies import executing
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import FALSE, Term, apply, constant, rewrite, substitute, walk
+from pgcheck.isa.terms import FALSE, Name, Term, apply, constant, names, rewrite, substitute, walk
 from pgcheck.isa.terms.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.symbolic import ADDRESS, FAULT
 
@@ -58,24 +58,25 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
     shapes: set[tuple[Term, ...]] = set()
     never = True
     for value in start_modes(setting):
-        roots, names, explicit = _in_mode(machine, subject, setting.mode(value))
+        roots, leaves, explicit = _in_mode(machine, subject, setting.mode(value))
         never = never and roots[0] is FALSE
         shapes.add(roots)
         reads |= explicit
         writes |= {
             n
-            for n, t in zip(names, roots, strict=False)
+            for n, t in zip(leaves, roots, strict=False)
             if n in control and not _kept(machine, n, t, setting.mode(value))
         }
         for term in walk(roots):
-            if term.op in ("var", "array") and term.name.startswith("s.") and term.name[2:] in control:
-                reads.add(term.name[2:])
-            elif term.op in ("var", "array") and term.name.startswith("f."):
-                reads.add(term.name[2:].partition("#")[0])
-            elif term.op == "uf" and term.name.startswith("table."):
-                tables.add(term.name[6:])
-            elif term.op == "uf" and term.name.startswith("probe."):
-                reads.add("@" + term.name)
+            match term.data:
+                case Name(names.STATE, leaf) if leaf in control:
+                    reads.add(leaf)
+                case Name(names.READ, leaf):
+                    reads.add(leaf)
+                case Name(names.TABLE, table):
+                    tables.add(table)
+                case Name(names.PROBE):
+                    reads.add(f"@{term.name}")
     ends = {e.function for e in subject.transition.exits}
     traps = never and not ends & executing(machine)
     outside = _outside(setting, subject)
@@ -137,16 +138,16 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
 
     step = subject.transition
     memo: dict[Term, Term] = {}
-    names: list[str] = ["", *(n for n in step.post)]
+    leaves: list[str] = ["", *(n for n in step.post)]
     terms: list[Term] = [step.completes, *step.post.values()]
     for e in step.exits:
         goes_on = e.function in executing(machine)
         changed = [(n, t) for n, t in e.state.items() if goes_on and t is not machine.state.leaves[n].term]
         args = () if e.function == TRANSLATE else e.args
-        names += ["", *("" for _ in args), *(n for n, _ in changed)]
+        leaves += ["", *("" for _ in args), *(n for n, _ in changed)]
         terms += [e.guard, *args, *(t for _, t in changed)]
     kept_names, kept_terms = [], []
-    for name, old, new in zip(names, terms, rewrite(terms, replace, memo), strict=True):
+    for name, old, new in zip(leaves, terms, rewrite(terms, replace, memo), strict=True):
         if name and (old is machine.state.leaves[name].term):
             continue
         kept_names.append(name)
@@ -161,8 +162,8 @@ def flow(subject: Subject, machine: Machine) -> networkx.DiGraph[str]:
     graph: networkx.DiGraph[str] = nx.DiGraph()
 
     def sources(terms: Iterable[Term]) -> set[str]:
-        names = [t.name for t in walk(terms) if t.op in ("var", "array") and t.name.startswith(("s.", "f."))]
-        return {name[2:].partition("#")[0] for name in names}
+        found = (t.free for t in walk(terms))
+        return {name.text for name in found if name is not None and name.space in (names.STATE, names.READ)}
 
     def edges(targets: str, terms: Iterable[Term]) -> None:
         graph.add_node(targets, role=machine.state.leaves[targets].role if targets in machine.state.leaves else "exit")

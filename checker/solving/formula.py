@@ -17,10 +17,9 @@ def idl(term: Term) -> str:
         case "const":
             return str(term.value) if term.width else str(bool(term.value)).lower()
         case "var" | "array":
-            return term.name.removeprefix("s.")
+            return term.leaf or str(term.name)
         case "extract":
-            assert isinstance(term.data, tuple)
-            high, low = term.data
+            high, low = term.bounds
             return f"{_inner(term.args[0])}[{high}:{low}]"
         case "lnot" if term.args[0].op == "eq":
             left, right = map(_inner, term.args[0].args)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from pgcheck.isa.terms import ARRAY, OPERATORS, Term, apply, digest, rewrite, walk
+from pgcheck.isa.terms import ARRAY, OPERATORS, Name, Term, apply, digest, rewrite, walk
+from pgcheck.isa.terms.names import FREE
 
 SYMBOLS: Final = frozenset({"var", "array", "uf"})
 ABSTRACTED: Final = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
@@ -24,11 +26,11 @@ _INLINE: Final = 160
 class Script:
     """A complete SMT-LIB script that ends in `(check-sat)`.
 
-    `symbols` gives for each declared symbol, without its bars, the kind (`var`, `array` or `uf`) and the name.
+    `symbols` gives for each declared symbol, without its bars, the kind (`var`, `array` or `uf`) and what it stands for.
     """
 
     text: str
-    symbols: Mapping[str, tuple[str, str]]
+    symbols: Mapping[str, tuple[str, Name]]
     _names: Mapping[Term, str]
 
     def name(self, term: Term) -> str:
@@ -80,11 +82,11 @@ def abstract(assertions: Sequence[Term]) -> Sequence[Term]:
         return assertions
     taken = {t.name for t in nodes if t.op in SYMBOLS}
 
-    def fresh(op: str, width: int) -> str:
-        name = f"{op}:{width}"
-        while name in taken:
-            name += "'"
-        return name
+    def fresh(op: str, width: int) -> Name:
+        text = f"{op}:{width}"
+        while Name(FREE, text) in taken:
+            text += "'"
+        return Name(FREE, text)
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op not in ABSTRACTED or any(a.is_constant for a in args):
@@ -96,9 +98,9 @@ def abstract(assertions: Sequence[Term]) -> Sequence[Term]:
     return rewrite(assertions, replace)
 
 
-def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, str]]]:
+def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, Name]]]:
     """The declarations sorted by name, and what each symbol stands for."""
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, tuple[str, Name]] = {}
     sorts: dict[str, str] = {}
     for term in nodes:
         if term.op not in SYMBOLS:
@@ -106,14 +108,16 @@ def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, str
         symbol = _symbol(term.name)
         sort = f"({' '.join(map(_sort, term.args))}) {_sort(term)}"
         if sorts.setdefault(symbol, sort) != sort or found.setdefault(symbol, (term.op, term.name))[0] != term.op:
-            raise ValueError(f"the name {term.name!r} stands for two sorts: {sorts[symbol]} and {sort}")
+            raise ValueError(f"the name {str(term.name)!r} stands for two sorts: {sorts[symbol]} and {sort}")
     return [f"(declare-fun |{s}| {sorts[s]})" for s in sorted(sorts)], found
 
 
-def _symbol(name: str) -> str:
-    """`name` with percent escapes for what a quoted symbol cannot hold, `%`, `~` and the start of a reserved word."""
-    plain = _PLAIN if name not in _RESERVED else frozenset(name[1:]) - {name[0]}
-    return "".join(c if c in plain else "".join(f"%{b:02x}" for b in c.encode()) for c in name)
+@cache
+def _symbol(name: Name) -> str:
+    """`name` as it is printed, with percent escapes for what a quoted symbol cannot hold, `%`, `~` and the start of a reserved word."""
+    text = str(name)
+    plain = _PLAIN if text not in _RESERVED else frozenset(text[1:]) - {text[0]}
+    return "".join(c if c in plain else "".join(f"%{b:02x}" for b in c.encode()) for c in text)
 
 
 def _sort(term: Term) -> str:
@@ -143,8 +147,7 @@ def _write(term: Term, args: list[str]) -> str:
         case "ite":
             head = "ite"
         case "extract":
-            assert isinstance(term.data, tuple)
-            head = OPERATORS["extract"].smtlib.format(*term.data)
+            head = OPERATORS["extract"].smtlib.format(*term.bounds)
         case "zext" | "sext":
             head = OPERATORS[term.op].smtlib.format(term.width - term.args[0].width)
         case op:

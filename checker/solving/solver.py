@@ -17,7 +17,8 @@ from typing import Any, Final, Literal
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
 from pgcheck.checker.solving.smtlib import Script, abstract, script
 from pgcheck.isa.files.cache import Cache
-from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, digest, evaluate, mask
+from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, evaluate, mask
+from pgcheck.isa.terms.names import read
 
 Status = Literal["unsat", "sat", "unknown", "error"]
 PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
@@ -42,9 +43,9 @@ class Limits:
 class Model:
     """A finite assignment, else 0: variables by name, elements by (array, index), functions by (name, arguments)."""
 
-    variables: Mapping[str, int]
-    elements: Mapping[tuple[str, int], int]
-    functions: Mapping[tuple[str, tuple[int, ...]], int]
+    variables: Mapping[Name, int]
+    elements: Mapping[tuple[Name, int], int]
+    functions: Mapping[tuple[Name, tuple[int, ...]], int]
 
     def leaf(self, variable: Term) -> int:
         return self.variables.get(variable.name, 0)
@@ -52,7 +53,7 @@ class Model:
     def element(self, array: Term, index: int) -> int:
         return self.elements.get((array.name, index), 0)
 
-    def function(self, name: str, arguments: tuple[int, ...], width: int) -> int:
+    def function(self, name: Name, arguments: tuple[int, ...], width: int) -> int:
         return self.functions.get((name, arguments), 0)
 
     def values(self, terms: Sequence[Term]) -> list[int]:
@@ -244,9 +245,9 @@ class Solver:
             if stored["status"] == "unsat":
                 return Answer("unsat", "cached", rlimit=int(stored["rlimit"]))
             model = Model(
-                dict(stored["variables"]),
-                {(n, i): v for n, i, v in stored["elements"]},
-                {(n, tuple(a)): v for n, a, v in stored["functions"]},
+                {read(n): v for n, v in stored["variables"].items()},
+                {(read(n), i): v for n, i, v in stored["elements"]},
+                {(read(n), tuple(a)): v for n, a, v in stored["functions"]},
             )
             return Answer("sat", "cached", model, rlimit=int(stored["rlimit"])) if model.satisfies(assertions) else None
         except (ValueError, KeyError, TypeError):
@@ -257,9 +258,9 @@ class Solver:
             return
         stored: dict[str, Any] = {"status": answer.status, "rlimit": answer.rlimit}
         if answer.model is not None:
-            stored["variables"] = dict(answer.model.variables)
-            stored["elements"] = [(n, i, v) for (n, i), v in answer.model.elements.items()]
-            stored["functions"] = [(n, a, v) for (n, a), v in answer.model.functions.items()]
+            stored["variables"] = {str(n): v for n, v in answer.model.variables.items()}
+            stored["elements"] = [(str(n), i, v) for (n, i), v in answer.model.elements.items()]
+            stored["functions"] = [(str(n), a, v) for (n, a), v in answer.model.functions.items()]
         self._cache.put(key, json.dumps(stored, separators=(",", ":")))
 
 
@@ -293,9 +294,9 @@ def _read_status(reply: Mapping[str, Any]) -> Status:
 
 def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Model:
     """The part of an interpretation that `terms` depend on; _Unreadable if a value is no number or out of range."""
-    variables: dict[str, int] = {}
-    elements: dict[tuple[str, int], int] = {}
-    functions: dict[tuple[str, tuple[int, ...]], int] = {}
+    variables: dict[Name, int] = {}
+    elements: dict[tuple[Name, int], int] = {}
+    functions: dict[tuple[Name, tuple[int, ...]], int] = {}
 
     def fit(value: Any, width: int) -> int:
         if type(value) is not int or not 0 <= value <= mask(max(width, 1)):
@@ -318,7 +319,7 @@ def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Mod
             default, rows = arrays.get(known.get(array.name), (0, {}))
             return elements.setdefault((array.name, index), fit(rows.get(index, default), array.shape[1]))
 
-        def function(name: str, arguments: tuple[int, ...], width: int) -> int:
+        def function(name: Name, arguments: tuple[int, ...], width: int) -> int:
             if not arguments:
                 return functions.setdefault((name, ()), fit(plain.get(known.get(name), 0), width))
             default, rows = tables.get(known.get(name), (0, {}))

@@ -14,6 +14,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.terms import disjunction, land
+from pgcheck.isa.terms.names import FIRST, SECOND
 
 Judged = Sequence[tuple[InstructionRow, Judgement]]
 
@@ -44,8 +45,8 @@ def _says(judgement: Judgement, kind: str, leaf: Leaf) -> bool:
 def _changes(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evidence) -> bool:
     one = subject(setting, work.instruction, work.row)
     for mode in setting.deployment.modes.user.values:
-        pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}
-        copy = instantiate(setting.machine, one.transition, pre, as_it_is, "a", one.private)
+        pre = {**fresh(setting.machine, FIRST), setting.machine.modes.leaf: setting.mode(mode)}
+        copy = instantiate(setting.machine, one.transition, pre, as_it_is, FIRST, one.private)
         changed = disjunction(land(o.guard, differ(leaf, o.post[leaf.name], pre[leaf.name])) for o in copy.outcomes)
         if evidence.possible([assumed(setting, one, copy), changed], f"{work.id}:changes:{leaf.name}"):
             return True
@@ -55,14 +56,14 @@ def _changes(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evide
 def _shows(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evidence) -> bool:
     one = subject(setting, work.instruction, work.row)
     for mode in setting.deployment.modes.user.values:
-        pre = {**fresh(setting.machine, "a"), setting.machine.modes.leaf: setting.mode(mode)}
-        a = instantiate(setting.machine, one.transition, pre, as_it_is, "a", frozenset())
+        pre = {**fresh(setting.machine, FIRST), setting.machine.modes.leaf: setting.mode(mode)}
+        a = instantiate(setting.machine, one.transition, pre, as_it_is, FIRST, frozenset())
         b = instantiate(
             setting.machine,
             one.transition,
-            {**pre, leaf.name: leaf.named("b." + leaf.name)},
+            {**pre, leaf.name: leaf.copied(SECOND)},
             as_it_is,
-            "b",
+            SECOND,
             frozenset(),
         )
         known = [assumed(setting, one, a), assumed(setting, one, b)]

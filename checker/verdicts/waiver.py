@@ -19,7 +19,7 @@ from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.files.errors import NOWHERE, Position, did_you_mean
 from pgcheck.isa.machine.machine import MIRROR, Choice, Deployment, Machine
 from pgcheck.isa.machine.meaning import meanings
-from pgcheck.isa.terms import TRUE, Term, conjunction, constant, disjunction, eq, lnot, variable
+from pgcheck.isa.terms import TRUE, Term, conjunction, constant, disjunction, eq, lnot, operand
 
 Property = Literal["theorem1", "theorem3", "monitor"]
 Status = Literal["accepted", "outside", "stale", "expired", "unneeded", "unknown"]
@@ -165,7 +165,7 @@ def _misnamed(machine: Machine, row: InstructionResult, operands: Mapping[str, i
 
 def _operand(machine: Machine, row: InstructionResult, name: str, value: int) -> Term:
     width = machine.instruction(row.id.removesuffix(row.row)).operands[name].width
-    return eq(variable(width, f"o.{name}"), constant(width, value))
+    return eq(operand(width, name), constant(width, value))
 
 
 def _questions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pgcheck.checker.questions.copies import MISS
+from pgcheck.checker.questions.copies import HOSTMAP, MISS
 from pgcheck.checker.questions.hole import Question
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.result import StateValue, Witness
@@ -21,10 +21,12 @@ from pgcheck.isa.terms import (
     eq,
     extract,
     lnot,
+    operand,
+    parameter,
     rewrite,
-    variable,
     walk,
 )
+from pgcheck.isa.terms.names import CHOICE, INDEX, OPERAND, PROBE, READ, REAL, TABLE, VIRTUAL
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
 # Which difference to show: the plainest first.
@@ -79,22 +81,23 @@ def wishes(machine: Machine, goal: list[Term]) -> Iterator[Wish]:
     """What a reader would like of a witness, most wanted first: small operands, no faults, identity translation, r like v, zeros."""
     nodes = list(walk(goal))
     scalars = {t.name: t for t in nodes if t.op == "var"}
-    yield from (_small(t) for name, t in sorted(scalars.items()) if name.startswith("o."))
+    named = [scalars[name] for name in sorted(scalars)]
+    yield from (_small(t) for t in named if t.name.space == OPERAND)
     closed = _identity(machine)
     for t in nodes:
         if t.op == "uf" and t.name in (FAULT, MISS):
             yield Wish(lnot(t))
         elif t.op == "uf" and t.name == ADDRESS and closed is not None:
             yield Wish(eq(t, _applied(closed, t.args)))
-    for name, t in sorted(scalars.items()):
-        twin = scalars.get("v." + name[2:])
-        if name.startswith("r.") and twin is not None:
+    for t in named:
+        twin = scalars.get(t.name.of(VIRTUAL))
+        if t.name.copy == REAL and twin is not None:
             yield Wish(eq(t, twin))
-    rest = [t for name, t in sorted(scalars.items()) if not name.startswith(("o.", "k."))]
+    rest = [t for t in named if t.name.space not in (OPERAND, INDEX)]
     cells = [t for t in nodes if t.op == "select" and t.args[0].op == "array"]
     answers = [t for t in nodes if t.op == "uf" and t.name not in (FAULT, MISS, ADDRESS)]
     yield from (_small(t) for t in (*rest, *cells, *answers))
-    yield from (_small(t) for name, t in sorted(scalars.items()) if name.startswith("k."))
+    yield from (_small(t) for t in named if t.name.space == INDEX)
 
 
 def _small(term: Term) -> Wish:
@@ -112,7 +115,7 @@ def _identity(machine: Machine) -> tuple[tuple[Term, ...], Term] | None:
     state = initial(machine)
     for name, value in translation.replay.items():
         state[name] = machine.state.leaves[name].holding(value)
-    parameters = tuple(variable(w, "p." + n) for n, w in machine.code.functions[translation.function].parameters)
+    parameters = tuple(parameter(w, n) for n, w in machine.code.functions[translation.function].parameters)
     run = Execution(machine, state, {}, cuts=False)
     (result,) = run.call(translation.function, parameters)
     free = {t for t in walk([result]) if t.op in ("var", "array")}
@@ -129,13 +132,13 @@ def extracted(
 ) -> Witness:
     """The witness that a model is, before it is replayed."""
     machine = setting.machine
-    operands = {n: model.leaf(variable(b.width, "o." + n)) for n, b in subject.instruction.operands.items()}
+    operands = {n: model.leaf(operand(b.width, n)) for n, b in subject.instruction.operands.items()}
     operands |= dict(subject.fixed)
     encoding = subject.instruction.encoding
     assert encoding is not None
-    names = {t.name for t in walk(goal) if t.op == "var" and ("n." in t.name[:4] or "f." in t.name[:4])}
-    choices = {n: model.variables[n] for n in sorted(names) if model.variables.get(n)}
-    choices |= {f"{a}[{i}]": v for (a, i), v in sorted(model.elements.items()) if "f." in a[:4] and v}
+    fresh = sorted(n for t in walk(goal) if t.op == "var" and (n := t.name).space in (CHOICE, READ))
+    choices = {str(n): model.variables[n] for n in fresh if model.variables.get(n)}
+    choices |= {f"{a}[{i}]": v for (a, i), v in sorted(model.elements.items()) if a.space == READ and v}
     functions = sorted(model.functions.items())
     faults = {a: v for (n, a), v in functions if n == FAULT}
     addresses = {a: v for (n, a), v in functions if n == ADDRESS}
@@ -162,8 +165,8 @@ def extracted(
         choices=choices,
         translations=tuple((a, faults.get(a, 0), addresses.get(a, 0)) for a in sorted({*faults, *addresses})),
         misses=tuple((a, v) for (n, a), v in functions if n == MISS and v),
-        probes=tuple((n, a, v) for (n, a), v in functions if n.startswith(("probe.", "hostmap"))),
-        tables=tuple((n, a, v) for (n, a), v in functions if n.startswith(("table.", "r.table."))),
+        probes=tuple((str(n), a, v) for (n, a), v in functions if n.space == PROBE or n == HOSTMAP),
+        tables=tuple((str(n), a, v) for (n, a), v in functions if n.space == TABLE),
         differs=(key,),
         continued=tuple(sorted(setting.continued)),
     )

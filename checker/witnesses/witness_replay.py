@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pgcheck.checker.questions.copies import HOSTMAP
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
+from pgcheck.isa.terms import Name
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.names import CHOICE, PROBE, READ, REAL, TABLE, VIRTUAL, Tag
 from pgcheck.models.reference.cycle import canonical, deliver, step
 from pgcheck.models.state import Cells, State, Surroundings, copied, holding
 
@@ -56,18 +59,18 @@ class _Answers:
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
         found = {(n, a): v for n, a, v in self.witness.probes}
-        value = found.get((f"probe.{name}", self._in_virtual_mode(args)[0]), 0)
-        return found.get(("hostmap", (value,)), 0) if self.real else value
+        value = found.get((str(Name(PROBE, name)), self._in_virtual_mode(args)[0]), 0)
+        return found.get((str(HOSTMAP), (value,)), 0) if self.real else value
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
         found = {(n, a): v for n, a, v in self.witness.tables}
         response = self.witness.configuration.get(f"@{name}")
         if not self.real or response is not None:
-            value = found.get((f"table.{name}", args), 0)
+            value = found.get((str(Name(TABLE, name)), args), 0)
             if self.real and isinstance(response, Mapping):
                 value = self.machine.code.tables[name].responded(value, response)
             return value
-        return found.get((f"r.table.{name}", args), 0)
+        return found.get((str(Name(TABLE, name, copy=REAL)), args), 0)
 
 
 def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
@@ -109,7 +112,7 @@ def values_of(state: Mapping[str, int | Cells]) -> dict[str, StateValue]:
 def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) -> Replayed:
     """Run both sides of a witness. With `hard` the specification's own translation runs instead of the oracle. Raises BadWitness."""
     deployment, instruction = _named(machine, witness)
-    pre = {"v": state_of(machine, witness.virtual), "r": state_of(machine, witness.real)}
+    pre: dict[Tag, State] = {VIRTUAL: state_of(machine, witness.virtual), REAL: state_of(machine, witness.real)}
     if hard:
         assert machine.code.translation is not None
         for state in pre.values():
@@ -122,19 +125,19 @@ def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) ->
             raise BadWitness(f"{witness.operands[name]} does not fit operand {name} of {instruction.id}")
     for name, response in witness.configuration.items():
         _checked_response(machine, name, response)
-    post: dict[str, State] = {}
-    outcome: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for tag in ("v", "r"):
+    post: dict[Tag, State] = {}
+    outcome: dict[Tag, tuple[str, tuple[int, ...]]] = {}
+    for tag in (VIRTUAL, REAL):
         post[tag] = copied(pre[tag])
         outcome[tag] = _run(machine, witness, instruction, post[tag], tag, hard)
     differs = _differences(machine, deployment, witness, pre, post, outcome)
     return Replayed(
         bool(witness.differs) and witness.differs[0] in differs,
         differs,
-        values_of(post["v"]),
-        values_of(post["r"]),
-        outcome["v"][0],
-        outcome["r"][0],
+        values_of(post[VIRTUAL]),
+        values_of(post[REAL]),
+        outcome[VIRTUAL][0],
+        outcome[REAL][0],
     )
 
 
@@ -160,26 +163,28 @@ def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]
 
 
 def _run(
-    machine: Machine, witness: Witness, instruction: Instruction, state: State, tag: str, hard: bool
+    machine: Machine, witness: Witness, instruction: Instruction, state: State, tag: Tag, hard: bool
 ) -> tuple[str, tuple[int, ...]]:
     """One side; the name of its outcome (`next`, the terminator, ...) and its payload."""
     choices = witness.choices
 
-    def chosen(name: str) -> int:
-        return choices.get(f"{tag}.{name}", choices.get(name, 0))
+    def chosen(name: Name) -> int:
+        return choices.get(str(name.of(tag)), choices.get(str(name), 0))
 
-    def volatile(name: str, leaf: Leaf, index: int | None) -> int:
-        return chosen("f." + name)
+    def undefined(site: str, instance: int, width: int) -> int:
+        return chosen(Name(CHOICE, site, instance))
 
-    def changed(name: str, leaf: Leaf) -> Cells | int:
+    def volatile(leaf: Leaf, instance: int, index: int | None) -> int:
+        return chosen(Name(READ, leaf.name, instance))
+
+    def changed(leaf: Leaf, instance: int) -> Cells | int:
+        name = Name(READ, leaf.name, instance)
         if isinstance(leaf, ScalarLeaf):
-            return chosen("f." + name)
-        head = f"{tag}.f.{name}["
+            return chosen(name)
+        head = f"{name.of(tag)}["
         return Cells(0, {int(k[len(head) : -1]): v for k, v in choices.items() if k.startswith(head)})
 
-    surroundings = Surroundings(
-        lambda name, width: chosen("n." + name), volatile, changed, _Answers(machine, witness, tag == "r", hard)
-    )
+    surroundings = Surroundings(undefined, volatile, changed, _Answers(machine, witness, tag == REAL, hard))
     ended = step(machine, canonical(instruction, witness.operands), state, surroundings)
     while ended is not None and ended.function in witness.continued:
         ended = deliver(machine, ended, state, surroundings)
@@ -197,12 +202,12 @@ def _differences(
     machine: Machine,
     deployment: Deployment,
     witness: Witness,
-    pre: Mapping[str, State],
-    post: Mapping[str, State],
-    outcome: Mapping[str, tuple[str, tuple[int, ...]]],
+    pre: Mapping[Tag, State],
+    post: Mapping[Tag, State],
+    outcome: Mapping[Tag, tuple[str, tuple[int, ...]]],
 ) -> tuple[str, ...]:
     """The mismatches of the relation (docs/definitions.md), on values; nothing when the real machine trapped into the monitor."""
-    v, r = outcome["v"], outcome["r"]
+    v, r = outcome[VIRTUAL], outcome[REAL]
     if v[0] in (UNMODELLED, UNPREDICTABLE):
         return ()
     found: list[str] = []
@@ -220,11 +225,11 @@ def _differences(
         for name, how in relation.items():
             match prefix:
                 case "virtual" if how == "own" and same:
-                    differ = post["v"][name] != pre["v"][name]
+                    differ = post[VIRTUAL][name] != pre[VIRTUAL][name]
                 case "real" if how == "own":
-                    differ = post["r"][name] != pre["r"][name]
+                    differ = post[REAL][name] != pre[REAL][name]
                 case "mirror" | "general" if how == prefix and same:
-                    differ = post["v"][name] != post["r"][name]
+                    differ = post[VIRTUAL][name] != post[REAL][name]
                 case _:
                     continue
             if differ:

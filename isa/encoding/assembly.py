@@ -377,7 +377,7 @@ def _solve(encoding: Encoding, found: _Found) -> Iterator[tuple[dict[str, int], 
     demands = terms.substitute([encoding.canonical, *found.guards], leaves)
     try:
         for known in islice(knownbits.search(demands, {}, _SEARCH_BUDGET), _SOLUTIONS):
-            solved = {name: value for name, (_, value) in known.items()}
+            solved = {name.text: value for name, (_, value) in known.items()}
             operands = completed(encoding, {**solved, **found.bound})
             for hole, offset in found.offsets:
                 operands[hole.operand] = offset - base(hole, length(encoding, operands))

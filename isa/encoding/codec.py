@@ -20,17 +20,17 @@ Predicate = Callable[[Operands], int]
 
 @lru_cache(maxsize=65536)
 def compiled(term: Term) -> Predicate:
-    """`term` as a function of its variables' values; a Boolean gives 0 or 1."""
+    """`term` as a function of its variables' values by text; a Boolean gives 0 or 1."""
     args = term.args
     match term.op:
         case "const":
             result = term.value
             return lambda o: result
         case "var":
-            name = term.name
+            name = term.name.text
             return lambda o: o[name]
         case "eq" if args[1].is_constant and args[0].op == "var":
-            name, wanted = args[0].name, args[1].value
+            name, wanted = args[0].name.text, args[1].value
             return lambda o: o[name] == wanted
     functions = [compiled(a) for a in args]
     match term.op, functions:
@@ -193,7 +193,7 @@ def _candidate(name: str, encoding: Encoding) -> _Candidate:
     settled = {slot.name: i for i, step in enumerate(encoding.steps) for slot in step.slots}
     due: dict[int, list[Predicate]] = {}
     for demand in knownbits.conjuncts(encoding.when):
-        variables = [v.name for v in terms.walk([demand]) if v.op == "var"]
+        variables = [v.name.text for v in terms.walk([demand]) if v.op == "var"]
         due.setdefault(max((settled.get(v, -1) for v in variables), default=-1), []).append(compiled(demand))
     readings: list[_Reading] = []
     for i, step in enumerate(encoding.steps):

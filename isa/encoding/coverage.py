@@ -16,8 +16,9 @@ from typing import Final
 from pgcheck.isa import terms
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.encoding import Decode, Encoding, Slot
-from pgcheck.isa.terms import Term, knownbits
+from pgcheck.isa.terms import Name, Term, knownbits
 from pgcheck.isa.terms.knownbits import Bits
+from pgcheck.isa.terms.names import FREE
 
 _BUDGET: Final = 2000
 
@@ -107,7 +108,7 @@ def accepts(encoding: Encoding) -> Term:
 
 def _matters(encoding: Encoding, step: int) -> bool:
     """Whether a step has literal bits or an operand that the encoding demands something of."""
-    demanded = {v.name for v in terms.walk([encoding.when]) if v.op == "var"}
+    demanded = {v.name.text for v in terms.walk([encoding.when]) if v.op == "var"}
     return encoding.steps[step].mask != 0 or any(slot.name in demanded for slot in encoding.steps[step].slots)
 
 
@@ -163,16 +164,16 @@ def _literal(encoding: Encoding) -> Bits:
     return mask, value
 
 
-def _example(a: Encoding, b: Encoding, common: Mapping[str, Bits]) -> tuple[int, ...]:
+def _example(a: Encoding, b: Encoding, common: Mapping[Name, Bits]) -> tuple[int, ...]:
     """The units of the longer of two encodings that both accept what `common` says, its free bits being 0."""
     decode = a.decode
-    chosen = {name: common.get(name, (0, 0))[1] for name in decode.prefixes}
+    chosen = {name: common.get(Name(FREE, name), (0, 0))[1] for name in decode.prefixes}
     head = tuple(
         next(u for u, v in row.items() if v == chosen[name]) for name, row in decode.prefixes.items() if chosen[name]
     )
 
     def fetch(k: int) -> int:
-        return head[k] if k < len(head) else common.get(f"unit{k - len(head)}", (0, 0))[1]
+        return head[k] if k < len(head) else common.get(Name(FREE, f"unit{k - len(head)}"), (0, 0))[1]
 
     read = [Decoder({"": encoding}, decode).decode(fetch) for encoding in (a, b)]
     return max((decoded.units for decoded in read if decoded is not None), key=len, default=head)
@@ -187,13 +188,14 @@ def claimed(encodings: Mapping[str, Encoding], decode: Decode) -> Claim:
 
 def _first_unit(encoding: Encoding) -> list[Bits]:
     """Disjoint (mask, value) pairs of the first unit that the encoding accepts for some following units."""
+    first = terms.variable(encoding.decode.unit, "unit0")
     parts = [
         part
         for part in knownbits.conjuncts(accepts(encoding))
-        if all(v.name == "unit0" for v in terms.walk([part]) if v.op == "var")
+        if all(v is first for v in terms.walk([part]) if v.op == "var")
     ]
     try:
-        return [known.get("unit0", (0, 0)) for known in knownbits.search(parts, {}, _BUDGET)]
+        return [known.get(first.name, (0, 0)) for known in knownbits.search(parts, {}, _BUDGET)]
     except knownbits.Exhausted:
         mask = terms.mask(encoding.decode.unit)
         literal = _literal(encoding)

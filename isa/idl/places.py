@@ -11,7 +11,7 @@ from pgcheck.isa.idl.scopes import Array, Value, extraction, local, resize_value
 from pgcheck.isa.idl.state import Entry
 from pgcheck.isa.idl.syntax import Item, Tree, csr_name
 from pgcheck.isa.idl.types import Bitfield, Bits, Struct, Type, width_of
-from pgcheck.isa.terms import Term, constant, node, variable
+from pgcheck.isa.terms import Term, constant, node
 from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf, SetLocal, SetNext, Statement
 
 
@@ -72,7 +72,7 @@ def store_name(e: Lowerer, name: str, given: Given, target: Item) -> Block:
     if name in e.scope.locals:
         lowered, type_ = e.scope.locals[name]
         value = given.to(e, type_, f"`{name}`")
-        return tuple(SetLocal(t.name[2:], v) for t, v in zip(local(lowered, type_), value.terms, strict=True))
+        return tuple(SetLocal(t.name.text, v) for t, v in zip(local(lowered, type_), value.terms, strict=True))
     if name in e.scope.operands or name in e.scope.constants or name in e.program.params:
         raise Refusal(target, f"'{name}' cannot be assigned to", hint="declare a variable")
     if name not in e.program.entries:
@@ -93,7 +93,7 @@ def _scatter(e: Lowerer, place: _Place, value: Value) -> Block:
         pairs = zip(entry.parts, value.terms, strict=True)
         return tuple(place.write(p.leaf, t) for p, t in pairs if p.leaf)
     held = e.scope.declare("whole", entry.type)
-    whole = variable(value.term.width, "l." + held)
+    (whole,) = local(held, Bits(value.term.width))
     writes = (place.write(p.leaf, extraction(whole, p.high, p.low)) for p in entry.parts if p.leaf)
     return (SetLocal(held, value.term), *writes)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pgcheck.isa import terms
 from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.state import Entry
 from pgcheck.isa.idl.types import Bits, Type, scalars, width_of
-from pgcheck.isa.terms import Term, node, variable
+from pgcheck.isa.terms import Term, node
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ class Scope:
 
 def operand_values(operands: Mapping[str, Bits]) -> dict[str, Value]:
     """Operands as the values that their names have."""
-    return {name: Value((variable(type_.width, f"o.{name}"),), type_) for name, type_ in operands.items()}
+    return {name: Value((terms.operand(type_.width, name),), type_) for name, type_ in operands.items()}
 
 
 def local(name: str, type_: Type) -> tuple[Term, ...]:
     """The terms of a local of any type."""
-    return tuple(variable(width_of(t), f"l.{name}{suffix}") for suffix, t in scalars(type_))
+    return tuple(terms.local(width_of(t), name + suffix) for suffix, t in scalars(type_))
 
 
 def extraction(term: Term, high: int, low: int) -> Term:

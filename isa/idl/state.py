@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pgcheck.isa.idl.types import Bitfield, Struct, Type, width_of
-from pgcheck.isa.terms import Term, array, constant, constant_array, mk, node, select, variable
+from pgcheck.isa.terms import Name, Term, array, constant, constant_array, mk, node, select, variable
+from pgcheck.isa.terms.names import STATE, Tag
 
 GENERAL = "general"
 CONTROL_ROLES = (
@@ -17,7 +19,7 @@ ROLES = (GENERAL, *CONTROL_ROLES)
 
 
 @dataclass(frozen=True, slots=True)
-class _Described:
+class _Described(ABC):
     """What scalar and array leaves have alike; `width` 0 is a Boolean."""
 
     name: str
@@ -35,18 +37,25 @@ class _Described:
         """Width of a value as an SMT array or a file holds it (a Boolean takes a bit)."""
         return self.width or 1
 
+    @property
+    def term(self) -> Term:
+        """The leaf as a term of the intermediate form: a variable or array."""
+        return self.named(Name(STATE, self.name))
+
+    def copied(self, copy: Tag) -> Term:
+        """The leaf of a copy of the machine."""
+        return self.named(Name(STATE, self.name, copy=copy))
+
+    @abstractmethod
+    def named(self, name: Name) -> Term:
+        """A free term of the leaf's sort."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScalarLeaf(_Described):
     """A leaf that holds one value of `width` bits."""
 
-    @property
-    def term(self) -> Term:
-        """The leaf as a term of the intermediate form: the variable `s.NAME`."""
-        return self.named("s." + self.name)
-
-    def named(self, name: str) -> Term:
-        """A free term of the leaf's sort."""
+    def named(self, name: Name) -> Term:
         return variable(self.width, name)
 
     def holding(self, value: int) -> Term:
@@ -66,13 +75,7 @@ class ArrayLeaf(_Described):
         """Bits of an index."""
         return index_width(self.size)
 
-    @property
-    def term(self) -> Term:
-        """The leaf as a term of the intermediate form: the array `s.NAME`."""
-        return self.named("s." + self.name)
-
-    def named(self, name: str) -> Term:
-        """A free term of the leaf's sort."""
+    def named(self, name: Name) -> Term:
         return array(self.index_width, self.width, name)
 
     def holding(self, value: int) -> Term:

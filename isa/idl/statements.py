@@ -78,13 +78,13 @@ class Statements:
             raise Refusal(tree, f"'{name}' is an operand of this instruction")
         if not rest:
             lowered = self.scope.declare(str(name), type_)
-            return tuple(SetLocal(t.name[2:], constant(t.width, 0)) for t in local(lowered, type_))
+            return tuple(SetLocal(t.name.text, constant(t.width, 0)) for t in local(lowered, type_))
         if is_scalar(type_):
             value = self.expressions.convert(self.expressions.value(rest[0]), type_, rest[0], f"`{name}`")
             return (SetLocal(self.scope.declare(str(name), type_), value.term),)
         before, value = self.aggregate(rest[0], type_)
         targets = local(self.scope.declare(str(name), type_), type_)
-        return (*before, *(SetLocal(t.name[2:], v) for t, v in zip(targets, value.terms, strict=True)))
+        return (*before, *(SetLocal(t.name.text, v) for t, v in zip(targets, value.terms, strict=True)))
 
     def aggregate(self, item: Item, type_: Type) -> tuple[Block, Value]:
         """A struct or tuple value: a call that binds its results, or a variable."""
@@ -105,7 +105,7 @@ class Statements:
             raise Refusal(item, "this value does not fit", found=str(result), expected=str(type_))
         names = self.scope.declare("result", result)
         held = local(names, result)
-        return (Bind(tuple(t.name[2:] for t in held), function, terms),), Value(held, result)
+        return (Bind(tuple(t.name.text for t in held), function, terms),), Value(held, result)
 
     def callee(self, item: Tree) -> tuple[str, tuple[int, ...], list[Item]]:
         if item.data == "call":
@@ -119,7 +119,7 @@ class Statements:
     def declare_many(self, tree: Tree) -> Block:
         type_ = type_of(self.program, tree.construct(0), self.scope.constants)
         terms = [t for name in tree.children[1:] for t in local(self.scope.declare(str(name), type_), type_)]
-        return tuple(SetLocal(t.name[2:], constant(t.width, 0)) for t in terms)
+        return tuple(SetLocal(t.name.text, constant(t.width, 0)) for t in terms)
 
     def branch(self, tree: Tree) -> Block:
         arms = [
@@ -294,7 +294,7 @@ def lower_function(program: Program, declaration: Declaration, values: tuple[int
     scope = Scope(declaration.text, dict(zip(declaration.template, values, strict=True)))
     names: list[tuple[str, int]] = []
     for (_, name), type_ in zip(declaration.parameters, parameters, strict=True):
-        names += [(t.name[2:], t.width) for t in local(scope.declare(name, type_), type_)]
+        names += [(t.name.text, t.width) for t in local(scope.declare(name, type_), type_)]
     body = Statements(program, scope, result).block(declaration.body)
     widths = tuple(width_of(t) for _, t in scalars(result))
     return Function(instance_name(declaration.name, values), tuple(names), widths, body)

@@ -25,7 +25,8 @@ from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
 from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
-from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, node, rewrite, variable, walk
+from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, node, operand, rewrite, variable, walk
+from pgcheck.isa.terms.names import OPERAND
 from pgcheck.isa.words import order
 
 
@@ -101,7 +102,7 @@ class Instructions:
                 return TRUE
             for part in walk([term]):
                 if part.op not in OPERATORS and part.op != "const" and not _is_operand(part):
-                    found = str(part.data).removeprefix("s.")
+                    found = part.leaf or str(part.data)
                     message = "a condition on an encoding is over its operands only"
                     self.program.problems.report(located.position, message, found=found)
                     return TRUE
@@ -176,18 +177,18 @@ class Instructions:
         problems = self.program.problems
         if not given.rows:
             return (Row(""),)
-        (operand, values), *more = given.rows.items()
+        (name, values), *more = given.rows.items()
         if more:
             problems.report(more[0][0].position, "rows are over one operand")
-        if str(operand) not in operands:
-            problems.report(operand.position, f"no operand '{operand}'", hint=did_you_mean(operand, operands))
+        if str(name) not in operands:
+            problems.report(name.position, f"no operand '{name}'", hint=did_you_mean(name, operands))
             return (Row(""),)
         names = self.csr_names if isinstance(values, str) else {v: str(v) for v in values}
         for value in names:
-            if value >> operands[str(operand)].width:
-                problems.report(operand.position, f"{value} does not fit operand '{operand}'")
-        listed = tuple(Row(f":{n}", str(operand), v) for v, n in names.items())
-        return (*listed, Row(":other", str(operand), None, tuple(names)))
+            if value >> operands[str(name)].width:
+                problems.report(name.position, f"{value} does not fit operand '{name}'")
+        listed = tuple(Row(f":{n}", str(name), v) for v, n in names.items())
+        return (*listed, Row(":other", str(name), None, tuple(names)))
 
     def check_overlaps(self, instructions: Sequence[Instruction]) -> tuple[Undecided, ...]:
         """Report encodings that accept the same units; the pairs for which that is too hard to tell."""
@@ -204,30 +205,30 @@ class Instructions:
 
 
 def _is_operand(term: Term) -> bool:
-    return term.op == "var" and term.name.startswith("o.")
+    return term.op == "var" and term.name.space == OPERAND
 
 
 def _bare(term: Term, args: tuple[Term, ...]) -> Term | None:
-    """The operand `o.NAME` of a body as the variable `NAME` of an encoding."""
-    return variable(term.width, term.name.removeprefix("o.")) if term.op == "var" else None
+    """The operand of a body as the variable of an encoding."""
+    return variable(term.width, term.name.text) if term.op == "var" else None
 
 
 def _as_operand(term: Term, args: tuple[Term, ...]) -> Term | None:
-    """The variable `NAME` of an encoding as the operand `o.NAME` of a body."""
-    return variable(term.width, "o." + term.name) if term.op == "var" else None
+    """The variable of an encoding as the operand of a body."""
+    return operand(term.width, term.name.text) if term.op == "var" else None
 
 
 def encoding_word(encoding: Encoding) -> Term | None:
-    """The instruction's own bits as a term over `o.*`, for an encoding that is one step; ignored bits are 0."""
+    """The instruction's own bits as a term over operands, for an encoding that is one step; ignored bits are 0."""
     if len(encoding.steps) != 1 or encoding.prefixes:
         return None
     (step,) = encoding.steps
     width = step.units * encoding.decode.unit
     word = constant(width, step.value)
     for slot in step.slots:
-        operand = variable(slot.width, "o." + slot.name)
+        held = operand(slot.width, slot.name)
         for low, at, bits in slot.pieces:
-            piece = mk("extract", bits, operand, data=(low + bits - 1, low))
+            piece = mk("extract", bits, held, data=(low + bits - 1, low))
             placed = mk("shl", width, mk("zext", width, piece), constant(width, at))
             word = mk("or", width, word, placed)
     return word

@@ -17,7 +17,7 @@ from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.schemes import Scheme
-from pgcheck.isa.terms import Term, conjunction, digest, eq, node, rewrite, variable
+from pgcheck.isa.terms import Name, Term, conjunction, digest, eq, node, operand, rewrite, variable
 from pgcheck.isa.terms.ir import (
     BUILTIN_EXITS,
     Bind,
@@ -33,6 +33,7 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
+from pgcheck.isa.terms.names import LOCAL
 from pgcheck.isa.terms.reads import calls, touched
 
 
@@ -164,19 +165,19 @@ class _Reader:
 
     def body(self, function: Function) -> str:
         """The digest of a function's statements."""
-        return self.block(function.body, {n: f"#{k}" for k, (n, _) in enumerate(function.parameters)})
+        return self.block(function.body, {n: k for k, (n, _) in enumerate(function.parameters)})
 
-    def block(self, block: Block, names: dict[str, str]) -> str:
+    def block(self, block: Block, names: dict[str, int]) -> str:
         """The digest of statements; `names` are the locals met so far, in order."""
         return _hash(self._statements(block, names))
 
-    def _statements(self, block: Block, names: dict[str, str]) -> Iterator[object]:
+    def _statements(self, block: Block, names: dict[str, int]) -> Iterator[object]:
         for statement in block:
             yield type(statement).__name__
             match statement:
                 case SetLocal(name, value):
                     yield self.term(value, names)
-                    yield names.setdefault(name, f"#{len(names)}")
+                    yield f"#{names.setdefault(name, len(names))}"
                 case SetLeaf(leaf, value):
                     yield from (leaf, self.term(value, names))
                 case SetElement(leaf, index, value):
@@ -190,23 +191,23 @@ class _Reader:
                     yield from (self.block(then, names), self.block(orelse, names))
                 case Bind(targets, function, args):
                     yield from (self.function(function), *(self.term(a, names) for a in args))
-                    yield from (None if t is None else names.setdefault(t, f"#{len(names)}") for t in targets)
+                    yield from (None if t is None else f"#{names.setdefault(t, len(names))}" for t in targets)
                 case Return(values):
                     yield from (self.term(v, names) for v in values)
                 case Raise(function, args, _):
                     yield from (self.exit(function), *(self.term(a, names) for a in args))
 
-    def term(self, term: Term, names: dict[str, str] | None = None) -> str:
+    def term(self, term: Term, names: dict[str, int] | None = None) -> str:
         """The digest of a term, with locals by their number and functions by their meaning."""
         known = {} if names is None else names
 
         def replace(term_: Term, args: tuple[Term, ...]) -> Term | None:
-            if term_.op == "var" and term_.name.startswith("l."):
-                return variable(term_.width, "l." + known.setdefault(term_.name[2:], f"#{len(known)}"))
+            if term_.op == "var" and term_.name.space == LOCAL:
+                return variable(term_.width, Name(LOCAL, "", known.setdefault(term_.name.text, len(known))))
             if term_.op == "length":
-                return variable(term_.width, f"o.{LENGTH}")
+                return operand(term_.width, LENGTH)
             if term_.op == "call":
-                return node("call", term_.width, *args, data=self.function(term_.name))
+                return node("call", term_.width, *args, data=self.function(term_.about))
             return None
 
         return digest(rewrite([term], replace))

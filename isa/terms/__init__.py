@@ -1,6 +1,6 @@
 """Terms: the expressions of the intermediate form and of every formula.
 
-`nodes` says what a term is, `operators` what it means, `folding` makes simplified ones and `walks` reads and rebuilds
+`nodes` says what a term is, `names` what a free one stands for, `operators` what it means, `folding` makes simplified ones and `walks` reads and rebuilds
 them.
 """
 
@@ -19,6 +19,7 @@ from pgcheck.isa.terms.folding import (
     store,
     zext,
 )
+from pgcheck.isa.terms.names import Name
 from pgcheck.isa.terms.nodes import (
     ARRAY,
     FALSE,
@@ -28,19 +29,24 @@ from pgcheck.isa.terms.nodes import (
     array,
     constant,
     constant_array,
+    local,
     mask,
+    operand,
+    parameter,
+    renamed,
     show,
     signed,
     variable,
 )
 from pgcheck.isa.terms.operators import OPERATORS, Operator, node
-from pgcheck.isa.terms.walks import Rewriter, digest, evaluate, rebuild, rewrite, substitute, walk
+from pgcheck.isa.terms.walks import Rewriter, digest, evaluate, on_leaves, rebuild, rewrite, substitute, walk
 
 __all__ = [
     "ARRAY",
     "FALSE",
     "OPERATORS",
     "TRUE",
+    "Name",
     "Operator",
     "Rewriter",
     "Term",
@@ -58,11 +64,16 @@ __all__ = [
     "ite",
     "land",
     "lnot",
+    "local",
     "lor",
     "mask",
     "mk",
     "node",
+    "on_leaves",
+    "operand",
+    "parameter",
     "rebuild",
+    "renamed",
     "rewrite",
     "select",
     "show",

@@ -1,7 +1,6 @@
 """The intermediate form: statements over terms, once per instruction and function.
 
-Expressions are `terms.Term` whose variables are `s.LEAF` (state), `o.NAME` (operands) and `l.NAME` (locals), arrays
-are `s.LEAF`, and which besides the operators use: `call` (data: name of a lowered function), `load` (physical memory,
+Expressions are `terms.Term` whose variables are state, operands and locals, arrays are state, and which besides the operators use: `call` (data: name of a lowered function), `load` (physical memory,
 width bits), `undefined` and `choice` (data: site), `volatile` (a fresh read, data: leaf), `encoding`. A binding gives
 each of these its meaning.
 """

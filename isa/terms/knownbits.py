@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pgcheck.isa import terms
-from pgcheck.isa.terms import OPERATORS, Term
+from pgcheck.isa.terms import OPERATORS, Name, Term
 
 Bits = tuple[int, int]
-Known = dict[str, Bits]
+Known = dict[Name, Bits]
 
 _YES: Final[Bits] = (1, 1)
 _NO: Final[Bits] = (1, 0)
@@ -183,8 +183,9 @@ def search(constraints: Iterable[Term], known: Known, budget: int) -> Iterator[K
         if not left:
             yield here
             continue
-        name, bit = _open_bit(left[0], 1, here) or ("", 0)
-        assert bit, "a term without unknown variables has a value"
+        open_ = _open_bit(left[0], 1, here)
+        assert open_, "a term without unknown variables has a value"
+        name, bit = open_
         mask, bits = here.get(name, _UNKNOWN)
         stack += [(left, {**here, name: (mask | bit, bits | choice)}) for choice in (bit, 0)]
 
@@ -192,7 +193,7 @@ def search(constraints: Iterable[Term], known: Known, budget: int) -> Iterator[K
 _BITWISE: Final = frozenset({"and", "or", "xor", "not"})
 
 
-def _open_bit(term: Term, mask: int, known: Known) -> tuple[str, int] | None:
+def _open_bit(term: Term, mask: int, known: Known) -> tuple[Name, int] | None:
     """A variable and an unknown bit of it on which the unknown bits of `term` under `mask` depend."""
     mask &= ~value(term, known)[0]
     if not mask:

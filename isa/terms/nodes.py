@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from pgcheck.isa.terms.names import FREE, LOCAL, OPERAND, PARAMETER, STATE, Name
+
 ARRAY: Final = -1
 
 
@@ -34,8 +36,25 @@ class Term:
         return (intern, (self.op, self.width, self.args, self.data, self.shape))
 
     @property
-    def name(self) -> str:
-        """The name of a variable, array or function symbol."""
+    def name(self) -> Name:
+        """What a variable, an array or an uninterpreted function stands for."""
+        assert isinstance(self.data, Name)
+        return self.data
+
+    @property
+    def free(self) -> Name | None:
+        """What a free variable or array stands for; None for every other node."""
+        return self.data if isinstance(self.data, Name) and self.op != "uf" else None
+
+    @property
+    def leaf(self) -> str | None:
+        """The leaf of a specification's state that the node is, of no copy; None for every other node."""
+        name = self.free
+        return name.text if name is not None and name.space == STATE and not name.copy else None
+
+    @property
+    def about(self) -> str:
+        """The function that is called, the leaf that is read, or the site of a choice."""
         assert isinstance(self.data, str)
         return self.data
 
@@ -92,14 +111,38 @@ TRUE: Final = constant(0, 1)
 FALSE: Final = constant(0, 0)
 
 
-def variable(width: int, name: str) -> Term:
-    """A free variable."""
-    return intern("var", width, (), name, None)
+def _named(name: Name | str) -> Name:
+    return Name(FREE, name) if isinstance(name, str) else name
 
 
-def array(index: int, element: int, name: str) -> Term:
+def variable(width: int, name: Name | str) -> Term:
+    """A free variable; a plain text is its name in no space."""
+    return intern("var", width, (), _named(name), None)
+
+
+def operand(width: int, name: str) -> Term:
+    """An operand of an instruction."""
+    return variable(width, Name(OPERAND, name))
+
+
+def local(width: int, name: str) -> Term:
+    """A variable of a body."""
+    return variable(width, Name(LOCAL, name))
+
+
+def parameter(width: int, name: str) -> Term:
+    """A parameter of a function that is looked at by itself."""
+    return variable(width, Name(PARAMETER, name))
+
+
+def array(index: int, element: int, name: Name | str) -> Term:
     """A free array from bit vectors of `index` bits to bit vectors of `element` bits (1 for a Boolean leaf)."""
-    return intern("array", ARRAY, (), name, (index, element))
+    return intern("array", ARRAY, (), _named(name), (index, element))
+
+
+def renamed(term: Term, name: Name) -> Term:
+    """The free variable or array of another name and the same sort."""
+    return intern(term.op, term.width, (), name, term.shape)
 
 
 def constant_array(index: int, element: int, value: int) -> Term:
@@ -107,9 +150,9 @@ def constant_array(index: int, element: int, value: int) -> Term:
     return intern("karray", ARRAY, (), value & mask(element), (index, element))
 
 
-def apply(width: int, name: str, *args: Term) -> Term:
+def apply(width: int, name: Name | str, *args: Term) -> Term:
     """An application of the uninterpreted function `name`."""
-    return intern("uf", width, args, name, None)
+    return intern("uf", width, args, _named(name), None)
 
 
 def show(term: Term, depth: int = 0) -> str:
@@ -117,7 +160,7 @@ def show(term: Term, depth: int = 0) -> str:
     if term.op == "const":
         return f"{term.value:#x}" if term.width else ("true" if term.value else "false")
     if term.op in ("var", "array"):
-        return term.name
+        return str(term.name)
     if depth > 6:
         return "..."
     data = "" if term.data is None else f"[{term.data}]"

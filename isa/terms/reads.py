@@ -21,6 +21,11 @@ from pgcheck.isa.terms.ir import (
 )
 
 
+def free_leaves(terms: Iterable[Term]) -> frozenset[str]:
+    """The leaves of state among the free terms of `terms`."""
+    return frozenset(leaf for term in walk(terms) if (leaf := term.leaf) is not None)
+
+
 def leaves_read(functions: Functions, name: str, ends: Iterable[str] = ()) -> frozenset[str]:
     """The leaves that a function and the functions it calls can read; the bodies of the terminators `ends` are no part of it."""
     seen, todo, found = set(ends), [name], set[str]()
@@ -30,12 +35,12 @@ def leaves_read(functions: Functions, name: str, ends: Iterable[str] = ()) -> fr
             continue
         seen.add(current)
         for term in walk(terms_of(functions[current].body)):
-            if term.op in ("var", "array") and term.name.startswith("s."):
-                found.add(term.name[2:])
+            if (leaf := term.leaf) is not None:
+                found.add(leaf)
             elif term.op == "volatile":
-                found.add(term.name)
+                found.add(term.about)
             elif term.op == "call":
-                todo.append(term.name)
+                todo.append(term.about)
         todo += bound_calls(functions[current].body)
     return frozenset(found)
 
@@ -71,7 +76,7 @@ def bound_calls(block: Block) -> Iterator[str]:
 
 def calls(block: Block) -> Iterator[str]:
     """The functions and terminators that a block itself calls."""
-    yield from (term.name for term in walk(terms_of(block)) if term.op == "call")
+    yield from (term.about for term in walk(terms_of(block)) if term.op == "call")
     yield from bound_calls(block)
     yield from raised(block)
 
@@ -92,10 +97,10 @@ def raised(block: Block) -> Iterator[str]:
 def touched(block: Block) -> Iterator[str]:
     """The leaves that a block itself reads or writes."""
     for term in walk(terms_of(block)):
-        if term.op in ("var", "array") and term.name.startswith("s."):
-            yield term.name[2:]
+        if (leaf := term.leaf) is not None:
+            yield leaf
         elif term.op == "volatile":
-            yield term.name
+            yield term.about
     yield from written_leaves(block)
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from pgcheck.isa.terms.folding import mk, store
+from pgcheck.isa.terms.names import Name
 from pgcheck.isa.terms.nodes import ARRAY, Term, intern
 from pgcheck.isa.terms.operators import OPERATORS
 
@@ -70,6 +71,15 @@ def substitute(roots: Iterable[Term], leaves: Mapping[Term, Term], memo: dict[Te
     return rewrite(roots, lambda t, _: leaves.get(t) if not t.args else None, memo)
 
 
+def on_leaves(roots: Iterable[Term], leaves: Mapping[str, Term], memo: dict[Term, Term] | None = None) -> list[Term]:
+    """Rebuild `roots`, which are over state, with the leaves that `leaves` has replaced by its terms."""
+
+    def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
+        return None if term.args or (leaf := term.leaf) is None else leaves.get(leaf)
+
+    return rewrite(roots, replace, memo)
+
+
 def digest(roots: Iterable[Term]) -> str:
     """A hexadecimal blake2b digest of a list of terms, the same in every process."""
     roots = list(roots)
@@ -81,7 +91,8 @@ def digest(roots: Iterable[Term]) -> str:
             stack.extend(missing)
             continue
         stack.pop()
-        head = repr((term.op, term.width, term.data, term.shape)).encode()
+        data = str(term.data) if isinstance(term.data, Name) else term.data
+        head = repr((term.op, term.width, data, term.shape)).encode()
         term.digest = hashlib.blake2b(head + b"".join(a.digest or b"" for a in term.args), digest_size=16).digest()
     return hashlib.blake2b(b"".join(r.digest or b"" for r in roots), digest_size=16).hexdigest()
 
@@ -93,7 +104,7 @@ def evaluate(
     roots: Iterable[Term],
     leaf: Callable[[Term], int],
     element: Callable[[Term, int], int],
-    function: Callable[[str, tuple[int, ...], int], int],
+    function: Callable[[Name, tuple[int, ...], int], int],
 ) -> list[int]:
     """The values of `roots` (no array among them) without a solver.
 

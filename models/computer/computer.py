@@ -115,7 +115,7 @@ class Computer:
         self.state: State = reset(machine)
         self.state.update(machine.platform.boot)
         choices = machine.platform.choices
-        self.surroundings = Surroundings(lambda name, width: choices.get(name.partition("#")[0], 0))
+        self.surroundings = Surroundings(lambda site, instance, width: choices.get(site, 0))
         width = machine.state.address_width
         self.bus = Bus(ram or new_ram(machine), (), machine.state.memory_unit, machine.state.big_endian, width)
         self.surroundings.memory = self.bus

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pgcheck.isa.terms import Term, walk
+from pgcheck.isa.terms import Name, Term, walk
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -24,6 +24,7 @@ from pgcheck.isa.terms.ir import (
     Statement,
     Store,
 )
+from pgcheck.isa.terms.names import LOCAL
 from pgcheck.isa.terms.reads import terms_of
 from pgcheck.models.generated.expressions import Expressions, heavy, shared
 from pgcheck.models.generated.facts import Effects, returning
@@ -45,11 +46,11 @@ class Frame:
     variables: list[str] = field(default_factory=list)
 
 
-def names_in(block: Block) -> frozenset[str]:
+def names_in(block: Block) -> frozenset[Name]:
     return frozenset(t.name for t in walk(terms_of(block)) if t.op == "var")
 
 
-class _Everything(frozenset[str]):
+class _Everything(frozenset[Name]):
     """A set that has every name."""
 
     def __contains__(self, name: object) -> bool:
@@ -128,7 +129,7 @@ class Emitter(Expressions):
         tables, arrays = dict(self.tables), dict(self.arrays)
         frame = Frame(kind, self.depth, function.results)
         self.limit = min(self.limit, len(self.lines) + longest)
-        self.names = {f"l.{n}": v for (n, _), v in zip(function.parameters, values, strict=True)}
+        self.names = {Name(LOCAL, n): v for (n, _), v in zip(function.parameters, values, strict=True)}
         self.memo, self.shared = {}, frozenset()
         try:
             self.run(function.body, frame)
@@ -215,8 +216,8 @@ class Emitter(Expressions):
                     return self._complete(values, frame)
                 case Do(call) if call.op == "call" and frame.kind == "tail" and not rest and not self._translates(call):
                     given = [self.atom(v) for v in self.arguments(call.args)]
-                    if self.attempt(call.name, given, "tail") is None:
-                        self._call(call.name, given)
+                    if self.attempt(call.about, given, "tail") is None:
+                        self._call(call.about, given)
                         self._finish()
                     return False
                 case _:
@@ -225,7 +226,7 @@ class Emitter(Expressions):
         return self._complete((), frame)
 
     def _translates(self, call: Term) -> bool:
-        return self.machine.code.translation is not None and call.name == self.machine.code.translation.function
+        return self.machine.code.translation is not None and call.about == self.machine.code.translation.function
 
     def test_root(self, term: Term) -> Value:
         outer = self.memo, self.shared
@@ -274,12 +275,12 @@ class Emitter(Expressions):
         return True
 
     def _branches(
-        self, guard: str, then: Block, orelse: Block, frame: Frame, whole: bool, live: frozenset[str]
+        self, guard: str, then: Block, orelse: Block, frame: Frame, whole: bool, live: frozenset[Name]
     ) -> bool:
         """Emit both sides; `whole`: each to the end of the body, else to their own end, where locals of `live` meet."""
         outer, next_, aligned = self.names, self.next, self.aligned
         start, depth = len(self.lines), self.depth
-        ends: list[tuple[bool, int, dict[str, Value], Value]] = []
+        ends: list[tuple[bool, int, dict[Name, Value], Value]] = []
         self.emit(f"if {guard}:")
         for side in (then, orelse):
             if side is orelse and len(ends) == 1:
@@ -298,20 +299,20 @@ class Emitter(Expressions):
             return first[0] or second[0]
         self.names = outer if whole else dict(outer)
         joined = [] if whole else [n for n in first[2] if n in second[2] and first[2][n] != second[2][n]]
-        meeting = [(n, first[2][n], second[2][n]) for n in joined if n in live]
+        meeting: list[tuple[Name | None, Value, Value]] = [(n, first[2][n], second[2][n]) for n in joined if n in live]
         for name in joined:
             self.names.pop(name, None)
         if not whole:
             self.names.update({n: v for n, v in first[2].items() if n in second[2] and second[2][n] == v})
         if first[3] != second[3]:
-            meeting.append(("", first[3], second[3]))
+            meeting.append((None, first[3], second[3]))
         here: list[tuple[int, str | Goto]] = []
-        for name, one, other in meeting:
+        for met, one, other in meeting:
             variable = self.fresh()
             here.append((depth + 1, f"{variable} = {one}"))
             self.lines.append((depth + 1, f"{variable} = {other}"))
-            if name:
-                self.names[name] = variable
+            if met is not None:
+                self.names[met] = variable
             else:
                 self.next = variable
         self.lines[first[1] : first[1]] = here
@@ -347,7 +348,7 @@ class Emitter(Expressions):
     def _statement(self, statement: Statement) -> bool:
         match statement:
             case SetLocal(name, value):
-                self.names[f"l.{name}"] = self.atom(self.root(value))
+                self.names[Name(LOCAL, name)] = self.atom(self.root(value))
             case SetLeaf(leaf, value):
                 self._set_leaf(leaf, self.plain(self.root(value)))
             case SetElement(leaf, index, value):
@@ -363,11 +364,11 @@ class Emitter(Expressions):
                 self._store(self.root(address), address.width, value)
             case Do(call):
                 self.plain(self.root(call))
-                return not (call.op == "call" and not self.facts.returns(call.name))
+                return not (call.op == "call" and not self.facts.returns(call.about))
             case Bind(targets, function, args):
                 found = self.invoke(function, [self.atom(v) for v in self.roots(args)])
                 atoms = [self.atom(v) for v in found]
-                self.names.update({f"l.{t}": v for t, v in zip(targets, atoms, strict=True) if t is not None})
+                self.names.update({Name(LOCAL, t): v for t, v in zip(targets, atoms, strict=True) if t is not None})
             case Raise(function, args, note):
                 self.end(function, self.roots(args), note)
                 return False

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
-from pgcheck.isa.terms import Term, mask, signed, walk
+from pgcheck.isa.terms import Name, Term, mask, signed, walk
 from pgcheck.isa.terms.ir import UNPREDICTABLE
+from pgcheck.isa.terms.names import STATE
 from pgcheck.models.generated.access import AccessLines
 from pgcheck.models.generated.lines import Translated, Unsupported
 from pgcheck.models.generated.source import TESTS, TWICE, Value, computed, folded
@@ -85,18 +86,18 @@ class Expressions(AccessLines, ABC):
             case "var":
                 return self.variable(term.name)
             case "select":
-                return self.element(term.args[0].name[2:], self.value(term.args[1]))
+                return self.element(term.args[0].name.text, self.value(term.args[1]))
             case "call":
-                return self.invoke(term.name, self.arguments(term.args))[0]
+                return self.invoke(term.about, self.arguments(term.args))[0]
             case "load":
                 return self.load(self.raw(term.args[0]), term.args[0].width, term.width)
             case "undefined" | "choice":
                 self.numbered = True
-                return self.asked(f"R.step.undefined({term.name!r}, {term.width})")
+                return self.asked(f"R.step.undefined({term.about!r}, {term.width})")
             case "volatile":
                 self.numbered = self.outside = self.sync = True
                 index = self.value(term.args[0]) if term.args else None
-                return self.asked(f"R.step.volatile({term.name!r}, {index})")
+                return self.asked(f"R.step.volatile({term.about!r}, {index})")
             case "length":
                 return self.length
             case "encoding":
@@ -220,10 +221,10 @@ class Expressions(AccessLines, ABC):
         self.within(f"{name} = {b}")
         return name
 
-    def variable(self, name: str) -> Value:
-        if name[0] != "s":
+    def variable(self, name: Name) -> Value:
+        if name.space != STATE:
             return self.names[name]
-        leaf = name[2:]
+        leaf = name.text
         if self.setting is not None:
             if leaf == self.machine.state.pc:
                 return self.pc

@@ -8,7 +8,7 @@ from functools import cache, reduce
 from typing import Final
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term, mk, substitute, variable, walk
+from pgcheck.isa.terms import Term, local, mk, parameter, substitute, variable, walk
 from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
 from pgcheck.isa.terms.reads import bound_calls, terms_of
 
@@ -38,11 +38,11 @@ NOTHING: Final = Effects()
 @cache
 def _of_node(term: Term) -> Effects:
     """What a node does itself, calls aside."""
+    if (leaf := term.leaf) is not None:
+        return Effects(reads=frozenset((leaf,)))
     match term.op:
-        case "var" | "array" if term.name.startswith("s."):
-            return Effects(reads=frozenset((term.name[2:],)))
         case "volatile":
-            return Effects(reads=frozenset((term.name,)), volatile=True)
+            return Effects(reads=frozenset((term.about,)), volatile=True)
         case "undefined" | "choice":
             return Effects(free=True)
         case "load":
@@ -67,7 +67,7 @@ class Facts:
     def terms(self, terms: Iterable[Term]) -> Effects:
         found = NOTHING
         for term in walk(terms):
-            effects = self.function(term.name) if term.op == "call" else _of_node(term)
+            effects = self.function(term.about) if term.op == "call" else _of_node(term)
             if effects is not NOTHING:
                 found |= effects
         return found
@@ -106,7 +106,7 @@ class Facts:
             match statement:
                 case Raise():
                     return True
-                case Do(call) if call.op == "call" and not self.returns(call.name):
+                case Do(call) if call.op == "call" and not self.returns(call.about):
                     return True
                 case If(_, then, orelse) if self.ends(then) and self.ends(orelse):
                     return True
@@ -141,11 +141,11 @@ class PageLinear:
     def __init__(self, facts: Facts, name: str, position: int, shift: int) -> None:
         self.facts, self.shift, self.count = facts, shift, 0
         function = facts.machine.code.functions[name]
-        parameter, width = function.parameters[position]
-        self.low = variable(shift, "x.offset")
-        address = mk("concat", width, variable(width - shift, "x.page"), self.low)
-        known = {variable(w, f"l.{n}"): variable(w, f"x.{n}") for n, w in function.parameters}
-        known[variable(width, f"l.{parameter}")] = address
+        given, width = function.parameters[position]
+        self.low = variable(shift, "offset")
+        address = mk("concat", width, variable(width - shift, "page"), self.low)
+        known = {local(w, n): parameter(w, n) for n, w in function.parameters}
+        known[local(width, given)] = address
         try:
             self._block(function.body, known)
             self.holds = True
@@ -154,7 +154,7 @@ class PageLinear:
 
     def _fresh(self, width: int) -> Term:
         self.count += 1
-        return variable(width, f"x.{self.count}")
+        return variable(width, f"found{self.count}")
 
     def _term(self, term: Term, known: Mapping[Term, Term]) -> Term:
         """`term` under `known`, with fresh variables for what it finds in memory and by calls."""
@@ -180,7 +180,7 @@ class PageLinear:
                     if not any(goes):
                         return False
                     self._join(known, first if goes[0] else second, second if goes[1] else first)
-                case Do(call) if call.op == "call" and not self.facts.returns(call.name):
+                case Do(call) if call.op == "call" and not self.facts.returns(call.about):
                     return False
                 case Raise():
                     return False
@@ -188,7 +188,7 @@ class PageLinear:
                     self._carries(self._term(result, known))
                     return False
                 case SetLocal(name, value):
-                    known[variable(value.width, f"l.{name}")] = self._term(value, known)
+                    known[local(value.width, name)] = self._term(value, known)
                 case Do(call):
                     self._term(call, known)
                 case _:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Name, Term
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.generated.source import Value, is_atom
 
@@ -83,7 +83,7 @@ class Lines:
         self.limit = _MOST
         self.depth = 1
         self.count = 0
-        self.names: dict[str, Value] = {}
+        self.names: dict[Name, Value] = {}
         self.encoding = 0
         self.length: int | str = 0
         self.encoding_term: Term | None = None

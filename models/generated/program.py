@@ -12,7 +12,8 @@ from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.once import once
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.isa.terms import OPERATORS, mask, walk
+from pgcheck.isa.terms import OPERATORS, Name, mask, walk
+from pgcheck.isa.terms.names import LOCAL, OPERAND
 from pgcheck.isa.terms.reads import terms_of
 from pgcheck.models.generated.access import VIEWS
 from pgcheck.models.generated.emitter import Emitter, Frame
@@ -105,7 +106,7 @@ class Program:
             calls = [
                 t
                 for t in walk(t for b in bodies for t in terms_of(b))
-                if t.op == "call" and t.name == machine.code.translation.function
+                if t.op == "call" and t.about == machine.code.translation.function
             ]
             names |= {
                 n for n in facts.terms(a for call in calls for a in call.args).reads if machine.state.leaves[n].control
@@ -155,7 +156,7 @@ class Program:
         function = self.machine.code.functions[name]
         emitter = Emitter(self.facts, None, self.ports, self._name, self._too_long)
         arguments = [f"a{i}" for i in range(len(function.parameters))]
-        emitter.names = {f"l.{n}": a for (n, _), a in zip(function.parameters, arguments, strict=True)}
+        emitter.names = {Name(LOCAL, n): a for (n, _), a in zip(function.parameters, arguments, strict=True)}
         emitter.run(function.body, Frame("function", 1, function.results))
         return self._defined(f"def made({', '.join(['R', 'S', *arguments])}):", _texts(emitter.lines), name)
 
@@ -177,7 +178,7 @@ class Program:
         emitter = Emitter(self.facts, None, self.ports, self._name, self._too_long)
         names = tuple(instruction.operands)
         arguments = [f"a{i}" for i in range(len(names))]
-        emitter.names = {f"o.{n}": a for n, a in zip(names, arguments, strict=True)}
+        emitter.names = {Name(OPERAND, n): a for n, a in zip(names, arguments, strict=True)}
         emitter.encoding_term, emitter.length = instruction.encoding_term, "L"
         emitter.emit(f"R.next = S[{pc.name!r}] + L & {mask(pc.width)}")
         emitter.run(instruction.body, Frame("function", 1, ()))
@@ -243,7 +244,7 @@ class Program:
         for special in (True, False):
             emitter.begin()
             emitter.special, emitter.next = special, sequential
-            emitter.names = {f"o.{n}": v for n, v in operands.items()}
+            emitter.names = {Name(OPERAND, n): v for n, v in operands.items()}
             emitter.length = fetched.length
             emitter.encoding = 0 if encoding is None else operand_value(encoding, operands)
             emitter.run(instruction.body, Frame("tail", emitter.depth, ()))

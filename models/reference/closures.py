@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from pgcheck.isa.terms import OPERATORS, Term
+from pgcheck.isa.terms import OPERATORS, Name, Term, names
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -65,9 +65,9 @@ def expression(term: Term) -> Expression:
     """The function from a step to the value of an expression of the intermediate form."""
     op, width, name = term.op, term.width, str(term.data)
     if op == "var":
-        return _variable(name[0], name[2:])
+        return _variable(term.name)
     if op == "select":
-        leaf, index = term.args[0].name[2:], expression(term.args[1])
+        leaf, index = term.args[0].name.text, expression(term.args[1])
         return lambda s: s.element(leaf, index(s))
     args = tuple(expression(a) for a in term.args)
     match op, args:
@@ -100,14 +100,15 @@ def expression(term: Term) -> Expression:
     return lambda s: python(width, widths, data, left(s), right(s))
 
 
-def _variable(kind: str, name: str) -> Expression:
-    match kind:
-        case "l":
-            return lambda s: s.locals[name]
-        case "o":
-            return lambda s: s.operands[name]
+def _variable(name: Name) -> Expression:
+    text = name.text
+    match name.space:
+        case names.LOCAL:
+            return lambda s: s.locals[text]
+        case names.OPERAND:
+            return lambda s: s.operands[text]
         case _:
-            return lambda s: s.scalar(name)
+            return lambda s: s.scalar(text)
 
 
 def compiled(block: Block) -> Action:

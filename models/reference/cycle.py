@@ -41,7 +41,7 @@ def body(run: Step, block: Block, length: int) -> Exit | None:
 
 def operand_value(term: Term, operands: Mapping[str, int]) -> int:
     """The value of a term over operands."""
-    return evaluate([term], lambda t: operands[t.name[2:]], lambda a, i: 0, lambda n, a, w: 0)[0]
+    return evaluate([term], lambda t: operands[t.name.text], lambda a, i: 0, lambda n, a, w: 0)[0]
 
 
 def holds(machine: Machine, predicate: Term, state: State, surroundings: Surroundings | None = None) -> bool:

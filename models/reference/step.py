@@ -10,6 +10,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import Term, mask
 from pgcheck.isa.terms.ir import TRANSLATE, UNPREDICTABLE, Block
+from pgcheck.isa.terms.names import CHOICE, READ, Space
 from pgcheck.isa.words import joined, split
 from pgcheck.models.state import Cells, Ended, Exit, Oracle, State, Surroundings
 
@@ -50,16 +51,17 @@ class Step:
         self.encoding: Term | None = None
         self.length = 0
         self.access: tuple[int, ...] | None = None
-        self.instances: dict[str, int] = {}
+        self.instances: dict[tuple[Space, str], int] = {}
         self.bound = mask(machine.state.address_width)
         self.actions = _actions(machine)
 
     # ---- what expressions and statements ask for
 
-    def instance(self, site: str) -> str:
-        count = self.instances.get(site, 0)
-        self.instances[site] = count + 1
-        return f"{site}#{count}"
+    def instance(self, space: Space, name: str) -> int:
+        """Which instance of a site or volatile leaf the next one is."""
+        count = self.instances.get((space, name), 0)
+        self.instances[space, name] = count + 1
+        return count
 
     def scalar(self, leaf: str) -> int:
         value = self.state[leaf]
@@ -79,7 +81,7 @@ class Step:
         return value
 
     def undefined(self, site: str, width: int) -> int:
-        return self.surroundings.undefined(self.instance(site), width)
+        return self.surroundings.undefined(site, self.instance(CHOICE, site), width)
 
     def volatile(self, name: str, index: int | None) -> int:
         """A fresh value, by default the stored one; reading a device may change it."""
@@ -87,15 +89,15 @@ class Step:
         port = surroundings.ports.get(name)
         if port is not None:
             return port.read(index or 0, 1) & mask(leaf.element_width)
-        instance = self.instance(name)
+        instance = self.instance(READ, name)
         held = self.state[name]
         value = held[index or 0] if isinstance(held, Cells) else held
         if surroundings.volatile is not None:
-            value = surroundings.volatile(instance, leaf, index)
+            value = surroundings.volatile(leaf, instance, index)
         if leaf.role == "device":
-            after = self.instance(name)
+            after = self.instance(READ, name)
             if surroundings.volatile_write is not None:
-                changed = surroundings.volatile_write(after, leaf)
+                changed = surroundings.volatile_write(leaf, after)
                 if changed is not None:
                     self.state[name] = changed
         return value

@@ -29,11 +29,12 @@ from pgcheck.isa.terms import (
     ite,
     land,
     lnot,
+    local,
     mk,
     node,
+    operand,
     rewrite,
     substitute,
-    variable,
     walk,
 )
 from pgcheck.isa.terms.ir import (
@@ -52,6 +53,7 @@ from pgcheck.isa.terms.ir import (
     Statement,
     Store,
 )
+from pgcheck.isa.terms.names import LOCAL, READ, STATE
 from pgcheck.models.symbolic import NEXT_PC, Execution, Transition, exit_kinds, initial, resized
 
 Edit = tuple[str, tuple[Statement, ...]]
@@ -265,9 +267,7 @@ def statements(block: Block) -> Iterator[Statement]:
 def _renamed(block: Block, prefix: str) -> Block:
     def rename(terms: Sequence[Term]) -> tuple[Term, ...]:
         mapping = {
-            t: variable(t.width, f"l.{prefix}{t.name[2:]}")
-            for t in walk(terms)
-            if t.op == "var" and t.name.startswith("l.")
+            t: local(t.width, prefix + t.name.text) for t in walk(terms) if t.op == "var" and t.name.space == LOCAL
         }
         return tuple(substitute(terms, mapping))
 
@@ -367,11 +367,10 @@ class _Tracing(Execution):
 def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, int]) -> Guards:
     """The conditions that guard each block, by the block's identity."""
     operands = {
-        n: constant(b.width, fixed[n]) if n in fixed else variable(b.width, "o." + n)
-        for n, b in instruction.operands.items()
+        n: constant(b.width, fixed[n]) if n in fixed else operand(b.width, n) for n, b in instruction.operands.items()
     }
     execution = _Tracing(machine, operands)
-    leaves = {variable(t.width, "o." + n): t for n, t in operands.items()}
+    leaves = {operand(t.width, n): t for n, t in operands.items()}
     if instruction.encoding_term is not None:
         execution.encoding = substitute([instruction.encoding_term], leaves)[0]
     execution.length = substitute([instruction.length], leaves)[0]
@@ -391,7 +390,7 @@ def _operators(original: Original, guards: Guards, roles: Mapping[str, int]) -> 
         """Whether a condition on control state guards the block, and user mode may run into it."""
         found = guards.get(id(block), set())
         return any(
-            t.op in ("var", "array") and t.name[:2] in ("s.", "f.") and t.name[2:].partition("#")[0] in control
+            (name := t.free) is not None and name.space in (STATE, READ) and name.text in control
             for t in walk(guard for guard, _ in found)
         ) and any(substitute([reached], {mode: user})[0] is not FALSE for _, reached in found for user in users)
 

@@ -20,6 +20,7 @@ from pgcheck.isa.encoding.encoding import (
 )
 from pgcheck.isa.files.errors import NOWHERE, Problem, SpecificationError
 from pgcheck.isa.terms import Term, knownbits
+from pgcheck.isa.terms.names import FREE
 
 
 def condition(text: str, widths: Mapping[str, int]) -> Term:
@@ -197,11 +198,11 @@ def canonical(draw: st.DrawFn, encoding: Encoding) -> dict[str, int]:
     pinned: knownbits.Known = {}
     for name in draw(st.permutations(sorted(choices))):
         width = encoding.operands[name].width
-        attempt = {**pinned, name: (terms.mask(width), choices[name])}
+        attempt: knownbits.Known = {**pinned, terms.Name(FREE, name): (terms.mask(width), choices[name])}
         if next(knownbits.search([encoding.canonical], attempt, 500), None) is not None:
             pinned = attempt
     solution = next(knownbits.search([encoding.canonical], pinned, 500))
-    operands = {name: solution.get(name, (0, choices.get(name, 0))) for name in encoding.operands}
+    operands = {name: solution.get(terms.Name(FREE, name), (0, choices.get(name, 0))) for name in encoding.operands}
     full = completed(encoding, {n: v | choices.get(n, 0) & ~m for n, (m, v) in operands.items()})
     assert is_canonical(encoding, full), full
     return full

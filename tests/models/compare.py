@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.isa.terms import ARRAY, Term, evaluate, walk
+from pgcheck.isa.terms.names import OPERAND
 from pgcheck.models import symbolic
 from pgcheck.models.state import Cells, Exit, State
 from tests.models.worlds import World
@@ -40,7 +41,7 @@ class Evaluated:
         for term in walk(t for t in roots if t.width == ARRAY):
             if term.width == ARRAY:
                 wanted += [a for a in term.args if a.width != ARRAY]
-        variable = lambda t: operands[t.name[2:]] if t.name[0] == "o" else world.variable(t)  # noqa: E731
+        variable = lambda t: operands[t.name.text] if t.name.space == OPERAND else world.variable(t)  # noqa: E731
         values = evaluate(wanted, variable, world.element, world.function)
         self.value = dict(zip(wanted, values, strict=True))
 

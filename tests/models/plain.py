@@ -17,6 +17,7 @@ from pgcheck.isa.terms.ir import (
     SetNext,
     Store,
 )
+from pgcheck.isa.terms.names import LOCAL, OPERAND
 from pgcheck.models.reference.step import Step
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
@@ -49,14 +50,14 @@ class PlainStep(Step):
         match term.op:
             case "const":
                 return term.value
-            case "var" if term.name[0] == "l":
-                return self.locals[term.name[2:]]
-            case "var" if term.name[0] == "o":
-                return self.operands[term.name[2:]]
+            case "var" if term.name.space == LOCAL:
+                return self.locals[term.name.text]
+            case "var" if term.name.space == OPERAND:
+                return self.operands[term.name.text]
             case "var":
-                return self.scalar(term.name[2:])
+                return self.scalar(term.name.text)
             case "select":
-                return self.element(term.args[0].name[2:], self.value(term.args[1]))
+                return self.element(term.args[0].name.text, self.value(term.args[1]))
             case "ite":
                 return self.value(term.args[1] if self.value(term.args[0]) else term.args[2])
             case "land":

@@ -19,7 +19,7 @@ from pgcheck import shipped
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Fields, Instruction, Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Term, constant, mask, mk, rewrite, store, variable
+from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Name, Term, constant, mask, mk, operand, rewrite, store
 from pgcheck.models import symbolic
 from pgcheck.models.reference import cycle as reference
 from pgcheck.models.state import Exit, State, Surroundings
@@ -220,8 +220,8 @@ class Hit:
         match key:
             case (symbolic.FAULT, *_):
                 return 0
-            case (str() as name, *_) if name.startswith("table."):
-                table = self.machine.code.tables[name.removeprefix("table.")]
+            case (Name(space="table", text=name), *_):
+                table = self.machine.code.tables[name]
                 if isinstance(table.type, Bitfield):
                     return self.entry(table.type, [table.monitor])
             case ("s", str() as leaf) if leaf in given:
@@ -281,7 +281,7 @@ class Body:
 
 
 def arguments(described: Machine, function: str) -> tuple[Term, ...]:
-    return tuple(variable(w, f"o.arg{i}") for i, (_, w) in enumerate(described.code.functions[function].parameters))
+    return tuple(operand(w, f"arg{i}") for i, (_, w) in enumerate(described.code.functions[function].parameters))
 
 
 def cut(described: Machine, function: str) -> Body:

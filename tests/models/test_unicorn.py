@@ -133,7 +133,7 @@ class Trial:
         """The reference binding's step, with `undefined` (0 or -1) for what the specification leaves undefined."""
         asked = False
 
-        def unknown(site: str, width: int) -> int:
+        def unknown(site: str, instance: int, width: int) -> int:
             nonlocal asked
             asked = True
             return undefined & (mask(width) if width else 1)

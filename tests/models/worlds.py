@@ -9,10 +9,12 @@ from pgcheck.isa.encoding.codec import compiled, completed, is_canonical
 from pgcheck.isa.encoding.encoding import Encoding, Slot
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import Term, mask, signed
+from pgcheck.isa.terms import Name, Term, mask, signed
+from pgcheck.isa.terms.names import CHOICE, PROBE, READ, STATE, TABLE
 from pgcheck.models.state import Cells, State
+from pgcheck.models.symbolic import ADDRESS, FAULT
 
-Key = tuple[str | int, ...]
+Key = tuple[Name | str | int, ...]
 Draw = Callable[[Key, int], int]
 
 _ATTEMPTS = 2000
@@ -95,13 +97,13 @@ class World:
         """A state to run on."""
         return _LazyState(self)
 
-    def undefined(self, instance: str, width: int) -> int:
-        return self.ask(("n", instance.partition("#")[0]), width)
+    def undefined(self, site: str, instance: int, width: int) -> int:
+        return self.ask((CHOICE, site), width)
 
-    def volatile(self, instance: str, leaf: Leaf, index: int | None) -> int:
+    def volatile(self, leaf: Leaf, instance: int, index: int | None) -> int:
         return self.ask(("read", leaf.name), leaf.width)
 
-    def volatile_write(self, instance: str, leaf: Leaf) -> Cells | int | None:
+    def volatile_write(self, leaf: Leaf, instance: int) -> Cells | int | None:
         return (
             _LazyCells(self, "after", leaf)
             if isinstance(leaf, ArrayLeaf)
@@ -111,35 +113,32 @@ class World:
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
         translation = self.machine.code.translation
         assert translation is not None
-        fault = self.function("xl.fault", args, 0)
-        return bool(fault), self.function("xl.pa", args, self.machine.code.functions[translation.function].results[0])
+        fault = self.function(FAULT, args, 0)
+        return bool(fault), self.function(ADDRESS, args, self.machine.code.functions[translation.function].results[0])
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.function(f"probe.{name}", args, self.machine.code.functions[name].results[0])
+        return self.function(Name(PROBE, name), args, self.machine.code.functions[name].results[0])
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.function(f"table.{name}", args, self.machine.code.functions[name].results[0])
+        return self.function(Name(TABLE, name), args, self.machine.code.functions[name].results[0])
 
     # ---- as terms ask
 
-    def function(self, name: str, args: tuple[int, ...], width: int) -> int:
+    def function(self, name: Name, args: tuple[int, ...], width: int) -> int:
         return self.ask((name, *args), width)
 
     def variable(self, term: Term) -> int:
-        kind, name = term.name[0], term.name[2:]
-        if kind == "s":
-            return self.ask(("s", name), term.width)
-        leaf, _, count = name.partition("#")
-        if kind == "n":
-            return self.ask(("n", leaf), term.width)
-        assert kind == "f"
-        changed = self.machine.state.leaves[leaf].role == "device" and int(count) % 2
-        return self.ask(("after" if changed else "read", leaf), term.width)
+        name = term.name
+        if name.space in (STATE, CHOICE):
+            return self.ask((name.space, name.text), term.width)
+        assert name.space == READ and name.instance is not None
+        changed = self.machine.state.leaves[name.text].role == "device" and name.instance % 2
+        return self.ask(("after" if changed else "read", name.text), term.width)
 
     def element(self, array: Term, index: int) -> int:
-        kind = {"s": "s", "f": "after"}[array.name[0]]
+        kind = {STATE: "s", READ: "after"}[array.name.space]
         assert array.shape is not None
-        return self.ask((kind, array.name[2:].partition("#")[0], index), array.shape[1])
+        return self.ask((kind, array.name.text, index), array.shape[1])
 
 
 class _LazyState(dict[str, "int | Cells"]):

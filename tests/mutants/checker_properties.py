@@ -140,7 +140,7 @@ def _planted(tape: Tape) -> list[Term]:
                 made.append(apply(8, "f", a))
         terms.append(made[-1])
     made.append(select(held, tape.choose(terms)))
-    known = evaluate(made, lambda t: values[t.name], lambda t, k: cells[k], lambda n, a, w: a[0] ^ 0x5A)
+    known = evaluate(made, lambda t: values[t.name.text], lambda t, k: cells[k], lambda n, a, w: a[0] ^ 0x5A)
     return [
         eq(t, constant(8, v)) if tape.chance(200) else lnot(eq(t, constant(8, v ^ 1)))
         for t, v in zip(made, known, strict=True)

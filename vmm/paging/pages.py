@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.isa.terms import Term, evaluate, mk, variable, walk
-from pgcheck.isa.terms.reads import bound_calls, leaves_read, terms_of
+from pgcheck.isa.terms import Term, evaluate, mk, parameter, variable, walk
+from pgcheck.isa.terms.names import PARAMETER
+from pgcheck.isa.terms.reads import bound_calls, free_leaves, leaves_read, terms_of
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.state import State, cells, scalar
 from pgcheck.models.symbolic import Execution, initial
 
 Args = tuple[int, ...]
+PAGE = "page"
 
 
 class NoTables(Exception):
@@ -29,7 +31,7 @@ class NoTables(Exception):
 class Pages:
     """The walk: the innermost function that does all of a translation's memory accesses.
 
-    `linear` is the address it is given, over the parameters (`p.NAME`) and leaves of translation, and `position` that parameter when it
+    `linear` is the address it is given, over the parameters  and leaves of translation, and `position` that parameter when it
     is handed on as it is, else -1. `inner` are the leaves that the walk reads. `outer` are those read around it (segments), whose answer
     is the same on two machines that agree on them. The low `index` bits of the page number choose the last entry, if that is known.
     """
@@ -47,10 +49,11 @@ class Pages:
         given = dict(zip(names, args, strict=True))
 
         def leaf(term: Term) -> int:
-            return given[term.name[2:]] if term.name[0] == "p" else scalar(state, term.name[2:])
+            name = term.name
+            return given[name.text] if name.space == PARAMETER else scalar(state, name.text)
 
         def element(term: Term, index: int) -> int:
-            return cells(state, term.name[2:])[index]
+            return cells(state, term.name.text)[index]
 
         return evaluate([self.linear], leaf, element, lambda name, values, width: 0)[0]
 
@@ -69,11 +72,11 @@ def pages(machine: Machine) -> Pages:
     outside = _Around(machine, inner)
     names = [n for n, _ in translation.parameters]
     widths = dict(machine.code.functions[top].parameters)
-    result = outside.call(top, tuple(variable(widths[n], f"p.{n}") for n in names))[0]
+    result = outside.call(top, tuple(parameter(widths[n], n) for n in names))[0]
     if len(outside.seen) != 1:
         raise NoTables(f"{top} walks the page tables {len(outside.seen)} times")
     handed, results = outside.seen[0], outside.results
-    mode, access = (variable(widths[names[k]], f"p.{names[k]}") for k in (translation.mode, translation.access))
+    mode, access = (parameter(widths[names[k]], names[k]) for k in (translation.mode, translation.access))
     addresses = [k for k, term in enumerate(handed) if term is not mode and term is not access]
     if len(addresses) != 1:
         raise NoTables(f"the walk of {top} is given more than an address, an access and a mode")
@@ -85,12 +88,11 @@ def pages(machine: Machine) -> Pages:
     if _among([results[carried.result], mode], [*conditions, handed[address]]):
         raise NoTables(f"{top} decides by more than the walk of the page tables does")
     linear = handed[address]
-    around = {t.name[2:] for t in walk([*conditions, linear]) if t.op in ("var", "array") and t.name.startswith("s.")}
     return Pages(
         linear,
-        next((k for k, n in enumerate(names) if linear is variable(widths[n], f"p.{n}")), -1),
+        next((k for k, n in enumerate(names) if linear is parameter(widths[n], n)), -1),
         leaves_read(machine.code.functions, inner, machine.code.exits),
-        frozenset(around),
+        free_leaves([*conditions, linear]),
         carried.index,
     )
 
@@ -110,7 +112,7 @@ def _innermost(machine: Machine, name: str) -> str:
         body = machine.code.functions[name].body
         if any(t.op == "load" for t in walk(terms_of(body))):
             return name
-        called = {t.name for t in walk(terms_of(body)) if t.op == "call"} | set(bound_calls(body))
+        called = {t.about for t in walk(terms_of(body)) if t.op == "call"} | set(bound_calls(body))
         loading = sorted(n for n in called if n not in machine.code.exits and facts.function(n).loads)
         if len(loading) != 1:
             raise NoTables(f"{name} does not load the entries of page tables by one function")
@@ -125,7 +127,7 @@ class _Around(Execution):
         self.inner = inner
         self.seen: list[tuple[Term, ...]] = []
         widths = machine.code.functions[inner].results
-        self.results = tuple(variable(w, f"w.{k}") for k, w in enumerate(widths))
+        self.results = tuple(variable(w, f"result{k}") for k, w in enumerate(widths))
 
     def call(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...]:
         if name != self.inner:
@@ -137,11 +139,11 @@ class _Around(Execution):
 def _carried(machine: Machine, inner: str, address: int, handed: list[Term], shift: int) -> _Carried:
     """Show that the walk carries the low bits of its address to one result, and that they decide nothing."""
     function = machine.code.functions[inner]
-    low = variable(shift, "x.offset")
+    low = variable(shift, "offset")
     rest = iter(handed)
     args = []
     for k, (_, width) in enumerate(function.parameters):
-        page = variable(width - shift, "x.page") if k == address else None
+        page = variable(width - shift, PAGE) if k == address else None
         args.append(mk("concat", width, page, low) if page is not None else next(rest))
     run = Execution(machine, initial(machine), {}, cuts=False)
     results = run.call(inner, tuple(args))
@@ -163,7 +165,9 @@ def _index(loads: Iterable[tuple[Term, Term]]) -> int:
     chosen = above.args[1]
     return (
         chosen.width
-        if chosen.op == "extract" and chosen.data == (chosen.width - 1, 0) and chosen.args[0].name == "x.page"
+        if chosen.op == "extract"
+        and chosen.data == (chosen.width - 1, 0)
+        and chosen.args[0] is variable(chosen.args[0].width, PAGE)
         else 0
     )
 

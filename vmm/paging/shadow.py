@@ -394,4 +394,4 @@ class ShadowTables:
         return (first,) if first == last else (first, last)
 
     def _mappable(self, args: Args) -> bool:
-        return bool(self._addresses({f"o.{n}": a for n, a in zip(self.names, args, strict=True)}))
+        return bool(self._addresses(dict(zip(self.names, args, strict=True))))

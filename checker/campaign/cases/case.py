@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of, variables
+from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of
 from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.tables import Tables, tables
 from pgcheck.checker.campaign.cases.tape import Tape
@@ -18,6 +18,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import Term, conjunction, mask
+from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.isa.words import joined
 from pgcheck.models.reference.cycle import holds
 from pgcheck.models.state import Cells, State, cells, copied, holding, reset
@@ -45,17 +46,17 @@ class Case:
     turns: tuple[int, ...]
 
 
-def sites(seed: int) -> Callable[[str, int], int]:
-    """Values of nondeterministic sites: the same for a site wherever it is asked, all 0 for seed 0."""
+def sites(seed: int) -> Callable[[str, int, int], int]:
+    """Values of nondeterministic sites: the same for an instance of a site wherever it is asked, all 0 for seed 0."""
     if not seed:
-        return lambda name, width: 0
-    known: dict[tuple[str, int], int] = {}
+        return lambda site, instance, width: 0
+    known: dict[tuple[str, int, int], int] = {}
 
-    def value(name: str, width: int) -> int:
-        found = known.get((name, width))
+    def value(site: str, instance: int, width: int) -> int:
+        found = known.get((site, instance, width))
         if found is None:
-            digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=max(1, width + 7 >> 3)).digest()
-            found = known[name, width] = int.from_bytes(digest, "little") & mask(width or 1)
+            digest = hashlib.blake2b(f"{seed} {site}#{instance}".encode(), digest_size=max(1, width + 7 >> 3)).digest()
+            found = known[site, instance, width] = int.from_bytes(digest, "little") & mask(width or 1)
         return found
 
     return value
@@ -74,7 +75,7 @@ class Author:
         self.start.update(machine.platform.boot)
         self.deployment: Deployment = next(d for d in machine.deployments if d.name == policy.deployment)
         self.condition: Term = conjunction([*machine.legal, self.deployment.guest])
-        self._bound = variables(self.condition)
+        self._bound = free_leaves([self.condition])
         self._units_per_code = machine.decoding.decode.unit // machine.state.memory_unit
         self._aligned = machine.decoding.decode.unit // machine.decoding.decode.pc_unit
         self._words = self._widest()

@@ -12,7 +12,7 @@ from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.isa.encoding.codec import Decoded, encode
 from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import TRUE, Term, mask, walk
+from pgcheck.isa.terms import TRUE, mask, walk
 from pgcheck.isa.terms.ir import Block, If, SetElement, SetLeaf, SetNext, Store
 from pgcheck.isa.terms.knownbits import conjuncts
 from pgcheck.isa.terms.reads import bound_calls, terms_of
@@ -50,10 +50,10 @@ def touched(machine: Machine, body: Block) -> Touched:
                 case SetNext():
                     flags.add("jump")
         for term in walk(terms_of(block)):
-            if term.op in ("var", "array") and term.name.startswith("s."):
-                read.add(term.name[2:])
+            if term.leaf is not None:
+                read.add(term.leaf)
             elif term.op == "volatile":
-                read.add(term.name)
+                read.add(term.about)
             elif term.op == "load":
                 flags.add("load")
         for name in called(block):
@@ -74,7 +74,7 @@ def statements(block: Block) -> Iterator[object]:
 
 def called(block: Block) -> Iterator[str]:
     """The functions that a block calls."""
-    yield from (term.name for term in walk(terms_of(block)) if term.op == "call")
+    yield from (term.about for term in walk(terms_of(block)) if term.op == "call")
     yield from bound_calls(block)
 
 
@@ -274,13 +274,8 @@ def required(encoding: Encoding) -> dict[str, int]:
     found: dict[str, int] = {}
     for term in (*conjuncts(encoding.canonical), *conjuncts(encoding.when)):
         if term.op == "eq" and term.args[0].op == "var" and term.args[1].is_constant:
-            found[term.args[0].name] = term.args[1].value
+            found[term.args[0].name.text] = term.args[1].value
     return found
-
-
-def variables(term: Term) -> frozenset[str]:
-    """The leaves that a predicate over state mentions."""
-    return frozenset(t.name[2:] for t in walk([term]) if t.op in ("var", "array") and t.name.startswith("s."))
 
 
 def cells_of(machine: Machine, units: Sequence[int]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
+    Name,
     Term,
     apply,
     array,
@@ -36,11 +37,13 @@ from pgcheck.isa.terms import (
     store,
     variable,
 )
+from pgcheck.isa.terms.names import FREE, read
 from tests.checker.solvers import OTHERS, Other
 from tests.specifications import ROOT
 
 A, B = variable(32, "a"), variable(32, "b")
 MEMORY = array(32, 8, "mem")
+FUNCTION, PREDICATE = Name(FREE, "f"), Name(FREE, "p")
 LESS, SUM = mk("ult", 0, A, B), eq(mk("add", 32, A, B), constant(32, 5))
 BOTH = [LESS, SUM]
 P, Q = variable(40, "p"), variable(40, "q")
@@ -114,13 +117,13 @@ def test_a_model_has_arrays_functions_and_every_variable(solver: Solver) -> None
     answer = solver.check(assertions, label="")
     assert answer.model is not None
     found = answer.model
-    a, b = found.variables["a"], found.variables["b"]
-    assert set(found.variables) == {"a", "b", "g"}
-    assert found.functions["p", (a,)] == 0
-    assert found.functions["p", (b,)] == 1
-    assert ("mem", found.functions["f", (a, 1)]) in found.elements
-    assert ("mem", b) in found.elements
-    assert found.values([where, select(MEMORY, constant(32, 12345678))])[0] == found.functions["f", (a, 1)]
+    a, b = found.leaf(A), found.leaf(B)
+    assert {str(n) for n in found.variables} == {"a", "b", "g"}
+    assert found.functions[PREDICATE, (a,)] == 0
+    assert found.functions[PREDICATE, (b,)] == 1
+    assert (MEMORY.name, found.functions[FUNCTION, (a, 1)]) in found.elements
+    assert (MEMORY.name, b) in found.elements
+    assert found.values([where, select(MEMORY, constant(32, 12345678))])[0] == found.functions[FUNCTION, (a, 1)]
 
 
 def test_the_same_obligation_costs_the_same_whatever_came_before(solver: Solver) -> None:
@@ -218,16 +221,16 @@ def read_smtlib(text: str) -> list[Term]:
                 return term(body, {**scope, **{n: term(x, scope) for n, x in bindings}})
             case [str(name), *rest]:
                 args = [term(x, scope) for x in rest]
-                return apply(functions[name], name, *args) if name in functions else table[name](*args)
+                return apply(functions[name], read(name), *args) if name in functions else table[name](*args)
         raise AssertionError(e)
 
     assertions = []
     for form in forms:
         match form:
             case ["declare-fun", str(name), [], ["Array", index, element]]:
-                leaves[name] = array(width(index), width(element), name)
+                leaves[name] = array(width(index), width(element), read(name))
             case ["declare-fun", str(name), [], sort]:
-                leaves[name] = variable(width(sort), name)
+                leaves[name] = variable(width(sort), read(name))
             case ["declare-fun", str(name), _, sort]:
                 functions[name] = width(sort)
             case ["assert", body]:
@@ -252,7 +255,7 @@ def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_p
         assert answer.status == "sat", answer.reason
         assert answer.model is not None
         assert answer.model.satisfies(assertions)
-        assert answer.model.variables["s.cpl"] == 3
+        assert answer.model.variables[read("s.cpl")] == 3
 
 
 @pytest.mark.parametrize(
@@ -281,7 +284,7 @@ def test_a_wrong_reply_is_an_error(tmp_path: Path, reply: dict[str, object], rea
 def test_a_right_reply_is_accepted(tmp_path: Path) -> None:
     good = {"status": "sat", "model": model(a=1, b=4), "rlimit": 9}
     answer = fake(tmp_path, f"reply(read(), **{good!r})").check(BOTH, label="")
-    assert (answer.status, answer.model) == ("sat", Model({"a": 1, "b": 4}, {}, {}))
+    assert (answer.status, answer.model) == ("sat", Model({A.name: 1, B.name: 4}, {}, {}))
 
 
 # --- the child process
@@ -472,22 +475,22 @@ def test_wishes_are_fulfilled_in_their_order(solver: Solver) -> None:
     first = solver.minimise(assertions, answer.model, [zero(A), zero(B), zero(select(MEMORY, A))])
     second = solver.minimise(assertions, answer.model, [zero(B), zero(A), zero(select(MEMORY, A))])
     assert first.satisfies(assertions)
-    assert first.variables == {"a": 0, "b": 1001}
-    assert second.variables == {"a": 1001, "b": 0}
-    assert first.elements == {("mem", 0): 1}
+    assert first.variables == {A.name: 0, B.name: 1001}
+    assert second.variables == {A.name: 1001, B.name: 0}
+    assert first.elements == {(MEMORY.name, 0): 1}
 
 
 def test_a_wish_that_cannot_be_is_passed_over(solver: Solver) -> None:
-    given = Model({"a": 2, "b": 3}, {}, {})
+    given = Model({A.name: 2, B.name: 3}, {}, {})
     impossible = Wish(eq(A, B), (mk("ult", 0, B, A), eq(constant(32, 1), B)))
-    assert solver.minimise(BOTH, given, [impossible, zero(A)]) == Model({"a": 0, "b": 5}, {}, {})
+    assert solver.minimise(BOTH, given, [impossible, zero(A)]) == Model({A.name: 0, B.name: 5}, {}, {})
     assert solver.minimise([*BOTH, eq(A, constant(32, 2))], given, [zero(A)]) == given
     assert solver.minimise(BOTH, given, []) == given
 
 
 def test_bits_are_wished_one_by_one(solver: Solver) -> None:
     odd = [eq(extract(A, 3, 3), constant(1, 1)), mk("ult", 0, constant(32, 100), A)]
-    assert solver.minimise(odd, Model({"a": 0xFFFFFFFF}, {}, {}), [zero(A)]).variables == {"a": 0x68}
+    assert solver.minimise(odd, Model({A.name: 0xFFFFFFFF}, {}, {}), [zero(A)]).variables == {A.name: 0x68}
 
 
 @pytest.mark.parametrize(
@@ -501,7 +504,7 @@ def test_bits_are_wished_one_by_one(solver: Solver) -> None:
     ],
 )
 def test_a_failure_to_minimise_keeps_the_model(tmp_path: Path, behaviour: str) -> None:
-    given = Model({"a": 2, "b": 3}, {}, {})
+    given = Model({A.name: 2, B.name: 3}, {}, {})
     assert fake(tmp_path, behaviour).minimise(BOTH, given, [zero(A)]) is given
 
 
@@ -556,14 +559,14 @@ def test_a_wrong_entry_in_the_cache_is_not_believed(tmp_path: Path, stored: str)
 
 def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
-    given = Model({"a": 2, "b": 3}, {}, {})
-    best = Model({"a": 0, "b": 5}, {}, {})
+    given = Model({A.name: 2, B.name: 3}, {}, {})
+    best = Model({A.name: 0, B.name: 5}, {}, {})
     dead = fake(tmp_path, "os._exit(3)", cache)
     assert dead.minimise(BOTH, given, [zero(A)]) is given
     assert Solver(Limits(), cache).minimise(BOTH, given, [zero(A)]) == best
     assert dead.minimise(BOTH, given, [zero(A)]) == best
     assert dead.minimise(BOTH, given, [zero(B)]) is given
-    other = Model({"a": 1, "b": 4}, {}, {})
+    other = Model({A.name: 1, B.name: 4}, {}, {})
     assert dead.minimise(BOTH, other, [zero(A)]) is other
 
 

@@ -11,8 +11,9 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
-from pgcheck.isa.terms import TRUE, constant, eq, variable
+from pgcheck.isa.terms import TRUE, Name, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.isa.terms.names import STATE
 from pgcheck.vmm.kind import kinds
 from tests.checker.results import Checked
 from tests.checker.variants import variant
@@ -80,7 +81,7 @@ def test_only_what_is_proved_is_a_monitor(
 
 def test_a_hybrid_monitor_runs_virtual_user_mode_directly(checked: Checked, evidence: Evidence) -> None:
     hybrid = policy(machine_of("popf"), checked("popf").main, evidence, kinds()["hybrid"])
-    assert hybrid.direct is eq(variable(1, "s.M"), constant(1, 1))
+    assert hybrid.direct is eq(variable(1, Name(STATE, "M")), constant(1, 1))
     with pytest.raises(NoMonitor, match="theorem 3 fails on lim"):
         policy(machine_of("shrink"), checked("shrink").main, evidence, kinds()["hybrid"])
 

@@ -161,7 +161,7 @@ def test_compiled_terms_have_the_meaning_of_terms(a: int, b: int) -> None:
         terms.mk("sext", 16, terms.mk("sub", 8, x, y)),
     ]
     values = {"x": a, "y": b}
-    expected = terms.evaluate(samples, lambda t: values[t.name], lambda _a, _i: 0, lambda _n, _a, _w: 0)
+    expected = terms.evaluate(samples, lambda t: values[t.name.text], lambda _a, _i: 0, lambda _n, _a, _w: 0)
     assert [int(compiled(sample)(values)) for sample in samples] == expected
 
 

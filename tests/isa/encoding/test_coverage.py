@@ -90,7 +90,7 @@ def test_a_pair_that_is_too_hard_is_undecided_with_its_predicates() -> None:
     result = overlaps(table, budget=50)
     [pair] = result.undecided
     assert not result.found
-    names = {v.name for v in terms.walk([pair.accepts_a, pair.accepts_b]) if v.op == "var"}
+    names = {v.name.text for v in terms.walk([pair.accepts_a, pair.accepts_b]) if v.op == "var"}
     assert names == {"unit0", "unit1"}
 
 
@@ -111,7 +111,7 @@ def test_the_predicate_on_units_is_what_the_decoder_does(table: str, data: st.Da
     roomy = Decode(decode.unit, decode.order, decode.pc_unit, 20, decode.prefixes, decode.tails)
     values = {f"unit{i}": unit for i, unit in enumerate((*units, *[0] * 11))}
     [says] = terms.evaluate(
-        [accepts(encodings[name])], lambda t: values.get(t.name, 0), lambda _a, _i: 0, lambda _n, _a, _w: 0
+        [accepts(encodings[name])], lambda t: values.get(t.name.text, 0), lambda _a, _i: 0, lambda _n, _a, _w: 0
     )
     found = Decoder({name: encodings[name]}, roomy).decode(fetch_from((*units, *[0] * 11)))
     assert bool(says) == (found is not None)

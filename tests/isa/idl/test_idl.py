@@ -313,7 +313,7 @@ def test_values(text: str, operands: dict[str, int], expected: tuple[int, int]) 
     made = program()
     value = expression_in(made, Text(text), operands=OPERANDS)
     assert isinstance(value, Value) and problems_of(made) == []
-    (result,) = evaluate([value.term], lambda v: operands[v.name[2:]], lambda a, i: 0, lambda n, a, w: 0)
+    (result,) = evaluate([value.term], lambda v: operands[v.name.text], lambda a, i: 0, lambda n, a, w: 0)
     assert (value.term.width, result) == expected
 
 
@@ -337,12 +337,12 @@ def run(block: Block, state: dict[str, int]) -> None:
     for statement in block:
         if isinstance(statement, If):
             (condition,) = evaluate(
-                [statement.condition], lambda v: state[v.name[2:]], lambda a, i: 0, lambda n, a, w: 0
+                [statement.condition], lambda v: state[v.name.text], lambda a, i: 0, lambda n, a, w: 0
             )
             run(statement.then if condition else statement.orelse, state)
         else:
             assert isinstance(statement, SetLocal | SetLeaf)
-            (value,) = evaluate([statement.value], lambda v: state[v.name[2:]], lambda a, i: 0, lambda n, a, w: 0)
+            (value,) = evaluate([statement.value], lambda v: state[v.name.text], lambda a, i: 0, lambda n, a, w: 0)
             state[statement.leaf if isinstance(statement, SetLeaf) else statement.name] = value
 
 

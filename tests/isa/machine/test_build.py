@@ -8,7 +8,8 @@ import pytest
 
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.schemes import Bounds, Entries
-from pgcheck.isa.terms import constant, eq, show, substitute, variable
+from pgcheck.isa.terms import Name, constant, eq, operand, show, substitute, variable
+from pgcheck.isa.terms.names import STATE
 from tests.isa.machine.complete import COMPLETE, machine, problems
 
 
@@ -50,7 +51,7 @@ def test_a_deployment_has_its_own_modes_or_those_of_the_machine(tmp_path: Path) 
     plain, own = made.deployments
     assert plain.modes == made.modes and plain.real_mode == 0
     assert own.modes.supervisor.values == (0,) and own.modes.user.values == (1,) and own.real_mode is None
-    mode = variable(1, "s.S.M")
+    mode = variable(1, Name(STATE, "S.M"))
     assert own.monitor is eq(mode, constant(1, 0)) and plain.monitor is eq(mode, constant(1, 1))
     assert own.mirror == {"S.I", "S.M"} and plain.mirror == set()
 
@@ -63,7 +64,7 @@ def test_without_deployments_there_is_one_in_user_mode(tmp_path: Path) -> None:
 
 def test_conditions_and_lengths_of_instructions_are_over_operands(tmp_path: Path) -> None:
     move = machine(tmp_path).instruction("move")
-    values = {variable(2, "o.d"): constant(2, 1), variable(2, "o.s"): constant(2, 1)}
+    values = {operand(2, "d"): constant(2, 1), operand(2, "s"): constant(2, 1)}
     assert show(substitute([move.canonical], values)[0]) == "false"
     assert show(substitute([move.length], values)[0]) == "0x1"
     assert move.encoding_term is not None and substitute([move.encoding_term], values)[0].value == 0b0101

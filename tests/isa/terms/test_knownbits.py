@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pgcheck.isa import terms
 from pgcheck.isa.terms import Term, knownbits
+from pgcheck.isa.terms.names import FREE
 
 X, Y = terms.variable(3, "x"), terms.variable(3, "y")
 VALUES = [{"x": x, "y": y} for x, y in product(range(8), repeat=2)]
@@ -39,14 +40,14 @@ booleans = st.recursive(
 
 
 def evaluate(term: Term, values: dict[str, int]) -> int:
-    return terms.evaluate([term], lambda t: values[t.name], lambda _a, _i: 0, lambda _n, _a, _w: 0)[0]
+    return terms.evaluate([term], lambda t: values[t.name.text], lambda _a, _i: 0, lambda _n, _a, _w: 0)[0]
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(words, booleans), st.integers(0, 7), st.integers(0, 7))
 def test_what_is_known_holds_for_every_completion(term: Term, mask_x: int, mask_y: int) -> None:
     for values in VALUES:
-        known = {"x": (mask_x, values["x"] & mask_x), "y": (mask_y, values["y"] & mask_y)}
+        known = {X.name: (mask_x, values["x"] & mask_x), Y.name: (mask_y, values["y"] & mask_y)}
         mask, bits = knownbits.value(term, known)
         assert not bits & ~mask
         assert evaluate(term, values) & mask == bits
@@ -56,7 +57,7 @@ def test_what_is_known_holds_for_every_completion(term: Term, mask_x: int, mask_
 @given(st.one_of(words, booleans))
 def test_a_term_whose_variables_are_known_is_known(term: Term) -> None:
     for values in VALUES[::7]:
-        known = {name: (7, value) for name, value in values.items()}
+        known = {terms.Name(FREE, name): (7, value) for name, value in values.items()}
         assert knownbits.value(term, known) == (terms.mask(term.width) if term.width else 1, evaluate(term, values))
 
 
@@ -68,7 +69,7 @@ def test_the_search_finds_each_solution_once(constraints: list[Term]) -> None:
         values
         for known in knownbits.search(constraints, {}, 10_000)
         for values in VALUES
-        if all(values[name] & mask == bits for name, (mask, bits) in known.items())
+        if all(values[name.text] & mask == bits for name, (mask, bits) in known.items())
     ]
     assert sorted(map(str, found)) == sorted(map(str, wanted))
 
@@ -77,7 +78,7 @@ def test_propagation_alone_refutes_and_decides() -> None:
     low = terms.extract(X, 1, 0)
     is_two = terms.eq(low, terms.constant(2, 2))
     known: knownbits.Known = {}
-    assert knownbits.force(is_two, (1, 1), known) and known == {"x": (3, 2)}
+    assert knownbits.force(is_two, (1, 1), known) and known == {X.name: (3, 2)}
     assert not knownbits.force(terms.eq(X, terms.constant(3, 1)), (1, 1), known)
     assert knownbits.holds(is_two, known) and not knownbits.holds(terms.eq(X, Y), known)
 

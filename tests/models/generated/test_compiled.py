@@ -123,12 +123,12 @@ class Case:
             raise Ended(Exit("halt", (), "switched off"))
         return answer >> 3
 
-    def undefined(self, name: str, width: int) -> int:
-        self.log.append((name, width))
-        return crc32(f"{name} {len(self.log)}".encode()) & mask(width or 1)
+    def undefined(self, site: str, instance: int, width: int) -> int:
+        self.log.append((site, instance, width))
+        return crc32(f"{site} {instance} {len(self.log)}".encode()) & mask(width or 1)
 
-    def volatile(self, name: str, leaf: Leaf, index: int | None) -> int:
-        return self.seen("volatile", name, leaf.name, index) & mask(leaf.element_width)
+    def volatile(self, leaf: Leaf, instance: int, index: int | None) -> int:
+        return self.seen("volatile", instance, leaf.name, index) & mask(leaf.element_width)
 
 
 def filled(case: Case, program: int) -> list[int]:
