@@ -239,7 +239,10 @@ DUMP: Final = Option(
     help="Keep every obligation as SMT-LIB 2.",
 )
 
-# Those of every command that asks a solver, and those that a project can set, by key.
+# Those of `check`, those of every command that asks a solver, and those that a project can set, by key.
+CHECKING: Final = (
+    FORMAT, OUTPUT, SARIF_WAIVED, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS,
+)  # fmt: skip
 JUDGING: Final = (DEPLOYMENT, JOBS, BUDGET, SECOND, CACHE, DUMP)
 SETTINGS: Final = {
     one.key: one for one in (SPECS, REQUIRE, WAIVERS, FORMAT, OUTPUT, SARIF_WAIVED, TIMING, JOBS, BUDGET, SECOND, CACHE)

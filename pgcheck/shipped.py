@@ -20,4 +20,9 @@ def shipped(name: str) -> Path | None:
 
 def names() -> list[str]:
     """The names of all shipped specifications, sorted."""
-    return sorted(path.stem for path in folder().glob("*.yaml"))
+    return list(paths())
+
+
+def paths() -> dict[str, Path]:
+    """The paths of all shipped specifications by name, sorted."""
+    return {path.stem: path for path in sorted(folder().glob("*.yaml"), key=lambda path: path.stem)}

@@ -10,27 +10,14 @@ from click.core import ParameterSource
 
 from pgcheck.commands.completion import specifications as completed
 from pgcheck.commands.options import CONFIGURATION, PATH, Configured, ConfiguredCheck, judging, taking
-from pgcheck.options import (
-    EXIT_ZERO,
-    FORMAT,
-    NO_WAIVERS,
-    ONLY,
-    OUTPUT,
-    REQUIRE,
-    ROWS,
-    SARIF_WAIVED,
-    SPECS,
-    TIMING,
-    WAIVERS,
-    WITNESSES,
-)
+from pgcheck.options import CHECKING, NO_WAIVERS, SPECS, WAIVERS
 
 IMPLICIT: Final = "pgcheck.implicit"
 
 
 @click.command(cls=ConfiguredCheck)
 @click.argument(SPECS.parameter, nargs=-1, metavar="SPECIFICATION...", shell_complete=completed)
-@taking(FORMAT, OUTPUT, SARIF_WAIVED, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS)
+@taking(*CHECKING)
 @click.option("--show-config", is_flag=True, help="Show every setting and where it comes from, and check nothing.")
 @judging
 @click.pass_context

@@ -14,11 +14,9 @@ def list_() -> int:
     """Name the specifications that are shipped."""
     from pgcheck import console
     from pgcheck.isa.files.loader import load
-    from pgcheck.shipped import names, shipped
+    from pgcheck.shipped import paths, shipped
 
-    for name in names():
-        path = shipped(name)
-        assert path is not None
+    for name, path in paths().items():
         title = next((v for k, v in load(path, shipped).root.items() if k == "title"), "")
         console.say(f"{name:14}{title}")
     return 0

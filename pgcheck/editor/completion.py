@@ -29,7 +29,8 @@ def place(lines: Sequence[str], row: int, column: int) -> Place:
     """Where a cursor is, judged by indentation and by the brackets of its own line; never fails."""
     line = lines[row][:column] if row < len(lines) else ""
     match = _LINE.match(line)
-    assert match is not None
+    if match is None:
+        return Place((), is_key=False)
     path: list[str] = []
     rest = line[match.end() :]
     is_key = match[3] is None and _KEY.fullmatch(rest) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from io import StringIO
 from pathlib import Path
@@ -56,10 +56,11 @@ def accept(word: str, request: Request, asked: WaiveRequest) -> ExitCode:
     result = run.judged(machine, request)
     failing = _failing(result, result.main, rows, asked)
     try:
-        waivers = [_waiver(machine, result, row, name, asked.reason, expires, request) for row, name in failing]
+        shown = [_waiver(machine, result.main, row, name, request) for row, name in failing]
     except Undecided as undecided:
         click.echo(f"Error: not decided, so nothing is waived: {undecided}", err=True)
         return ExitCode.UNKNOWN
+    waivers = [replace(waiver, reason=asked.reason, expires=expires) for waiver in shown]
     changed = with_waivers(text, waivers, file)
     waiver_file.parsed(changed, file)
     console.write(file, changed)
@@ -129,25 +130,23 @@ def _failing(
 
 
 def _waiver(
-    machine: Machine,
-    result: MachineResult,
-    row: InstructionResult,
-    name: Property,
-    reason: str,
-    expires: date | None,
-    request: Request,
+    machine: Machine, result: DeploymentResult, row: InstructionResult, name: Property, request: Request
 ) -> Waiver:
-    """All that the row shows today and nothing else. Raises Undecided."""
-    main = result.main
+    """All that the row shows today and nothing else, without a reason yet. Raises Undecided."""
     evidence = application.asking(request.options)
     try:
-        shown = differences(machine, main, row, name, evidence)
-        where = modes(machine, main, row, evidence) if name == "monitor" else frozenset(CLASSES)
+        return Waiver(
+            machine=machine.identity.name,
+            deployment=result.name,
+            instruction=row.id,
+            property=name,
+            meaning=meaning_of(machine, row),
+            differences=differences(machine, result, row, name, evidence),
+            reason="",
+            modes=modes(machine, result, row, evidence) if name == "monitor" else frozenset(CLASSES),
+        )
     finally:
         evidence.solver.close()
-    return Waiver(
-        machine.identity.name, main.name, row.id, name, meaning_of(machine, row), shown, reason, where, expires=expires
-    )
 
 
 def with_waivers(text: str, waivers: Sequence[Waiver], file: Path) -> str:

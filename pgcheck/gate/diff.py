@@ -10,7 +10,7 @@ from pgcheck import console
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
 from pgcheck.gate import diff_text
-from pgcheck.gate.revisions import Pair, sides
+from pgcheck.gate.revisions import Added, Both, Pair, Removed, sides
 from pgcheck.isa.machine.meaning import meanings
 from pgcheck.language import load
 from pgcheck.request import Request
@@ -44,11 +44,13 @@ def compare(words: Sequence[str], paths: Sequence[str], request: Request, fail_o
 
 
 def _compared(pair: Pair, request: Request) -> Difference:
-    old, new = (None if path is None else _version(path, request) for path in (pair.old, pair.new))
-    if old is None:
-        assert new is not None
-        return appeared(new)
-    return disappeared(old) if new is None else difference(old, new)
+    match pair:
+        case Both(_, old, new):
+            return difference(_version(old, request), _version(new, request))
+        case Added(_, new):
+            return appeared(_version(new, request))
+        case Removed(_, old):
+            return disappeared(_version(old, request))
 
 
 def _version(path: Path, request: Request) -> Version:

@@ -21,12 +21,31 @@ _SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """One specification on both sides, called `name`; None where it does not exist."""
+class Both:
+    """A specification, called `name`, that is on both sides."""
 
     name: str
-    old: Path | None
-    new: Path | None
+    old: Path
+    new: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A specification that is on the new side alone."""
+
+    name: str
+    new: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A specification that is on the old side alone."""
+
+    name: str
+    old: Path
+
+
+Pair = Both | Added | Removed
 
 
 def is_machine(path: Path) -> bool:
@@ -53,7 +72,7 @@ def sides(words: Sequence[str], paths: Sequence[str] = ()) -> Iterator[list[Pair
     one, other = (_existing(word) for word in words)
     if one.is_dir() != other.is_dir():
         raise Failure(f"{words[0]} and {words[1]} are a file and a folder")
-    yield _pairs(one, other, ()) if one.is_dir() else [Pair(words[1], one, other)]
+    yield _pairs(one, other, ()) if one.is_dir() else [Both(words[1], one, other)]
 
 
 def _existing(word: str) -> Path:
@@ -68,7 +87,14 @@ def _pairs(old: Path, new: Path, paths: Sequence[str]) -> list[Pair]:
     names = sorted({*_machines(old, paths), *_machines(new, paths)})
     if not names:
         raise Failure("no specification on either side: a file is one if it says `kind: machine`")
-    return [Pair(n, *(side / n if is_machine(side / n) else None for side in (old, new))) for n in names]
+    return [_pair(name, old / name, new / name) for name in names]
+
+
+def _pair(name: str, old: Path, new: Path) -> Pair:
+    """A specification by the sides that it is on, which is one at least."""
+    if not is_machine(old):
+        return Added(name, new)
+    return Both(name, old, new) if is_machine(new) else Removed(name, old)
 
 
 def _machines(side: Path, paths: Sequence[str]) -> Iterator[str]:

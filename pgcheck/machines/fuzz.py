@@ -275,7 +275,7 @@ def _policy(machine: Machine, request: Request, asked: FuzzRequest) -> Policy:
     if kept is not None:
         return policy_from(machine, json.loads(kept))
     result = run.judged(machine, request)
-    evidence = Evidence(solver_for(request.options), False)
+    evidence = Evidence(solver_for(request.options), second=False)
     refused: list[str] = []
     for kind in wanted:
         try:

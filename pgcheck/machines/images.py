@@ -28,7 +28,7 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
         return ExitCode.PROVED
     solver = solver_for(request.options)
     try:
-        forced = policy(machine, result, Evidence(solver, False), force=True)
+        forced = policy(machine, result, Evidence(solver, second=False), force=True)
     finally:
         solver.close()
     console.folder(folder)

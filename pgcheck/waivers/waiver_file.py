@@ -87,17 +87,17 @@ class _Entry(Entry):
         modes = frozenset(map(str, CLASSES if self.modes is None else self.modes))
         operands = {str(name): value for name, value in (self.operands or {}).items()}
         return Waiver(
-            machine,
-            deployment,
-            instruction,
-            property_,
-            str(self.meaning),
-            frozenset(map(str, self.differences)),
-            str(self.reason),
-            modes,
-            operands,
-            self.expires,
-            self.position,
+            machine=machine,
+            deployment=deployment,
+            instruction=instruction,
+            property=property_,
+            meaning=str(self.meaning),
+            differences=frozenset(map(str, self.differences)),
+            reason=str(self.reason),
+            modes=modes,
+            operands=operands,
+            expires=self.expires,
+            position=self.position,
         )
 
 

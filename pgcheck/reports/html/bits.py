@@ -142,4 +142,4 @@ def _digits(value: int, width: int, changed: int, apart: int) -> Iterator[Digits
         text = "".join(str(value >> bit & 1) + (" " if bit and bit % 4 == 0 else "") for bit in run)
         yield Digits(text.rstrip(), *found)
         if text.endswith(" "):
-            yield Digits(" ", False, False)
+            yield Digits(" ", changed=False, apart=False)

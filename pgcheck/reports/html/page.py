@@ -119,15 +119,15 @@ def section(checked: Checked, number: int, require: str) -> Section:
     size = f"{counted(len({(r.name, r.variant) for r in main}), 'instruction')}, {counted(len(main), 'row')}"
     headline = next(a for a in divisions[0].answers if a.theorem.name == require)
     return Section(
-        key,
-        result,
-        machine.identity.source,
-        headline,
-        divisions,
-        drawing(machine, accesses.items()),
-        checked.waivers,
-        evidence,
-        size,
+        key=key,
+        result=result,
+        sources=machine.identity.source,
+        headline=headline,
+        divisions=divisions,
+        drawing=drawing(machine, accesses.items()),
+        waivers=checked.waivers,
+        evidence=evidence,
+        size=size,
     )
 
 
@@ -184,20 +184,20 @@ def _line(
     instruction = instructions.get(row.id.removesuffix(row.row))
     encoding = instruction.encoding if instruction is not None else None
     return Line(
-        key,
-        row,
-        instruction.description if instruction is not None else "",
-        "yes" if row.privileged else "configured" if row.privileged_under_configuration else "no",
-        sensitivities(row.sensitivities),
-        tuple(_meaning(text) for text in row.sensitivities),
-        configuration(row.configuration) if row.configuration else "",
-        checked.waived.get((result.name, row.id), ""),
-        words(encoding) if encoding is not None and main else (),
-        encoding.prefixes if encoding is not None else (),
-        "\n".join(_source(row.position)) if main else "",
-        accessed if main else None,
-        tuple(_roles(machine, accessed)) if accessed is not None and main else (),
-        _example(machine, row.witness) if row.witness is not None else None,
+        key=key,
+        row=row,
+        description=instruction.description if instruction is not None else "",
+        privileged="yes" if row.privileged else "configured" if row.privileged_under_configuration else "no",
+        sensitive=sensitivities(row.sensitivities),
+        meanings=tuple(_meaning(text) for text in row.sensitivities),
+        configuration=configuration(row.configuration) if row.configuration else "",
+        waived=checked.waived.get((result.name, row.id), ""),
+        words=words(encoding) if encoding is not None and main else (),
+        prefixes=encoding.prefixes if encoding is not None else (),
+        source="\n".join(_source(row.position)) if main else "",
+        access=accessed if main else None,
+        roles=tuple(_roles(machine, accessed)) if accessed is not None and main else (),
+        witness=_example(machine, row.witness) if row.witness is not None else None,
     )
 
 

@@ -97,20 +97,22 @@ def _predicates(row: InstructionResult) -> Iterator[str]:
     """The classical predicates and the exact one, each as a claim about this instruction and as a formula."""
     yield click.style("Popek and Goldberg's predicates", bold=True)
     under = ", but it is under the configuration" if row.privileged_under_configuration and not row.privileged else ""
-    yield from _predicate(row.privileged, f"privileged{under}", PRIVILEGED)
+    yield from _predicate(f"privileged{under}", PRIVILEGED, holds=row.privileged)
     if not row.sensitivities:
-        yield from _predicate(False, "sensitive: it neither changes nor reveals control state", "")
+        yield from _predicate("sensitive: it neither changes nor reveals control state", holds=False)
     for text in row.sensitivities:
         kind, role, start = sensitivity(text)
         first, second = STARTS.get(start, ("s", "s'"))
         formula = FORMULAS.get(kind, "").format(role=role, x=first, y=second)
         meaning = MEANINGS.get(kind, kind).format(role=role, start=PLACES.get(start, start))
-        yield from _predicate(True, f"sensitive: {meaning}", _short(formula))
-    yield from _predicate(row.user_sensitive, "user-sensitive (Theorem 3)", "")
+        yield from _predicate(f"sensitive: {meaning}", _short(formula), holds=True)
+    yield from _predicate("user-sensitive (Theorem 3)", holds=row.user_sensitive)
     yield click.style("The exact question", bold=True)
-    yield from _predicate(row.verdict in ("hole", "conditional", "timing"), "a hole, with nothing configured", HOLE)
+    yield from _predicate(
+        "a hole, with nothing configured", HOLE, holds=row.verdict in ("hole", "conditional", "timing")
+    )
     if row.verdict == "conditional":
-        yield from _predicate(False, "a hole under the configuration", "")
+        yield from _predicate("a hole under the configuration", holds=False)
 
 
 def _short(formula: str) -> str:
@@ -121,7 +123,7 @@ def _short(formula: str) -> str:
     return formula
 
 
-def _predicate(holds: bool, claim: str, formula: str) -> Iterator[str]:
+def _predicate(claim: str, formula: str = "", *, holds: bool) -> Iterator[str]:
     yield from wrapped(claim, " " * 6, f"  {'yes' if holds else 'no':4}")
     if formula:
         yield from wrapped(formula, " " * 8)

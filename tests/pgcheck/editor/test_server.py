@@ -229,12 +229,12 @@ def test_a_cancelled_hover_is_answered_and_ends_its_process(story: Story, tmp_pa
         await editor.problems(uri, lambda d: True)
         line, column = row(HOLE.broken, "cli\n")
         params = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(line, column))
-        asked = asyncio.ensure_future(editor.client.text_document_hover_async(params))
+        protocol = editor.client.protocol
+        asked = asyncio.ensure_future(protocol.send_request_async(types.TEXT_DOCUMENT_HOVER, params, msg_id="hover"))
         await asyncio.sleep(0.3)
         children = processes(tmp_path)
         asked.cancel()
-        for number in list(editor.client.protocol._request_futures):
-            editor.client.cancel_request(types.CancelParams(number))
+        editor.client.cancel_request(types.CancelParams("hover"))
         editor.change(uri, HOLE.mended)
         for _ in range(100):
             if not processes(tmp_path) & children:
