@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -22,8 +22,8 @@ from pgcheck.isa.encoding.templates import (
     Line,
     Literal,
     Part,
+    Relative,
     Syntax,
-    base,
     compile_line,
     disassemble,
 )
@@ -90,10 +90,10 @@ class _Found:
     `wrapped`: a number in it is outside the range of what its operand prints.
     """
 
-    bound: Mapping[str, int]
-    offsets: tuple[tuple[Hole, int], ...]
-    guards: tuple[Term, ...]
-    wrapped: bool
+    bound: Mapping[str, int] = field(default_factory=dict)
+    offsets: tuple[tuple[Hole, Relative, int], ...] = ()
+    guards: tuple[Term, ...] = ()
+    wrapped: bool = False
 
 
 class Assembler:
@@ -266,7 +266,7 @@ class _Reading:
 
     def whole(self, parts: tuple[Part, ...]) -> Iterator[_Found]:
         """Every way in which the whole text is an instance of the parts."""
-        for end, found in self._match(parts, self.start, _Found({}, (), (), False)):
+        for end, found in self._match(parts, self.start, _Found()):
             if self.text[end:].strip():
                 self._fail(end, "the end")
             else:
@@ -311,7 +311,7 @@ class _Reading:
         if hole.kind == "csrs" and name and name[0].lower() in self.csrs:
             yield name.end(), self.csrs[name[0].lower()]
         for end, value in self.expressions(at, signed=hole.plus):
-            if hole.relative:
+            if hole.relative is not None:
                 yield end, value - self.address
             elif -(1 << hole.width - 1) <= value < 1 << hole.width:
                 yield end, value
@@ -357,8 +357,8 @@ class _Reading:
 
 def _bind(found: _Found, hole: Hole, value: int) -> Iterator[_Found]:
     """The reading with one more operand, if it does not contradict an earlier hole."""
-    if hole.relative:
-        yield replace(found, offsets=(*found.offsets, (hole, value)))
+    if hole.relative is not None:
+        yield replace(found, offsets=(*found.offsets, (hole, hole.relative, value)))
         return
     bits = value & terms.mask(hole.width)
     printed = terms.signed(hole.width, bits) if hole.kind == "signed" else bits
@@ -379,8 +379,8 @@ def _solve(encoding: Encoding, found: _Found) -> Iterator[tuple[dict[str, int], 
         for known in islice(knownbits.search(demands, {}, _SEARCH_BUDGET), _SOLUTIONS):
             solved = {name.text: value for name, (_, value) in known.items()}
             operands = completed(encoding, {**solved, **found.bound})
-            for hole, offset in found.offsets:
-                operands[hole.operand] = offset - base(hole, length(encoding, operands))
+            for hole, relative, offset in found.offsets:
+                operands[hole.operand] = offset - relative.base(length(encoding, operands))
                 if -(1 << hole.width - 1) <= operands[hole.operand] < 1 << hole.width:
                     operands[hole.operand] &= terms.mask(hole.width)
             if is_canonical(encoding, operands) and all(compiled(g)(operands) for g in found.guards):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import combinations
 from typing import Final
 
@@ -135,11 +135,10 @@ def _matched(word: Term, mask: int, value: int) -> Iterator[Term]:
 
 def _held(slot: Slot, word: Term) -> Term:
     """The operand that a slot holds, as a term over the word of its step."""
-    result = terms.constant(slot.shift, 0) if slot.shift else None
-    for _, low, count in slot.pieces:
-        piece = terms.extract(word, low + count - 1, low)
-        result = piece if result is None else terms.mk("concat", piece.width + result.width, piece, result)
-    assert result is not None
+    pieces = [terms.extract(word, low + count - 1, low) for _, low, count in slot.pieces]
+    if slot.shift:
+        pieces.insert(0, terms.constant(slot.shift, 0))
+    result = reduce(lambda low, high: terms.mk("concat", high.width + low.width, high, low), pieces)
     return terms.mk("sext" if slot.signed else "zext", slot.width, result)
 
 

@@ -99,7 +99,7 @@ class _Draft:
         declaration = self.declaration
         for name in declaration.prefixes:
             if name in self.decode.prefixes:
-                self.operands[name] = Operand(self.decode.prefix_width(name), False)
+                self.operands[name] = Operand(self.decode.prefix_width(name))
             else:
                 self.report("unknown prefix field", name, found=name, hint=did_you_mean(name, self.decode.prefixes))
         match declaration.match, declaration.bytes:
@@ -194,8 +194,8 @@ class _Draft:
             elif re.fullmatch("[0-9A-Fa-f]{2}", token):
                 self.steps.append(Step(terms.TRUE, 1, 0xFF, int(token, 16), ()))
             elif re.fullmatch(r"[0-9A-Fa-f][08]\+r", token):
-                self.hold("reg", Operand(3, False), terms.TRUE)
-                slot = Slot("reg", 3, ((0, 0, 3),), 0, 3, False)
+                self.hold("reg", Operand(3), terms.TRUE)
+                slot = Slot("reg", 3, ((0, 0, 3),), 0, 3)
                 self.steps.append(Step(terms.TRUE, 1, 0xF8, int(token[:2], 16), (slot,)))
             elif re.fullmatch("/[0-7r]", token):
                 self.tail("modrm", "", {} if token == "/r" else {"reg": int(token[1])})

@@ -107,7 +107,7 @@ class Operand:
     """The width in bits of an operand, and whether it is read as a signed number."""
 
     width: int
-    signed: bool
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Slot:
     pieces: tuple[tuple[int, int, int], ...]
     shift: int
     top: int
-    signed: bool
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

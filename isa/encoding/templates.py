@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pgcheck.isa import terms
@@ -52,6 +52,17 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Relative:
+    """What a relative operand counts from: `units` of PC after the start of the instruction, or (None) the next instruction."""
+
+    units: int | None
+
+    def base(self, length: int) -> int:
+        """Where that is, relative to the start of an instruction `length` units of PC long."""
+        return length if self.units is None else self.units
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
     """An operand: `names` if it is a register, else a number; `plus`: a signed number printed with its sign."""
 
@@ -59,11 +70,8 @@ class Hole:
     width: int
     kind: str
     names: tuple[str, ...]
-    plus: bool
-
-    @property
-    def relative(self) -> bool:
-        return _RELATIVE.fullmatch(self.kind) is not None
+    relative: Relative | None = None
+    plus: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,7 @@ class _Draft:
             part = self.part(template, match, meaning, open_forms)
             if isinstance(part, Hole) and part.kind == "signed" and before.endswith("+"):
                 before = before[:-1]
-                part = Hole(part.operand, part.width, part.kind, part.names, True)
+                part = replace(part, plus=True)
             if before:
                 result.append(_literal(before))
             if part is not None:
@@ -146,10 +154,11 @@ class _Draft:
             self.report(template, match.start(), "neither an operand nor a form", name, {*meaning, *self.syntax.forms})
             return None
         names = self.syntax.registers.get(kind, ())
-        if not names and kind not in (*_NUMERIC, "csrs") and not _RELATIVE.fullmatch(kind):
+        relative = _relative(kind)
+        if not names and kind not in (*_NUMERIC, "csrs") and relative is None:
             kinds = {*_NUMERIC, "csrs", "relative", *self.syntax.registers, *self.syntax.forms}
             self.report(template, match.start(), "unknown kind of operand", kind, kinds)
-        return Hole(full, self.encoding.operands[full].width, kind, names, False)
+        return Hole(full, self.encoding.operands[full].width, kind, names, relative)
 
     def choice(self, form: str, meaning: Mapping[str, str], open_forms: tuple[str, ...]) -> Choice:
         """A form, compiled once for all encodings with the same operands."""
@@ -223,13 +232,13 @@ def _shown(hole: Hole, operands: Operands, length: int, csr_names: Mapping[int, 
     if hole.kind == "hex":
         return hex(value)
     number = terms.signed(hole.width, value)
-    if hole.kind == "signed":
-        return f"{number:+d}" if hole.plus else str(number)
-    return f".{number + base(hole, length):+d}"
+    if hole.relative is not None:
+        return f".{number + hole.relative.base(length):+d}"
+    return f"{number:+d}" if hole.plus else str(number)
 
 
-def base(hole: Hole, length: int) -> int:
-    """What a relative operand counts from, relative to the address of the instruction, which is `length` units of PC long."""
-    match = _RELATIVE.fullmatch(hole.kind)
-    assert match is not None
-    return length if match[1] == "length" else int(match[1] or 0)
+def _relative(kind: str) -> Relative | None:
+    match = _RELATIVE.fullmatch(kind)
+    if match is None:
+        return None
+    return Relative(None if match[1] == "length" else int(match[1] or 0))

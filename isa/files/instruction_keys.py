@@ -45,8 +45,8 @@ class FieldSpec:
 
     name: Text
     width: int
-    signed: bool
     bits: int
+    signed: bool = False
 
 
 def _field_spec(node: Node) -> FieldSpec:
@@ -61,13 +61,13 @@ def _field_spec(node: Node) -> FieldSpec:
     if not 1 <= natural(width) <= WIDEST:
         raise wrong(width, "the width is out of range", f"an integer from 1 to {WIDEST}")
     if not rest:
-        return FieldSpec(label, natural(width), False, natural(width))
+        return FieldSpec(label, natural(width), natural(width))
     signedness, bits = rest
     if signedness not in ("signed", "unsigned"):
         raise wrong(signedness, "the third value says how the field is extended", "signed or unsigned")
     if not 1 <= natural(bits) <= natural(width):
         raise wrong(bits, "the bits in the encoding do not fit the operand", f"an integer from 1 to {natural(width)}")
-    return FieldSpec(label, natural(width), signedness == "signed", natural(bits))
+    return FieldSpec(label, natural(width), natural(bits), signed=signedness == "signed")
 
 
 _JSON_FIELD: Final[JsonSchemaValue] = {"type": "array", "minItems": 2, "maxItems": 4, "items": _JSON_INTEGER}

@@ -136,18 +136,22 @@ def choose(e: Lowerer, tree: Tree) -> Value:
 
 
 def concat(e: Lowerer, tree: Tree) -> Value:
-    result: Term | None = None
-    for item in tree.children:
-        if result is not None and result.width > MAX_WIDTH:
+    first, *rest = tree.children
+    result = _piece(e, first)
+    for item in rest:
+        if result.width > MAX_WIDTH:
             break
-        value = e.bits(item)
-        if value.minimal:
-            raise Refusal(item, "a literal of minimum width is concatenated", hint="give it a width: 4'd1")
-        term = value.term
-        result = term if result is None else node("concat", result.width + term.width, result, term)
-    assert result is not None
+        piece = _piece(e, item)
+        result = node("concat", result.width + piece.width, result, piece)
     _fits(tree, result.width)
     return Value((result,), Bits(result.width))
+
+
+def _piece(e: Lowerer, item: Item) -> Term:
+    value = e.bits(item)
+    if value.minimal:
+        raise Refusal(item, "a literal of minimum width is concatenated", hint="give it a width: 4'd1")
+    return value.term
 
 
 def repeat(e: Lowerer, tree: Tree) -> Value:

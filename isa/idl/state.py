@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
-from pgcheck.isa.idl.types import Bitfield, Struct, Type, width_of
+from pgcheck.isa.idl.types import Bitfield, Struct, Type
 from pgcheck.isa.terms import Name, Term, array, constant, constant_array, mk, node, select, variable
 from pgcheck.isa.terms.names import STATE, Tag
 
@@ -143,9 +144,8 @@ def read_leaf(leaf: Leaf, index: Term | None) -> Term:
 
 def read_entry(entry: Entry, leaves: Mapping[str, Leaf], index: Term | None) -> Term:
     """A scalar entry read whole: its parts, most significant first."""
-    result: Term | None = None
-    for part in entry.parts:
-        piece = read_leaf(leaves[part.leaf], index) if part.leaf else constant(part.high - part.low + 1, part.fixed)
-        result = piece if result is None else mk("concat", result.width + piece.width, result, piece)
-    assert result is not None and result.width == width_of(entry.type)
-    return result
+    pieces = (
+        read_leaf(leaves[part.leaf], index) if part.leaf else constant(part.high - part.low + 1, part.fixed)
+        for part in entry.parts
+    )
+    return reduce(lambda high, low: mk("concat", high.width + low.width, high, low), pieces)

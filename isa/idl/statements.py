@@ -300,6 +300,18 @@ def lower_function(program: Program, declaration: Declaration, values: tuple[int
     return Function(instance_name(declaration.name, values), tuple(names), widths, body)
 
 
+def lower_functions(program: Program) -> None:
+    """Lower every declared function that needs no template values, so that all errors show."""
+    for name, declaration in list(program.declarations.items()):
+        if not declaration.template:
+            try:
+                program.lower(name, ())
+            except Elsewhere as elsewhere:
+                program.problems.add(elsewhere.problem)
+            except Refusal as refusal:
+                program.problems.add(refusal.problem(declaration.text))
+
+
 def lower_body(program: Program, text: Text, operands: Mapping[str, Value], encoding_width: int, result: Type) -> Block:
     """The body of an instruction over the values of its operands."""
     tree = program.parsed(text, "body")

@@ -14,9 +14,8 @@ from pgcheck.isa.idl.declarations import declare_body, declare_functions, declar
 from pgcheck.isa.idl.grammar import keep_trees
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.state import ScalarLeaf
-from pgcheck.isa.idl.statements import lower_body, lower_function
+from pgcheck.isa.idl.statements import lower_body, lower_function, lower_functions
 from pgcheck.isa.idl.types import VOID, Bits, Boolean
 from pgcheck.isa.machine import cuts
 from pgcheck.isa.machine.csrs import Csr, access_functions
@@ -57,7 +56,7 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     _declare_functions(given, program, csrs)
     if len(program.problems):
         return None
-    _lower_functions(program)
+    lower_functions(program)
     exits = {str(n): exit_rule(program, n, e, map(str, given.exits)) for n, e in given.exits.items()}
     check_nesting(program, given.exits)
     interrupt = None if given.interrupt is None else interrupt_rule(program, given.interrupt)
@@ -182,15 +181,3 @@ def _declare_csrs(given: schema.Csrs, program: Program, csrs: list[Csr]) -> None
         declare_functions(program, Text(lookups, given.position, ()))
         for signature, body in bodies:
             declare_body(program, Text(signature, given.position, ()), body)
-
-
-def _lower_functions(program: Program) -> None:
-    """Lower every function that needs no template values, so that all errors show."""
-    for name, declaration in list(program.declarations.items()):
-        if not declaration.template:
-            try:
-                program.lower(name, ())
-            except Elsewhere as elsewhere:
-                program.problems.add(elsewhere.problem)
-            except Refusal as refusal:
-                program.problems.add(refusal.problem(declaration.text))

@@ -73,11 +73,15 @@ def interrupt_rule(program: Program, given: schema.Interrupt) -> Interrupt | Non
 def check_nesting(program: Program, exits: Mapping[Text, schema.Exit]) -> None:
     """That every chain of nested exits ends."""
     for name, given in exits.items():
+        if given.nested is None:
+            continue
         seen, at = {str(name)}, given.nested
-        while at is not None and at in exits:
+        while at in exits:
             if str(at) in seen:
-                assert given.nested is not None
                 program.problems.report(given.nested.position, f"the nested exits of {name} never end", found=str(at))
                 break
             seen.add(str(at))
-            at = exits[at].nested
+            following = exits[at].nested
+            if following is None:
+                break
+            at = following

@@ -144,15 +144,15 @@ class Instructions:
             Variable(v.name, v.location, v.left_shift, v.sign_extend, tuple(v.excluded)) for v in given.variables
         )
         declaration = Declaration(
-            given.match,
-            given.bytes,
-            given.length,
-            variables,
-            given.when,
-            tuple((p, t) for p, t in given.tails),
-            given.modrm,
-            tuple(given.prefixes),
-            given.position,
+            match=given.match,
+            bytes=given.bytes,
+            length=given.length,
+            variables=variables,
+            when=given.when,
+            tails=tuple((p, t) for p, t in given.tails),
+            modrm=given.modrm,
+            prefixes=tuple(given.prefixes),
+            position=given.position,
         )
         condition: Condition = self.condition
         try:

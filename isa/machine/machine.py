@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import Undecided
@@ -216,7 +216,7 @@ class StateSpace:
         """How units of memory make a number."""
         return order(self.big_endian)
 
-    @property
+    @cached_property
     def address_width(self) -> int:
         return self.arrays[self.memory].index_width
 
@@ -297,7 +297,7 @@ class Machine:
     candidates: tuple[Candidate, ...]
     deployments: tuple[Deployment, ...]
     platform: Platform = field(default_factory=Platform)
-    kept: dict[tuple[object, ...], object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    kept: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id. Raises KeyError."""

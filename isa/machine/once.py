@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar
 
 from pgcheck.isa.machine.machine import Machine
 
@@ -22,8 +22,10 @@ def once(find: Callable[Concatenate[Machine, Given], Found]) -> Callable[Concate
     @wraps(find)
     def found(machine: Machine, /, *args: Given.args, **named: Given.kwargs) -> Found:
         key = (find, *args, *named.items())
-        if key not in machine.kept:
-            machine.kept[key] = find(machine, *args, **named)
-        return cast(Found, machine.kept[key])
+        try:
+            known: Found = machine.kept[key]
+        except KeyError:
+            known = machine.kept[key] = find(machine, *args, **named)
+        return known
 
     return found

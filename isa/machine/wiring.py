@@ -29,15 +29,15 @@ def platform(program: Program, given: schema.Platform | None, models: Models | N
         else number(program, given.start, "the start", given.position, limit=(1 << pc.width) - 1)
     )
     return Platform(
-        base,
-        size,
-        start,
-        given.elf,
-        _boot(program, given.boot),
-        _clock(program, given.clock),
-        _devices(program, given.devices, models),
-        _firmware(program, given.firmware),
-        _choices(program, given.choices),
+        ram_base=base,
+        ram_size=size,
+        start=start,
+        elf_machine=given.elf,
+        boot=_boot(program, given.boot),
+        clock=_clock(program, given.clock),
+        devices=_devices(program, given.devices, models),
+        firmware=_firmware(program, given.firmware),
+        choices=_choices(program, given.choices),
     )
 
 

@@ -7,7 +7,6 @@ them.
 from pgcheck.isa.terms.folding import (
     conjunction,
     disjunction,
-    distinct_offsets,
     eq,
     extract,
     ite,
@@ -29,6 +28,7 @@ from pgcheck.isa.terms.nodes import (
     array,
     constant,
     constant_array,
+    distinct_offsets,
     local,
     mask,
     operand,

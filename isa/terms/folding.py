@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Final
 
-from pgcheck.isa.terms.nodes import ARRAY, FALSE, TRUE, Term, constant, intern, mask
+from pgcheck.isa.terms.nodes import ARRAY, FALSE, TRUE, Term, constant, distinct_offsets, intern, mask
 from pgcheck.isa.terms.operators import OPERATORS
 
 Rule = Callable[[int, tuple[Term, ...], Hashable], Term | None]
@@ -26,7 +26,7 @@ def mk(op: str, width: int, *args: Term, data: Hashable = None) -> Term:
     key = (op, width, args, data) if op in _PUSHING else None
     if key is not None and (known := _pushed.get(key)) is not None:
         return known
-    rule = _RULES.get(op)
+    rule = RULES.get(op)
     result = rule(width, args, data) if rule is not None else None
     if result is None:
         result = intern(op, width, args, data, args[1].shape if op == "ite" else None)
@@ -44,17 +44,6 @@ def select(memory: Term, index: Term) -> Term:
 def store(memory: Term, index: Term, value: Term) -> Term:
     """The array `memory` with `value` at `index`."""
     return intern("store", ARRAY, (memory, index, value), None, memory.shape)
-
-
-def distinct_offsets(a: Term, b: Term) -> bool:
-    """Whether two addresses differ by a constant that is not zero."""
-    if a is b or a.width != b.width:
-        return False
-    base_a, off_a = (a.args[0], a.args[1].value) if a.op == "add" and a.args[1].op == "const" else (a, 0)
-    base_b, off_b = (b.args[0], b.args[1].value) if b.op == "add" and b.args[1].op == "const" else (b, 0)
-    if base_a.op == "const" and base_b.op == "const":
-        return (base_a.value + off_a - base_b.value - off_b) & mask(a.width) != 0
-    return base_a is base_b and (off_a - off_b) & mask(a.width) != 0
 
 
 def lnot(a: Term) -> Term:
@@ -362,7 +351,7 @@ def _fold_lshr(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
     return None
 
 
-def _fold_less(strict: bool) -> Rule:
+def _fold_less(*, strict: bool) -> Rule:
     def fold(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
         x, y = a
         if x is y:
@@ -400,10 +389,10 @@ def _fold_select(w: int, a: tuple[Term, ...], d: Hashable) -> Term | None:
 
 
 _PUSHING: Final = frozenset(("extract", "eq", "select"))
-_RULES: Final[Mapping[str, Rule]] = {
+RULES: Final[Mapping[str, Rule]] = {
     "ite": _fold_ite, "land": _fold_land, "lor": _fold_junction("lor", FALSE, TRUE), "lnot": _fold_lnot, "eq": _fold_eq,
     "extract": _fold_extract, "concat": _fold_concat, "zext": _fold_zext, "sext": _fold_extend,
     "add": _fold_add, "sub": _fold_sub, "or": _fold_or, "xor": _fold_xor, "and": _fold_and,
-    "shl": _fold_shl, "lshr": _fold_lshr, "ashr": _fold_shift, "ult": _fold_less(True), "ule": _fold_less(False),
+    "shl": _fold_shl, "lshr": _fold_lshr, "ashr": _fold_shift, "ult": _fold_less(strict=True), "ule": _fold_less(strict=False),
     "select": _fold_select,
 }  # fmt: skip

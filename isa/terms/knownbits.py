@@ -83,7 +83,7 @@ def _partly(term: Term, operands: Sequence[Bits]) -> Bits:
             low = args[1].width
             return m0 << low | m1, v0 << low | v1
         case "extract":
-            low = _low(term)
+            low = term.bounds[1]
             return m0 >> low & terms.mask(width), v0 >> low & terms.mask(width)
         case "zext":
             return m0 | terms.mask(width) ^ terms.mask(args[0].width), v0
@@ -92,13 +92,6 @@ def _partly(term: Term, operands: Sequence[Bits]) -> Bits:
             top = terms.mask(width) ^ terms.mask(inner) if m0 >> (inner - 1) & 1 else 0
             return m0 | top, v0 | (top if v0 >> (inner - 1) & 1 else 0)
     return _UNKNOWN
-
-
-def _low(extraction: Term) -> int:
-    assert isinstance(extraction.data, tuple)
-    low = extraction.data[1]
-    assert isinstance(low, int)
-    return low
 
 
 def holds(term: Term, known: Known) -> bool:
@@ -146,7 +139,7 @@ def force(term: Term, wanted: Bits, known: Known) -> bool:
                 args[1], (mask & kept, want & kept), known
             )
         case "extract":
-            low = _low(term)
+            low = term.bounds[1]
             return force(args[0], (mask << low, want << low), known)
         case "zext" | "sext":
             kept = terms.mask(args[0].width)
@@ -203,7 +196,7 @@ def _open_bit(term: Term, mask: int, known: Known) -> tuple[Name, int] | None:
         case "var":
             return term.name, 1 << mask.bit_length() - 1
         case "extract":
-            return _open_bit(args[0], mask << _low(term), known)
+            return _open_bit(args[0], mask << term.bounds[1], known)
         case "concat":
             low = args[1].width
             wanted = [mask >> low, mask & terms.mask(low)]

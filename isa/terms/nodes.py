@@ -155,6 +155,17 @@ def apply(width: int, name: Name | str, *args: Term) -> Term:
     return intern("uf", width, args, _named(name), None)
 
 
+def distinct_offsets(a: Term, b: Term) -> bool:
+    """Whether two addresses differ by a constant that is not zero."""
+    if a is b or a.width != b.width:
+        return False
+    base_a, off_a = (a.args[0], a.args[1].value) if a.op == "add" and a.args[1].op == "const" else (a, 0)
+    base_b, off_b = (b.args[0], b.args[1].value) if b.op == "add" and b.args[1].op == "const" else (b, 0)
+    if base_a.op == "const" and base_b.op == "const":
+        return (base_a.value + off_a - base_b.value - off_b) & mask(a.width) != 0
+    return base_a is base_b and (off_a - off_b) & mask(a.width) != 0
+
+
 def show(term: Term, depth: int = 0) -> str:
     """A short reading of a term for people."""
     if term.op == "const":

@@ -104,8 +104,8 @@ def test_all_problems_are_reported_at_their_places() -> None:
 
 def test_an_operand_has_the_width_of_its_location_and_shift() -> None:
     _, table = TABLES["risc"]
-    assert table["beq"].operands["imm"] == Operand(13, True)
-    assert table["lui"].operands["imm"] == Operand(32, False)
+    assert table["beq"].operands["imm"] == Operand(13, signed=True)
+    assert table["lui"].operands["imm"] == Operand(32)
     assert table["ecall"].operands == {}
 
 

@@ -222,15 +222,15 @@ def test_decode_syntax_and_csrs(complete: Specification) -> None:
             (
                 None,
                 [
-                    FieldSpec(Text("rm"), 3, False, 3),
-                    FieldSpec(Text("reg"), 3, False, 3),
-                    FieldSpec(Text("mod"), 2, False, 2),
+                    FieldSpec(Text("rm"), 3, 3),
+                    FieldSpec(Text("reg"), 3, 3),
+                    FieldSpec(Text("mod"), 2, 2),
                 ],
             )
         ],
         "ea": [
-            ("mod == 1", [FieldSpec(Text("disp"), 32, True, 8)]),
-            (None, [FieldSpec(Text("disp"), 32, False, 16)]),
+            ("mod == 1", [FieldSpec(Text("disp"), 32, 8, signed=True)]),
+            (None, [FieldSpec(Text("disp"), 32, 16)]),
         ],
     }
     assert complete.syntax is not None

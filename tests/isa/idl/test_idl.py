@@ -16,7 +16,7 @@ from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.layout import declare_state
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.scopes import Value, operand_values
-from pgcheck.isa.idl.statements import lower_body, lower_function
+from pgcheck.isa.idl.statements import lower_body, lower_function, lower_functions
 from pgcheck.isa.idl.types import BOOLEAN, VOID, Bits
 from pgcheck.isa.terms import evaluate
 from pgcheck.isa.terms.ir import Block, Do, If, Raise, Return, SetElement, SetLeaf, SetLocal, SetNext, Store
@@ -77,7 +77,7 @@ def lowered(body: str) -> tuple[Block, list[tuple[Position, str]]]:
 
 
 def problems_of(made: Program) -> list[tuple[Position, str]]:
-    return [(p.position, p.message) for p in made.problems._problems]
+    return [(p.position, p.message) for p in made.problems]
 
 
 def marked(text: str) -> tuple[str, Position]:
@@ -460,13 +460,11 @@ FUNCTION_RULES = [
 
 @pytest.mark.parametrize(("good", "bad", "message"), FUNCTION_RULES, ids=lambda text: text[-40:])
 def test_each_rule_of_functions(good: str, bad: str, message: str) -> None:
-    from pgcheck.isa.machine.build import _lower_functions
-
     for text, wanted in zip_longest((good, bad), ([], [message])):
         plain, place = marked(text)
         made = program()
         declare_functions(made, Text(plain))
-        _lower_functions(made)
+        lower_functions(made)
         assert [m for _, m in problems_of(made)] == wanted
         if wanted:
             assert problems_of(made)[0][0] == place

@@ -365,7 +365,7 @@ def test_what_no_rule_is_about_stays(term: Term) -> None:
 
 def test_every_operator_is_drawn() -> None:
     assert {*SAME, *COMPARE, *OTHERS} == {*OPERATORS, "select", "store"}
-    assert set(folding._RULES) <= {*SAME, *COMPARE, *OTHERS}
+    assert set(folding.RULES) <= {*SAME, *COMPARE, *OTHERS}
 
 
 EDGES = [
