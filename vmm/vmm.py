@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pgcheck.isa.machine import schemes as mapping
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import VmExit
-from pgcheck.models.state import State, holding, reset
+from pgcheck.models.state import holding, reset
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.bounds import Bounds
-from pgcheck.vmm.external import ExternalMmu
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.mmu import Mmu
+from pgcheck.vmm.mmu import Mmu, Tenant, mechanism, tables_of
 from pgcheck.vmm.monitor import ResourceControlLost, TrapAndEmulate
-from pgcheck.vmm.paging.shadow import ShadowTables
-from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.routines import Routines
+from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.world import World, world
 
 TABLE_FRAMES = 96
@@ -130,7 +126,7 @@ class Vmm:
         return taken
 
     def _release(self, name: str) -> None:
-        for owner in (name, _tables(name)):
+        for owner in (name, tables_of(name)):
             for frame in sorted(self.allocator.owned(owner)):
                 self._zero(frame)
                 self.allocator.release(frame, owner)
@@ -138,24 +134,18 @@ class Vmm:
     def _zero(self, frame: int) -> None:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
 
-    def _mmu(self, owner: str, memory: GuestMemory, tables: int) -> Mmu:
-        scheme = self.machine.code.scheme
-        if isinstance(scheme, Entries):
-            own = Allocator(self.allocator.take_run(_tables(owner), tables))
-            return ShadowTables(
-                self.machine, self.host.bus, memory, own, owner, self._real(), self.division.shared, self.tlb
-            )
-        if isinstance(scheme, mapping.Bounds):
-            return Bounds(self.machine, self.host.bus, memory, self.division.shared)
-        return ExternalMmu(self.machine, memory)
-
-    def _real(self) -> State:
-        """The monitor's control state, and the rest as after reset."""
-        return {**reset(self.machine), **holding(self.machine, self.division.own)}
-
-
-def _tables(owner: str) -> str:
-    return f"{owner}:tables"
+    def _mmu(self, name: str, memory: GuestMemory, tables: int) -> Mmu:
+        tenant = Tenant(
+            name=name,
+            machine=self.machine,
+            host=self.host.bus,
+            memory=memory,
+            real={**reset(self.machine), **holding(self.machine, self.division.own)},
+            pool=lambda: Allocator(self.allocator.take_run(tables_of(name), tables)),
+            shared=frozenset(self.division.shared),
+            tlb=self.tlb,
+        )
+        return mechanism(self.machine).made(tenant)
 
 
 def page_shift(machine: Machine) -> int:

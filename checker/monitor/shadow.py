@@ -34,6 +34,7 @@ from pgcheck.isa.terms.names import CONTEXT, NEXT_CONTEXT, PARAMETER, STATE
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Shadow, ShadowTables
@@ -316,7 +317,11 @@ def stage_facts(promise: Promise) -> ShadowTables:
     shift = page_shift(machine)
     host = cast(Any, Host(machine.state.memory_unit, machine.state.big_endian))
     memory = GuestMemory(machine.platform.ram_base & -(1 << shift), range(256, 258), host, shift)
-    return ShadowTables(machine, host, memory, Allocator(range(64, 128)), "guest", real, promise.division.shared)
+    return ShadowTables(
+        Tenant(
+            "guest", machine, host, memory, real, lambda: Allocator(range(64, 128)), frozenset(promise.division.shared)
+        )
+    )
 
 
 class Feasible:

@@ -15,6 +15,7 @@ from pgcheck.isa.words import Order, order
 from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
 from pgcheck.vmm.vmm import page_shift
@@ -183,14 +184,16 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     memory = GuestMemory(base, range(256, 258), cast(Any, host), shift)
     tlb = Tlb()
     tables = ShadowTables(
-        machine,
-        cast(Any, host),
-        memory,
-        Allocator(range(64, 128)),
-        "guest",
-        real,
-        promise.division.shared,
-        cast(Any, tlb),
+        Tenant(
+            name="guest",
+            machine=machine,
+            host=cast(Any, host),
+            memory=memory,
+            real=real,
+            pool=lambda: Allocator(range(64, 128)),
+            shared=frozenset(promise.division.shared),
+            tlb=cast(Any, tlb),
+        )
     )
     width = machine.state.address_width
     memory.frames = cast(Any, Frames(source))

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.paging.tlb:Tlb.use",
+    target="pgcheck.vmm.tlb:Tlb.use",
     edits=(("        self.flush()\n", ""),),
     by=(
         "SH1 riscv64 maps",

@@ -6,11 +6,10 @@ MUTANT = Mutant(
     target="pgcheck.vmm.vmm:Vmm._mmu",
     edits=(
         (
-            "        return ShadowTables(\n",
-            '        kept = self.__dict__.setdefault("kept", {})\n'
-            "        return kept[owner] if owner in kept else kept.setdefault(owner, ShadowTables(\n",
+            "    return mechanism(self.machine).made(tenant)",
+            '    kept = self.__dict__.setdefault("kept", {})\n'
+            "    return kept[name] if name in kept else kept.setdefault(name, mechanism(self.machine).made(tenant))",
         ),
-        ("self.division.shared, self.tlb\n        )", "self.division.shared, self.tlb\n        ))"),
     ),
     by=("ISO3 riscv64 recycled",),
     how=(

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.bounds:Bounds.extent",
+    target="pgcheck.vmm.schemes.bounds:Bounds.extent",
     edits=(
         ("self._limits(base, size, real)", "self._limits(base, size + 1, real)"),
         ("            0 < accepted <= size\n", "            0 < accepted\n"),

@@ -15,9 +15,9 @@ from pgcheck.models.reference.cycle import call, holds
 from pgcheck.models.state import State, Surroundings, holding
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import Auditor
-from pgcheck.vmm.bounds import Bounds
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import ShadowTables
+from pgcheck.vmm.schemes.bounds import Bounds
 from pgcheck.vmm.translate import Args, accesses
 from pgcheck.vmm.vmm import Vmm
 from pgcheck.vmm.world import load_guest

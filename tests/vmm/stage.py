@@ -12,9 +12,10 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.paging.coherence import Finding, ShadowAudit
+from pgcheck.vmm.mmu import Finding, Tenant, tables_of
+from pgcheck.vmm.paging.coherence import ShadowAudit
 from pgcheck.vmm.paging.shadow import ShadowTables
-from pgcheck.vmm.paging.tlb import Tlb
+from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.translate import Args, Walk, walk
 from tests.specifications import machine as _machine
 
@@ -118,7 +119,7 @@ class Stage:
             self._give(frame, name)
         pool = list(tables)
         for frame in pool:
-            self._give(frame, f"{name}:tables")
+            self._give(frame, tables_of(name))
         party = Party(self, name, GuestMemory(base, frames, self.bus, self.shift), Allocator(pool))
         self.parties.append(party)
         return party
@@ -138,7 +139,9 @@ class Party:
     def __init__(self, stage: Stage, name: str, memory: GuestMemory, pool: Allocator) -> None:
         self.stage, self.name, self.memory = stage, name, memory
         kind, machine = stage.kind, stage.machine
-        self.mmu = ShadowTables(machine, stage.bus, memory, pool, name, stage.own, kind.shared, stage.tlb)
+        self.mmu = ShadowTables(
+            Tenant(name, machine, stage.bus, memory, stage.own, lambda: pool, frozenset(kind.shared), stage.tlb)
+        )
         self.virtual: State = {n: v if isinstance(v, int) else v.copy() for n, v in stage.own.items()}
         self.virtual.update(kind.state)
         self.surroundings = Surroundings(memory=Bus(memory, (), stage.bus.unit, stage.bus.big_endian, 64))

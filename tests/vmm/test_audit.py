@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pgcheck.vmm.audit import Auditor, audit
-from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.paging.entries import Form
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
-from pgcheck.vmm.paging.tlb import Tlb
+from pgcheck.vmm.schemes.bounds import Bounds, Extent
+from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.vmm import Vmm
 from tests.specifications import machine_of
 from tests.vmm import programs
@@ -209,12 +209,12 @@ def superpage(vmm: Vmm) -> None:
 
 
 def frame_of_another(vmm: Vmm) -> None:
-    frame = vmm.guests[0].monitor.mmu.memory.frames[3]  # type: ignore[attr-defined]
+    frame = vmm.guests[0].monitor.mmu.memory.frames[3]
     vmm.allocator.owner[frame] = "somebody"
 
 
 def frame_free(vmm: Vmm) -> None:
-    vmm.allocator.free.append(vmm.guests[0].monitor.mmu.memory.frames[3])  # type: ignore[attr-defined]
+    vmm.allocator.free.append(vmm.guests[0].monitor.mmu.memory.frames[3])
 
 
 def frame_free_twice(vmm: Vmm) -> None:
@@ -263,7 +263,7 @@ def test_what_is_spoiled_is_found_by_both_auditors(name: str) -> None:
 
 def test_two_guests_in_the_same_frames_are_found() -> None:
     vmm, found = running()
-    other = GuestMemory(0, vmm.guests[0].monitor.mmu.memory.frames, vmm.host.bus, vmm.page_shift)  # type: ignore[attr-defined]
+    other = GuestMemory(0, vmm.guests[0].monitor.mmu.memory.frames, vmm.host.bus, vmm.page_shift)
     assert audit(vmm) == ()
     guest = vmm.guests[0]
     vmm.guests.append(type(guest)("other", guest.computer, guest.monitor))

@@ -14,19 +14,10 @@ from pgcheck.isa.words import places
 from pgcheck.models.reference.cycle import operand_value
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
+from pgcheck.vmm.mmu import Finding
 from pgcheck.vmm.paging.entries import Way
 from pgcheck.vmm.paging.shadow import Context, ShadowTables
 from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, walk
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A law that does not hold: for which guest, at which place (a host address, a frame or a virtual address) and how."""
-
-    law: str
-    guest: str
-    place: int
-    message: str
 
 
 @dataclass(slots=True)

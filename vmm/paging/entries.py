@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
-from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.machine import Fields, Machine, Translation
 from pgcheck.isa.machine.once import once
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, Surroundings, holding, reset
-from pgcheck.vmm.paging.pages import NoTables, Pages, pages
+from pgcheck.models.state import State, Surroundings, holding, reset, scalar
+from pgcheck.vmm.paging.pages import NoTables, Pages, declared, pages
 from pgcheck.vmm.translate import Args, accesses, values, walk
 
 Way = tuple[int, ...]
@@ -31,6 +31,7 @@ class Form:
     """
 
     machine: Machine
+    translation: Translation
     realise: Entries
     pages: Pages
     root: str
@@ -81,9 +82,7 @@ _linear = once(pages)
 
 @once
 def _form(machine: Machine, settled: Settled) -> Form:
-    realise = machine.code.scheme
-    if not isinstance(realise, Entries):
-        raise NoTables(f"{machine.identity.name} has no page tables")
+    translation, realise = declared(machine)
     page = 1 << realise.shift
     relocation = [
         n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation" and isinstance(leaf, ScalarLeaf)
@@ -91,17 +90,16 @@ def _form(machine: Machine, settled: Settled) -> Form:
     for leaf, shift in product(relocation, (0, realise.shift)):
         if machine.state.leaves[leaf].width + shift < realise.shift + 2:
             continue
-        bench = _Bench(Form(machine, realise, _linear(machine), leaf, shift, 0, 0), settled)
+        bench = _Bench(Form(machine, translation, realise, _linear(machine), leaf, shift, 0, 0), settled)
         loads = bench.loads()
         if loads and page <= loads[0][0] < 2 * page:
-            return Form(machine, realise, _linear(machine), leaf, shift, bench.depth(loads[0][1]), loads[0][1])
+            return replace(bench.shape, levels=bench.depth(loads[0][1]), units=loads[0][1])
     raise NoTables(f"no relocation leaf of {machine.identity.name} holds the address of the first page table")
 
 
 def settings(machine: Machine, loose: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """All values that the leaves `loose` can have together. Raises NoTables for too many."""
-    translation = machine.code.translation
-    assert translation is not None
+    translation, _ = declared(machine)
     choices: list[tuple[int, ...]] = []
     for name in loose:
         leaf = machine.state.leaves[name]
@@ -128,13 +126,13 @@ def permissions(shape: Form, real: State, loose: tuple[str, ...] = ()) -> Mappin
 def _permissions(machine: Machine, root: str, settled: Settled, loose: tuple[str, ...]) -> Mapping[Permissions, Fields]:
     shape = _form(machine, settled)
     realise = shape.realise
-    assert machine.code.translation is not None and shape.root == root
+    assert shape.root == root
     bench = _Bench(shape, settled)
     slot = bench.chain(shape.levels, shape.units)
     flags = [f for f in realise.map if realise.entry.ranges[f][0] == realise.entry.ranges[f][1]]
     if len(flags) > MAX_FLAGS:
         raise NoTables(f"a page-table entry with {len(flags)} flags")
-    ways = [(op, setting) for setting in settings(machine, loose) for op in accesses(machine.code.translation)]
+    ways = [(op, setting) for setting in settings(machine, loose) for op in accesses(shape.translation)]
     variants = sorted(
         product((0, 1), repeat=len(flags)),
         key=lambda bits: sum(b != realise.map[f] for f, b in zip(flags, bits, strict=True)),
@@ -182,11 +180,11 @@ class _Bench:
         self.state: State = {**reset(machine), **dict(settled), **given, shape.root: page >> shape.root_shift}
 
     def args(self, op: int | None, state: State) -> Args:
-        translation = self.machine.code.translation
-        assert translation is not None
-        mode = state[self.machine.modes.leaf]
-        assert isinstance(mode, int)
-        given = {translation.mode: mode, translation.access: accesses(translation)[0] if op is None else op}
+        translation = self.shape.translation
+        given = {
+            translation.mode: scalar(state, self.machine.modes.leaf),
+            translation.access: accesses(translation)[0] if op is None else op,
+        }
         return tuple(given.get(i, 0) for i in range(len(translation.parameters)))
 
     def loads(self) -> tuple[tuple[int, int], ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import Term, evaluate, mk, parameter, variable, walk
 from pgcheck.isa.terms.names import PARAMETER
@@ -58,12 +58,17 @@ class Pages:
         return evaluate([self.linear], leaf, element, lambda name, values, width: 0)[0]
 
 
-def pages(machine: Machine) -> Pages:
-    """The walk of a machine with page tables. Raises NoTables when it is not shown to map pages to pages."""
+def declared(machine: Machine) -> tuple[Translation, Entries]:
+    """The translation of a machine that walks page tables, and what is known of their entries. Raises NoTables."""
     found = machine.code.confined_by(Entries)
     if found is None:
         raise NoTables(f"{machine.identity.name} has no page tables")
-    translation, tables = found
+    return found
+
+
+def pages(machine: Machine) -> Pages:
+    """The walk of a machine with page tables. Raises NoTables when it is not shown to map pages to pages."""
+    translation, tables = declared(machine)
     shift, top = tables.shift, translation.function
     effects = Facts(machine).function(top)
     if effects.volatile or effects.free or effects.writes:

@@ -7,20 +7,17 @@ a store to one of them drops all entries derived from what was overwritten.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from pgcheck.isa.encoding.codec import compiled
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.memory import Bus
-from pgcheck.models.state import State, Surroundings
-from pgcheck.vmm.allocator import Allocator, OutOfMemory
-from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.models.state import State, Surroundings, scalar
+from pgcheck.vmm.allocator import OutOfMemory
+from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
 from pgcheck.vmm.paging.pages import NoTables
-from pgcheck.vmm.paging.tlb import Tlb
 from pgcheck.vmm.translate import Args, Outside, Snapshot, Walk, accesses, root_key, walk, with_argument
 
 MAX_CONTEXTS = 16
@@ -59,37 +56,25 @@ class Context:
 class ShadowTables:
     """The shadow page tables of one guest, one context for each virtual root and mode, the least recently used given up first.
 
-    `allocator` gives the frames of the tables, `real` is the monitor's own control state, and `shared` are the leaves that the guest
-    changes on the processor without a trap. Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
+    Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
     """
 
-    def __init__(
-        self,
-        machine: Machine,
-        host: Bus,
-        memory: GuestMemory,
-        allocator: Allocator,
-        owner: str,
-        real: State,
-        shared: Collection[str] = (),
-        tlb: Tlb | None = None,
-    ) -> None:
-        assert machine.code.translation is not None
-        self.machine, self.host, self.memory, self.allocator = machine, host, memory, allocator
-        self.tables = f"{owner}:tables"
-        self.tlb = tlb or Tlb()
-        self.translation = machine.code.translation
-        self.real = dict(real)
+    def __init__(self, tenant: Tenant) -> None:
+        machine, memory, shared = tenant.machine, tenant.memory, tenant.shared
+        self.machine, self.host, self.memory, self.allocator = machine, tenant.host, memory, tenant.pool()
+        self.tables, self.tlb = tenant.tables, tenant.tlb
+        self.real = dict(tenant.real)
+        self.form: Form = form(machine, self.real)
+        self.translation = self.form.translation
         self.names = tuple(n for n, _ in self.translation.parameters)
-        self.form: Form = form(machine, real)
         self.shift, self.mode = self.form.realise.shift, machine.modes.leaf
         inner = self.form.pages.inner | {self.mode}
         self._accesses = accesses(self.translation)
-        self.loose = tuple(sorted(inner & set(shared)))
-        self.outer = tuple(sorted(self.form.pages.outer - set(shared)))
-        self.depends = tuple(sorted(inner - set(shared)))
+        self.loose = tuple(sorted(inner & shared))
+        self.outer = tuple(sorted(self.form.pages.outer - shared))
+        self.depends = tuple(sorted(inner - shared))
         self._checked()
-        self.available = permissions(self.form, real, self.loose)
+        self.available = permissions(self.form, self.real, self.loose)
         self.writes = writes(self.form, self.available)
         possible = {way[1:] for permitted in self.available for way in permitted}
         self.settings = tuple(s for s in settings(machine, self.loose) if s in possible)
@@ -160,9 +145,7 @@ class ShadowTables:
         context = self.current
         if context is None or args[self.translation.mode] != real[self.mode] or not self._mappable(args):
             return False
-        mode = virtual[self.mode]
-        assert isinstance(mode, int)
-        asked = with_argument(args, self.translation.mode, mode)
+        asked = with_argument(args, self.translation.mode, scalar(virtual, self.mode))
         self._snapshot.renew()
         try:
             found = walk(self.machine, asked, virtual, self._inside, pretend=True)
@@ -182,6 +165,10 @@ class ShadowTables:
     def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> None:
         """The processor walks by itself."""
         return
+
+    def frames(self) -> list[int]:
+        """Those of all contexts."""
+        return [frame for context in self.contexts.values() for frame in context.frames]
 
     def forget(self) -> None:
         """Give up all contexts."""
@@ -205,9 +192,7 @@ class ShadowTables:
         here = self._way(asked, virtual)
         for setting in self.settings:
             state = {**virtual, **dict(zip(self.loose, setting, strict=True))} if setting else virtual
-            mode = state[self.mode]
-            assert isinstance(mode, int)
-            moded = with_argument(asked, self.translation.mode, mode)
+            moded = with_argument(asked, self.translation.mode, scalar(state, self.mode))
             for op in self._accesses:
                 way = op, *setting
                 other = found

@@ -10,6 +10,7 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.pairs.pair import start
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.models.memory import Ram, Watcher
+from pgcheck.vmm.mmu import tables_of
 
 
 def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
@@ -35,7 +36,7 @@ def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
                 stop = guest.computer.run(steps)
                 left[which] = 0 if stop.exit is not None else left[which] - steps
                 owned = machines.vmm.allocator.owned
-                own = owned(guest.name) | owned(f"{guest.name}:tables")
+                own = owned(guest.name) | owned(tables_of(guest.name))
                 beyond = (traced.loaded | traced.stored) - own
                 if beyond:
                     kind = "stored" if beyond & traced.stored else "loaded"

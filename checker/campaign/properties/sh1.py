@@ -11,7 +11,8 @@ from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.state import State, Surroundings
-from pgcheck.vmm.audit import Auditor, Finding, audit
+from pgcheck.vmm.audit import Auditor, audit
+from pgcheck.vmm.mmu import Finding
 
 
 class Incoherent(Exception):

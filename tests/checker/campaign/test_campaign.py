@@ -25,8 +25,8 @@ from pgcheck.checker.verdicts.policy import policy
 from pgcheck.models.reference.cycle import holds
 from pgcheck.models.state import Cells
 from pgcheck.vmm import monitor, world
-from pgcheck.vmm.bounds import Bounds, Extent
 from pgcheck.vmm.kind import kinds
+from pgcheck.vmm.schemes.bounds import Bounds, Extent
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Vmm
 from tests.checker.results import Checked

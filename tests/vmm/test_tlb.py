@@ -14,7 +14,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.engine import Interpreter, VmExit
 from pgcheck.models.state import Oracle, State, Surroundings
-from pgcheck.vmm.paging.tlb import Tlb
+from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.translate import Args, walk
 from pgcheck.vmm.vmm import Vmm
 from tests.specifications import machine_of

@@ -13,8 +13,9 @@ from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import holds
-from pgcheck.models.state import State, Surroundings
+from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism, Tenant
 from pgcheck.vmm.translate import Args, accesses, walk
 
 MAX_KNOWN = 64
@@ -83,6 +84,10 @@ class Bounds:
         """The processor relocates by itself."""
         return
 
+    def frames(self) -> tuple[int, ...]:
+        """There are no tables."""
+        return ()
+
     def forget(self) -> None:
         """Find all extents anew."""
         self.known.clear()
@@ -125,8 +130,7 @@ class Bounds:
 
     def reach(self, state: State) -> Callable[[int], int | None]:
         """Where an address leads under a state, whatever the access; None when it faults, or for some access only."""
-        mode = state[self.machine.modes.leaf]
-        assert isinstance(mode, int)
+        mode = scalar(state, self.machine.modes.leaf)
         inside = Surroundings(memory=self.host)
 
         def reach(address: int) -> int | None:
@@ -153,3 +157,54 @@ def first(end: int, holds: Callable[[int], bool]) -> int:
         else:
             low = middle + 1
     return low
+
+
+def made(tenant: Tenant) -> Bounds:
+    return Bounds(tenant.machine, tenant.host, tenant.memory, tenant.shared)
+
+
+def audit(what: Audited) -> Audit:
+    """FOOTPRINT of every extent that was not looked at before."""
+    bounds: Bounds = what.mmu
+    seen: set[tuple[tuple[int, ...], Extent]] = set()
+
+    def found() -> Iterator[Finding]:
+        for key, extent in bounds.known.items():
+            if extent is not None and (key, extent) not in seen:
+                seen.add((key, extent))
+                yield from footprint(what, key, extent)
+
+    return found
+
+
+def footprint(what: Audited, key: tuple[int, ...], extent: Extent) -> Iterator[Finding]:
+    """FOOTPRINT: under an extent, the processor accepts what the guest's relocation accepts, and finds it in the guest's frames.
+
+    Checked at the first and last address of every page, at the ends of the extent and at the ends of the address space.
+    """
+    bounds: Bounds = what.mmu
+    machine = bounds.machine
+    base = reset(machine)
+    virtual = bounds.reach({**base, **dict(zip(bounds.depends, key, strict=True))})
+    real: State = {**base, **holding(machine, what.own)}
+    processor = bounds.reach({**real, bounds.realise.base: extent.base, bounds.realise.limit: extent.limit})
+    memory, page, last = bounds.memory, 1 << bounds.memory.page_shift, mask(bounds.width)
+    ends = {0, extent.size - 1, extent.size, extent.size + 1, last, last - 1, *(1 << k for k in range(bounds.width))}
+    for at in range(0, min(last, 2 * mask(machine.state.address_width)), page):
+        ends |= {at, at + page - 1}
+    for address in sorted(e for e in ends if 0 <= e <= last):
+        reached = processor(address)
+        if reached is None:
+            continue
+        if what.allocator.owner.get(reached >> memory.page_shift) != what.guest:
+            yield Finding(
+                "FOOTPRINT", what.guest, address, f"the processor reaches {reached:#x}, which is not the guest's"
+            )
+        meant = virtual(address)
+        if meant is None or not memory.holds(meant) or memory.host_address(meant) != reached:
+            yield Finding(
+                "FOOTPRINT", what.guest, address, f"the processor reaches {reached:#x}, the guest means something else"
+            )
+
+
+BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit)

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.computer.computer import Computer
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.allocator import Allocator
-from pgcheck.vmm.audit import footprint
-from pgcheck.vmm.bounds import MAX_KNOWN, Bounds, Extent, NoBounds, first
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import Audited
+from pgcheck.vmm.schemes.bounds import MAX_KNOWN, Bounds, Extent, NoBounds, first, footprint
 from tests.specifications import machine
 
 
@@ -141,7 +142,7 @@ def test_the_footprint_is_the_guests(extent: Extent, what: set[str]) -> None:
     frames.free = [f for f in frames.free if f not in mmu.memory.frames]
     frames.owner = dict.fromkeys(mmu.memory.frames, "a")
     key = tuple({"R.l": 0, "R.b": 1024, "M": 1}[n] for n in mmu.depends)
-    found = list(footprint(mmu, "a", key, extent, frames, {"M": 1}))
+    found = list(footprint(Audited("a", mmu, Computer(mmu.machine), frames, {"M": 1}), key, extent))
     assert {w for w in ("not the guest's", "something else") if any(w in f.message for f in found)} == what
     assert {f.law for f in found} <= {"FOOTPRINT"}
 

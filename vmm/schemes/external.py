@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.models.state import State, Surroundings
+from pgcheck.isa.machine.schemes import External
+from pgcheck.models.state import State, Surroundings, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import Audit, Audited, Mechanism, Tenant
 from pgcheck.vmm.translate import Args, Inside, Outside, walk, with_argument
 
 
@@ -32,8 +34,7 @@ class ExternalMmu:
 
     def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> tuple[bool, int]:
         """(refused, host address) of an access. The rest of its page is RAM of the guest's as well."""
-        mode, real_mode = virtual[self.machine.modes.leaf], real[self.machine.modes.leaf]
-        assert isinstance(mode, int)
+        mode, real_mode = scalar(virtual, self.machine.modes.leaf), real[self.machine.modes.leaf]
         asked = with_argument(args, self.translation.mode, mode) if args[self.translation.mode] == real_mode else args
         inside = self._inside if surroundings.oracle is None else replace(self._inside, oracle=surroundings.oracle)
         try:
@@ -44,5 +45,21 @@ class ExternalMmu:
             return True, 0
         return False, self.memory.host_address(found.address)
 
+    def frames(self) -> tuple[int, ...]:
+        """There are no tables."""
+        return ()
+
     def forget(self) -> None:
         """Nothing is kept."""
+
+
+def made(tenant: Tenant) -> ExternalMmu:
+    return ExternalMmu(tenant.machine, tenant.memory)
+
+
+def audit(what: Audited) -> Audit:
+    """Nothing is kept that could be wrong."""
+    return lambda: ()
+
+
+EXTERNAL = Mechanism(scheme=External, made=made, audit=audit)

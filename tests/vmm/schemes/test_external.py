@@ -6,8 +6,8 @@ import pytest
 
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, reset
-from pgcheck.vmm.external import ExternalMmu
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.schemes.external import ExternalMmu
 from tests.specifications import machine
 
 USER, SUPERVISOR = 0, 1
