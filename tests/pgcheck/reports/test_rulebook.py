@@ -69,8 +69,12 @@ def test_theorems_have_rules() -> None:
 
 
 def findings_made(source: str) -> list[int]:
-    """The lines on which code makes findings by itself, under whatever name of a law."""
-    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    """The lines on which code makes findings of laws by itself, under whatever name of a law."""
+    nodes = list(ast.walk(ast.parse(source)))
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "pgcheck.checker.result"]
+    if not any(alias.name == "Finding" for node in imports for alias in node.names):
+        return []
+    calls = (node for node in nodes if isinstance(node, ast.Call))
     return [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Finding"]
 
 
