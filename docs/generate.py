@@ -98,16 +98,17 @@ def _exit_codes() -> Iterator[str]:
         console.READER_GONE: "the reader of the output went away",
         cli.TERMINATED: "terminated",
     }
-    yield from ("", "## pgcheck", "", *_codes({**_read(cli.EPILOG), **ends}))
+    yield from ("", "## pgcheck", "", *_codes({**read_codes(cli.EPILOG), **ends}))
     yield "`--exit-zero` turns 1 and 3 into 0."
-    yield from ("", "## pgcheck run", "", *_codes(_read(monitors.RUN_EPILOG)))
+    yield from ("", "## pgcheck run", "", *_codes(read_codes(monitors.RUN_EPILOG)))
     for name, command in _walk("pgcheck", cli.command):
         said = re.search(r"(Exit codes?:? .*?\.)\s*$", command.help or "", re.DOTALL)
         if said:
             yield from ("", f"## {name}", "", " ".join(said[1].split()))
 
 
-def _read(epilog: str) -> dict[int, str]:
+def read_codes(epilog: str) -> dict[int, str]:
+    """Exit codes and what they mean, as the end of a help text has them."""
     return {int(code): what for code, what in re.findall(r"^  (\d)  (.+)$", epilog, re.MULTILINE)}
 
 
@@ -151,12 +152,13 @@ def _result() -> Iterator[str]:
 
 def _schemas(schema: Schema, root: str) -> Iterator[str]:
     if root:
-        yield from _section(root, schema)
+        yield from section(root, schema)
     for name, part in sorted(schema["$defs"].items()):
-        yield from _section(name, part)
+        yield from section(name, part)
 
 
-def _section(name: str, schema: Schema) -> Iterator[str]:
+def section(name: str, schema: Schema) -> Iterator[str]:
+    """The keys of one object of a schema as a table."""
     yield from ("", f"## {name}", "")
     if "description" in schema:
         yield from (" ".join(str(schema["description"]).split()), "")
@@ -232,11 +234,11 @@ def _grammar() -> Iterator[str]:
     yield "| `write_physical_memory` | a statement |"
     yield from (f"| `{name}` | ends the instruction |" for name in sorted(ir.BUILTIN_EXITS))
     text = files("pgcheck.isa.idl").joinpath("idl.lark").read_text(encoding="utf-8")
-    for title, rules in _parts(text):
+    for title, rules in parts(text):
         yield from ("", f"## {title.capitalize()}", "", "```text", *rules, "```")
 
 
-def _parts(grammar: str) -> Iterator[tuple[str, list[str]]]:
+def parts(grammar: str) -> Iterator[tuple[str, list[str]]]:
     """The sections of a Lark grammar, without the names that it gives to trees."""
     for part in re.split(r"^// ---- ", grammar, flags=re.MULTILINE)[1:]:
         title, _, body = part.partition("\n")

@@ -39,13 +39,14 @@ class TrapAndEmulate:
 
     A stutter is an entry of the processor in which the guest made no step and after which it is entered again; of these there are
     at most MAX_STUTTERS in a row, then an instruction is interpreted, so that the guest goes on whatever its tables look like.
+    `own` are the values of the leaves that are the monitor's while the guest runs.
     """
 
     def __init__(self, host: Computer, division: World, policy: Policy, mmu: Mmu, binding: Binding = REFERENCE) -> None:
         self.host, self.division, self.policy, self.mmu, self.binding = host, division, policy, mmu, binding
         self.machine: Machine = host.machine
         self.statistics = Statistics()
-        self._own: State = holding(self.machine, division.own)
+        self.own: State = holding(self.machine, division.own)
         self._asked = bool(self.machine.code.tables) or asks(self.machine)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
@@ -59,7 +60,7 @@ class TrapAndEmulate:
                 stutters = 0 if frame.steps else stutters + 1
                 continue
             stutters = 0
-            stop = self._routine(frame, state, surroundings)
+            stop = self.routine(frame, state, surroundings)
             if stop.exit is not None:
                 undeliverable: Exit | None = stop.exit
                 if stop.exit.function not in intercept and stop.exit.function not in BUILTIN_EXITS:
@@ -76,7 +77,7 @@ class TrapAndEmulate:
         direct, host = self.policy.direct, self.host
         if direct is not TRUE and not self.binding.holds(self.machine, direct, state, surroundings):
             return None
-        real: State = load_guest(self.division, state, self._own)
+        real: State = load_guest(self.division, state, self.own)
         try:
             if not self.mmu.enter(state, surroundings, real):
                 return None
@@ -114,7 +115,7 @@ class TrapAndEmulate:
 
     # ---- interpreter routines
 
-    def _routine(self, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
+    def routine(self, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
         """Run the instruction of a frame, or the one at PC, on the virtual state.
 
         A word that the processor has fetched is never fetched again. A fetch that failed is repeated through the virtual translation.

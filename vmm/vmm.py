@@ -105,12 +105,12 @@ class Vmm:
                 if all(g is not guest for g in self.guests):  # removed since the round began
                     continue
                 turn = min(quantum, left[guest.name])
-                left[guest.name] -= self._turn(guest, turn)
+                left[guest.name] -= self.turn(guest, turn)
                 if guest.stopped is not None:
                     left[guest.name] = 0
                     yield guest
 
-    def _turn(self, guest: Guest, steps: int) -> int:
+    def turn(self, guest: Guest, steps: int) -> int:
         """Let a guest take steps within its quota; how many it took."""
         if guest.quota is not None:
             steps = min(steps, guest.quota - guest.used)

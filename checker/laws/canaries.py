@@ -88,7 +88,7 @@ def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
         setting = Setting(machine, deployment, frozenset(machine.code.exits))
         general = [leaf for leaf in machine.state.general if _usable(leaf, machine) and not _hardwired(leaf)]
         general += [leaf for leaf in machine.state.general if _usable(leaf, machine) and _hardwired(leaf)]
-        free = _free_bit(setting, evidence)
+        free = free_bit(setting, evidence)
         if free is None or not general:
             yield LAW.finding(
                 "unknown",
@@ -103,7 +103,7 @@ def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
             yield from _asked(setting, canary, shows, evidence)
 
 
-def _free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
+def free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
     """A control leaf, and a bit of it that may differ in the two machines: the lowest of a free leaf, else one of the mode."""
     machine = setting.machine
     counted = (

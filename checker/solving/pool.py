@@ -83,7 +83,7 @@ class Pool:
         busy: set[Connection] = set()
         shown = 0
         for pipe in pipes:
-            self._hand_out(pipe, todo, busy)
+            self.hand_out(pipe, todo, busy)
         while busy:
             for ready in wait(list(busy)):
                 assert isinstance(ready, Connection)
@@ -95,12 +95,13 @@ class Pool:
                     raise failure if isinstance(failure, OSError) else _failed(*failure)
                 done[index] = result
                 busy.discard(ready)
-                self._hand_out(ready, todo, busy)
+                self.hand_out(ready, todo, busy)
             while shown in done:
                 yield items[shown], done.pop(shown)
                 shown += 1
 
-    def _hand_out(self, pipe: Connection, todo: Iterator[int], busy: set[Connection]) -> None:
+    def hand_out(self, pipe: Connection, todo: Iterator[int], busy: set[Connection]) -> None:
+        """Give a worker the next piece of work, if there is one. Raises WorkerDied."""
         index = next(todo, None)
         if index is None:
             return

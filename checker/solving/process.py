@@ -35,7 +35,7 @@ class SolverProcess:
     def __init__(self, command: Sequence[str], memory: int) -> None:
         self._command = command
         self._memory = memory
-        self._child: subprocess.Popen[bytes] | None = None
+        self.child: subprocess.Popen[bytes] | None = None
         self._owner = -1
         self._asked = 0
 
@@ -71,14 +71,14 @@ class SolverProcess:
 
     def kill(self) -> None:
         """End the child at once; nothing if there is none."""
-        child, self._child = self._child, None
+        child, self.child = self.child, None
         if child is not None and self._owner == os.getpid():
             _end(child)
 
     def _started(self) -> subprocess.Popen[bytes]:
         """This process's own child: one inherited through a fork belongs to the parent."""
-        if self._child is not None and self._owner == os.getpid():
-            return self._child
+        if self.child is not None and self._owner == os.getpid():
+            return self.child
         root = str(Path(pgcheck.__file__).parent.parent)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
         child = subprocess.Popen(
@@ -90,7 +90,7 @@ class SolverProcess:
             bufsize=0,
             start_new_session=True,
         )
-        self._child, self._owner = child, os.getpid()
+        self.child, self._owner = child, os.getpid()
         for stream in (child.stdin, child.stdout):
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
@@ -99,7 +99,7 @@ class SolverProcess:
 
     def _post_mortem(self) -> SolverDied:
         """How the child ended, after its pipe closed."""
-        child = self._child
+        child = self.child
         assert child is not None
         try:
             code = child.wait(2)

@@ -103,7 +103,7 @@ class Solver:
         self._cache = cache
         self._second = second
         self._dump = dump
-        self._process = SolverProcess(command, limits.memory)
+        self.process = SolverProcess(command, limits.memory)
         self._versions = versions()
         self._printed: tuple[tuple[Term, ...], Script] | None = None
 
@@ -117,7 +117,7 @@ class Solver:
             return Answer("sat", "folded", Model({}, {}, {}))
         if self._dump is not None:
             self._dump(label, script(assertions))
-        key = self._key(assertions, "z3-solver", self._limits.rlimit)
+        key = self.key(assertions, "z3-solver", self._limits.rlimit)
         answer = self._recall(key, assertions)
         if answer is None:
             answer = self._solve(assertions)
@@ -136,7 +136,7 @@ class Solver:
             positions.append((first, list(range(first + 1, len(formulas)))))
         start = sorted(model.variables.items()), sorted(model.elements.items()), sorted(model.functions.items())
         limit = f"{self._limits.wish_rlimit} {self._limits.rlimit} {positions} {start}"
-        key = self._key([*assertions, *formulas], "z3-solver", hashlib.blake2b(limit.encode()).hexdigest())
+        key = self.key([*assertions, *formulas], "z3-solver", hashlib.blake2b(limit.encode()).hexdigest())
         cached = self._recall(key, assertions)
         if cached is not None and cached.model is not None:
             return cached.model
@@ -151,7 +151,7 @@ class Solver:
             "wish_rlimit": self._limits.wish_rlimit,
         }
         try:
-            reply = self._process.ask(request, self._limits.seconds)
+            reply = self.process.ask(request, self._limits.seconds)
             if _read_status(reply) != "sat":
                 return model
             better = _read_model(reply["model"], text, [*assertions, *formulas]) if "model" in reply else model
@@ -169,7 +169,7 @@ class Solver:
             return "unsat"
         if not self._second or solver not in self._versions:
             return "unknown"
-        key = self._key(assertions, solver, self._limits.second_seconds)
+        key = self.key(assertions, solver, self._limits.second_seconds)
         cached = self._recall(key, assertions)
         if cached is not None:
             return cached.status
@@ -183,7 +183,7 @@ class Solver:
                 "memory": self._limits.memory,
             }
             try:
-                status = _read_status(self._process.ask(request, 2 * seconds + 5))
+                status = _read_status(self.process.ask(request, 2 * seconds + 5))
             except SolverDied as died:
                 status = died.status
             except _Unreadable:
@@ -195,7 +195,7 @@ class Solver:
 
     def close(self) -> None:
         """End the child; the next obligation starts another."""
-        self._process.kill()
+        self.process.kill()
 
     def _script(self, assertions: Sequence[Term]) -> Script:
         """The script of an obligation; the second solver is asked what the first was, so the last one is kept."""
@@ -212,7 +212,7 @@ class Solver:
             text = self._script(attempt)
             request = {"do": "check", "text": text.text, "rlimit": self._limits.rlimit}
             try:
-                reply = self._process.ask(request, self._limits.seconds)
+                reply = self.process.ask(request, self._limits.seconds)
                 status = _read_status(reply)
                 model = _read_model(reply.get("model"), text, [*attempt, *assertions]) if status == "sat" else None
                 spent += int(reply.get("rlimit", 0))
@@ -220,7 +220,7 @@ class Solver:
             except SolverDied as died:
                 return Answer(died.status, died.reason, rlimit=spent)
             except _Unreadable as error:
-                self._process.kill()
+                self.process.kill()
                 return Answer("error", str(error), rlimit=spent)
             if status == "unsat":
                 return answer
@@ -232,7 +232,8 @@ class Solver:
                 return answer
         return answer
 
-    def _key(self, assertions: Sequence[Term], solver: str, limit: float | str) -> str:
+    def key(self, assertions: Sequence[Term], solver: str, limit: float | str) -> str:
+        """Under what an answer is kept: the obligation, the solver with its version, and its limit."""
         return f"{digest(assertions)} {solver} {self._versions.get(solver, 'none')} {limit}"
 
     def _recall(self, key: str, assertions: Sequence[Term]) -> Answer | None:

@@ -38,7 +38,7 @@ class Compiled:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._interpreter = Interpreter(machine)
-        self._runtime: Runtime | None = None
+        self.runtime: Runtime | None = None
         self._instructions = {i.id: i for i in machine.instructions}
         self._decoded: dict[int, Fetched | None] = {}
         self._uses: dict[str, int] = {}
@@ -47,7 +47,7 @@ class Compiled:
         bus = surroundings.memory
         if surroundings.oracle is not None or type(bus) is not Bus or type(bus.ram) is not Ram:
             return self._interpreter.run(state, surroundings, budget, intercept)
-        runtime = self._runtime
+        runtime = self.runtime
         if (
             runtime is None
             or runtime.bus is not bus
@@ -59,7 +59,7 @@ class Compiled:
                 return self._interpreter.run(state, surroundings, budget, intercept)
             if runtime is not None:
                 runtime.forget()
-            runtime = self._runtime = Runtime(program, bus, bus.ram)
+            runtime = self.runtime = Runtime(program, bus, bus.ram)
         if runtime.surroundings is not surroundings or runtime.step.state is not state:
             runtime.surroundings = surroundings
             runtime.step = Step(self.machine, state, {}, surroundings)
@@ -176,7 +176,7 @@ class Compiled:
 
     def _deliver(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None) -> Exit | None:
         """Trap entry, as `reference.deliver` does it."""
-        runtime = self._runtime
+        runtime = self.runtime
         assert runtime is not None
         runtime.next = runtime.step.scalar(machine.state.pc)
         runtime.step.instances.clear()
@@ -254,7 +254,7 @@ class Compiled:
         source = Source(self, runtime, state)
         made = self._block(source, context, pc, longest) if longest else None
         if made is not None:
-            entry = Entry(dict(made.trace), self._linked(runtime, context, made))
+            entry = Entry(dict(made.trace), self.linked(runtime, context, made))
         elif (found := source(pc)) is not None:
             entry = Entry({pc: found})
         else:
@@ -279,7 +279,7 @@ class Compiled:
             program.made[key] = made
         return made
 
-    def _linked(self, runtime: Runtime, context: Context, made: Made) -> FunctionType:
+    def linked(self, runtime: Runtime, context: Context, made: Made) -> FunctionType:
         """The function of a block in a context."""
         tables = [context.table(fixed) for fixed in made.tables]
         ram = runtime.ram

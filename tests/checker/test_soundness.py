@@ -230,7 +230,7 @@ def answers(result: MachineResult) -> set[str]:
 def test_no_theorem_holds_without_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     only = replace(PLAIN, only=("add",))
     assert answers(check(machine_of("pg74"), only)) == {"holds"}
-    monkeypatch.setattr(asking, "_free_bit", lambda *_: None)
+    monkeypatch.setattr(asking, "free_bit", lambda *_: None)
     result = check(machine_of("pg74"), only)
     assert answers(result) == {"unknown"} and result.main.direct == ""
     assert {f.status for f in result.findings if f.law == "canaries"} == {"unknown"}
@@ -248,7 +248,7 @@ def test_the_mode_makes_canaries_where_no_other_leaf_is_free(monkeypatch: pytest
     monkeypatch.setattr(asking, "_free", lambda *_: False)
     for name, leaf in (("pg74", "M"), ("m68010", "SR.S"), ("i386", "CPL")):
         machine, evidence = machine_of(name), Evidence(solver, False)
-        bit = asking._free_bit(setting_of(machine), evidence)
+        bit = asking.free_bit(setting_of(machine), evidence)
         assert bit is not None and bit[0].name == leaf
         assert list(canaries(machine, evidence)) == []
 

@@ -60,7 +60,7 @@ def test_a_schema_reads_as_a_table(generate: ModuleType) -> None:
             "e": {"type": "object", "patternProperties": {"^x$": {"type": "boolean"}}},
         },
     }
-    assert list(generate._section("Thing", schema)) == [
+    assert list(generate.section("Thing", schema)) == [
         "",
         "## Thing",
         "",
@@ -78,14 +78,14 @@ def test_a_schema_reads_as_a_table(generate: ModuleType) -> None:
 
 def test_a_grammar_loses_the_names_of_its_trees(generate: ModuleType) -> None:
     grammar = '// Title.\n\n// ---- part one\n// note\n?a: b "x"   -> tree\n    | _callee c\n_callee: D\n// ---- two\nD: "d"\n%ignore W\n'
-    assert list(generate._parts(grammar)) == [
+    assert list(generate.parts(grammar)) == [
         ("part one", ['a: b "x"', "    | callee c", "callee: D"]),
         ("two", ['D: "d"']),
     ]
 
 
 def test_exit_codes_are_read_from_the_help(generate: ModuleType) -> None:
-    assert generate._read("\b\nExit codes:\n  0  yes, it does\n  3  not decided\n") == {
+    assert generate.read_codes("\b\nExit codes:\n  0  yes, it does\n  3  not decided\n") == {
         0: "yes, it does",
         3: "not decided",
     }

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.monitor:TrapAndEmulate._routine",
+    target="pgcheck.vmm.monitor:TrapAndEmulate.routine",
     edits=(
         (
             "    ended, last = self.binding.execute(self.machine, fetched, state, surroundings)\n",

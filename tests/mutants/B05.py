@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.monitor:TrapAndEmulate._routine",
+    target="pgcheck.vmm.monitor:TrapAndEmulate.routine",
     edits=(
         (
             "            return VmExit(0, fetched, None, fetching=True)\n",

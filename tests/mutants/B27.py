@@ -7,7 +7,7 @@ MUTANT = Mutant(
     edits=(
         (
             "binding.pending(machine, state, surroundings) or",
-            "binding.pending(machine, {**state, **self._own}, surroundings) or",
+            "binding.pending(machine, {**state, **self.own}, surroundings) or",
         ),
     ),
     by=(

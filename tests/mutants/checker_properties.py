@@ -259,7 +259,7 @@ def kept_result(data: bytes) -> str | None:
                 return f"the answer to {o} of {m.identity.digest[:8]} is another's"
         kept.close()
         first, second = Solver(Limits(rlimit=1 + tape.byte())), Solver(Limits(rlimit=1000 + tape.byte()))
-        if first._key(SOLVABLE, "z3-solver", 1) == second._key(SOLVABLE[:1], "z3-solver", 1):
+        if first.key(SOLVABLE, "z3-solver", 1) == second.key(SOLVABLE[:1], "z3-solver", 1):
             return "two obligations have one key"
     return None
 

@@ -179,7 +179,7 @@ class _Maps:
         mode = self.virtual[machine.modes.leaf]
         assert isinstance(mode, int)
         op = self.tape.choose(accesses(translation))
-        real = load_guest(self.both.vmm.division, self.virtual, self.both.guests[0].monitor._own)
+        real = load_guest(self.both.vmm.division, self.virtual, self.both.guests[0].monitor.own)
         own = real[machine.modes.leaf]
         assert isinstance(own, int)
         given = {self.form.realise.address: address}
@@ -259,7 +259,7 @@ def extents(data: bytes) -> str | None:
         first = tape.choose((0, tape.below(memory.size), memory.size - 1, memory.size, tape.below(1024)))
         bound = tape.choose((0, 1, memory.size, memory.size - first + 1 & 0x7FF, 1024, tape.below(1025)))
         virtual = {**author("pg74").start, "R.l": first, "R.b": bound, "M": tape.below(2)}
-        real = load_guest(both.vmm.division, virtual, both.guests[0].monitor._own)
+        real = load_guest(both.vmm.division, virtual, both.guests[0].monitor.own)
         size = min(bound, max(0, memory.size - first))
         entered = mmu.enter(virtual, Surroundings(), real)
         if entered != (size > 0):

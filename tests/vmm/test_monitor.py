@@ -225,7 +225,7 @@ def test_a_word_is_fetched_once(again: bool, monkeypatch: pytest.MonkeyPatch) ->
     both.vmm.host.engine = Peer(both, 0x41 << 24 | 1 << 20)  # lrr a1
     if again:
         monkeypatch.setattr(
-            TrapAndEmulate, "_routine", lambda self, frame, *a: ROUTINE(self, replace(frame, fetching=True), *a)
+            TrapAndEmulate, "routine", lambda self, frame, *a: ROUTINE(self, replace(frame, fetching=True), *a)
         )
     both.guest.computer.run(2)
     relocated = both.guest.computer.state["R.b"] == 7
@@ -233,7 +233,7 @@ def test_a_word_is_fetched_once(again: bool, monkeypatch: pytest.MonkeyPatch) ->
     assert both.guest.monitor.statistics.interventions == {("lrr" if again else "stm", "emulated"): 1}
 
 
-ROUTINE = TrapAndEmulate._routine
+ROUTINE = TrapAndEmulate.routine
 
 
 def pc_stays(both: Pair, patch: pytest.MonkeyPatch) -> None:
@@ -427,7 +427,7 @@ def test_the_monitors_own_arrays_are_compared_with_what_they_were(monkeypatch: p
     both = CASES["pg74"].pair()
     guest = both.guest.monitor
     guest.division = replace(guest.division, own={**guest.division.own, "ARRAY": 0}, arrays=("ARRAY",))
-    guest._own["ARRAY"] = Cells(0)
+    guest.own["ARRAY"] = Cells(0)
 
     class Writing:
         inner = both.vmm.host.engine

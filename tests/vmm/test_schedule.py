@@ -48,14 +48,14 @@ def test_guests_share_the_processor_fairly(count: int) -> None:
 def test_a_guest_that_loops_is_preempted(quantum: int) -> None:
     """After each quantum it is another's turn."""
     vmm, turns = party(LOOP, LOOP, LOOP), list[tuple[str, int]]()
-    take = vmm._turn
+    take = vmm.turn
 
     def noted(guest: Guest, steps: int) -> int:
         taken = take(guest, steps)
         turns.append((guest.name, taken))
         return taken
 
-    vmm._turn = noted  # type: ignore[method-assign]
+    vmm.turn = noted  # type: ignore[method-assign]
     assert list(vmm.run(4 * quantum, quantum)) == []
     assert turns == [(f"g{k}", quantum) for k in range(3)] * 4
 

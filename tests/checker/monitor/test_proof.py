@@ -142,12 +142,12 @@ def routine(
     monkeypatch: pytest.MonkeyPatch,
     change: Callable[[Routine, TrapAndEmulate, VmExit | None, State, Surroundings], VmExit],
 ) -> None:
-    right = TrapAndEmulate._routine
+    right = TrapAndEmulate.routine
 
     def wrong(self: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
         return change(lambda f: right(self, f, state, surroundings), self, frame, state, surroundings)
 
-    monkeypatch.setattr(TrapAndEmulate, "_routine", wrong)
+    monkeypatch.setattr(TrapAndEmulate, "routine", wrong)
 
 
 def test_a_routine_that_decodes_from_other_bits(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:

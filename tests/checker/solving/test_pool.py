@@ -99,6 +99,6 @@ def test_work_handed_to_a_worker_that_is_gone_is_an_error(pool: Pool) -> None:
     there.close()
     busy: set[Connection] = set()
     with pytest.raises(WorkerDied):
-        pool._hand_out(here, iter([0]), busy)
+        pool.hand_out(here, iter([0]), busy)
     assert not busy
-    pool._hand_out(here, iter([]), busy)  # nothing left to do: it need not live
+    pool.hand_out(here, iter([]), busy)  # nothing left to do: it need not live

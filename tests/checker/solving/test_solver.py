@@ -342,7 +342,7 @@ def test_another_child_starts_after_one_died(tmp_path: Path) -> None:
 
 
 def solver_child(own: Solver) -> int:
-    process = own._process._child
+    process = own.process.child
     assert process is not None
     return process.pid
 
@@ -387,7 +387,7 @@ from pgcheck.isa.terms import constant, eq, mk, variable
 from tests_hard import HARD
 own = Solver(Limits(rlimit=4_000_000_000, seconds=100.0))
 own.check([eq(variable(8, "a"), constant(8, 1))], label="")
-print(own._process._child.pid, flush=True)
+print(own.process.child.pid, flush=True)
 if sys.argv[1] == "search":
     own.check(HARD, label="")
 """
@@ -551,7 +551,7 @@ def test_unknown_is_not_remembered(tmp_path: Path) -> None:
 def test_a_wrong_entry_in_the_cache_is_not_believed(tmp_path: Path, stored: str) -> None:
     cache = Cache(tmp_path / "cache")
     own = Solver(Limits(), cache)
-    cache.put(own._key(BOTH, "z3-solver", Limits().rlimit), stored)
+    cache.put(own.key(BOTH, "z3-solver", Limits().rlimit), stored)
     answer = own.check(BOTH, label="")
     assert (answer.status, answer.reason) == ("sat", "")
     assert own.check(BOTH, label="").reason == "cached"

@@ -406,7 +406,7 @@ def test_a_wrong_clock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_property_runs_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = 0
-    linked = Compiled._linked
+    linked = Compiled.linked
 
     def counting(*args: Any) -> Any:
         function = linked(*args)
@@ -419,7 +419,7 @@ def test_the_property_runs_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return counted
 
-    monkeypatch.setattr(Compiled, "_linked", counting)
+    monkeypatch.setattr(Compiled, "linked", counting)
     prove("pg74", EXAMPLES)
     assert taken > EXAMPLES
 
@@ -556,7 +556,7 @@ def test_code_that_rewrites_itself_for_ever_keeps_the_caches_small(monkeypatch: 
             state["PC"] = at
             engine.run(state, replace(surroundings, clock=0), 5 * ROUND, set())
             assert x(state, 5) == 5 * k
-    runtime = engine._runtime
+    runtime = engine.runtime
     assert runtime is not None
     assert runtime.entries <= 51 and len(runtime.program.made) <= 40
     assert sum(len(c.entries) for c in runtime.contexts.values()) <= 51 and all(
