@@ -569,3 +569,24 @@ def test_other_memory_is_interpreted() -> None:
     plain = replace(surroundings, memory=None)
     state["MEM"] = Cells(0, {BASE + i: byte for i, byte in enumerate(surroundings.memory.ram.page(0)[:64])})  # type: ignore[union-attr]
     assert Compiled(machine("riscv64")).run(state, plain, 80, set()) == VmExit(80) and x(state, 5) == 10
+
+
+def test_repeated_prefixes_count_in_blocks_as_in_single_steps() -> None:
+    """`mov eax, [ebx]` behind two segment prefixes, an increment behind two of the operand's size, and a jump back over all that was read."""
+    plain = machine("i386")
+    code = bytes.fromhex("26 3e 8b 03  66 66 40  eb f7")
+    ends: list[tuple[VmExit, object, list[int]]] = []
+    for engine in (Interpreter(plain), Compiled(plain)):
+        bus = Bus(Ram(0, 1 << 16, 8, False), (), 8, False, 32)
+        for at, byte in enumerate(code):
+            bus.store(0x1000 + at, 1, byte)
+        bus.store(0x2000, 4, 0x1234_5678)
+        state = reset(plain)
+        state["EIP"], state["GPR"] = 0x1000, Cells(0, {3: 0x2000})
+        surroundings = Surroundings(memory=bus)
+        stop = engine.run(state, surroundings, 3 * 400 + 1, set())
+        registers = state["GPR"]
+        assert isinstance(registers, Cells)
+        ends.append((stop, state["EIP"], [registers[k] for k in range(8)]))
+    assert ends[0] == ends[1] and ends[0][0].exit is None
+    assert ends[0][1] == 0x1004 and ends[0][2][0] == 0x1234_5678
