@@ -26,10 +26,10 @@ def new_isa(name: str, folder: Path) -> int:
     It has ten instructions and comments that explain it; at its end it says how to mend the hole.
     """
     from pgcheck import console
-    from pgcheck.machines import new as making
+    from pgcheck.machines.new import isa, word
 
-    path = making.isa(name, folder)
-    console.say(f"{path} is written. Now ask for its hole:\n  pgcheck {making.word(path)}")
+    path = isa(name, folder)
+    console.say(f"{path} is written. Now ask for its hole:\n  pgcheck {word(path)}")
     return 0
 
 

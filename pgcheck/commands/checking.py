@@ -76,13 +76,13 @@ def _siblings(context: click.Context) -> tuple[str, ...]:
 def explain(specification: str, instruction: str, **judging_: Any) -> int:
     """Say why an instruction is what it is."""
     from pgcheck import console
-    from pgcheck.reports.text import explain as explanation
+    from pgcheck.reports.text.explain import explained
     from pgcheck.request import request
     from pgcheck.running import run
 
     machine = run.loaded(specification)
     asked = request({**judging_, "only": (instruction,)})
-    console.say(explanation.explained(machine, run.judged(machine, asked)))
+    console.say(explained(machine, run.judged(machine, asked)))
     return 0
 
 
@@ -94,14 +94,14 @@ def replay(file: str, spec: str | None) -> int:
     from pgcheck import console
     from pgcheck.checker.witnesses.file import BadWitnessFile, load
     from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
-    from pgcheck.reports.text import explain as explanation
+    from pgcheck.reports.text.explain import replayed
     from pgcheck.running import run
 
     text = console.read(file)
     if text.lstrip().startswith("{"):
-        from pgcheck.machines import fuzz as campaigns
+        from pgcheck.machines.fuzz import replay_finding
 
-        return campaigns.replay(text, file, spec)
+        return replay_finding(text, file, spec)
     try:
         witness = load(text, file)
         machine = run.loaded(spec or witness.specification)
@@ -110,7 +110,7 @@ def replay(file: str, spec: str | None) -> int:
         raise console.Failure(str(error)) from None
     except BadWitness as error:
         raise console.Failure(f"{file}: {error}") from None
-    console.say(explanation.replayed(machine, witness, found))
+    console.say(replayed(machine, witness, found))
     return 0 if found.reproduced else 1
 
 
@@ -141,10 +141,10 @@ def report(places: tuple[str, ...], file: Path | None, **judging_: Any) -> int:
 
     PLACE is a result of `pgcheck --format json`, a specification, or a folder of such files.
     """
-    from pgcheck.reports.html import report as reports
+    from pgcheck.reports.html.report import side_by_side
     from pgcheck.request import request
 
-    return reports.report(places, request(judging_), file)
+    return side_by_side(places, request(judging_), file)
 
 
 COMMANDS: Final = (check, explain, replay, report, validate)

@@ -24,12 +24,12 @@ def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any)
 
     Two files or folders, or git revisions: `pgcheck diff main.. -- specs/`.
     """
-    from pgcheck.gate import diff as comparing
+    from pgcheck.gate.diff import compare
     from pgcheck.request import request
 
     revisions = ".." in versions[0] and not Path(versions[0]).exists()
     words, paths = (versions[:1], versions[1:]) if revisions else (versions, ())
-    return comparing.compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
+    return compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
 
 
 @click.command(cls=Configured)

@@ -153,7 +153,7 @@ def fuzz(
     """
     from dataclasses import fields
 
-    from pgcheck.machines import fuzz as campaigns
+    from pgcheck.machines.fuzz import FuzzRequest, run_campaign
     from pgcheck.request import request
     from pgcheck.running import run
     from pgcheck.vmm.kind import kinds
@@ -162,12 +162,12 @@ def fuzz(
         from pgcheck.machines.images import show
 
         return show(run.loaded(specification), request(given), images)
-    own = {f.name: given[f.name] for f in fields(campaigns.FuzzRequest) if f.name in given and f.name != "monitor"}
+    own = {f.name: given[f.name] for f in fields(FuzzRequest) if f.name in given and f.name != "monitor"}
     limit = 60.0 if cases is None and seconds is None else seconds
-    asked = campaigns.FuzzRequest(
+    asked = FuzzRequest(
         **own, cases=cases, seconds=limit, monitor=kinds()[given["monitor"]] if given["monitor"] else None
     )
-    return campaigns.fuzz(run.loaded(specification), request(given), asked)
+    return run_campaign(run.loaded(specification), request(given), asked)
 
 
 COMMANDS: Final = (run_, prove_monitor, fuzz)

@@ -71,7 +71,7 @@ class Tally:
             table[shard.property] = table.get(shard.property, 0) + more
 
 
-def fuzz(machine: Machine, request: Request, asked: FuzzRequest) -> ExitCode:
+def run_campaign(machine: Machine, request: Request, asked: FuzzRequest) -> ExitCode:
     """Run a campaign. Raises Failure."""
     chosen = _properties(asked.properties)
     found = _policy(machine, request, asked)
@@ -86,7 +86,7 @@ def fuzz(machine: Machine, request: Request, asked: FuzzRequest) -> ExitCode:
         raise console.Failure(str(error)) from None
 
 
-def replay(text: str, path: str, spec: str | None) -> ExitCode:
+def replay_finding(text: str, path: str, spec: str | None) -> ExitCode:
     """Run a finding's cases again and say what happened; 0 if it fails as it did. Raises Failure."""
     try:
         document = finding.read(text, path)

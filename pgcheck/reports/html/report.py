@@ -122,7 +122,7 @@ class Column:
     answered: Answered
 
 
-def report(places: Sequence[str], request: Request, file: Path | None) -> ExitCode:
+def side_by_side(places: Sequence[str], request: Request, file: Path | None) -> ExitCode:
     """Write the page on all that the places name: folders, JSON results, specifications. Raises Failure.
 
     The answers do not count for the exit code, only what has none.
