@@ -28,6 +28,8 @@ from tests.checker.mutate import PASSING, Mutant, Original, mutants, original
 from tests.checker.results import Checked
 from tests.specifications import machine_of
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = Options(cache=False, second=False)
 OPERATORS = {"drop check", "silent trap", "skip mode", "widen mask", "drop write", "leak control"}
 # How many mutants of each specification a usual run judges; the campaign judges all of all.

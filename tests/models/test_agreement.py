@@ -27,6 +27,8 @@ from tests.models.compare import Ending, differences, endings, exits
 from tests.models.worlds import Draw, Key, World, biased, operands
 from tests.specifications import machine
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 10
 DEEP = 60
 CAMPAIGN = 50

@@ -30,6 +30,8 @@ from tests.specifications import machine
 pytest.importorskip("unicorn", reason="unicorn is not installed (extra `test`)")
 from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observed
 
+pytestmark = pytest.mark.slow
+
 STATES = 1000
 ATTEMPTS = 20
 PARTS = {"i386": 24, "m68000": 8, "riscv64": 4}

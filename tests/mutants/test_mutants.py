@@ -11,6 +11,8 @@ from tests.mutants.properties import PROPERTIES, Property
 from tests.mutants.subjects import SUBJECTS
 from tests.mutants.trial import Kill, Survival
 
+pytestmark = pytest.mark.slow
+
 # Killed in every test run: those whose property is quick.
 QUICK = (
     "B01",

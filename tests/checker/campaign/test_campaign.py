@@ -32,6 +32,8 @@ from pgcheck.vmm.vmm import Vmm
 from tests.checker.results import Checked
 from tests.specifications import machine_of
 
+pytestmark = pytest.mark.slow
+
 Authors = Callable[[str], Author]
 
 

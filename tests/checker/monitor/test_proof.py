@@ -26,6 +26,8 @@ from pgcheck.vmm.monitor import TrapAndEmulate
 from tests.checker.results import Checked
 from tests.specifications import machine_of
 
+pytestmark = pytest.mark.slow
+
 Prove = Callable[..., DeploymentProof]
 
 

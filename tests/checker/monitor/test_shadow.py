@@ -19,6 +19,8 @@ from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
 from tests.checker.results import Checked
 from tests.specifications import machine_of
 
+pytestmark = pytest.mark.slow
+
 Ask = Callable[[str], tuple[str, ...]]
 
 

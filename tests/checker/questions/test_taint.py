@@ -21,6 +21,8 @@ from pgcheck.isa.machine.machine import Machine
 from tests.checker.judging import setting_of
 from tests.specifications import every_name, machine_of, path_of, small_names
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = Options(cache=False, second=False)
 
 

@@ -11,22 +11,21 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Effort, Finding, MachineResult
 from pgcheck.checker.verdicts.result_cache import keep_result, key, load_result, source_digest
 from pgcheck.isa.files.cache import Cache
-from tests.specifications import machine_of
+from tests.specifications import machine
 
 OPTIONS = Options(cache=False, second=False)
-MACHINE = machine_of("jrst1")
 
 
 @pytest.fixture(scope="module")
 def result() -> MachineResult:
-    return check(MACHINE, OPTIONS)
+    return check(machine("jrst1"), OPTIONS)
 
 
 def test_a_kept_result_comes_back_whole(tmp_path: Path, result: MachineResult) -> None:
     kept = Cache(tmp_path)
-    assert load_result(kept, MACHINE, OPTIONS) is None
-    keep_result(kept, MACHINE, OPTIONS, result)
-    assert load_result(kept, MACHINE, OPTIONS) == result
+    assert load_result(kept, machine("jrst1"), OPTIONS) is None
+    keep_result(kept, machine("jrst1"), OPTIONS, result)
+    assert load_result(kept, machine("jrst1"), OPTIONS) == result
     assert result.main.instructions[-1].witness is not None
 
 
@@ -34,20 +33,23 @@ def test_a_kept_result_comes_back_whole(tmp_path: Path, result: MachineResult) -
 def test_a_result_with_trouble_is_not_kept(tmp_path: Path, result: MachineResult, status: str) -> None:
     kept = Cache(tmp_path)
     troubled = replace(result, findings=(Finding("law", status, "x", "said"),))  # type: ignore[arg-type]  # from the table
-    keep_result(kept, MACHINE, OPTIONS, troubled)
-    assert load_result(kept, MACHINE, OPTIONS) is None
+    keep_result(kept, machine("jrst1"), OPTIONS, troubled)
+    assert load_result(kept, machine("jrst1"), OPTIONS) is None
     noted = replace(result, findings=(Finding("law", "warning", "x", "said"),))
-    keep_result(kept, MACHINE, OPTIONS, noted)
-    assert load_result(kept, MACHINE, OPTIONS) == noted
+    keep_result(kept, machine("jrst1"), OPTIONS, noted)
+    assert load_result(kept, machine("jrst1"), OPTIONS) == noted
 
 
 def test_another_budget_specification_or_selection_is_another_result(tmp_path: Path, result: MachineResult) -> None:
     kept = Cache(tmp_path)
-    keep_result(kept, MACHINE, OPTIONS, result)
+    keep_result(kept, machine("jrst1"), OPTIONS, result)
     for other in (replace(OPTIONS, rlimit=7), replace(OPTIONS, second=True), replace(OPTIONS, only=("add",))):
-        assert load_result(kept, MACHINE, other) is None
-    assert load_result(kept, replace(MACHINE, identity=replace(MACHINE.identity, digest="0")), OPTIONS) is None
-    assert load_result(kept, MACHINE, OPTIONS) == result
+        assert load_result(kept, machine("jrst1"), other) is None
+    assert (
+        load_result(kept, replace(machine("jrst1"), identity=replace(machine("jrst1").identity, digest="0")), OPTIONS)
+        is None
+    )
+    assert load_result(kept, machine("jrst1"), OPTIONS) == result
 
 
 def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
@@ -82,8 +84,8 @@ def test_a_hostile_entry_runs_nothing_and_is_no_answer(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     kept = Cache(tmp_path)
-    kept.put(key(MACHINE, OPTIONS), base64.b64encode(HOSTILE[what]).decode())
-    assert load_result(kept, MACHINE, OPTIONS) is None
+    kept.put(key(machine("jrst1"), OPTIONS), base64.b64encode(HOSTILE[what]).decode())
+    assert load_result(kept, machine("jrst1"), OPTIONS) is None
     assert not (tmp_path / "broken").exists()
 
 

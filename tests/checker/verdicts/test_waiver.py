@@ -15,11 +15,10 @@ from pgcheck.checker.verdicts.waiver import Reviewed, Waiver, differences, modes
 from pgcheck.checker.witnesses.witness_replay import replay_witness
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
-from tests.specifications import machine_of
+from tests.specifications import machine
 
 OPTIONS = Options(second=False)
 TODAY = date(2026, 1, 15)
-POPF = machine_of("popf")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def asking() -> Evidence:
 
 @pytest.fixture(scope="module")
 def result() -> MachineResult:
-    return check(POPF, OPTIONS)
+    return check(machine("popf"), OPTIONS)
 
 
 def meaning_of(machine: Machine, identifier: str) -> str:
@@ -41,8 +40,8 @@ def meaning_of(machine: Machine, identifier: str) -> str:
 def whole(result: MachineResult, asking: Evidence) -> Waiver:
     """Names all that the hole can show."""
     row = next(r for r in result.main.instructions if r.id == "popf")
-    keys = differences(POPF, result.main, row, "monitor", asking)
-    return Waiver("popf", "default", "popf", "monitor", meaning_of(POPF, "popf"), keys, "known since 1974")
+    keys = differences(machine("popf"), result.main, row, "monitor", asking)
+    return Waiver("popf", "default", "popf", "monitor", meaning_of(machine("popf"), "popf"), keys, "known since 1974")
 
 
 def reviewed(
@@ -59,7 +58,7 @@ def test_the_hole_shows_what_the_specification_says(whole: Waiver) -> None:
 def test_what_is_named_is_accepted_and_the_theorem_still_fails(
     result: MachineResult, whole: Waiver, asking: Evidence
 ) -> None:
-    noted, found = reviewed(POPF, result, whole, asking)
+    noted, found = reviewed(machine("popf"), result, whole, asking)
     assert (found.status, found.message) == ("accepted", "known since 1974")
     monitor = noted.main.theorems["monitor"]
     assert (monitor.status, monitor.failing, monitor.waived) == ("fails", ("popf",), ("popf",))
@@ -74,12 +73,12 @@ def test_what_is_named_is_accepted_and_the_theorem_still_fails(
 def test_a_witness_beyond_it_still_fails(
     change: dict[str, object], result: MachineResult, whole: Waiver, asking: Evidence
 ) -> None:
-    noted, found = reviewed(POPF, result, replace(whole, **change), asking)  # type: ignore[arg-type]
+    noted, found = reviewed(machine("popf"), result, replace(whole, **change), asking)  # type: ignore[arg-type]
     assert found.status == "outside"
     assert noted.main.theorems["monitor"].waived == ()
     witness = found.witness
     assert witness is not None
-    assert replay_witness(POPF, witness).reproduced
+    assert replay_witness(machine("popf"), witness).reproduced
     if "operands" in change:
         assert witness.operands["r"] != 3
 
@@ -96,32 +95,32 @@ def test_a_changed_instruction_makes_it_stale(whole: Waiver, asking: Evidence, t
 
 
 def test_one_for_what_is_no_hole_is_unneeded(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
-    other = replace(whole, instruction="add", meaning=meaning_of(POPF, "add"))
-    assert reviewed(POPF, result, other, asking)[1].status == "unneeded"
+    other = replace(whole, instruction="add", meaning=meaning_of(machine("popf"), "add"))
+    assert reviewed(machine("popf"), result, other, asking)[1].status == "unneeded"
 
 
 def test_one_for_what_is_not_there_is_stale(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
-    assert reviewed(POPF, result, replace(whole, instruction="nothing"), asking)[1].status == "stale"
-    assert reviewed(POPF, result, replace(whole, deployment="nowhere"), asking)[1].status == "stale"
+    assert reviewed(machine("popf"), result, replace(whole, instruction="nothing"), asking)[1].status == "stale"
+    assert reviewed(machine("popf"), result, replace(whole, deployment="nowhere"), asking)[1].status == "stale"
 
 
 @pytest.mark.parametrize(("until", "status"), [(date(2026, 1, 14), "expired"), (TODAY, "accepted"), (None, "accepted")])
 def test_it_expires(until: date | None, status: str, result: MachineResult, whole: Waiver, asking: Evidence) -> None:
-    assert reviewed(POPF, result, replace(whole, expires=until), asking)[1].status == status
+    assert reviewed(machine("popf"), result, replace(whole, expires=until), asking)[1].status == status
 
 
 def test_a_waiver_of_another_machine_is_not_looked_at(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
-    assert review(POPF, result, [replace(whole, machine="other")], asking, TODAY) == (result, ())
+    assert review(machine("popf"), result, [replace(whole, machine="other")], asking, TODAY) == (result, ())
 
 
 def test_theorem_1_is_waived_by_sensitivity(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
     row = next(r for r in result.main.instructions if r.id == "popf")
     named = replace(whole, property="theorem1", differences=frozenset(row.sensitivities))
-    noted, found = reviewed(POPF, result, named, asking)
+    noted, found = reviewed(machine("popf"), result, named, asking)
     assert found.status == "accepted"
     assert noted.main.theorems["theorem1"].waived == ("popf",)
     fewer = replace(named, differences=frozenset(row.sensitivities[1:]))
-    assert reviewed(POPF, result, fewer, asking)[1].status == "outside"
+    assert reviewed(machine("popf"), result, fewer, asking)[1].status == "outside"
 
 
 def test_an_unchanged_meaning_survives_other_edits(whole: Waiver, asking: Evidence, tmp_path: Path) -> None:
@@ -139,7 +138,7 @@ def test_what_is_not_decided_is_not_accepted(result: MachineResult, whole: Waive
     rows = tuple(replace(r, verdict="unknown") if r.id == "popf" else r for r in result.main.instructions)
     theorems = {n: replace(t, status="unknown") for n, t in result.main.theorems.items()}
     undecided = replace(result, deployments=(replace(result.main, instructions=rows, theorems=theorems),))
-    noted, found = reviewed(POPF, undecided, whole, asking)
+    noted, found = reviewed(machine("popf"), undecided, whole, asking)
     assert found.status == "unknown" and noted.main.theorems["monitor"].waived == ()
 
 
@@ -148,17 +147,17 @@ def test_a_row_that_only_a_configuration_closes_needs_none(
 ) -> None:
     theorems = {n: replace(t, status="conditional") for n, t in result.main.theorems.items()}
     closed = replace(result, deployments=(replace(result.main, theorems=theorems),))
-    assert reviewed(POPF, closed, whole, asking)[1].status == "unneeded"
+    assert reviewed(machine("popf"), closed, whole, asking)[1].status == "unneeded"
 
 
 @pytest.mark.parametrize(("operands", "said"), [({"q": 1}, "no operand 'q'"), ({"r": 16}, "has 4 bits")])
 def test_operands_that_are_not_there_make_it_stale(
     operands: dict[str, int], said: str, result: MachineResult, whole: Waiver, asking: Evidence
 ) -> None:
-    found = reviewed(POPF, result, replace(whole, operands=operands), asking)[1]
+    found = reviewed(machine("popf"), result, replace(whole, operands=operands), asking)[1]
     assert found.status == "stale" and said in found.message
 
 
 def test_the_modes_are_those_that_show_it(result: MachineResult, asking: Evidence) -> None:
     row = next(r for r in result.main.instructions if r.id == "popf")
-    assert modes(POPF, result.main, row, asking) == {"supervisor"}
+    assert modes(machine("popf"), result.main, row, asking) == {"supervisor"}

@@ -32,6 +32,8 @@ from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied
 from tests.models.worlds import biased, operands
 from tests.specifications import machine
 
+pytestmark = pytest.mark.slow
+
 NAMES = shipped.names()
 EXAMPLES = 60
 CAMPAIGN = 40

@@ -12,18 +12,16 @@ from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.text.explain import explained, replayed, source
 from tests.pgcheck.factory import CLI, HOLE, WITNESS, instruction, result
-from tests.specifications import machine_of
-
-MACHINE = machine_of("popf")
+from tests.specifications import machine as shared
 
 
 def machine() -> Machine:
     """A machine with the instruction and the leaves that the hand-made results speak of."""
-    leaf = MACHINE.state.leaves["C"]
-    leaves = {n: replace(leaf, name=n) for n in ("GPR", "IF", "IOPL", "MEM", "CPL", MACHINE.modes.leaf)}
-    instructions = tuple(replace(MACHINE.instruction("popf"), id=n, name=n) for n in ("popf", "cli", "odd"))
-    state = replace(MACHINE.state, leaves={**MACHINE.state.leaves, **leaves})
-    return replace(MACHINE, state=state, instructions=instructions)
+    leaf = shared("popf").state.leaves["C"]
+    leaves = {n: replace(leaf, name=n) for n in ("GPR", "IF", "IOPL", "MEM", "CPL", shared("popf").modes.leaf)}
+    instructions = tuple(replace(shared("popf").instruction("popf"), id=n, name=n) for n in ("popf", "cli", "odd"))
+    state = replace(shared("popf").state, leaves={**shared("popf").state.leaves, **leaves})
+    return replace(shared("popf"), state=state, instructions=instructions)
 
 
 def shown(row: InstructionResult) -> str:
