@@ -56,7 +56,7 @@ class TrapAndEmulate:
             if binding.pending(machine, state, surroundings) or binding.waiting(machine, state, surroundings):
                 return VmExit(surroundings.clock - start, interrupted=True)
             frame = self._run_directly(state, surroundings) if stutters < MAX_STUTTERS else None
-            if frame is not None and (frame.exit is None or self._missed(frame.exit, state, surroundings)):
+            if frame is not None and (frame.exit is None or self.missed(frame.exit, state, surroundings)):
                 stutters = 0 if frame.steps else stutters + 1
                 continue
             stutters = 0
@@ -106,7 +106,7 @@ class TrapAndEmulate:
         self.statistics.direct += stop.steps
         return stop
 
-    def _missed(self, exit_: Exit, state: State, surroundings: Surroundings) -> bool:
+    def missed(self, exit_: Exit, state: State, surroundings: Surroundings) -> bool:
         """Whether the trap was the monitor's own translation, now mended."""
         if exit_.access is None or not self.mmu.miss(exit_.access, state, surroundings, self.host.state):
             return False

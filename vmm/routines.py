@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final
 
@@ -134,16 +135,18 @@ class Routines:
         return None, fetched
 
     def enter(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
-        if self._at(state, surroundings) is None:
+        runtime = self._at(state, surroundings)
+        if runtime is None:
             return enter(machine, exit_, state, surroundings)
-        return enter(machine, exit_, state, surroundings, self._deliver)
+        return enter(machine, exit_, state, surroundings, partial(self._deliver, runtime))
 
     # ---- how they are answered
 
-    def _deliver(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None) -> Exit | None:
+    def _deliver(
+        self, runtime: _Runtime, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None
+    ) -> Exit | None:
         """Trap entry, as `reference.deliver` does it."""
-        runtime, function = self.runtime, self._function(exit_.function)
-        assert runtime is not None
+        function = self._function(exit_.function)
         if function is None:
             return deliver(machine, exit_, state, surroundings)
         runtime.next = runtime.step.scalar(machine.state.pc)

@@ -97,9 +97,13 @@ class Recorder:
 
 def walk(machine: Machine, args: Args, state: State, surroundings: Surroundings, *, pretend: bool = False) -> Walk:
     """Translate under a state; with `pretend`, updates of entries (accessed, dirty) stay unmade. Raises what its memory raises."""
-    assert machine.code.translation is not None and surroundings.memory is not None
+    translation = machine.code.translation
+    if translation is None or surroundings.memory is None:
+        raise TypeError(f"{machine.identity.name} has no translation, or the walk no memory")
     memory = Recorder(surroundings.memory, pretend=pretend)
-    translate = _compiled(machine) if surroundings.oracle is None and not surroundings.ports else None
+    translate = (
+        _compiled(machine, translation.function) if surroundings.oracle is None and not surroundings.ports else None
+    )
     address: int | None
     if translate is not None:
         try:
@@ -114,16 +118,14 @@ def walk(machine: Machine, args: Args, state: State, surroundings: Surroundings,
         ports=surroundings.ports,
         clock=surroundings.clock,
     )
-    result = call(machine, machine.code.translation.function, args, state, recorded)
+    result = call(machine, translation.function, args, state, recorded)
     return Walk(result[0] if isinstance(result, tuple) else None, tuple(memory.loads), tuple(memory.stores))
 
 
 @once
-def _compiled(machine: Machine) -> Callable[..., int] | None:
+def _compiled(machine: Machine, name: str) -> Callable[..., int] | None:
     """Translation as a Python function of memory, state and arguments; None where it is more than a function of these."""
-    assert machine.code.translation is not None
     program = Program(machine, frozenset())
-    name = machine.code.translation.function
     effects = program.facts.function(name)
     if effects.volatile or effects.free or effects.writes or effects.moves:
         return None

@@ -79,7 +79,7 @@ class Vmm:
             )
         frames = self.allocator.take_run(name, ram_size >> self.page_shift)
         for frame in frames:
-            self._zero(frame)
+            self.zero(frame)
         try:
             memory = GuestMemory(self.machine.platform.ram_base, frames, self.host.bus, self.page_shift)
             engine = TrapAndEmulate(self.host, self.division, self.policy, self._mmu(name, memory, tables))
@@ -128,10 +128,10 @@ class Vmm:
     def _release(self, name: str) -> None:
         for owner in (name, tables_of(name)):
             for frame in sorted(self.allocator.owned(owner)):
-                self._zero(frame)
+                self.zero(frame)
                 self.allocator.release(frame, owner)
 
-    def _zero(self, frame: int) -> None:
+    def zero(self, frame: int) -> None:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
 
     def _mmu(self, name: str, memory: GuestMemory, tables: int) -> Mmu:

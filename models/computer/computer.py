@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.machine import Interrupt, Machine
 from pgcheck.isa.machine.platform import Attachment
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
 from pgcheck.models.devices.device import Device, Inputs, Maker
@@ -166,8 +166,9 @@ class Computer:
                 continue
             limit = end if event is None else min(end, max(event, self.clock + 1))
             stop = self.engine.run(self.state, self.surroundings, limit - self.clock, intercept)
-            if stop.exit is None and stop.interrupted and pending(self.machine, self.state, self.surroundings):
-                stop = self._interrupt(intercept)
+            rule = self.machine.code.interrupt
+            if rule is not None and stop.exit is None and stop.interrupted and self._pending():
+                stop = self._interrupt(rule, intercept)
             if stop.exit is not None:
                 return VmExit(self.clock - start, stop.exit, stop.fetched, stop.fetching)
         return VmExit(self.clock - start)
@@ -178,10 +179,12 @@ class Computer:
             if due is not None and due <= self.clock:
                 device.tick(self.clock)
 
-    def _interrupt(self, intercept: Set[str]) -> VmExit:
+    def _pending(self) -> bool:
+        return pending(self.machine, self.state, self.surroundings)
+
+    def _interrupt(self, rule: Interrupt, intercept: Set[str]) -> VmExit:
         """Take the pending interrupt; an exit within its delivery is entered like any other."""
-        assert self.machine.code.interrupt is not None
-        ended = serve(self.machine, self.machine.code.interrupt.deliver, self.state, self.surroundings)
+        ended = serve(self.machine, rule.deliver, self.state, self.surroundings)
         if ended is not None and ended.function not in intercept and ended.function not in BUILTIN_EXITS:
             ended = enter(self.machine, ended, self.state, self.surroundings)
         if ended is None:

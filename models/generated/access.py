@@ -56,8 +56,7 @@ class AccessLines(Lines):
         return address & mask(self.bound) if isinstance(address, int) else f"({address} & {mask(self.bound)})"
 
     def _place(self, address: Value) -> str:
-        assert self.setting is not None
-        base = self.setting.geometry.base
+        base = self.fixed.geometry.base
         if isinstance(address, int) or not base:
             return str(address if isinstance(address, str) else address - base)
         name = self.fresh()
@@ -67,8 +66,7 @@ class AccessLines(Lines):
         return name
 
     def _inside(self, place: str, count: int) -> str:
-        assert self.setting is not None
-        geometry = self.setting.geometry
+        geometry = self.fixed.geometry
         lowest = "" if geometry.base == 0 else "0 <= "
         return f"{lowest}{place} <= {geometry.size - count}"
 
@@ -79,8 +77,7 @@ class AccessLines(Lines):
 
     def _even(self, name: Value | None, count: int) -> bool:
         """Whether an address is known to be a multiple of `count`."""
-        assert self.setting is not None
-        return self.aligned.get(str(name), 1) % count == 0 and self.setting.geometry.base % count == 0
+        return self.aligned.get(str(name), 1) % count == 0 and self.fixed.geometry.base % count == 0
 
     def _read(self, place: str, count: int, virtual: Translated | None) -> str:
         """The source that reads `count` units of RAM; "" where there is no fast way."""
@@ -108,9 +105,9 @@ class AccessLines(Lines):
         if isinstance(address, Translated):
             even = self._even(address.address, count)
             place = self.fresh()
-            if write := self._write(place, count, value, even):
+            if write := self._write(place, count, value, even=even):
                 value = self.atom(value) if len(str(value)) > 20 else value
-                write = self._write(place, count, value, even)
+                write = self._write(place, count, value, even=even)
                 guard = self.fresh()
                 self.emit("try:")
                 self.within(
@@ -129,7 +126,7 @@ class AccessLines(Lines):
         value = self.atom(value)
         place = self._place(address)
         even = count == 1 or self._even(place, count)
-        if not (write := self._write(place, count, value, True)):
+        if not (write := self._write(place, count, value, even=True)):
             self.synchronize()
             self.emit(f"R.store({address}, {count}, {value})")
             self.emit("q = R.check")
@@ -140,7 +137,7 @@ class AccessLines(Lines):
         self.emit("else:")
         self._slowly(f"R.store({address}, {count}, {value})")
 
-    def _write(self, place: str, count: int, value: Value, even: bool) -> str:
+    def _write(self, place: str, count: int, value: Value, *, even: bool) -> str:
         """The source that writes `count` units of one page of RAM; "" where there is no fast way."""
         if count == 1:
             return f"cells[{place}] = {value}"

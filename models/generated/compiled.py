@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Final
 
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.machine import Interrupt, Machine
 from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
 from pgcheck.models.engine import Interpreter, VmExit
@@ -63,10 +63,11 @@ class Compiled:
         if runtime.surroundings is not surroundings or runtime.step.state is not state:
             runtime.surroundings = surroundings
             runtime.step = Step(self.machine, state, {}, surroundings)
-        return self._run(runtime, state, budget, intercept)
+        return self.advance(runtime, state, budget, intercept)
 
-    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> VmExit:
-        surroundings, at = runtime.surroundings, self.machine.state.pc
+    def advance(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> VmExit:
+        """Run from where a runtime has been set up."""
+        surroundings, at, rule = runtime.surroundings, self.machine.state.pc, self.machine.code.interrupt
         clock = start = surroundings.clock
         end = surroundings.deadline = start + budget
         runtime.check = True
@@ -79,7 +80,7 @@ class Compiled:
                 end = surroundings.deadline
                 if clock >= end:
                     break
-                if runtime.program.pending and self._interrupted(runtime, state):
+                if rule is not None and runtime.program.pending and self.interrupted(rule, runtime, state):
                     return VmExit(clock - start, interrupted=True)
                 context = runtime.context(state)
                 entries = context.entries
@@ -106,16 +107,16 @@ class Compiled:
                 exit_, fetched = self._chained(ended.exit, entry.trace[runtime.step.scalar(at)], state, surroundings)
             else:
                 surroundings.clock = clock
-                found = entry.trace[pc] if entry is not None else self._fetch(runtime, state, pc)
+                found = entry.trace[pc] if entry is not None else self.fetch(runtime, state, pc)
                 if isinstance(found, Exit):
                     exit_, fetched, fetching = found, None, True
                 else:
-                    exit_, fetched = self._execute(runtime, state, found)
+                    exit_, fetched = self.execute(runtime, state, found)
             if exit_ is not None:
                 runtime.check = True
                 if exit_.function in intercept or exit_.function in BUILTIN_EXITS:
                     return VmExit(clock - start, exit_, fetched, fetching)
-                undeliverable = enter(self.machine, exit_, state, surroundings, self._deliver)
+                undeliverable = enter(self.machine, exit_, state, surroundings, runtime.deliver)
                 if undeliverable is not None:
                     return VmExit(clock - start, undeliverable, fetched, fetching)
             clock += 1
@@ -124,7 +125,7 @@ class Compiled:
 
     # ---- one instruction
 
-    def _fetch(self, runtime: Runtime, state: State, pc: int) -> Fetched | Exit | None:
+    def fetch(self, runtime: Runtime, state: State, pc: int) -> Fetched | Exit | None:
         """What is at PC, as `reference.fetch` finds it."""
         try:
             return self.found(runtime, state, pc)
@@ -152,7 +153,7 @@ class Compiled:
         found = self.machine.decoding.decoder.decode(unit)
         return None if found is None else Fetched(self._instructions[found.id], found.operands, found.length)
 
-    def _execute(self, runtime: Runtime, state: State, found: Fetched | None) -> tuple[Exit | None, Fetched | None]:
+    def execute(self, runtime: Runtime, state: State, found: Fetched | None) -> tuple[Exit | None, Fetched | None]:
         """Run an instruction, as `reference.execute` does."""
         surroundings, at = runtime.surroundings, self.machine.state.pc
         if found is None or found.instruction.partial or not self._used(found):
@@ -174,20 +175,6 @@ class Compiled:
         uses = self._uses[found.instruction.id] = self._uses.get(found.instruction.id, 0) + 1
         return uses > WARM
 
-    def _deliver(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None) -> Exit | None:
-        """Trap entry, as `reference.deliver` does it."""
-        runtime = self.runtime
-        assert runtime is not None
-        runtime.next = runtime.step.scalar(machine.state.pc)
-        runtime.step.instances.clear()
-        try:
-            runtime.program.function(exit_.function)(runtime, state, *exit_.args)
-        except Ended as ended:
-            runtime.access = None
-            return ended.exit
-        state[machine.state.pc] = runtime.next
-        return None
-
     def _chained(
         self, exit_: Exit, fetched: Fetched, state: State, surroundings: Surroundings
     ) -> tuple[Exit | None, Fetched | None]:
@@ -198,10 +185,8 @@ class Compiled:
         found = executed(self.machine, exit_.args[0])
         return execute(self.machine, found and replace(found, link=fetched.link + 1), state, surroundings)
 
-    def _interrupted(self, runtime: Runtime, state: State) -> bool:
+    def interrupted(self, rule: Interrupt, runtime: Runtime, state: State) -> bool:
         """Whether the specification says that an interrupt is pending, or that the processor waits for one."""
-        rule = self.machine.code.interrupt
-        assert rule is not None
         before = runtime.program.pending_of(state)
         if before == runtime.seen:
             return False

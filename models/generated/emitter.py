@@ -110,23 +110,7 @@ class Emitter(Expressions):
         if known in self.too_long:
             return None
         own = len(self.lines) + longest <= self.limit
-        saved = (
-            len(self.lines),
-            self.limit,
-            self.names,
-            self.next,
-            dict(self.aligned),
-            self.memo,
-            self.shared,
-            set(self.wrote),
-            self.slow,
-            self.sync,
-            self.numbered,
-            self.outside,
-            self.depth,
-            self.access,
-        )
-        tables, arrays = dict(self.tables), dict(self.arrays)
+        mark, memo, shared_, limit, names = self.mark(), self.memo, self.shared, self.limit, self.names
         frame = Frame(kind, self.depth, function.results)
         self.limit = min(self.limit, len(self.lines) + longest)
         self.names = {Name(LOCAL, n): v for (n, _), v in zip(function.parameters, values, strict=True)}
@@ -138,28 +122,10 @@ class Emitter(Expressions):
                 if len(self.too_long) >= _MOST_KNOWN:
                     self.too_long.clear()
                 self.too_long.add(known)
-            start = saved[0]
-            del self.lines[start:]
-            (
-                _,
-                self.limit,
-                self.names,
-                self.next,
-                self.aligned,
-                self.memo,
-                self.shared,
-                self.wrote,
-                self.slow,
-                self.sync,
-                self.numbered,
-                self.outside,
-                self.depth,
-                self.access,
-            ) = saved
-            self.tables, self.arrays = tables, arrays
+            self.rewind(mark)
             return None
-        self.limit, self.names = saved[1], saved[2]
-        self.memo, self.shared = ({} if len(self.lines) > saved[0] else saved[5]), saved[6]
+        self.limit, self.names = limit, names
+        self.memo, self.shared = ({} if len(self.lines) > mark.lines else memo), shared_
         if not frame.values:
             frame.values = [*frame.variables] or [0] * len(function.results)
         return frame
@@ -208,8 +174,8 @@ class Emitter(Expressions):
                         return self.run((then if guard else orelse) + rest, frame)
                     pushed = frame.kind != "function" and returning(statement) or (frame.kind == "tail" and not rest)
                     if pushed:
-                        return self._branches(guard, then + rest, orelse + rest, frame, True, frozenset())
-                    if not self._branches(guard, then, orelse, frame, False, names_in(rest) if rest else frozenset()):
+                        return self._branches(guard, then + rest, orelse + rest, frame, None)
+                    if not self._branches(guard, then, orelse, frame, names_in(rest) if rest else frozenset()):
                         return False
                     self._learn(condition, then)
                 case Return(values):
@@ -274,10 +240,9 @@ class Emitter(Expressions):
             self.emit(f"{name} = {value}")
         return True
 
-    def _branches(
-        self, guard: str, then: Block, orelse: Block, frame: Frame, whole: bool, live: frozenset[Name]
-    ) -> bool:
-        """Emit both sides; `whole`: each to the end of the body, else to their own end, where locals of `live` meet."""
+    def _branches(self, guard: str, then: Block, orelse: Block, frame: Frame, live: frozenset[Name] | None) -> bool:
+        """Emit both sides: each to its own end, where locals of `live` meet, or where that is None to the end of the body."""
+        whole = live is None
         outer, next_, aligned = self.names, self.next, self.aligned
         start, depth = len(self.lines), self.depth
         ends: list[tuple[bool, int, dict[Name, Value], Value]] = []
@@ -299,7 +264,9 @@ class Emitter(Expressions):
             return first[0] or second[0]
         self.names = outer if whole else dict(outer)
         joined = [] if whole else [n for n in first[2] if n in second[2] and first[2][n] != second[2][n]]
-        meeting: list[tuple[Name | None, Value, Value]] = [(n, first[2][n], second[2][n]) for n in joined if n in live]
+        meeting: list[tuple[Name | None, Value, Value]] = [
+            (n, first[2][n], second[2][n]) for n in joined if live is not None and n in live
+        ]
         for name in joined:
             self.names.pop(name, None)
         if not whole:
@@ -335,7 +302,7 @@ class Emitter(Expressions):
                     if isinstance(guard, int):
                         return self._side((then if guard else orelse) + block[i + 1 :], frame)
                     # What is used after the whole side is not known here: every local may be.
-                    if not self._branches(guard, then, orelse, frame, False, _ALL):
+                    if not self._branches(guard, then, orelse, frame, _ALL):
                         return False
                     self._learn(condition, then)
                 case Return(values):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +60,30 @@ class Setting:
     pages: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The state of the writing at one place: how many lines there are, and what is known."""
+
+    lines: int
+    known: Mapping[str, object]
+
+
+_REPLACED: Final = (
+    "limit",
+    "names",
+    "next",
+    "memo",
+    "shared",
+    "slow",
+    "sync",
+    "numbered",
+    "outside",
+    "depth",
+    "access",
+)
+_CHANGED: Final = ("aligned", "wrote", "tables", "arrays")
+
+
 class Lines:
     """The lines written so far, with their depth, and the state of the writing.
 
@@ -105,6 +130,17 @@ class Lines:
         self.access = None
         self.slow = self.sync = self.numbered = self.outside = False
 
+    def mark(self) -> Mark:
+        """Where the writing is, to come back to."""
+        known = {name: getattr(self, name) for name in _REPLACED}
+        return Mark(len(self.lines), known | {name: copy(getattr(self, name)) for name in _CHANGED})
+
+    def rewind(self, mark: Mark) -> None:
+        """Unwrite all that was written since a mark."""
+        del self.lines[mark.lines :]
+        for name, value in mark.known.items():
+            setattr(self, name, value)
+
     def emit(self, text: str | Goto) -> None:
         if len(self.lines) >= self.limit:
             raise TooLong
@@ -126,12 +162,11 @@ class Lines:
     def plain(self, value: Value | Translated) -> Value:
         if not isinstance(value, Translated):
             return value
-        assert self.setting is not None
         name = self.fresh()
         self.slow = True
         self.emit("try:")
         self.within(
-            f"{name} = {value.address} + T{value.table}[{value.address} >> {self.setting.pages}] + {self.setting.geometry.base}"
+            f"{name} = {value.address} + T{value.table}[{value.address} >> {self.fixed.pages}] + {self.fixed.geometry.base}"
         )
         self.emit("except KeyError:")
         self.synchronize(1)
@@ -150,6 +185,13 @@ class Lines:
         self.emit(f"S[{self.machine.state.pc!r}] = {self.pc}")
         self.emit(f"R.surroundings.clock = c + {self.k}")
         self.depth -= deeper
+
+    @property
+    def fixed(self) -> Setting:
+        """What is fixed for the block that is written. Raises TypeError where a function is."""
+        if self.setting is None:
+            raise TypeError("nothing is fixed for a function")
+        return self.setting
 
     def array(self, name: str) -> str:
         if self.setting is None:

@@ -12,7 +12,7 @@ from pgcheck.models.generated.access import VIEWS
 from pgcheck.models.generated.program import Program, Values
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.step import Step
-from pgcheck.models.state import Fetched, State, Surroundings
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
 CODE, WALK = 1, 2
 _WITH: Final = {use: bytes(flags | use for flags in range(256)) for use in (CODE, WALK)}
@@ -131,6 +131,18 @@ class Runtime:
             return
         self.check = True
         self.bus.store(address, count, value)
+
+    def deliver(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None) -> Exit | None:
+        """Trap entry, as the reference binding makes it."""
+        self.next = self.step.scalar(machine.state.pc)
+        self.step.instances.clear()
+        try:
+            self.program.function(exit_.function)(self, state, *exit_.args)
+        except Ended as ended:
+            self.access = None
+            return ended.exit
+        state[machine.state.pc] = self.next
+        return None
 
     def load_virtual(self, table: Table, state: State, address: int, count: int) -> int:
         return self.load(self.translated(table, state, address) & self.bound, count)

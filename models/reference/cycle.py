@@ -12,7 +12,7 @@ from pgcheck.models.memory import Bus
 from pgcheck.models.reference.closures import invoke, perform, value
 from pgcheck.models.reference.journal import Journal
 from pgcheck.models.reference.step import Step
-from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, scalar
 
 
 def step(machine: Machine, fetched: Fetched, state: State, surroundings: Surroundings | None = None) -> Exit | None:
@@ -76,8 +76,7 @@ def call(
 def fetch(machine: Machine, state: State, surroundings: Surroundings | None = None) -> Fetched | Exit | None:
     """The instruction at PC, fetched unit by unit through the specification's `fetch`; None when no encoding accepts the bits."""
     pc = machine.state.leaves[machine.state.pc]
-    here = state[machine.state.pc]
-    assert isinstance(here, int)
+    here = scalar(state, machine.state.pc)
     stride = machine.decoding.decode.unit // machine.decoding.decode.pc_unit
 
     def unit(k: int) -> int:

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.vmm:Vmm._zero",
+    target="pgcheck.vmm.vmm:Vmm.zero",
     edits=(("    self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)", "    return"),),
     by=(
         "ISO3 pg74 recycled",

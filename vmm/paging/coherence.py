@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pgcheck.isa.terms import mask
 from pgcheck.isa.words import places
 from pgcheck.models.reference.cycle import operand_value
-from pgcheck.models.state import State, Surroundings, holding, reset
+from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.mmu import Finding
 from pgcheck.vmm.paging.entries import Way
@@ -200,8 +200,7 @@ class ShadowAudit:
         where = tables.names.index(self.form.realise.address)
         for setting in tables.settings:
             changed: State = {**state, **dict(zip(tables.loose, setting, strict=True))}
-            mode = changed[self.machine.modes.leaf]
-            assert isinstance(mode, int)
+            mode = scalar(changed, self.machine.modes.leaf)
             for op in accesses(translation):
                 given = {where: address, translation.mode: mode, translation.access: op}
                 yield (op, *setting), tuple(given.get(k, 0) for k in range(len(tables.names))), changed

@@ -36,8 +36,8 @@ class Form:
     pages: Pages
     root: str
     root_shift: int
-    levels: int
-    units: int
+    levels: int = 0
+    units: int = 0
 
     @property
     def shift(self) -> int:
@@ -90,7 +90,7 @@ def _form(machine: Machine, settled: Settled) -> Form:
     for leaf, shift in product(relocation, (0, realise.shift)):
         if machine.state.leaves[leaf].width + shift < realise.shift + 2:
             continue
-        bench = _Bench(Form(machine, translation, realise, _linear(machine), leaf, shift, 0, 0), settled)
+        bench = _Bench(Form(machine, translation, realise, _linear(machine), leaf, shift), settled)
         loads = bench.loads()
         if loads and page <= loads[0][0] < 2 * page:
             return replace(bench.shape, levels=bench.depth(loads[0][1]), units=loads[0][1])

@@ -17,10 +17,12 @@ class ExternalMmu:
 
     What the guest's translation would store, or find outside RAM, is refused too: the instruction is emulated then and does it itself.
     A monitor on the guest has a unit of its own, outside the guest's processor, which is asked first.
+    Raises ValueError for a machine without translation.
     """
 
     def __init__(self, machine: Machine, memory: GuestMemory) -> None:
-        assert machine.code.translation is not None
+        if machine.code.translation is None:
+            raise ValueError(f"{machine.identity.name} has no translation")
         self.machine, self.memory, self.translation = machine, memory, machine.code.translation
         self._inside = Surroundings(memory=Inside(memory))
 

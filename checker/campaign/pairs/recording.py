@@ -67,19 +67,19 @@ class Quick(Compiled):
         super().__init__(machine)
         self.log: list[Taken] = []
 
-    def _run(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> VmExit:
+    def advance(self, runtime: Runtime, state: State, budget: int, intercept: Set[str]) -> VmExit:
         machine, surroundings, log = self.machine, runtime.surroundings, self.log
         at, mode = machine.state.pc, machine.modes.leaf
-        interrupts = runtime.program.pending
+        rule = machine.code.interrupt if runtime.program.pending else None
         start = surroundings.clock
         surroundings.deadline = start + budget
         while surroundings.clock < surroundings.deadline:
             clock = surroundings.clock
-            if interrupts and self._interrupted(runtime, state):
+            if rule is not None and self.interrupted(rule, runtime, state):
                 return VmExit(clock - start, interrupted=True)
             pc, was = scalar(state, at), scalar(state, mode)
-            found = self._fetch(runtime, state, pc)
-            ended, last = (found, None) if isinstance(found, Exit) else self._execute(runtime, state, found)
+            found = self.fetch(runtime, state, pc)
+            ended, last = (found, None) if isinstance(found, Exit) else self.execute(runtime, state, found)
             name = last.instruction.id if last is not None else ""
             if ended is None:
                 log.append(Taken(clock, pc, was, name, "", ()))
@@ -87,7 +87,7 @@ class Quick(Compiled):
                 log.append(Taken(clock, pc, was, name, ended.function, ended.args))
                 if ended.function in intercept or ended.function in BUILTIN_EXITS:
                     return VmExit(clock - start, ended, last, isinstance(found, Exit))
-                undeliverable = enter(machine, ended, state, surroundings, self._deliver)
+                undeliverable = enter(machine, ended, state, surroundings, runtime.deliver)
                 if undeliverable is not None:
                     return VmExit(clock - start, undeliverable, last, isinstance(found, Exit))
             surroundings.clock = clock + 1

@@ -235,7 +235,7 @@ def test_a_monitor_that_goes_round_without_end_is_found(authors: Authors, spoile
         left[0] += 1
         return left[0] % 500 != 0
 
-    spoiled.setattr(monitor.TrapAndEmulate, "_missed", wrong)
+    spoiled.setattr(monitor.TrapAndEmulate, "missed", wrong)
     spoiled.setattr(monitor, "MAX_STUTTERS", 1 << 30)
     assert {i.split()[-1] for i in failures(authors("pg74"), "RC2", 10)} == {"stutters"}
 
@@ -255,7 +255,7 @@ def test_a_guest_that_reaches_beyond_its_frames_is_found(authors: Authors, spoil
 
 
 def test_memory_that_is_handed_out_as_it_was_left_is_found(authors: Authors, spoiled: pytest.MonkeyPatch) -> None:
-    spoiled.setattr(Vmm, "_zero", lambda self, frame: None)
+    spoiled.setattr(Vmm, "zero", lambda self, frame: None)
     assert failures(authors("pg74"), "ISO3", 10) == {"ISO3 - - memory"}
 
 

@@ -206,7 +206,7 @@ def test_a_trap_that_is_reflected_without_its_instruction(prove: Prove, monkeypa
 
 
 def test_a_fault_of_the_guest_taken_for_a_miss(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TrapAndEmulate, "_missed", lambda *args: True)
+    monkeypatch.setattr(TrapAndEmulate, "missed", lambda *args: True)
     found = prove("pg74", "load", "add")
     assert rows(refuted(found, "EQ1")) == {"load"}
 
