@@ -175,11 +175,11 @@ class _World:
             return exit_
         functions = faulting(self.machine)
         chosen = next((f for f in functions[:-1] if self.model.function(raises(f), exit_.args, 0)), functions[-1])
-        payload = tuple(
+        given = tuple(
             self.model.function(payload(chosen, n), exit_.args, w)
             for n, w in self.machine.code.functions[chosen].parameters
         )
-        return Exit(chosen, payload)
+        return Exit(chosen, given)
 
     def enter(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
         current = self.raised(exit_)
