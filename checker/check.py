@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pgcheck.checker.laws import canaries
 from pgcheck.checker.lint import lint
-from pgcheck.checker.options import Options
+from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.smtlib import Script
-from pgcheck.checker.solving.solver import Limits, Solver, versions
+from pgcheck.checker.solving.solver import Solver, versions
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.checker.verdicts.result_cache import keep_result, load_result
 from pgcheck.checker.verdicts.row_cache import RowCache

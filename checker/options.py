@@ -1,4 +1,4 @@
-"""How to check."""
+"""How to check, and what an obligation may cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgcheck.checker.solving.solver import Limits
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one obligation may cost.
+
+    `rlimit` and `wish_rlimit` are in z3's own unit and decide `unknown`; wall-clock `seconds` and `memory` (MiB of
+    address space) are a safety net far above them, and `second_seconds` is all that the second solver has.
+    """
+
+    rlimit: int = 20_000_000
+    wish_rlimit: int = 300_000
+    seconds: float = 600.0
+    memory: int = 6144
+    second_seconds: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,9 @@ from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.solving.solver import Model, Solver, versions
+from pgcheck.checker.solving.solver import Solver, versions
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.files.errors import Position

@@ -25,7 +25,7 @@ from pgcheck.checker.monitor.machine import faulting, payload, raises
 from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected
 from pgcheck.checker.questions.copies import MISS, executing
 from pgcheck.checker.result import StateValue
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.checker.witnesses.witness_replay import values_of
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of

@@ -27,7 +27,7 @@ from pgcheck.checker.monitor.stage import (
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import paths, unequal
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Name, Term
 from pgcheck.isa.terms.names import CONTEXT, NEXT_CONTEXT, PARAMETER, STATE

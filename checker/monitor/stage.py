@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import Symbolic, bits, decide
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Name, apply, variable
 from pgcheck.isa.terms.names import CONTEXT, FREE, STATE, Tag

@@ -9,7 +9,7 @@ from itertools import product
 from pgcheck.checker.questions.hole import Configuration, Related, related, virtual_modes
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence, Undecided
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.isa.machine.machine import MIRROR
 from pgcheck.isa.terms import (
     FALSE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pgcheck.checker.questions.copies import Copy
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.solving.evidence import Contradiction
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.isa.idl.state import Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import width_of
 from pgcheck.isa.machine.machine import Machine

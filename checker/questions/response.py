@@ -11,7 +11,7 @@ from typing import Literal
 from pgcheck.checker.questions.copies import has_fields
 from pgcheck.checker.questions.hole import Question
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (

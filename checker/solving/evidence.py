@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pgcheck.checker.solving.solver import Model, Solver
+from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.isa.terms import Term
 
 

@@ -10,10 +10,10 @@ import sys
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import pgcheck
 from pgcheck.checker.solving.worker import HEADER, OUT_OF_MEMORY, frame
 
 COMMAND: Final = (sys.executable, "-P", "-m", "pgcheck.checker.solving.worker")
@@ -79,7 +79,7 @@ class SolverProcess:
         """This process's own child: one inherited through a fork belongs to the parent."""
         if self.child is not None and self._owner == os.getpid():
             return self.child
-        root = str(Path(pgcheck.__file__).parent.parent)
+        root = str(Path(str(files("pgcheck"))).parent)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
         child = subprocess.Popen(
             [*self._command, str(os.getpid()), str(self._memory)],

@@ -11,76 +11,18 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal
 
+from pgcheck.checker.options import Limits
+from pgcheck.checker.solving.model import Answer, Model, Status, Wish
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
 from pgcheck.checker.solving.smtlib import Script, abstract, script
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, evaluate, mask
 from pgcheck.isa.terms.names import read
 
-Status = Literal["unsat", "sat", "unknown", "error"]
 PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one obligation may cost.
-
-    `rlimit` and `wish_rlimit` are in z3's own unit and decide `unknown`; wall-clock `seconds` and `memory` (MiB of
-    address space) are a safety net far above them, and `second_seconds` is all that the second solver has.
-    """
-
-    rlimit: int = 20_000_000
-    wish_rlimit: int = 300_000
-    seconds: float = 600.0
-    memory: int = 6144
-    second_seconds: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A finite assignment, else 0: variables by name, elements by (array, index), functions by (name, arguments)."""
-
-    variables: Mapping[Name, int]
-    elements: Mapping[tuple[Name, int], int]
-    functions: Mapping[tuple[Name, tuple[int, ...]], int]
-
-    def leaf(self, variable: Term) -> int:
-        return self.variables.get(variable.name, 0)
-
-    def element(self, array: Term, index: int) -> int:
-        return self.elements.get((array.name, index), 0)
-
-    def function(self, name: Name, arguments: tuple[int, ...], width: int) -> int:
-        return self.functions.get((name, arguments), 0)
-
-    def values(self, terms: Sequence[Term]) -> list[int]:
-        """The values of `terms`, none of them an array."""
-        return evaluate(terms, self.leaf, self.element, self.function)
-
-    def satisfies(self, assertions: Sequence[Term]) -> bool:
-        return all(self.values(assertions))
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The outcome of one obligation; `model` is there iff `status` is `sat`, and all assertions are true under it."""
-
-    status: Status
-    reason: str = ""
-    model: Model | None = None
-    seconds: float = 0.0
-    rlimit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A formula that a witness had better satisfy; if it cannot, each of `bits` by itself."""
-
-    prefer: Term
-    bits: tuple[Term, ...] = ()
 
 
 class Solver:

@@ -17,7 +17,8 @@ from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
 from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
-from pgcheck.checker.solving.solver import Model, Solver
+from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.machine.machine import Instruction, ModeClass, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute

@@ -8,7 +8,7 @@ from pgcheck.checker.questions.entry import entering
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.solver import Wish
+from pgcheck.checker.solving.model import Wish
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
 from pgcheck.isa.terms import TRUE, Term, conjunction, eq

@@ -10,7 +10,7 @@ from pgcheck.checker.questions.hole import Question
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence
-from pgcheck.checker.solving.solver import Model, Wish
+from pgcheck.checker.solving.model import Model, Wish
 from pgcheck.checker.witnesses.witness_replay import replay_witness
 from pgcheck.isa.encoding.codec import encode, length
 from pgcheck.isa.encoding.templates import disassemble

@@ -12,10 +12,12 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.laws.canaries import canaries
+from pgcheck.checker.options import Limits
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.result import Effort, ExitCode, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.solver import Limits, Model, Solver, Status
+from pgcheck.checker.solving.model import Model, Status
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import verdict

@@ -16,11 +16,11 @@ from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.store import BadStore, Shard, Store
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.laws.canaries import canaries
-from pgcheck.checker.options import Options
+from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.result_cache import keep_result, load_result
 from pgcheck.checker.verdicts.verdict import verdict

@@ -11,11 +11,11 @@ import pytest
 from pgcheck.checker.monitor.proof import proofs
 from pgcheck.checker.monitor.result import DeploymentProof, Obligation
 from pgcheck.checker.monitor.step import Promise
-from pgcheck.checker.options import Options
+from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import VmExit

@@ -11,7 +11,7 @@ from pgcheck.checker.questions.copies import Copy, as_it_is, fresh, instantiate
 from pgcheck.checker.questions.model_replay import replay_model
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.solving.evidence import Contradiction, Evidence
-from pgcheck.checker.solving.solver import Model
+from pgcheck.checker.solving.model import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, constant, lnot, select
 from tests.checker.variants import with_instruction

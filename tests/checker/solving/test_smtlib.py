@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from pgcheck.checker.options import Limits
 from pgcheck.checker.solving.smtlib import abstract, script
-from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.isa.terms import (
     OPERATORS,
     Term,

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from pgcheck.checker.options import Limits
+from pgcheck.checker.solving.model import Answer, Model, Wish
 from pgcheck.checker.solving.smtlib import script
-from pgcheck.checker.solving.solver import Answer, Limits, Model, Solver, Wish, versions
+from pgcheck.checker.solving.solver import Solver, versions
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import (
     FALSE,
@@ -382,7 +384,8 @@ def test_the_child_is_out_of_reach_of_the_terminal(solver: Solver) -> None:
 
 PARENT = """
 import sys, threading
-from pgcheck.checker.solving.solver import Limits, Solver
+from pgcheck.checker.options import Limits
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.isa.terms import constant, eq, mk, variable
 from tests_hard import HARD
 own = Solver(Limits(rlimit=4_000_000_000, seconds=100.0))

@@ -1,0 +1,55 @@
+"""What a solver answers, as values: a status, and a model under which every term has a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pgcheck.isa.terms import Name, Term, evaluate
+
+Status = Literal["unsat", "sat", "unknown", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A finite assignment, else 0: variables by name, elements by (array, index), functions by (name, arguments)."""
+
+    variables: Mapping[Name, int]
+    elements: Mapping[tuple[Name, int], int]
+    functions: Mapping[tuple[Name, tuple[int, ...]], int]
+
+    def leaf(self, variable: Term) -> int:
+        return self.variables.get(variable.name, 0)
+
+    def element(self, array: Term, index: int) -> int:
+        return self.elements.get((array.name, index), 0)
+
+    def function(self, name: Name, arguments: tuple[int, ...], width: int) -> int:
+        return self.functions.get((name, arguments), 0)
+
+    def values(self, terms: Sequence[Term]) -> list[int]:
+        """The values of `terms`, none of them an array."""
+        return evaluate(terms, self.leaf, self.element, self.function)
+
+    def satisfies(self, assertions: Sequence[Term]) -> bool:
+        return all(self.values(assertions))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one obligation; `model` is there iff `status` is `sat`, and all assertions are true under it."""
+
+    status: Status
+    reason: str = ""
+    model: Model | None = None
+    seconds: float = 0.0
+    rlimit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A formula that a witness had better satisfy; if it cannot, each of `bits` by itself."""
+
+    prefer: Term
+    bits: tuple[Term, ...] = ()
