@@ -1,6 +1,6 @@
 """The options of checks, each once: the command line, `[tool.pgcheck]` and the pytest plugin are made from this table.
 
-It imports nothing that takes time, for `pgcheck --help` reads it; so its values are named tuples, which need no `dataclasses`.
+It imports nothing that takes time, for `pgcheck --help` reads it; so nothing here is a dataclass: making one takes a millisecond.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ WAIVERS_FILE: Final = "pgcheck-waivers.yaml"
 # ---- what the value of an option may be
 
 
-class Choice(NamedTuple):
+class Choice:
     """One of some words, the first by default."""
 
-    words: tuple[str, ...]
+    __match_args__ = ("words",)
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
 
     @property
     def expected(self) -> str:
@@ -31,10 +34,13 @@ class Choice(NamedTuple):
         return isinstance(value, str) and value in self.words
 
 
-class Number(NamedTuple):
+class Number:
     """A number from 1 to `most`."""
 
-    most: int
+    __match_args__ = ("most",)
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     @property
     def expected(self) -> str:
@@ -44,38 +50,41 @@ class Number(NamedTuple):
         return type(value) is int and 1 <= value <= self.most
 
 
-class Switch(NamedTuple):
+class Switch:
     """True or false; `denies`: the command line's flag says no."""
 
-    denies: bool = False
-    expected: str = "true or false"
+    expected = "true or false"
+
+    def __init__(self, *, denies: bool = False) -> None:
+        self.denies = denies
 
     def fits(self, value: object) -> bool:
         return isinstance(value, bool)
 
 
-class Texts(NamedTuple):
+class Texts:
     """Any number of texts; `expected` is what they are."""
 
-    expected: str
+    def __init__(self, expected: str) -> None:
+        self.expected = expected
 
     def fits(self, value: object) -> bool:
         return isinstance(value, list) and all(isinstance(word, str) and word for word in value)
 
 
-class Place(NamedTuple):
+class Place:
     """A file or folder; a project may also say `false`."""
 
-    expected: str = "a file, or false"
+    expected = "a file, or false"
 
     def fits(self, value: object) -> bool:
         return value is False or (isinstance(value, str) and bool(value))
 
 
-class Word(NamedTuple):
+class Word:
     """A text, empty by default."""
 
-    expected: str = "a text"
+    expected = "a text"
 
     def fits(self, value: object) -> bool:
         return isinstance(value, str)
