@@ -107,7 +107,7 @@ def circles(graph: Graph | nx.DiGraph[str]) -> list[list[str]]:
 def picture(graph: Graph) -> str:
     """The rooms from bottom to top, in each its boxes from what imports nothing of it, left, and the arrows not implied by others."""
     whole = boxes(graph)
-    whole.remove_nodes_from([n for n in whole if n.endswith("/__init__")])
+    whole.remove_nodes_from([n for n in whole if n.endswith("__")])
     body, top, width = [], MARGIN, 0
     for room in reversed(ROOMS):
         inside = nx.transitive_reduction(whole.subgraph([n for n in whole if n.startswith(room + "/")]))
@@ -153,7 +153,8 @@ def _drawn(name: str, x: int, y: int) -> str:
 def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
     (x, y), (right, low) = start, (end[0] + WIDTH, end[1])
     y, low = y + HEIGHT // 2, low + HEIGHT // 2
-    return f'<path d="M{x} {y}C{x - GAP} {y} {right + GAP} {low} {right + 1} {low}" marker-end="url(#t)"/>'
+    bend = GAP // 2
+    return f'<path d="M{x} {y}C{x - bend} {y} {right + bend} {low} {right + 1} {low}" marker-end="url(#t)"/>'
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.rooms import ROOMS, ROOT, Graph, boxes, circles, imported, imports, modules, sources
+from docs.rooms import PICTURE, ROOMS, ROOT, Graph, boxes, circles, imported, imports, modules, picture, sources
 
 SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt", "llvmlite"}
 # Families that specifications may be of, whether or not one of them is shipped.
@@ -85,6 +85,10 @@ def test_no_modules_import_each_other(graph: Graph) -> None:
 def test_no_boxes_of_a_room_import_each_other(graph: Graph) -> None:
     """A box is a folder of a room or a file in it: docs/rooms.svg draws them."""
     assert circles(boxes(graph)) == []
+
+
+def test_the_picture_is_that_of_the_imports() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(IMPORTS), "draw it again: python docs/rooms.py"
 
 
 def test_every_room_has_code() -> None:
