@@ -102,11 +102,15 @@ Audit = Callable[[], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """What a monitor does on processors of one mapping scheme: a guest's memory management, and what does not hold of it since last asked."""
+    """What a monitor does on processors of one mapping scheme: a guest's memory management, and what does not hold of it since last asked.
+
+    `outside`: the processor asks for every access, as a unit outside it would answer.
+    """
 
     scheme: type[object]
     made: Callable[[Tenant], Mmu]
     audit: Callable[[Audited], Audit]
+    outside: bool = False
 
 
 @cache
@@ -118,3 +122,8 @@ def mechanisms() -> Mapping[type[object], Mechanism]:
 def mechanism(machine: Machine) -> Mechanism:
     """The mechanism for a machine; one that declares no scheme has no unit of its own."""
     return mechanisms()[External if machine.code.scheme is None else type(machine.code.scheme)]
+
+
+def asked(machine: Machine) -> bool:
+    """Whether the processor asks the monitor for every access."""
+    return machine.code.scheme is not None and mechanism(machine).outside

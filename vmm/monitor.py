@@ -10,7 +10,6 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.schemes import External
 from pgcheck.isa.terms import TRUE
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
@@ -19,7 +18,7 @@ from pgcheck.models.reference.cycle import call
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
-from pgcheck.vmm.mmu import Mmu
+from pgcheck.vmm.mmu import Mmu, asked
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Reason, Statistics
 from pgcheck.vmm.world import World, load_guest, lost, save_guest
@@ -47,7 +46,7 @@ class TrapAndEmulate:
         self.machine: Machine = host.machine
         self.statistics = Statistics()
         self.own: State = holding(self.machine, division.own)
-        self._asked = bool(self.machine.code.tables) or asks(self.machine)
+        self._asked = bool(self.machine.code.tables) or asked(self.machine)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         binding, machine, start, stutters = self.binding, self.machine, surroundings.clock, 0
@@ -131,11 +130,6 @@ class TrapAndEmulate:
         ended, last = self.binding.execute(self.machine, fetched, state, surroundings)
         self.statistics.note(last, _reason(frame, ended))
         return VmExit(0, ended, last)
-
-
-def asks(machine: Machine) -> bool:
-    """Whether translation is outside the processor."""
-    return isinstance(machine.code.scheme, External)
 
 
 def _reason(frame: VmExit | None, ended: Exit | None) -> Reason:

@@ -64,4 +64,4 @@ def audit(what: Audited) -> Audit:
     return lambda: ()
 
 
-EXTERNAL = Mechanism(scheme=External, made=made, audit=audit)
+EXTERNAL = Mechanism(scheme=External, made=made, audit=audit, outside=True)
