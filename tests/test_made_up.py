@@ -73,6 +73,27 @@ def mu1(ground, cases, stride):
 
 MU1 = Property("MU1", mu1, title="nothing ever works", claim="whatever is tried fails")
 '''
+KIND = '''
+"""A monitor that simulates: nothing runs on the processor."""
+
+from pgcheck.isa.terms import FALSE
+from pgcheck.vmm.kind import Kind
+
+
+def direct(deployment):
+    return (FALSE,)
+
+
+SIMULATOR = Kind(
+    name="simulator",
+    title="simulating",
+    theorem="monitor",
+    premise="monitor",
+    runs="nothing",
+    rank=9,
+    direct=direct,
+)
+'''
 
 
 class Added:
@@ -124,3 +145,16 @@ def test_a_campaign_property_is_one_file(tmp_path: Path, spec: str) -> None:
     assert (row["id"], row["law"], row["cases"]) == ("MU1", "nothing ever works", 2)
     (file, *_) = sorted(found.glob("*.json"))
     assert "happens again" in added.run("replay", str(file))
+
+
+def test_a_kind_of_monitor_is_one_file(tmp_path: Path) -> None:
+    """It can be asked for, is documented, runs, and is reported by its name."""
+    added = Added("pgcheck.vmm.kinds", tmp_path, "simulator", KIND)
+    for command in ("run", "fuzz", "prove-monitor"):
+        assert "[type1|hybrid|simulator]" in added.run(command, "--help")
+    assert "| `simulator` | nothing | `monitor` |" in added.run("_kinds", program=TABLE)
+    few = ("--cases", "5", "--property", "EQ2", "--database", str(tmp_path / "c.sqlite"))
+    assert "pg74, default, simulating: no findings" in added.run("fuzz", "pg74", "--monitor", "simulator", *few)
+    program = str(ROOT / "tests" / "guests" / "pg74" / "hello.s")
+    account = added.run("run", "pg74", program, "--vmm", "simulator", "--report", "json")
+    assert "pg74 under a simulating monitor" in account and '"monitor": "simulator"' in account
