@@ -24,6 +24,7 @@ from pgcheck.checker.campaign.properties.sh1 import Audited
 from pgcheck.checker.verdicts.policy import NoMonitor
 from pgcheck.running import run
 from pgcheck.vmm.audit import Auditor
+from pgcheck.vmm.kind import kinds
 
 
 class Counter:
@@ -81,12 +82,14 @@ def shown(cases: int, seconds: float, count: Counter) -> str:
 
 
 def policy(name: str) -> Author:
-    """The decoder under the policy that the specification's check promises: type 1 if there is one, else hybrid."""
-    machine = run.loaded(name)
-    try:
-        return Author(machine, strategies.policy_of(machine))
-    except NoMonitor:
-        return Author(machine, strategies.policy_of(machine, "hybrid"))
+    """The decoder under the policy of the first kind of monitor that the specification's check promises. Raises NoMonitor."""
+    machine, refused = run.loaded(name), NoMonitor(name)
+    for kind in kinds():
+        try:
+            return Author(machine, strategies.policy_of(machine, kind))
+        except NoMonitor as no:
+            refused = no
+    raise refused
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

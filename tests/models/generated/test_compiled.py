@@ -28,7 +28,7 @@ from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Bus, Ram, Window
-from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied, holding, reset
+from pgcheck.models.state import Cells, Ended, Exit, State, Surroundings, copied, frozen, holding, reset
 from tests.models.worlds import biased, operands
 from tests.specifications import machine
 
@@ -65,7 +65,7 @@ def interrupted(name: str, first: str, second: str) -> Machine:
 def elements(state: State, leaves: dict[str, Leaf]) -> dict[str, object]:
     """The values of a state, whichever elements it holds explicitly."""
     return {
-        name: {i: v for i, v in value.items() if v != value.fill} if isinstance(value, Cells) else value
+        name: frozen(value)
         for name, value in state.items()
         if not (isinstance(leaf := leaves[name], ArrayLeaf) and leaf.size > 1 << 17)
     }
