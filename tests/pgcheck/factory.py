@@ -116,8 +116,10 @@ def result(
     unmodelled: tuple[str, ...] = (),
     **statuses: Status,
 ) -> MachineResult:
-    """A whole result with these rows."""
-    main = DeploymentResult("default", theorems(**statuses), rows or PLAIN, {})
+    """A whole result with these rows; where there is a monitor, user mode runs directly, as in every result of a check."""
+    answers = theorems(**statuses)
+    direct = "M == 1" if answers["monitor"].status in ("holds", "conditional") else ""
+    main = DeploymentResult("default", answers, rows or PLAIN, {}, direct)
     return MachineResult(
         "toy",
         "A toy machine",
