@@ -233,7 +233,7 @@ def _grammar() -> Iterator[str]:
     yield from (f"| `{name}` | a function |" for name in sorted(calls._BUILTINS))
     yield "| `write_physical_memory` | a statement |"
     yield from (f"| `{name}` | ends the instruction |" for name in sorted(ir.BUILTIN_EXITS))
-    text = files("pgcheck.isa.idl").joinpath("idl.lark").read_text(encoding="utf-8")
+    text = files("pgcheck.isa.parsing").joinpath("idl.lark").read_text(encoding="utf-8")
     for title, rules in parts(text):
         yield from ("", f"## {title.capitalize()}", "", "```text", *rules, "```")
 

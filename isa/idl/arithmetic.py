@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from pgcheck.isa.idl.lowerer import Lowerer
-from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value, extraction, resize, resize_value, wider
-from pgcheck.isa.idl.syntax import Item, Tree
 from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, Bits, Boolean, Enum, is_scalar, width_of
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import Item, Tree
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, mask, node
 
 

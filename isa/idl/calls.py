@@ -8,10 +8,10 @@ from typing import Final
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.idl.lowerer import Lowerer
 from pgcheck.isa.idl.program import instance_name
-from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value
-from pgcheck.isa.idl.syntax import Item, Tree
 from pgcheck.isa.idl.types import BOOLEAN, MAX_WIDTH, Bits, Type, is_scalar, scalars, width_of
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import Item, Tree
 from pgcheck.isa.terms import Term, node
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 

@@ -9,9 +9,9 @@ from pgcheck.isa.files.errors import Text, did_you_mean
 from pgcheck.isa.idl.expressions import type_of
 from pgcheck.isa.idl.literals import literal
 from pgcheck.isa.idl.program import Declaration, Program
-from pgcheck.isa.idl.refusal import Refusal
-from pgcheck.isa.idl.syntax import Item, Token, Tree
 from pgcheck.isa.idl.types import MAX_WIDTH, Bitfield, Enum, Struct, Type, is_scalar
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import Item, Token, Tree
 
 
 def _type_name(item: Tree) -> str:

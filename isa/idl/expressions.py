@@ -9,10 +9,8 @@ from pgcheck.isa.files.errors import Text, did_you_mean
 from pgcheck.isa.idl import arithmetic, calls
 from pgcheck.isa.idl.literals import literal
 from pgcheck.isa.idl.program import Program, Signature, instance_name
-from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, operand_values, resize
 from pgcheck.isa.idl.state import Entry, read_entry, read_leaf
-from pgcheck.isa.idl.syntax import Item, Tree, csr_name
 from pgcheck.isa.idl.types import (
     BOOLEAN,
     MAX_WIDTH,
@@ -27,6 +25,8 @@ from pgcheck.isa.idl.types import (
     Void,
     width_of,
 )
+from pgcheck.isa.parsing.refusal import Elsewhere, Refusal
+from pgcheck.isa.parsing.syntax import Item, Tree, csr_name
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 
 

@@ -10,11 +10,11 @@ from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.files.schema import Field, StateEntry
 from pgcheck.isa.idl.expressions import expression_in, type_of
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Scope
 from pgcheck.isa.idl.state import ArrayLeaf, Entry, Part, ScalarLeaf
-from pgcheck.isa.idl.syntax import IdlSyntaxError, parse
 from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Struct, Type, Void, is_scalar, mask_of, width_of
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import IdlSyntaxError, parse
 
 MAX_SIZE: Final = 1 << 64
 

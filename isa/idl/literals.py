@@ -6,10 +6,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Value
-from pgcheck.isa.idl.syntax import Item
 from pgcheck.isa.idl.types import MAX_WIDTH, Bits
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import Item
 from pgcheck.isa.terms import constant
 
 _LITERAL: Final = re.compile(

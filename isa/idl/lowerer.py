@@ -7,8 +7,8 @@ from typing import Protocol
 from pgcheck.isa.idl.program import Program, Signature
 from pgcheck.isa.idl.scopes import Array, Scope, Value
 from pgcheck.isa.idl.state import Entry
-from pgcheck.isa.idl.syntax import Item, Tree
 from pgcheck.isa.idl.types import Type
+from pgcheck.isa.parsing.syntax import Item, Tree
 from pgcheck.isa.terms import Term
 
 

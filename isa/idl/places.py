@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.idl.lowerer import Lowerer
-from pgcheck.isa.idl.refusal import Refusal
 from pgcheck.isa.idl.scopes import Array, Value, extraction, local, resize_value
 from pgcheck.isa.idl.state import Entry
-from pgcheck.isa.idl.syntax import Item, Tree, csr_name
 from pgcheck.isa.idl.types import Bitfield, Bits, Struct, Type, width_of
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import Item, Tree, csr_name
 from pgcheck.isa.terms import Term, constant, node
 from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf, SetLocal, SetNext, Statement
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text
 from pgcheck.isa.idl.state import Entry, Leaf
-from pgcheck.isa.idl.syntax import IdlSyntaxError, Tree, parse
 from pgcheck.isa.idl.types import Type
+from pgcheck.isa.parsing.syntax import IdlSyntaxError, Tree, parse
 from pgcheck.isa.terms.ir import Function
 
 Signature = tuple[tuple[Type, ...], Type]

@@ -11,10 +11,10 @@ from pgcheck.isa.idl.calls import address, arguments, memory_width
 from pgcheck.isa.idl.expressions import Expressions, signature, type_of
 from pgcheck.isa.idl.places import Given, store, store_name
 from pgcheck.isa.idl.program import Declaration, Program, instance_name
-from pgcheck.isa.idl.refusal import Elsewhere, Refusal
 from pgcheck.isa.idl.scopes import Scope, Value, local
-from pgcheck.isa.idl.syntax import Item, Tree
 from pgcheck.isa.idl.types import Bits, Tuple, Type, Void, is_scalar, scalars, width_of
+from pgcheck.isa.parsing.refusal import Elsewhere, Refusal
+from pgcheck.isa.parsing.syntax import Item, Tree
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetLocal, Statement, Store
 

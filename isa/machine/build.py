@@ -11,7 +11,6 @@ from pgcheck.isa.files.devices import Models
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
 from pgcheck.isa.files.tree import without_collector
 from pgcheck.isa.idl.declarations import declare_body, declare_functions, declare_types
-from pgcheck.isa.idl.grammar import keep_trees
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.state import ScalarLeaf
@@ -25,6 +24,7 @@ from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_o
 from pgcheck.isa.machine.machine import Code, Decoding, Identity, Machine, StateSpace
 from pgcheck.isa.machine.resolve import truth
 from pgcheck.isa.machine.wiring import platform
+from pgcheck.isa.parsing.grammar import keep_trees
 
 
 def load(
@@ -79,19 +79,9 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     if mode is None or len(program.problems):
         return None
     encodings = {i.id: i.encoding for i in instructions if i.encoding is not None}
-    identity = Identity(
-        str(given.name),
-        str(given.title or given.name),
-        tuple(map(str, given.source)),
-        tuple(map(str, given.unmodelled)),
-        str(path),
-        given.digest,
-    )
-    pc = next(e.name for e in program.entries.values() if e.pc)
-    endian = given.memory.endian == "big"
     return Machine(
-        identity=identity,
-        state=StateSpace(program.entries, program.leaves, pc, memory.name, program.memory_unit, big_endian=endian),
+        identity=_identity(given, path),
+        state=_state_space(given, program),
         modes=mode,
         legal=tuple(t for t in legal if t is not None),
         code=Code(
@@ -110,6 +100,23 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
         deployments=deployed,
         platform=around,
     )
+
+
+def _identity(given: schema.Specification, path: Path) -> Identity:
+    return Identity(
+        str(given.name),
+        str(given.title or given.name),
+        tuple(map(str, given.source)),
+        tuple(map(str, given.unmodelled)),
+        str(path),
+        given.digest,
+    )
+
+
+def _state_space(given: schema.Specification, program: Program) -> StateSpace:
+    pc = next(e.name for e in program.entries.values() if e.pc)
+    big = given.memory.endian == "big"
+    return StateSpace(program.entries, program.leaves, pc, str(given.memory.state), program.memory_unit, big_endian=big)
 
 
 def _declare(given: schema.Specification, program: Program) -> None:

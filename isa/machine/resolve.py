@@ -8,9 +8,9 @@ from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl import expressions
 from pgcheck.isa.idl.expressions import expression_in
 from pgcheck.isa.idl.program import Declaration, Program
-from pgcheck.isa.idl.refusal import Elsewhere
 from pgcheck.isa.idl.state import Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Type, is_scalar
+from pgcheck.isa.parsing.refusal import Elsewhere
 from pgcheck.isa.terms import TRUE, Term
 
 

@@ -122,6 +122,59 @@ def _changed(server: Server, uri: str, *, open_: bool = True) -> None:
     server.desk.changed(path, server.workspace.get_text_document(uri).source)
 
 
+async def _hover(server: Server, params: types.HoverParams) -> types.Hover | None:
+    """What is said of the word at a place: an instruction's verdict, or what a name is."""
+    path, lines, row, column = server.place(params.text_document.uri, params.position)
+    root = await server.desk.settled(path)
+    if not root:
+        return None
+    item = server.desk.item(root, path, row + 1)
+    if item is not None:
+        text = await server.desk.verdict(root, item)
+    else:
+        name = server.desk.named(root, word(lines[row], column))
+        if name is None:
+            return None
+        text = _described(name)
+    return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text))
+
+
+async def _definition(server: Server, params: types.DefinitionParams) -> types.Location | None:
+    """Where the name at a place is declared."""
+    path, lines, row, column = server.place(params.text_document.uri, params.position)
+    root = await server.desk.settled(path)
+    name = server.desk.named(root, word(lines[row], column)) if root else None
+    if name is None:
+        return None
+    return types.Location(server.uri(name.position.path), server.range(name.position, server.lines(name.position.path)))
+
+
+async def _completions(server: Server, params: types.CompletionParams) -> list[types.CompletionItem]:
+    """The keys, words or names that may stand at a place."""
+    path, lines, row, column = server.place(params.text_document.uri, params.position)
+    place = completion.place(lines, row, column)
+    root = await server.desk.settled(path)
+    found: list[tuple[str, types.CompletionItemKind, str]] = []
+    if place.is_key:
+        keys = completion.keys(place.path)
+        found = [(key, types.CompletionItemKind.Property, about) for key, about in keys.items()]
+    else:
+        found = [(w, types.CompletionItemKind.EnumMember, "") for w in completion.words(place.path)]
+    if not found:
+        names = server.desk.loaded(root)[1].values()
+        found = [(n.name, KINDS.get(n.kind, types.CompletionItemKind.Text), n.about) for n in names]
+    prefix = _PREFIX.search(lines[row][:column])
+    start = server.units(lines[row][: prefix.start() if prefix is not None else column])
+    end = server.units(lines[row][:column])
+    replaced = types.Range(types.Position(row, start), types.Position(row, end))
+    return [
+        types.CompletionItem(
+            text, kind=kind, detail=about or None, filter_text=text, text_edit=types.TextEdit(replaced, text)
+        )
+        for text, kind, about in found
+    ]
+
+
 def made() -> Server:
     """A server with all that it can do."""
     server = Server()
@@ -140,55 +193,15 @@ def made() -> Server:
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def hover(params: types.HoverParams) -> types.Hover | None:
-        path, lines, row, column = server.place(params.text_document.uri, params.position)
-        root = await server.desk.settled(path)
-        if not root:
-            return None
-        item = server.desk.item(root, path, row + 1)
-        if item is not None:
-            text = await server.desk.verdict(root, item)
-        else:
-            name = server.desk.named(root, word(lines[row], column))
-            if name is None:
-                return None
-            text = _described(name)
-        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text))
+        return await _hover(server, params)
 
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     async def definition(params: types.DefinitionParams) -> types.Location | None:
-        path, lines, row, column = server.place(params.text_document.uri, params.position)
-        root = await server.desk.settled(path)
-        name = server.desk.named(root, word(lines[row], column)) if root else None
-        if name is None:
-            return None
-        return types.Location(
-            server.uri(name.position.path), server.range(name.position, server.lines(name.position.path))
-        )
+        return await _definition(server, params)
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions([":", "{", " ", "."]))
     async def completed(params: types.CompletionParams) -> list[types.CompletionItem]:
-        path, lines, row, column = server.place(params.text_document.uri, params.position)
-        place = completion.place(lines, row, column)
-        root = await server.desk.settled(path)
-        found: list[tuple[str, types.CompletionItemKind, str]] = []
-        if place.is_key:
-            keys = completion.keys(place.path)
-            found = [(key, types.CompletionItemKind.Property, about) for key, about in keys.items()]
-        else:
-            found = [(w, types.CompletionItemKind.EnumMember, "") for w in completion.words(place.path)]
-        if not found:
-            names = server.desk.loaded(root)[1].values()
-            found = [(n.name, KINDS.get(n.kind, types.CompletionItemKind.Text), n.about) for n in names]
-        prefix = _PREFIX.search(lines[row][:column])
-        start = server.units(lines[row][: prefix.start() if prefix is not None else column])
-        end = server.units(lines[row][:column])
-        replaced = types.Range(types.Position(row, start), types.Position(row, end))
-        return [
-            types.CompletionItem(
-                text, kind=kind, detail=about or None, filter_text=text, text_edit=types.TextEdit(replaced, text)
-            )
-            for text, kind, about in found
-        ]
+        return await _completions(server, params)
 
     @server.feature(types.SHUTDOWN)
     async def ended(*_: Any) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from pgcheck.isa.files.errors import Position, Problem, Text
-from pgcheck.isa.idl.grammar import Item, Misfit, Tree, tree_of
-from pgcheck.isa.idl.parse_tree import Token
+from pgcheck.isa.parsing.grammar import Item, Misfit, Tree, tree_of
+from pgcheck.isa.parsing.parse_tree import Token
 
 __all__ = ["IdlSyntaxError", "Item", "Token", "Tree", "csr_name", "parse", "place"]
 

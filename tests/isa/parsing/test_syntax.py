@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.isa.files.errors import Position, Text
-from pgcheck.isa.idl.grammar import tree_of
-from pgcheck.isa.idl.parse_tree import Item, Token, Tree, dumped, restored
-from pgcheck.isa.idl.syntax import IdlSyntaxError, parse, place
+from pgcheck.isa.parsing.grammar import tree_of
+from pgcheck.isa.parsing.parse_tree import Item, Token, Tree, dumped, restored
+from pgcheck.isa.parsing.syntax import IdlSyntaxError, parse, place
 from tests.specifications import ROOT
 
 STARTS = ["definitions", "body", "expression", "constraint"]

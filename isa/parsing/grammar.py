@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from pgcheck.isa.files.cache import Cache
-from pgcheck.isa.idl.parse_tree import Item, Misfit, Token, Tree, dumped, restored
+from pgcheck.isa.parsing.parse_tree import Item, Misfit, Token, Tree, dumped, restored
 
 if TYPE_CHECKING:
     import lark
@@ -26,7 +26,7 @@ _WORDS: Final = {
 
 @cache
 def _source() -> str:
-    return files("pgcheck.isa.idl").joinpath("idl.lark").read_text(encoding="utf-8")
+    return files("pgcheck.isa.parsing").joinpath("idl.lark").read_text(encoding="utf-8")
 
 
 @cache

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pgcheck.isa.files.errors import Text
-from pgcheck.isa.idl.syntax import IdlSyntaxError, parse
+from pgcheck.isa.parsing.syntax import IdlSyntaxError, parse
 
 UDB = os.environ.get("PGCHECK_UDB")
 CHECKOUT = Path(UDB or "", "spec", "std", "isa")

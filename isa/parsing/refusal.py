@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgcheck.isa.files.errors import Problem, Text
-from pgcheck.isa.idl.syntax import Item, place
+from pgcheck.isa.parsing.syntax import Item, place
 
 
 class Refusal(Exception):

@@ -1,0 +1,1 @@
+"""The text of IDL-core as trees: grammar, places, and refusals in plain words."""
