@@ -32,7 +32,7 @@ def accesses_stay_in_their_page(
     def asked(term: Term, args: tuple[Term, ...]) -> Term | None:
         return resized(args[position], term.width) if term.op == "uf" and term.name == ADDRESS else None
 
-    for access in step.accesses:
+    for access in (a for a in step.accesses if a.units > 1):
         low = extract(rewrite([access.address], asked)[0], tables.shift - 1, 0)
         last = constant(tables.shift, (1 << tables.shift) - access.units)
         beyond = [*legal(machine), instruction.canonical, access.guard, mk("ult", 0, last, low)]

@@ -27,7 +27,6 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     mk,
-    operand,
     parameter,
     rewrite,
     substitute,
@@ -35,7 +34,7 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.ir import Block, Store
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE
-from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Execution, Exit, State, initial, resized
+from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, Exit, delivered, initial, performed
 from pgcheck.vmm.vmm import page_shift
 from pgcheck.vmm.world import World
 
@@ -48,62 +47,35 @@ class MemoryUse:
 
     guard: Term
     address: Term
-    write: bool
 
 
-class Watched(Execution):
-    """An execution that notes the physical addresses it uses."""
-
-    def __init__(self, machine: Machine, state: State, operands: Mapping[str, Term]) -> None:
-        super().__init__(machine, state, operands)
-        self.accesses: list[MemoryUse] = []
-
-    def load(self, address: Term, width: int) -> Term:
-        self._note(address, width, False)
-        return super().load(address, width)
-
-    def write(self, address: Term, value: Term) -> None:
-        self._note(address, value.width, True)
-        super().write(address, value)
-
-    def _note(self, address: Term, width: int, write: bool) -> None:
-        guard = land(conjunction(self.path), self.frame.alive)
-        for k in range(width // self.machine.state.memory_unit):
-            unit = mk("add", address.width, address, constant(address.width, k))
-            self.accesses.append(MemoryUse(guard, unit, write))
-
-
-def accesses(row: Row) -> list[MemoryUse]:
+def uses(row: Row) -> list[MemoryUse]:
     """What the row's own code reads and writes, over leaves and operands; deliveries that are part of the step included."""
     machine = row.machine
     if row.fetched is None:
-        found = Watched(machine, initial(machine), {})
+        found = Execution(machine, initial(machine), {})
         if row.part == FETCH:
             found.call(machine.code.fetch, (found.frame.state[machine.state.pc],))
-        return found.accesses
+        return _units(found)
     instruction = row.fetched.instruction
     operands = {n: bits(v, instruction.operands[n].width) for n, v in row.fetched.operands.items()}
-    named = {operand(t.width, n): t for n, t in operands.items()}
-    found = Watched(machine, initial(machine), operands)
-    if instruction.encoding_term is not None:
-        found.encoding = substitute([instruction.encoding_term], named)[0]
-    pc = found.frame.state[machine.state.pc]
-    found.length = substitute([instruction.length], named)[0]
-    found.frame.state[NEXT_PC] = mk("add", pc.width, pc, resized(found.length, pc.width))
-    found.block(instruction.body)
-    return [*found.accesses, *(a for e in found.exits for a in _delivered(row, e))]
+    found = performed(machine, instruction.body, operands, instruction.length, instruction.encoding_term)
+    return [*_units(found), *(use for e in found.exits for use in _delivered(row, e))]
+
+
+def _units(done: Execution) -> list[MemoryUse]:
+    return [
+        MemoryUse(a.guard, mk("add", a.address.width, a.address, constant(a.address.width, k)))
+        for a in done.accesses
+        for k in range(a.units)
+    ]
 
 
 def _delivered(row: Row, exit_: Exit) -> list[MemoryUse]:
     if exit_.function not in row.setting.continued:
         return []
-    machine = row.machine
-    run = Watched(machine, dict(exit_.state), {})
-    run.frame.state[NEXT_PC] = run.frame.state[machine.state.pc]
-    function = machine.code.functions[exit_.function]
-    run.frame.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}
-    run.block(function.body)
-    return [MemoryUse(land(exit_.guard, a.guard), a.address, a.write) for a in run.accesses]
+    run = delivered(row.machine, exit_.function, exit_.args, exit_.state)
+    return [MemoryUse(land(exit_.guard, use.guard), use.address) for use in _units(run)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +105,7 @@ def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach
         leaf = term.leaf
         return None if leaf is None else before.get(leaf)
 
-    found = accesses(row)
+    found = uses(row)
     memo: dict[Term, Term] = {}
     guards = rewrite([a.guard for a in found], replace, memo)
     places = rewrite([a.address for a in found], replace, memo)

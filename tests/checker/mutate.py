@@ -55,6 +55,7 @@ from pgcheck.isa.terms.ir import (
 )
 from pgcheck.isa.terms.names import LOCAL, READ, STATE
 from pgcheck.models.symbolic import NEXT_PC, Execution, Transition, exit_kinds, initial, resized
+from pgcheck.models.symbolic import Path as Frame
 
 Edit = tuple[str, tuple[Statement, ...]]
 Editor = Callable[[Statement], Iterator[Edit]]
@@ -359,7 +360,7 @@ class _Tracing(Execution):
         super().__init__(machine, initial(machine), operands)
         self.seen: Guards = {}
 
-    def branch(self, frame, guard, block):  # type: ignore[no-untyped-def]  # as its base, whose frame type is private
+    def branch(self, frame: Frame, guard: Term, block: Block) -> Frame:
         self.seen.setdefault(id(block), set()).add((guard, conjunction([*self.path, frame.alive, guard])))
         return super().branch(frame, guard, block)
 
@@ -371,9 +372,8 @@ def guards_of(machine: Machine, instruction: Instruction, fixed: Mapping[str, in
     }
     execution = _Tracing(machine, operands)
     leaves = {operand(t.width, n): t for n, t in operands.items()}
-    if instruction.encoding_term is not None:
-        execution.encoding = substitute([instruction.encoding_term], leaves)[0]
-    execution.length = substitute([instruction.length], leaves)[0]
+    given = {"length": instruction.length, "encoding": instruction.encoding_term}
+    execution.given = {n: substitute([t], leaves)[0] for n, t in given.items() if t is not None}
     execution.frame.state[NEXT_PC] = machine.state.leaves[machine.state.pc].term
     execution.block(instruction.body)
     return execution.seen

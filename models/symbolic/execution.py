@@ -1,18 +1,12 @@
-"""The symbolic binding: one transition per instruction, as terms.
-
-A transition speaks about leaves, operands, and what is not state: the oracles of the translation cut, of probes and tables, and one fresh
-variable per dynamic instance of a nondeterministic site and of a volatile read. Copies of a machine are made from it by substitution,
-never by running again.
-"""
+"""Lowered code run on terms, all paths at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import width_of
-from pgcheck.isa.machine.machine import ExitRule, Instruction, Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -22,23 +16,18 @@ from pgcheck.isa.terms import (
     conjunction,
     constant,
     eq,
-    extract,
     ite,
     land,
     lnot,
     lor,
     mk,
     names,
-    operand,
     select,
     store,
-    substitute,
     variable,
 )
 from pgcheck.isa.terms.ir import (
-    HALT,
     TRANSLATE,
-    UNMODELLED,
     UNPREDICTABLE,
     Bind,
     Block,
@@ -50,109 +39,29 @@ from pgcheck.isa.terms.ir import (
     SetLeaf,
     SetLocal,
     SetNext,
+    Statement,
     Store,
 )
-from pgcheck.isa.terms.names import CHOICE, PROBE, READ, TABLE, TRANSLATION, Space
-from pgcheck.isa.words import places
-
-FAULT, ADDRESS = Name(TRANSLATION, "fault"), Name(TRANSLATION, "pa")
-NEXT_PC = "$next"
-State = dict[str, Term]
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """One way a step ends early: `guard`, the terminator with its payload, and the state at that point."""
-
-    guard: Term
-    function: str
-    args: tuple[Term, ...]
-    note: str
-    state: Mapping[str, Term]
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """An access to physical memory of several units from `address` on, made under `guard`."""
-
-    guard: Term
-    address: Term
-    units: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One step: it completes under `completes` with state `post`, or takes one of `exits`; `accesses` are those of several units."""
-
-    completes: Term
-    post: Mapping[str, Term]
-    exits: tuple[Exit, ...]
-    accesses: tuple[Access, ...] = ()
-
-    @property
-    def roots(self) -> tuple[Term, ...]:
-        """Every term of the transition, in a fixed order."""
-        parts = [self.completes, *self.post.values()]
-        for e in self.exits:
-            parts += [e.guard, *e.args, *e.state.values()]
-        return tuple(parts)
-
-
-def initial(machine: Machine) -> State:
-    """The state in which every leaf is free."""
-    return {name: leaf.term for name, leaf in machine.state.leaves.items()}
-
-
-def kind_guards(rule: ExitRule, args: tuple[Term, ...]) -> dict[str, Term]:
-    """For each kind the exit may have, the condition on its payload."""
-    if rule.selector < 0:
-        return {rule.kind: TRUE}
-    selector = args[rule.selector]
-    guards: dict[str, Term] = {}
-    rest = TRUE
-    for value, kind in rule.kinds:
-        here = eq(selector, constant(selector.width, value))
-        guards[kind] = lor(guards.get(kind, FALSE), here)
-        rest = land(rest, lnot(here))
-    guards[rule.kind] = lor(guards.get(rule.kind, FALSE), rest)
-    return {kind: guard for kind, guard in guards.items() if guard is not FALSE}
-
-
-def exit_kinds(machine: Machine, function: str, args: tuple[Term, ...]) -> dict[str, Term]:
-    """The kinds of an exit by any function, built-in ones and the translation oracle's fault among them."""
-    if function == TRANSLATE:
-        return {"memory": TRUE}
-    if function in (UNPREDICTABLE, UNMODELLED, HALT):
-        return {function: TRUE}
-    return kind_guards(machine.code.exits[function], args)
-
-
-@dataclass(slots=True)
-class _Frame:
-    """What changes along a path: state, locals, whether it is alive, whether the current function still runs, its results."""
-
-    state: State
-    locals: dict[str, Term]
-    alive: Term = TRUE
-    running: Term = TRUE
-    results: tuple[Term, ...] | None = None
-
-    def copy(self) -> _Frame:
-        return _Frame(dict(self.state), dict(self.locals), self.alive, self.running, self.results)
+from pgcheck.isa.terms.names import CHOICE, PROBE, READ, TABLE, Space
+from pgcheck.models.symbolic.memory import loaded, stored
+from pgcheck.models.symbolic.path import NEXT_PC, Path, State, merge
+from pgcheck.models.symbolic.transition import ADDRESS, FAULT, Access, Exit
 
 
 class Execution:
-    """Runs lowered code on terms. `cuts` says whether cut functions are oracles or run their bodies."""
+    """Runs lowered code on terms. `cuts` says whether cut functions are oracles or run their bodies.
+
+    `given` are the instruction's `length` in units of PC and its `encoding`, for the bodies that ask.
+    """
 
     def __init__(self, machine: Machine, state: State, operands: Mapping[str, Term], *, cuts: bool = True) -> None:
         self.machine, self.operands, self.cuts = machine, operands, cuts
-        self.frame = _Frame(state, {})
+        self.frame = Path(state, {})
         self.path: list[Term] = []
-        self.spans: list[Access] = []
+        self.accesses: list[Access] = []
         self.exits: list[Exit] = []
         self.instances: dict[tuple[Space, str], int] = {}
-        self.encoding: Term | None = None
-        self.length: Term | None = None
+        self.given: dict[str, Term] = {}
         self.loads: list[tuple[Term, Term]] = []
 
     # ---- exits
@@ -207,12 +116,8 @@ class Execution:
                 for index in term.args:
                     self.value(index)
                 return self.volatile(self.machine.state.leaves[term.about])
-            case "length":
-                assert self.length is not None
-                return self.length
-            case "encoding":
-                assert self.encoding is not None
-                return self.encoding
+            case "length" | "encoding":
+                return self.given[term.op]
             case op:
                 return mk(op, term.width, *(self.value(a) for a in term.args), data=term.data)
 
@@ -266,33 +171,21 @@ class Execution:
 
     def load(self, address: Term, width: int) -> Term:
         """`width` bits of physical memory from `address` on."""
-        memory = self.frame.state[self.machine.state.memory]
-        unit, result = self.machine.state.memory_unit, None
-        for k in range(width // unit):
-            piece = select(memory, mk("add", address.width, address, constant(address.width, k)))
-            if result is None:
-                result = piece
-            else:
-                pair = (result, piece) if self.machine.state.big_endian else (piece, result)
-                result = mk("concat", result.width + unit, *pair)
-        assert result is not None
+        result = loaded(self.machine.state, self.frame.state[self.machine.state.memory], address, width)
         self.loads.append((address, result))
-        self.accessed(address, width // unit)
+        self.accessed(address, width)
         return result
 
-    def accessed(self, address: Term, units: int) -> None:
-        """Note an access of several units."""
-        if units > 1:
-            self.spans.append(Access(land(conjunction(self.path), self.frame.alive), address, units))
-
     def write(self, address: Term, value: Term) -> None:
-        memory, unit = self.frame.state[self.machine.state.memory], self.machine.state.memory_unit
-        count = value.width // unit
-        for k, place in zip(range(count), reversed(places(count, self.machine.state.order)), strict=True):
-            piece = extract(value, unit * place + unit - 1, unit * place)
-            memory = store(memory, mk("add", address.width, address, constant(address.width, k)), piece)
-        self.frame.state[self.machine.state.memory] = memory
-        self.accessed(address, count)
+        """Set physical memory from `address` on."""
+        memory = self.machine.state.memory
+        self.frame.state[memory] = stored(self.machine.state, self.frame.state[memory], address, value)
+        self.accessed(address, value.width)
+
+    def accessed(self, address: Term, width: int) -> None:
+        """Note an access to physical memory."""
+        guard = land(conjunction(self.path), self.frame.alive)
+        self.accesses.append(Access(guard, address, width // self.machine.state.memory_unit))
 
     # ---- calls
 
@@ -344,7 +237,7 @@ class Execution:
                 self.frame.running = running
                 return
 
-    def statement(self, statement: object) -> None:
+    def statement(self, statement: Statement) -> None:
         frame = self.frame
         match statement:
             case SetLocal(name, value):
@@ -382,7 +275,7 @@ class Execution:
                     self.instances |= {n: max(c, self.instances.get(n, 0)) for n, c in taken.items()}
                     self.frame = merge(guard, a, b)
 
-    def branch(self, frame: _Frame, guard: Term, block: Block) -> _Frame:
+    def branch(self, frame: Path, guard: Term, block: Block) -> Path:
         self.frame = frame.copy()
         self.path.append(guard)
         self.block(block)
@@ -395,77 +288,3 @@ class Execution:
         for place, _ in leaf.hardwired:
             value = ite(eq(index, constant(index.width, place)), select(old, index), value)
         self.frame.state[leaf.name] = store(old, index, value)
-
-
-def merge(guard: Term, a: _Frame, b: _Frame) -> _Frame:
-    """The frame that is `a` where `guard` holds and `b` elsewhere; a dead side contributes nothing."""
-    alive = ite(guard, a.alive, b.alive)
-    if a.alive is FALSE or b.alive is FALSE:
-        live = b if a.alive is FALSE else a
-        return _Frame(live.state, live.locals, alive, live.running, live.results)
-    running = ite(guard, a.running, b.running)
-    results = a.results
-    if a.results is None or a.running is TRUE:
-        results = b.results if b.results is not None else a.results
-    elif b.results is not None and b.running is not TRUE:
-        results = tuple(ite(guard, x, y) for x, y in zip(a.results, b.results, strict=True))
-    return _Frame(_merged(guard, a.state, b.state), _merged(guard, a.locals, b.locals), alive, running, results)
-
-
-def _merged(guard: Term, a: Mapping[str, Term], b: Mapping[str, Term]) -> dict[str, Term]:
-    merged = dict(b)
-    for name, value in a.items():
-        other = b.get(name)
-        merged[name] = value if other is None or other is value else ite(guard, value, other)
-    return merged
-
-
-def transition(machine: Machine, instruction: Instruction, fixed: Mapping[str, int] | None = None) -> Transition:
-    """The transition of an instruction over leaves and operands; `fixed` operands are constants."""
-    fixed = fixed or {}
-    operands = {
-        name: constant(bits.width, fixed[name]) if name in fixed else operand(bits.width, name)
-        for name, bits in instruction.operands.items()
-    }
-    return run(machine, instruction.body, operands, instruction.length, instruction.encoding_term)
-
-
-def run(
-    machine: Machine, body: Block, operands: Mapping[str, Term], length: Term, encoding: Term | None = None
-) -> Transition:
-    """The transition of a body whose instruction is `length` units of PC long."""
-    execution = Execution(machine, initial(machine), operands)
-    leaves = {operand(t.width, n): t for n, t in operands.items()}
-    execution.encoding = None if encoding is None else substitute([encoding], leaves)[0]
-    pc = machine.state.leaves[machine.state.pc]
-    here = execution.frame.state[machine.state.pc]
-    execution.length = substitute([length], leaves)[0]
-    execution.frame.state[NEXT_PC] = mk("add", pc.width, here, resized(execution.length, pc.width))
-    execution.block(body)
-    post = execution.frame.state
-    post[machine.state.pc] = post.pop(NEXT_PC)
-    return Transition(execution.frame.alive, post, tuple(execution.exits), tuple(execution.spans))
-
-
-def resized(term: Term, width: int) -> Term:
-    """`term` zero-extended or truncated to `width`."""
-    return extract(term, width - 1, 0) if term.width > width else mk("zext", width, term)
-
-
-def predicate(machine: Machine, term: Term) -> Term:
-    """A Boolean (or other) expression of the specification over state, with its calls expanded."""
-    execution = Execution(machine, initial(machine), {}, cuts=False)
-    return execution.value(term)
-
-
-def delivered(
-    machine: Machine, function: str, args: tuple[Term, ...], state: Mapping[str, Term], *, cuts: bool = True
-) -> Execution:
-    """The execution of a terminator's delivery body on `state`; its frame holds the state afterwards."""
-    execution = Execution(machine, dict(state), {}, cuts=cuts)
-    execution.frame.state[NEXT_PC] = execution.frame.state[machine.state.pc]
-    body = machine.code.functions[function]
-    execution.frame.locals = {n: a for (n, _), a in zip(body.parameters, args, strict=True)}
-    execution.block(body.body)
-    execution.frame.state[machine.state.pc] = execution.frame.state.pop(NEXT_PC)
-    return execution
