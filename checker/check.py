@@ -57,7 +57,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
         return known
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         rows = RowCache(kept, machine, options)
-        surveys = [survey(machine, d, work, pool, options, rows, on_event) for d in machine.deployments]
+        surveys = [survey(d, work, pool, rows, on_event) for d in machine.deployments]
         findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions, rows)
     silent = _silent(machine, findings)
     results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)

@@ -93,7 +93,7 @@ def difference(old: Version, new: Version) -> Difference:
     both = [n for n in before if n in after]
     return Difference(
         new.result.name,
-        tuple(c for n in both for c in _instructions(before[n], after[n], old.meanings, new.meanings, renamed)),
+        tuple(c for n in both for c in _instructions(_Sides(before[n], after[n], old.meanings, new.meanings, renamed))),
         tuple(t for n in both for t in _theorems(before[n], after[n])),
         tuple((n, b, a) for n in both if (b := before[n].configuration) != (a := after[n].configuration)),
         tuple(_shared(old.meanings, new.meanings)),
@@ -132,36 +132,41 @@ def _renamed(old: Meanings, new: Meanings) -> dict[str, str]:
     return {i: gone[key] for i, key in come.items() if key in gone}
 
 
-def _instructions(
-    old: DeploymentResult, new: DeploymentResult, meant: Meanings, means: Meanings, renamed: Mapping[str, str]
-) -> Iterator[InstructionChange]:
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """A deployment on both sides, with what the specifications mean there; `renamed` are new names by which old ones go on."""
+
+    old: DeploymentResult
+    new: DeploymentResult
+    meant: Meanings
+    means: Meanings
+    renamed: Mapping[str, str]
+
+
+def _instructions(sides: _Sides) -> Iterator[InstructionChange]:
+    old, new = sides.old, sides.new
     before = {row.id: row for row in old.instructions}
     seen: set[str] = set()
     for row in new.instructions:
         instruction = row.id.removesuffix(row.row)
-        former = before.get(renamed.get(instruction, instruction) + row.row)
+        origin = sides.renamed.get(instruction, instruction)
+        former = before.get(origin + row.row)
         if former is None:
             yield InstructionChange(_kind_of_new(row), new.name, row.id, "", row.verdict, row.position)
             continue
         seen.add(former.id)
-        yield from _changed(old, new, former, row, meant, means, instruction, renamed)
+        yield from _changed(sides, former, row, origin)
     for row in old.instructions:
         if row.id not in seen:
             yield InstructionChange("removed", old.name, row.id, row.verdict, "", row.position)
 
 
 def _changed(
-    old: DeploymentResult,
-    new: DeploymentResult,
-    former: InstructionResult,
-    row: InstructionResult,
-    meant: Meanings,
-    means: Meanings,
-    instruction: str,
-    renamed: Mapping[str, str],
+    sides: _Sides, former: InstructionResult, row: InstructionResult, origin: str
 ) -> Iterator[InstructionChange]:
-    origin = renamed.get(instruction, instruction)
-    was, now = meant.instructions[origin], means.instructions[instruction]
+    """What became of a row whose instruction was called `origin`."""
+    old, new, instruction = sides.old, sides.new, row.id.removesuffix(row.row)
+    was, now = sides.meant.instructions[origin], sides.means.instructions[instruction]
 
     def change(kind: Kind, note: str = "") -> InstructionChange:
         return InstructionChange(kind, new.name, row.id, former.verdict, row.verdict, row.position, note)

@@ -20,7 +20,7 @@ from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.witnesses.witness import minimal
-from pgcheck.isa.machine.machine import Instruction, ModeClass, Row
+from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 
@@ -233,34 +233,24 @@ def _holes(
     modes = setting.deployment.modes
     for name, mode_class in (("supervisor", modes.supervisor), ("user", modes.user)):
         for mode in virtual_modes(setting, mode_class):
-            found = _hole(setting, one, evidence, configuration, (name, mode_class, mode), logical_time, known)
+            asked = question(setting, one, mode_class, mode, configuration, logical_time=logical_time)
+            found = _hole(name, asked, f"{one.id}:hole@{name}{mode}", evidence, known)
             if found is not None:
                 yield found
                 break
 
 
-def _hole(
-    setting: Setting,
-    one: Subject,
-    evidence: Evidence,
-    configuration: Configuration,
-    where: tuple[str, ModeClass, int],
-    logical_time: bool,
-    known: Sequence[Model],
-) -> Hole | None:
-    name, mode_class, mode = where
-    asked = question(setting, one, mode_class, mode, configuration, logical_time=logical_time)
+def _hole(mode_class: str, asked: Question, label: str, evidence: Evidence, known: Sequence[Model]) -> Hole | None:
     own = private_choices(asked)
     seen = None if own else next((m for m in known if m.satisfies(asked.hole)), None)
     if seen is not None:
-        return Hole(name, asked, seen)
-    label = f"{one.id}:hole@{name}{mode}"
+        return Hole(mode_class, asked, seen)
     model = evidence.model(asked.hole, label)
     if model is None:
         return None
     if own:
         model = _against_every_choice(asked, own, evidence, label)
-    return None if model is None else Hole(name, asked, model)
+    return None if model is None else Hole(mode_class, asked, model)
 
 
 def _against_every_choice(asked: Question, variables: list[Term], evidence: Evidence, label: str) -> Model | None:

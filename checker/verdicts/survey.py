@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pgcheck.checker.options import Options
 from pgcheck.checker.questions.configuration import Demand, common, exhaustive
 from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.checker.questions.subject import Setting
@@ -25,7 +24,7 @@ from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.traps_enter_monitor import with_entering
 from pgcheck.checker.verdicts.verdict import reason, verdict
-from pgcheck.isa.machine.machine import Deployment, Machine
+from pgcheck.isa.machine.machine import Deployment
 from pgcheck.models.symbolic import predicate
 
 MAX_VETOES = 32
@@ -57,18 +56,17 @@ class Survey:
 
 
 def survey(
-    machine: Machine,
     deployment: Deployment,
     work: Sequence[InstructionRow],
     pool: Pool,
-    options: Options,
     kept: RowCache,
     on_event: Callable[[Event], None],
 ) -> Survey:
-    """Judge all rows of a deployment.
+    """Judge all rows of a deployment of the machine that `kept` is about, with its options.
 
     A row whose step no part of the configuration touches has the same obligations under it, and is not asked again. Raises Contradiction.
     """
+    machine, options = kept.machine, kept.options
     evidence = Evidence(pool.solver, options.second)
     found = Survey(Setting(machine, deployment, frozenset()), work)
     found.setting = with_entering(machine, deployment, evidence, found.findings)
