@@ -6,44 +6,6 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MACHINE = """\
-spec_version: "1"
-kind: machine
-name: toy
-title: A processor of one register
-types: |
-  enum Cause { Privileged 0 Service 1 Memory 2 Undefined 3 }
-state:
-  PC: {type: Bits<8>, role: general, pc: true}
-  A: {type: Bits<8>, role: general}
-  E: {type: Bits<8>, size: 256, role: general}
-  M: {type: Bits<1>, role: mode}
-  IE: {type: Bits<1>, role: interrupt}
-memory: {state: E, unit: 8, endian: little}
-modes: {state: M, supervisor: {values: [0]}, user: {values: [1]}}
-exits:
-  trap: {kind: other, by: {cause: {Privileged: privileged, Service: intent, Memory: memory}}}
-functions: |
-  function trap {
-    arguments Cause cause
-    description { enters the supervisor at address 4 }
-    body { M = 0; $pc = 8'd4; }
-  }
-  function fetch {
-    returns Bits<8>
-    arguments Bits<8> address
-    description { one instruction }
-    body { return read_physical_memory<8>(address); }
-  }
-decode: {unit: 8, order: little, pc_unit: 8, max_length: 1, fetch: fetch, undefined: "trap(Cause::Undefined);"}
-instructions:
-  - name: cli
-    encoding: {match: "00000001"}
-    operation(): |
-      if (M == 1) { trap(Cause::Privileged); }
-      IE = 1'b0;
-"""
-
 _TRANSLATION = """\
 translate:
   function: translate
@@ -69,6 +31,50 @@ functions: |
     body { return translate(a, op, mode); }
   }
 """
+
+_HEAD = """\
+spec_version: "1"
+kind: machine
+name: toy
+title: A processor of one register
+types: |
+  enum Cause { Privileged 0 Service 1 Memory 2 Undefined 3 }
+  enum Op { Read 0 Write 1 Fetch 2 }
+state:
+  PC: {type: Bits<8>, role: general, pc: true}
+  A: {type: Bits<8>, role: general}
+  E: {type: Bits<8>, size: 256, role: general}
+  M: {type: Bits<1>, role: mode}
+  BASE: {type: Bits<8>, role: relocation}
+  IE: {type: Bits<1>, role: interrupt}
+memory: {state: E, unit: 8, endian: little}
+modes: {state: M, supervisor: {values: [0]}, user: {values: [1]}}
+exits:
+  trap: {kind: other, by: {cause: {Privileged: privileged, Service: intent, Memory: memory}}}
+"""
+
+_REST = """\
+  function trap {
+    arguments Cause cause
+    description { enters the supervisor at address 4 }
+    body { M = 0; $pc = 8'd4; }
+  }
+  function fetch {
+    returns Bits<8>
+    arguments Bits<8> address
+    description { one instruction }
+    body { return read_physical_memory<8>(translate(address, Op::Fetch, M)); }
+  }
+decode: {unit: 8, order: little, pc_unit: 8, max_length: 1, fetch: fetch, undefined: "trap(Cause::Undefined);"}
+instructions:
+  - name: cli
+    encoding: {match: "00000001"}
+    operation(): |
+      if (M == 1) { trap(Cause::Privileged); }
+      IE = 1'b0;
+"""
+
+MACHINE = _HEAD + _TRANSLATION + _REST
 
 _PAGING = """\
 translate:
@@ -100,15 +106,10 @@ functions: |
 
 Edit = tuple[str, str]
 
-TRANSLATED: tuple[Edit, ...] = (
-    ("Undefined 3 }\n", "Undefined 3 }\n  enum Op { Read 0 Write 1 }\n"),
-    ("  IE:", "  BASE: {type: Bits<8>, role: relocation}\n  IE:"),
-    ("functions: |\n", _TRANSLATION),
-)
 PAGED: tuple[Edit, ...] = (
-    ("Undefined 3 }\n", "Undefined 3 }\n  enum Op { Read 0 Write 1 }\n  bitfield (8) Pte { FRAME 7-4 W 1 V 0 }\n"),
-    ("  IE:", "  PAGING: {type: Bits<1>, role: relocation}\n  ROOT: {type: Bits<4>, role: relocation}\n  IE:"),
-    ("functions: |\n", _PAGING),
+    ("Undefined 3 }\n", "Undefined 3 }\n  bitfield (8) Pte { FRAME 7-4 W 1 V 0 }\n"),
+    ("  BASE: {type: Bits<8>", "  PAGING: {type: Bits<1>, role: relocation}\n  ROOT: {type: Bits<4>"),
+    (_TRANSLATION, _PAGING),
 )
 _CLI = "      if (M == 1) { trap(Cause::Privileged); }\n      IE = 1'b0;\n"
 CHECKED = "if (M == 1) { trap(Cause::Privileged); }\n"

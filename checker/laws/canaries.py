@@ -205,7 +205,7 @@ LAW = MachineLaw(
     formula="forall canary c: hole(c) = the known answer and sensitive(c) = the known answer",
     reference="a test of the check itself within every run",
     example=Example(
-        (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [IE]}}\nfunctions: |\n"),),
+        (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [BASE, IE]}}\nfunctions: |\n"),),
         (("functions: |\n", "deployments: {default: {real_mode: same}}\nfunctions: |\n"),),
     ),
     ask=canaries,

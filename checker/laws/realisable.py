@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pgcheck.checker.example import TRANSLATED, Example
+from pgcheck.checker.example import Example
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.copies import has_fields
 from pgcheck.checker.questions.entry import valid
@@ -212,6 +212,6 @@ LAW = MachineLaw(
     "that a guest can be confined.",
     formula="forall address, access, mode: faults under deny, and translates to the frame under map",
     reference=f"{PAPER}: the resource control property",
-    example=Example((("  realise: external_mmu\n", ""),), (), TRANSLATED),
+    example=Example((("  realise: external_mmu\n", ""),), ()),
     ask=realisable,
 )

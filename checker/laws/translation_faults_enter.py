@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgcheck.checker.example import TRANSLATED, Example
+from pgcheck.checker.example import Example
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.entry import enters, valid
 from pgcheck.checker.result import Finding
@@ -51,6 +51,6 @@ LAW = MachineLaw(
     "as the checks assume of memory traps.",
     formula="forall real s: fault(translate(s)) implies monitor(deliver(s))",
     reference=f"{PAPER}: the definition of a memory trap",
-    example=Example((("{ trap(Cause::Memory); }", "{ halt(); }"),), (), TRANSLATED),
+    example=Example((("{ trap(Cause::Memory); }", "{ halt(); }"),), ()),
     ask=translation_faults_enter,
 )

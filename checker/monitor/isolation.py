@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.monitor.guest import FETCH, Monitored, Processor, Row, Surroundings, apart
@@ -11,13 +11,13 @@ from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import bits, paths
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.questions.hole import related
+from pgcheck.checker.questions.translated import asked, page, refusals, translations
 from pgcheck.isa.machine.machine import Machine, ModeClass
-from pgcheck.isa.machine.schemes import Bounds, Entries
+from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
     Term,
-    apply,
     conjunction,
     constant,
     disjunction,
@@ -25,16 +25,12 @@ from pgcheck.isa.terms import (
     extract,
     land,
     lnot,
-    lor,
     mk,
-    parameter,
     rewrite,
-    substitute,
-    walk,
 )
 from pgcheck.isa.terms.ir import Block, Store
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE
-from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, Exit, delivered, initial, performed
+from pgcheck.models.symbolic import Execution, Exit, delivered, initial, performed
 from pgcheck.vmm.vmm import page_shift
 from pgcheck.vmm.world import World
 
@@ -110,11 +106,11 @@ def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach
     guards = rewrite([a.guard for a in found], replace, memo)
     places = rewrite([a.address for a in found], replace, memo)
     shift = page_shift(machine)
-    given = dict.fromkeys(t for place in places for t in _translated(place))
-    refused = _refusals(machine)
+    given = dict.fromkeys(t for place in places for t in translations(place))
+    refused = refusals(machine)
     laws = [law for t in given for law in (_same_offset(machine, t, shift), refused(t))]
     escapes = [
-        land(guard, conjunction(lnot(eq(_page(place, shift), _page(t, shift))) for t in _translated(place)))
+        land(guard, conjunction(lnot(eq(page(place, shift), page(t, shift))) for t in translations(place)))
         for guard, place in zip(guards, places, strict=True)
     ]
     if row.part == FETCH:
@@ -137,51 +133,15 @@ def _resumed(guest: Monitored) -> Leaves | None:
     return None
 
 
-def _translated(place: Term) -> list[Term]:
-    """The translations that an address was made from."""
-    return [t for t in walk([place]) if t.op == "uf" and t.name == ADDRESS]
-
-
-def _page(address: Term, shift: int) -> Term:
-    return extract(address, address.width - 1, shift) if shift < address.width else constant(1, 0)
-
-
 def _same_offset(machine: Machine, translated: Term, shift: int) -> Term:
     """Translation keeps the offset in a page: the low bits of the address that was asked for."""
     translation = machine.code.translation
     assert translation is not None
-    match translation.realise:
-        case Bounds():
-            return TRUE
-        case Entries(address=name):
-            place = translation.position(name)
-        case _:
-            widths = [a.width for a in translated.args]
-            place = widths.index(max(widths))
-    asked = translated.args[place]
-    low = min(shift, asked.width, translated.width)
-    return eq(extract(asked, low - 1, 0), extract(translated, low - 1, 0))
-
-
-def _refusals(machine: Machine) -> Callable[[Term], Term]:
-    """For an address that translation gave: it faults for arguments that its own code refuses in every state (misalignment)."""
-    translation = machine.code.translation
-    if translation is None:
-        return lambda translated: TRUE
-    free = {n: parameter(w, n) for n, w in machine.code.functions[translation.function].parameters}
-    body = Execution(machine, initial(machine), {}, cuts=False)
-    body.call(translation.function, tuple(free.values()))
-    always = [
-        e.guard
-        for e in body.exits
-        if all(t in free.values() for t in walk([e.guard]) if t.op in ("var", "array", "uf"))
-    ]
-
-    def refused(translated: Term) -> Term:
-        found = disjunction(substitute(always, dict(zip(free.values(), translated.args, strict=True))))
-        return lor(lnot(found), apply(0, FAULT, *translated.args))
-
-    return refused
+    if isinstance(translation.realise, Bounds):
+        return TRUE
+    wanted = asked(translation, translated)
+    low = min(shift, wanted.width, translated.width)
+    return eq(extract(wanted, low - 1, 0), extract(translated, low - 1, 0))
 
 
 def stray(machine: Machine) -> Block:

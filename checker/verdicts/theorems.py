@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pgcheck.checker.example import CHECKED, REFUSED, TRANSLATED, Example, operation
+from pgcheck.checker.example import CHECKED, REFUSED, Example, operation
 from pgcheck.checker.result import InstructionResult, TheoremResult
 from pgcheck.checker.rule import PAPER, Rule
 
@@ -111,7 +111,7 @@ THEOREM3 = Rule(
     "all virtual supervisor code.",
     formula="forall i: user_sensitive(i) implies privileged(i)",
     reference=f"{PAPER}: Theorem 3",
-    example=Example((operation("A = BASE;"),), (operation(CHECKED + "A = BASE;"),), TRANSLATED),
+    example=Example((operation("A = BASE;"),), (operation(CHECKED + "A = BASE;"),)),
 )
 MONITOR = Rule(
     id="PG014",

@@ -113,8 +113,8 @@ class Execution:
             case "undefined" | "choice":
                 return variable(term.width, self.instance(CHOICE, term.about))
             case "volatile":
-                for index in term.args:
-                    self.value(index)
+                for index in map(self.value, term.args):
+                    self.indexed(term.about, index, write=False)
                 return self.volatile(self.machine.state.leaves[term.about])
             case "length" | "encoding":
                 return self.given[term.op]
@@ -148,6 +148,7 @@ class Execution:
         leaf = self.machine.state.arrays[term.args[0].name.text]
         index = self.value(term.args[1])
         self.in_range(leaf, index)
+        self.indexed(leaf.name, index, write=False)
         value = select(self.frame.state[leaf.name], index)
         for place, fixed in leaf.hardwired:
             value = ite(eq(index, constant(index.width, place)), constant(value.width, fixed), value)
@@ -173,19 +174,23 @@ class Execution:
         """`width` bits of physical memory from `address` on."""
         result = loaded(self.machine.state, self.frame.state[self.machine.state.memory], address, width)
         self.loads.append((address, result))
-        self.accessed(address, width)
+        self.accessed(address, width // self.machine.state.memory_unit, write=False)
         return result
 
     def write(self, address: Term, value: Term) -> None:
         """Set physical memory from `address` on."""
         memory = self.machine.state.memory
         self.frame.state[memory] = stored(self.machine.state, self.frame.state[memory], address, value)
-        self.accessed(address, value.width)
+        self.accessed(address, value.width // self.machine.state.memory_unit, write=True)
 
-    def accessed(self, address: Term, width: int) -> None:
+    def indexed(self, leaf: str, index: Term, *, write: bool) -> None:
+        """Note that an element of an array is used, which is an access where the array is memory."""
+        if leaf == self.machine.state.memory:
+            self.accessed(index, 1, write=write)
+
+    def accessed(self, address: Term, units: int, *, write: bool) -> None:
         """Note an access to physical memory."""
-        guard = land(conjunction(self.path), self.frame.alive)
-        self.accesses.append(Access(guard, address, width // self.machine.state.memory_unit))
+        self.accesses.append(Access(land(conjunction(self.path), self.frame.alive), address, units, write))
 
     # ---- calls
 
@@ -284,6 +289,7 @@ class Execution:
 
     def set_element(self, leaf: ArrayLeaf, index: Term, value: Term) -> None:
         self.in_range(leaf, index)
+        self.indexed(leaf.name, index, write=True)
         old = self.frame.state[leaf.name]
         for place, _ in leaf.hardwired:
             value = ite(eq(index, constant(index.width, place)), select(old, index), value)

@@ -24,11 +24,12 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """An access to physical memory of `units` from `address` on, made under `guard`."""
+    """An access to physical memory of `units` from `address` on, made under `guard`; `write` where it stores."""
 
     guard: Term
     address: Term
     units: int
+    write: bool
 
 
 @dataclass(frozen=True, slots=True)

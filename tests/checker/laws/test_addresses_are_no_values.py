@@ -20,6 +20,11 @@ from tests.checker.variants import laws_broken, with_instruction
         ("if (translate(A[r], Access::Read, M) == 0) { C = 1'b1; }", True),
         ("write_memory(A[r], {22'd0, translate(A[r], Access::Read, M)});", True),
         ("A[r] = read_physical_memory<32>(translate(A[r], Access::Read, M) + 10'd1);", False),
+        ("A[translate(A[r], Access::Read, M)[3:0]] = 32'd1;", True),
+        ("A[r] = A[translate(A[r], Access::Read, M)[3:0]];", True),
+        ("A[r] = E[translate(A[r], Access::Read, M)];", False),
+        ("E[translate(A[r], Access::Write, M)] = A[r];", False),
+        ("if (C == 1) { A[translate(A[r], Access::Read, M)[3:0]] = 32'd1; }", True),
         ("$pc = translate(A[r], Access::Fetch, M);", True),
     ],
 )
