@@ -64,7 +64,7 @@ class _Walk:
     def __init__(
         self, machine: Machine, translation: Translation, given: Mapping[str, int], mode: int | None = None
     ) -> None:
-        self.machine = machine
+        self.machine, self.translation = machine, translation
         self.pre = initial(machine)
         for name, value in given.items():
             self.pre[name] = machine.state.leaves[name].holding(value)
@@ -81,9 +81,16 @@ class _Walk:
 
 
 def _entries(machine: Machine, translation: Translation, how: Entries, evidence: Evidence) -> Iterator[Finding]:
+    """What an entry does in a state with some leaves given; what it refuses and where it leads, whatever a guest puts in general ones."""
     real = machine.modes.user.values[0]
-    walk = _Walk(machine, translation, how.given, real)
-    entry = how.entry
+    yield from _mapped(_Walk(machine, translation, how.given, real), how, evidence)
+    held = {name: value for name, value in how.given.items() if machine.state.leaves[name].control}
+    if held != how.given:
+        yield from _mapped(_Walk(machine, translation, held, real), how, evidence, may_fault=True)
+
+
+def _mapped(walk: _Walk, how: Entries, evidence: Evidence, *, may_fault: bool = False) -> Iterator[Finding]:
+    machine, translation, entry = walk.machine, walk.translation, how.entry
     levels = [value for _, value in walk.loads if value.width == entry.width]
     if not levels:
         yield LAW.finding("error", translation.function, f"the walk reads no entry of {entry.width} bits")
@@ -95,6 +102,8 @@ def _entries(machine: Machine, translation: Translation, how: Entries, evidence:
     wanted = mk("zext", address.width, _framed(how, entry, last, walk.args))
     access = walk.args[translation.parameters[translation.access][0]]
     write = _access_value(translation, "Write")
+    wrong = lnot(eq(address, wanted))
+    wrong = land(lnot(fault), wrong) if may_fault else lor(fault, wrong)
     reads = TRUE if write is None else lnot(eq(access, constant(access.width, write)))
     questions: list[tuple[str, str, list[Term]]] = [
         (
@@ -105,7 +114,7 @@ def _entries(machine: Machine, translation: Translation, how: Entries, evidence:
         (
             "map",
             "an entry with `map` faults or gives another address",
-            [inside, leads, has_fields(entry, last, how.map), lor(fault, lnot(eq(address, wanted)))],
+            [inside, leads, has_fields(entry, last, how.map), wrong],
         ),
         ("satisfiable", "", [inside, leads, has_fields(entry, last, how.map), lnot(fault)]),
     ]
@@ -115,13 +124,13 @@ def _entries(machine: Machine, translation: Translation, how: Entries, evidence:
             (
                 "readonly",
                 "an entry with `readonly` faults on a read or gives another address",
-                [inside, leads, fields, reads, lor(fault, lnot(eq(address, wanted)))],
+                [inside, leads, fields, reads, wrong],
             ),
             ("readonly", "an entry with `readonly` lets a write through", [leads, fields, lnot(reads), lnot(fault)]),
         ]
     for name, message, assertions in questions:
         possible = evidence.possible([walk.known, *assertions], f"realise:{name}")
-        if name == "satisfiable" and not possible:
+        if name == "satisfiable" and not possible and not may_fault:
             yield LAW.finding(
                 "error", translation.function, "no access at all passes a `map` entry: the obligation is vacuous"
             )

@@ -38,6 +38,7 @@ IDS = {
     "PG112": "addresses_are_no_values", "PG113": "hypotheses_are_satisfiable", "PG114": "efficiency", "PG115": "traps_enter_monitor",
     "PG116": "leaves_specification", "PG117": "general_or_mirror",
     "PG118": "accesses_stay_in_their_page", "PG119": "accesses_are_translated", "PG120": "fetches_depend_on_translation_alone",
+    "PG121": "cuts_change_no_control_state", "PG122": "steps_keep_what_translation_reads", "PG123": "translation_is_the_monitors",
     "PG200": "specification",
     "PG201": "waiver",
 }  # fmt: skip
