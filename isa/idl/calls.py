@@ -70,6 +70,7 @@ def arguments(
                 hint="a function named in `exits` ends the step and may be called",
             )
         program.lower(name, values)
+        e.scope.budget.spend(tree, program.sizes[function])
     return function, tuple(terms), result
 
 

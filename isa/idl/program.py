@@ -30,7 +30,8 @@ class Declaration:
 
 @dataclass(slots=True)
 class Program:
-    """What the names of a specification mean while its texts are lowered; `functions` fills with lowered functions.
+    """What the names of a specification mean while its texts are lowered; `functions` fills with lowered functions, and
+    `sizes` with how many statements each runs, those that it calls included.
 
     `lowering` gives the body of a declared function for template values.
     """
@@ -48,6 +49,7 @@ class Program:
     memory_unit: int = 8
     address_width: int = 0
     functions: dict[str, Function] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
     signatures: dict[str, Signature] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pgcheck.isa import terms
 from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.state import Entry
 from pgcheck.isa.idl.types import Bits, Type, scalars, width_of
+from pgcheck.isa.parsing.refusal import Refusal
+from pgcheck.isa.parsing.syntax import Item
 from pgcheck.isa.terms import Term, node
+
+MAX_STATEMENTS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,29 @@ class Array:
 
 
 @dataclass(slots=True)
+class Budget:
+    """How many statements a body may still unroll to."""
+
+    left: int = MAX_STATEMENTS
+
+    @property
+    def spent(self) -> int:
+        """The statements that a body unrolled to, with those of the functions that it calls."""
+        return MAX_STATEMENTS - self.left
+
+    def spend(self, item: Item, count: int) -> None:
+        """Count statements, trips of loops, or a call with all that it runs. Raises Refusal, once: what comes after is not counted."""
+        self.left -= count
+        if self.left < 0:
+            self.left = MAX_STATEMENTS
+            raise Refusal(
+                item,
+                "this body unrolls to too many statements",
+                expected=f"at most {MAX_STATEMENTS}, those of the functions that it calls included",
+            )
+
+
+@dataclass(slots=True)
 class Scope:
     """What names mean at one place: the text, constants, locals (unique name, type) and operands."""
 
@@ -43,12 +71,11 @@ class Scope:
     encoding_width: int = 0
     unique: dict[str, int] = field(default_factory=dict)
     sized: bool = True
+    budget: Budget = field(default_factory=Budget)
 
     def child(self) -> Scope:
         """A nested block: its declarations end with it."""
-        return Scope(
-            self.text, dict(self.constants), dict(self.locals), self.operands, self.encoding_width, self.unique
-        )
+        return replace(self, constants=dict(self.constants), locals=dict(self.locals), sized=True)
 
     def declare(self, name: str, type_: Type) -> str:
         """A new local; the name it has in the lowered body."""

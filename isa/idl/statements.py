@@ -19,7 +19,6 @@ from pgcheck.isa.terms import FALSE, TRUE, Term, constant, node
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, Bind, Block, Do, Function, If, Raise, Return, SetLocal, Statement, Store
 
 MAX_TRIPS: Final = 4096
-MAX_STATEMENTS: Final = 50_000
 
 
 class Statements:
@@ -27,7 +26,6 @@ class Statements:
 
     def __init__(self, program: Program, scope: Scope, result: Type) -> None:
         self.program, self.scope, self.result = program, scope, result
-        self.budget = MAX_STATEMENTS
 
     @property
     def expressions(self) -> Expressions:
@@ -55,17 +53,11 @@ class Statements:
         return ()
 
     def lowered(self, item: Tree) -> Block:
-        self.spend(item)
+        self.scope.budget.spend(item, 1)
         form = _FORMS.get(item.data)
         if form is None:
             raise Refusal(item, f"{item.data.replace('_', ' ')} is not a statement of IDL-core")
         return form(self, item)
-
-    def spend(self, item: Item) -> None:
-        """Count a statement or a trip of a loop."""
-        self.budget -= 1
-        if self.budget < 0:
-            raise Refusal(item, "this body unrolls to too many statements", expected=f"at most {MAX_STATEMENTS}")
 
     # ---- declarations and control
 
@@ -157,7 +149,7 @@ class Statements:
         test, step, body = tree.children[1], tree.construct(2), tree.construct(3)
         result: list[Statement] = []
         for _ in range(MAX_TRIPS + 1):
-            self.spend(tree)
+            self.scope.budget.spend(tree, 1)
             self.scope.constants[name] = value
             condition = self.expressions.truth(test)
             if not condition.is_constant:
@@ -296,6 +288,7 @@ def lower_function(program: Program, declaration: Declaration, values: tuple[int
     for (_, name), type_ in zip(declaration.parameters, parameters, strict=True):
         names += [(t.name.text, t.width) for t in local(scope.declare(name, type_), type_)]
     body = Statements(program, scope, result).block(declaration.body)
+    program.sizes[instance_name(declaration.name, values)] = scope.budget.spent
     widths = tuple(width_of(t) for _, t in scalars(result))
     return Function(instance_name(declaration.name, values), tuple(names), widths, body)
 
