@@ -108,6 +108,8 @@ def difference(witness: Witness, differs: str) -> str:
             return f"{_change(what, *real)} on the real machine, which is the monitor's own"
         case "general" | "mirror":
             return _apart(what, virtual[1], real[1])
+        case "assumed":
+            return f"the real machine ends in a state that `{what}` does not allow"
         case "payload":
             return f"both trap by {what}, with different arguments"
         case _:

@@ -1,4 +1,4 @@
-"""A trap's delivery keeps the states legal."""
+"""What moves the processor between two instructions keeps the states legal: deliveries of traps and interrupts, and firmware."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ from collections.abc import Iterator
 
 from pgcheck.checker.example import Example, legal_if
 from pgcheck.checker.law import MachineLaw
-from pgcheck.checker.questions.legality import leaves_legal, legal
+from pgcheck.checker.questions.legality import leaves_legal, legal, moves
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import parameter
-from pgcheck.models.symbolic import delivered, initial
 
 
 def deliveries_keep_legal(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
-    """A trap's delivery from a legal state ends in one, whatever its payload, be it in a nested exit."""
-    for name in machine.code.exits:
-        args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
-        delivery = delivered(machine, name, args, initial(machine))
-        broken = leaves_legal(machine, delivery.frame.alive, delivery.frame.state, delivery.exits)
-        if evidence.possible([*legal(machine), broken], f"delivery:{name}:legal"):
-            yield LAW.finding("error", name, "the delivery may leave the legal states")
+    """A delivery from a legal state ends in one, whatever its payload, be it in a nested exit; and so does what firmware does."""
+    wrong = set()
+    for move in moves(machine):
+        broken = leaves_legal(machine, move.alive, move.state, move.exits)
+        if evidence.possible([*legal(machine), broken], f"delivery:{move.name}:legal"):
+            wrong.add(move.name)
+            yield LAW.finding("error", move.name, "the delivery may leave the legal states")
+    for move in moves(machine, served=True) if machine.platform.firmware is not None else ():
+        broken = leaves_legal(machine, move.alive, move.state, move.exits)
+        known = [*legal(machine), broken]
+        if move.name not in wrong and evidence.possible(known, f"delivery:{move.name}:served:legal"):
+            yield LAW.finding("error", move.name, "what firmware does after the delivery may leave the legal states")
 
 
 LAW = MachineLaw(
     id="PG108",
     name="deliveries_keep_legal",
     level="error",
-    title="A trap's delivery leaves the legal states",
-    law="The delivery of a trap from a legal state ends in a legal state, whatever its payload.",
+    title="A delivery leaves the legal states",
+    law="The delivery of a trap from a legal state ends in a legal state, whatever its payload; so does that of an interrupt "
+    "that is pending, and what firmware does at its entry.",
     formula="forall s, payload: legal(s) implies legal(deliver(s, payload))",
     reference="induction over the steps of the machine",
     example=Example(

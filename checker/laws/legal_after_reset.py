@@ -10,25 +10,27 @@ from pgcheck.checker.questions.legality import legal
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import evaluate
+from pgcheck.isa.terms import evaluate, lnot, substitute
 
 
 def legal_after_reset(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
-    """The state after reset is legal."""
-    terms = legal(machine)
+    """The state after reset is legal, and so is the one in which the platform starts a program, wherever that lies and whatever it is."""
+    conjuncts, leaves = legal(machine), machine.state.leaves
     values = evaluate(
-        terms,
-        lambda t: machine.state.leaves[t.name.text].reset,
-        lambda a, i: machine.state.leaves[a.name.text].reset,
-        lambda n, a, w: 0,
+        conjuncts, lambda t: leaves[t.name.text].reset, lambda a, i: leaves[a.name.text].reset, lambda n, a, w: 0
     )
+    program = (machine.state.pc, machine.state.memory)
+    reset = {leaf.term: leaf.holding(leaf.reset) for n, leaf in leaves.items() if n not in program}
+    booted = {leaves[n].term: leaves[n].holding(v) for n, v in machine.platform.boot.items() if n not in program}
     for number, value in enumerate(values):
         if not value:
-            yield LAW.finding(
-                "error",
-                machine.identity.name,
-                f"conjunct {number + 1} of `legal` is false after reset",
-            )
+            message = f"conjunct {number + 1} of `legal` is false after reset"
+            yield LAW.finding("error", machine.identity.name, message)
+            continue
+        (starts,) = substitute([conjuncts[number]], {**reset, **booted})
+        if evidence.possible([lnot(starts)], f"boot:{number + 1}"):
+            message = f"conjunct {number + 1} of `legal` may be false where the platform starts a program"
+            yield LAW.finding("error", machine.identity.name, message)
 
 
 LAW = MachineLaw(
@@ -36,7 +38,7 @@ LAW = MachineLaw(
     name="legal_after_reset",
     level="error",
     title="The state after reset is not legal",
-    law="The machine starts in a legal state; otherwise everything proved of legal states is proved of "
+    law="The machine starts in a legal state, with what `platform.boot` sets too; otherwise everything proved of legal states is proved of "
     "states that it need not be in.",
     formula="legal(reset)",
     reference="induction over the steps of the machine: the base",

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.questions.copies import (
     Copy,
+    Leaves,
+    Outcome,
     as_it_is,
     differ,
     fresh,
@@ -39,6 +41,7 @@ from pgcheck.isa.terms.ir import NEXT
 from pgcheck.isa.terms.names import CHOICE, READ, REAL, TABLE, VIRTUAL
 
 TIMING = "timing"
+REAL_LEFT = "assumed:real"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +214,20 @@ def _mismatches(setting: Setting, v: Copy, r: Copy, relation: Mapping[str, str])
                     found[f"{how}:{name}"] = _or(
                         found, f"{how}:{name}", land(both, differ(leaf, a.post[name], b.post[name]))
                     )
+        found[REAL_LEFT] = _or(found, REAL_LEFT, land(both, _leaves_real(setting, b, r.pre, relation)))
         if a.name != NEXT:
             found[f"payload:{a.name}"] = land(both, payloads_differ(a.payload, b.payload))
     found["unmodelled"] = r.unmodelled
     found["unpredictable"] = r.unpredictable
     found["halt"] = r.halts
     return {name: term for name, term in found.items() if term is not FALSE}
+
+
+def _leaves_real(setting: Setting, ended: Outcome, pre: Leaves, relation: Mapping[str, str]) -> Term:
+    """The real machine is no longer in a state that `real` allows, the monitor's own leaves as before: a change of those is told apart."""
+    after = {n: t if relation[n] in ("general", MIRROR) else pre[n] for n, t in ended.post.items()}
+    before, left = over((setting.real,), pre, setting.machine), over((setting.real,), after, setting.machine)
+    return FALSE if left is before else lnot(left)
 
 
 def _or(found: Mapping[str, Term], name: str, term: Term) -> Term:

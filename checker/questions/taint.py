@@ -22,7 +22,7 @@ EFFECTIVE = "@effective mode"
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Control leaves read and written, tables looked up (by function), and whether the two modes take the same step.
+    """Control leaves read and written (and what `real` speaks of written), tables looked up (by function), and whether the two modes take the same step.
 
     `never` says that the step always traps, `halts` that it may stop the processor. `outside` are the ways in which it may leave
     the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
@@ -52,6 +52,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
     machine = setting.machine
     control = {leaf.name for leaf in machine.state.control}
     mode_leaf = machine.modes.leaf
+    assumed = {leaf for t in walk([setting.real]) if (leaf := t.leaf) is not None}
     reads: set[str] = set()
     writes: set[str] = set()
     tables: set[str] = set()
@@ -65,7 +66,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
         writes |= {
             n
             for n, t in zip(leaves, roots, strict=False)
-            if n in control and not _kept(machine, n, t, setting.mode(value))
+            if n in control | assumed and not _kept(machine, n, t, setting.mode(value))
         }
         for term in walk(roots):
             match term.data:

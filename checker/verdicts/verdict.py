@@ -36,6 +36,7 @@ _SEEN = {
     "real": "changes the real machine's {0}",
     "mirror": "leaves the mirrored {0} different",
     "general": "the result in {0} shows the real machine's state",
+    "assumed": "leaves the states that `{0}` allows",
     "payload": "goes on with another instruction word",
     "halt": "stops the real processor",
     "unpredictable": "may do anything on the real machine",

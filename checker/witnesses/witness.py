@@ -30,7 +30,7 @@ from pgcheck.isa.terms.names import CHOICE, INDEX, OPERAND, PROBE, READ, REAL, T
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
 # Which difference to show: the plainest first.
-ORDER = ("trap", "virtual", "real", "mirror", "payload", "general", "halt", "unpredictable", "unmodelled")
+ORDER = ("trap", "virtual", "real", "mirror", "payload", "general", "assumed", "halt", "unpredictable", "unmodelled")
 
 
 def minimal(setting: Setting, subject: Subject, question: Question, model: Model, evidence: Evidence) -> Witness:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.questions.copies import HOSTMAP
+from pgcheck.checker.questions.hole import REAL_LEFT
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield
@@ -13,7 +14,7 @@ from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
 from pgcheck.isa.terms import Name
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.terms.names import CHOICE, PROBE, READ, REAL, TABLE, VIRTUAL, Tag
-from pgcheck.models.reference.cycle import canonical, deliver, step
+from pgcheck.models.reference.cycle import canonical, deliver, holds, step
 from pgcheck.models.state import Cells, State, Surroundings, copied, holding
 
 
@@ -234,9 +235,19 @@ def _differences(
                     continue
             if differ:
                 found.append(f"{prefix}:{name}")
+    if same and _leaves_real(machine, deployment, relation, pre[REAL], post[REAL]):
+        found.append(REAL_LEFT)
     if same and v[1] != r[1]:
         found.append(f"payload:{v[0]}")
     return tuple(found)
+
+
+def _leaves_real(
+    machine: Machine, deployment: Deployment, relation: Mapping[str, str], pre: State, post: State
+) -> bool:
+    """`real` held, and no longer does with the monitor's own leaves as before."""
+    after: State = {n: pre[n] if relation[n] == "own" else value for n, value in post.items()}
+    return holds(machine, deployment.real, pre) and not holds(machine, deployment.real, after)
 
 
 def _relation(machine: Machine, deployment: Deployment, witness: Witness, leaf: Leaf) -> str:

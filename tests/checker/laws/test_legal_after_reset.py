@@ -25,3 +25,21 @@ def test_the_state_after_reset_is_legal(
 ) -> None:
     machine = variant(tmp_path, f"legal: {legal}\n".replace("'", '"'))
     assert [f.message.split()[1] for f in legal_after_reset(machine, evidence)] == broken
+
+
+@pytest.mark.parametrize(
+    ("legal", "boot", "broken"),
+    [
+        ("R.b == 1024", "R.l: 3", False),
+        ("R.b == 1024", "R.b: 3", True),
+        ("R.b == 1024 || R.l == 3", "R.b: 3, R.l: 3", False),
+        ("$bits(P) == 0 || R.l == 0", "R.l: 3", True),
+        ("$bits(P) == 0 || R.l == 0", "R.b: 3", False),
+    ],
+)
+def test_a_program_starts_in_a_legal_state_wherever_it_lies(
+    legal: str, boot: str, broken: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    machine = variant(tmp_path, f'legal: ["{legal}"]\noverride:\n  platform: {{boot: {{{boot}}}}}\n')
+    found = [f.message for f in legal_after_reset(machine, evidence)]
+    assert found == (["conjunct 1 of `legal` may be false where the platform starts a program"] if broken else [])
