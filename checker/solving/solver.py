@@ -167,6 +167,8 @@ class Solver:
             if status == "unsat":
                 return answer
             if model is not None and not model.satisfies(attempt):
+                if unread := _unread(reply["model"], text):
+                    return Answer("unknown", f"the solver's model cannot be read: {unread}", rlimit=spent)
                 return Answer(
                     "error", "invalid model: an assertion is false under the solver's own model", rlimit=spent
                 )
@@ -233,6 +235,12 @@ def _read_status(reply: Mapping[str, Any]) -> Status:
     if status not in ("unsat", "sat", "unknown", "error"):
         raise _Unreadable(f"the solver process answered {str(status)[:80]!r}")
     return status  # type: ignore[no-any-return]  # one of four literals, as just tested
+
+
+def _unread(interpretation: Any, text: Script) -> str:
+    """Why the first symbol of a script that has a value cannot be read; empty if all can."""
+    unread = interpretation.get("unread", {})
+    return next((str(unread[name]) for name in text.symbols if name in unread), "")
 
 
 def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Model:

@@ -44,7 +44,7 @@ def check(request: Reply) -> Reply:
         spent += _spent(solver)
         reply = {"status": str(result), "reason": "", "rlimit": spent}
         if result == z3.sat:
-            return {**reply, "model": _interpretation(z3, solver.model())}
+            return {**reply, "model": interpretation(z3, solver.model())}
         if result == z3.unsat:
             return reply
         reply["reason"] = _why(solver.reason_unknown(), total)
@@ -94,7 +94,7 @@ def minimise(request: Reply) -> Reply:
             for bit in bits:
                 adopt(bit)
     reply: Reply = {"status": "sat", "reason": "", "rlimit": _spent(solver)}
-    return reply if model is None else {**reply, "model": _interpretation(z3, model)}
+    return reply if model is None else {**reply, "model": interpretation(z3, model)}
 
 
 def ask_bitwuzla(request: Reply) -> Reply:
@@ -154,12 +154,12 @@ def _why(reason: str, rlimit: int) -> str:
     return f"resource limit {rlimit} reached" if reason in ("canceled", "max. resource limit exceeded") else reason
 
 
-def _interpretation(z3: Any, model: Any) -> Reply:
-    """The values of all symbols, (default, table) for arrays and functions.
+def interpretation(z3: Any, model: Any) -> Reply:
+    """The values of all symbols, (default, table) for arrays and functions; of those that cannot be read, why.
 
-    z3 also lists the names of shared nodes; what is given by a formula is one of them and is left out.
+    z3 also lists the names of shared nodes; one that is given by a formula is not read, and nobody asks for it.
     """
-    variables, arrays, functions = {}, {}, {}
+    variables, arrays, functions, unread = {}, {}, {}, {}
 
     def number(value: Any) -> int:
         for known in (value, model.eval(value, model_completion=True)):
@@ -183,21 +183,39 @@ def _interpretation(z3: Any, model: Any) -> Reply:
             return number(value.arg(0)), list(stored.items())
         if z3.is_as_array(value):
             default, rows = table(model[z3.get_as_array_func(value)])
-            return default, list({**{index: v for (index,), v in rows}, **stored}.items())
-        raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
+        elif z3.is_quantifier(value) and value.is_lambda():
+            default, rows = chosen(value.body())
+        elif (known := model.eval(value, model_completion=True)) is not None and not known.eq(value):
+            default, again = contents(known)
+            rows = [([index], element) for index, element in again]
+        else:
+            raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
+        return default, list({**{index: v for (index,), v in rows}, **stored}.items())
+
+    def chosen(body: Any) -> tuple[int, list[tuple[list[int], int]]]:
+        """A lambda that tells its argument from numbers, one after the other."""
+        rows: dict[int, int] = {}
+        while z3.is_app_of(body, z3.Z3_OP_ITE):
+            test, then, body = body.children()
+            sides = test.children() if z3.is_eq(test) else []
+            index = next((side for side in sides if not z3.is_var(side)), None)
+            if index is None or not any(map(z3.is_var, sides)):
+                raise ValueError(f"the model gives {str(test)[:80]} where a comparison with a number was expected")
+            rows.setdefault(number(index), number(then))
+        return number(body), [([index], element) for index, element in rows.items()]
 
     for symbol in model.decls():
         value = model[symbol]
         try:
             if symbol.arity():
                 functions[symbol.name()] = table(value)
-            elif z3.is_array(value):
+            elif symbol.range().kind() == z3.Z3_ARRAY_SORT:  # a lambda is one too
                 arrays[symbol.name()] = contents(value)
             else:
                 variables[symbol.name()] = number(value)
-        except ValueError:
-            continue
-    return {"variables": variables, "arrays": arrays, "functions": functions}
+        except ValueError as error:
+            unread[symbol.name()] = str(error)
+    return {"variables": variables, "arrays": arrays, "functions": functions, "unread": unread}
 
 
 def answer(request: Reply) -> Reply:

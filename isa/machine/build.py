@@ -25,6 +25,8 @@ from pgcheck.isa.machine.machine import Code, Decoding, Identity, Machine, State
 from pgcheck.isa.machine.resolve import truth
 from pgcheck.isa.machine.wiring import platform
 from pgcheck.isa.parsing.grammar import keep_trees
+from pgcheck.isa.terms import Term
+from pgcheck.isa.terms.reads import left_open
 
 
 def load(
@@ -62,7 +64,7 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     interrupt = None if given.interrupt is None else interrupt_rule(program, given.interrupt)
     around = platform(program, given.platform, models)
     mode = modes(program, given.modes)
-    legal = [truth(program, text) for text in given.legal]
+    legal = [_lawful(program, text) for text in given.legal]
     mode_width = program.leaves[mode.leaf].width if mode is not None else 0
     translation = None
     if given.translate is not None and mode is not None:
@@ -100,6 +102,16 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
         deployments=deployed,
         platform=around,
     )
+
+
+def _lawful(program: Program, text: Text) -> Term | None:
+    """A conjunct of legality: a state is legal or is not, so it leaves nothing open. Problems are reported and give None."""
+    term = truth(program, text)
+    if term is not None and (sites := left_open(program.functions, [term])):
+        program.problems.report(
+            text.position, "what is legal is a matter of the state alone", found=", ".join(sorted(sites))
+        )
+    return term
 
 
 def _identity(given: schema.Specification, path: Path) -> Identity:

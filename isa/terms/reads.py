@@ -45,6 +45,24 @@ def leaves_read(functions: Functions, name: str, ends: Iterable[str] = ()) -> fr
     return frozenset(found)
 
 
+def left_open(functions: Functions, terms: Iterable[Term]) -> frozenset[str]:
+    """The sites and volatile leaves that terms, and the functions that they call, leave open."""
+    found, seen, todo, here = set[str](), set[str](), list[str](), list(terms)
+    while True:
+        for term in walk(here):
+            if term.op in ("choice", "undefined", "volatile"):
+                found.add(term.about)
+            elif term.op == "call":
+                todo.append(term.about)
+        todo = [name for name in todo if name not in seen]
+        if not todo:
+            return frozenset(found)
+        name = todo.pop()
+        seen.add(name)
+        here = list(terms_of(functions[name].body))
+        todo += bound_calls(functions[name].body)
+
+
 def terms_of(block: Block) -> Iterator[Term]:
     """The terms of the statements of a block."""
     for statement in block:

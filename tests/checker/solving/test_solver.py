@@ -283,6 +283,16 @@ def test_a_wrong_reply_is_an_error(tmp_path: Path, reply: dict[str, object], rea
     assert Solver(Limits(seconds=10.0), cache).check(BOTH, label="").reason != "cached"
 
 
+def test_a_model_that_cannot_be_read_is_unknown_and_not_invalid(tmp_path: Path) -> None:
+    """What is unread is no value; a model is invalid only if all of it was read."""
+    unread = {**model(b=2), "unread": {"a": "a form that nobody knows", "~3": "the name of a shared node"}}
+    answer = fake(tmp_path, f"reply(read(), **{ {'status': 'sat', 'model': unread}!r})").check(BOTH, label="")
+    assert (answer.status, answer.model) == ("unknown", None) and "a form that nobody knows" in answer.reason
+    shared = {**model(a=3, b=2), "unread": {"~3": "the name of a shared node"}}
+    answer = fake(tmp_path, f"reply(read(), **{ {'status': 'sat', 'model': shared}!r})").check(BOTH, label="")
+    assert answer.status == "error" and "invalid model" in answer.reason
+
+
 def test_a_right_reply_is_accepted(tmp_path: Path) -> None:
     good = {"status": "sat", "model": model(a=1, b=4), "rlimit": 9}
     answer = fake(tmp_path, f"reply(read(), **{good!r})").check(BOTH, label="")

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from pgcheck.isa.files.errors import SpecificationError
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import Name, constant, eq, operand, show, substitute, variable
 from pgcheck.isa.terms.names import STATE
+from pgcheck.shipped import shipped
 from tests.isa.machine.complete import COMPLETE, machine, problems
 
 
@@ -295,3 +297,36 @@ def test_damaged_specifications_are_taken_or_refused(tmp_path: Path) -> None:
         except SpecificationError as error:
             assert error.problems
     assert 0 < taken < 150
+
+
+@pytest.mark.parametrize(
+    ("condition", "left_open"),
+    [
+        ("R.l == R.l", ""),
+        ('choice("either")', "either"),
+        ('M == 1 || undefined<4>("bits") == 4\'d3', "bits"),
+        ("TIMER == 0", "TIMER"),
+        ("drawn()", "either"),
+        ("outer()", "either"),
+    ],
+)
+def test_what_is_legal_leaves_nothing_open(condition: str, left_open: str, tmp_path: Path) -> None:
+    text = f"""include: [pg74]
+name: legal
+title: A condition on states
+nondeterminism: {{either: Boolean, bits: Bits<4>}}
+functions: |
+  function drawn {{ returns Boolean description {{ . }} body {{ return choice("either"); }} }}
+  function outer {{ returns Boolean description {{ . }} body {{ if (M == 1) {{ return drawn(); }} return true; }} }}
+legal:
+  - '{condition.replace("'", "''")}'
+"""
+    file = tmp_path / "legal.yaml"
+    file.write_text(text, "utf-8")
+    if not left_open:
+        load(file, shipped=shipped)
+        return
+    with pytest.raises(SpecificationError) as caught:
+        load(file, shipped=shipped)
+    (problem,) = caught.value.problems
+    assert (problem.position.line, problem.found) == (9, left_open)
