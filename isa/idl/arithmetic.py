@@ -39,11 +39,21 @@ def binary(e: Lowerer, tree: Tree) -> Value:
         return Value((node(("s" if type_.signed else "u") + name, type_.width, x, y),), type_)
     if operator in _EXACT and x.is_constant and y.is_constant:
         exact = _EXACT[operator](x.value, y.value)
-        if not 0 <= exact <= mask(type_.width) and type_.width == max(x.value, y.value, 1).bit_length():
+        fits = 0 <= exact <= mask(type_.width) or type_.width > max(x.value, y.value, 1).bit_length()
+        if not fits and not all(_widths_written(e, item) for item in (left, right)):
             hint = "give one of the two a width: 32'd1"
             raise Refusal(tree, f"{exact} does not fit the {type_.width} bits of the two numbers", hint=hint)
     name = {"+": "add", "-": "sub", "*": "mul", "&": "and", "|": "or", "^": "xor"}[operator]
     return Value((node(name, type_.width, x, y),), type_)
+
+
+def _widths_written(e: Lowerer, item: Item) -> bool:
+    """Whether a constant is made of numbers with a width alone: none of minimum width, and no parameter or counter."""
+    if isinstance(item, str) or item.data == "name":
+        return isinstance(item, str)
+    if item.data == "literal":
+        return not e.bits(item).minimal
+    return all(_widths_written(e, part) for part in item.children)
 
 
 def compare(e: Lowerer, tree: Tree) -> Value:

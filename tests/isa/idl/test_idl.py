@@ -117,6 +117,8 @@ RULES = [
     ("R = K + 4'd1;", "R = @K + 1;", "8 does not fit the 3 bits of the two numbers"),
     ("R = K - 7;", "R = @6 - K;", "-1 does not fit the 3 bits of the two numbers"),
     ("R = 2 * 8'd9;", "R = @2 * 9;", "18 does not fit the 4 bits of the two numbers"),
+    ("R = 4'd15 + 4'd1;", "R = @4'd15 + 1;", "16 does not fit the 4 bits of the two numbers"),
+    ("R = (8'hff + 8'd1) * 2'd3;", "R = @K * 2'd3;", "21 does not fit the 3 bits of the two numbers"),
     ("R = x / (y | 4'd1);", "R = x / @4'd0;", "division by zero"),
     ("R = x % y;", "R = x % @0;", "division by zero"),
     ("R = 8'd1 << y;", "R = @1 << y;", "a literal of minimum width is shifted"),
