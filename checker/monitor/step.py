@@ -25,8 +25,9 @@ from pgcheck.checker.monitor.guest import (
 from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, fetching
 from pgcheck.checker.monitor.values import Path, Symbolic, bits, paths
 from pgcheck.checker.questions.copies import differ, executing, over
-from pgcheck.checker.questions.hole import Configuration, related
+from pgcheck.checker.questions.hole import related
 from pgcheck.checker.questions.subject import Setting, Subject, continued, subject
+from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import MIRROR, Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import (

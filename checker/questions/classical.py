@@ -23,6 +23,7 @@ from pgcheck.checker.questions.model_replay import replay_model
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.values import Sensitivity
 from pgcheck.isa.terms import FALSE, Name, Term, conjunction, disjunction, land, lnot, lor
 from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.isa.terms.names import FIRST, READ, SECOND, Tag
@@ -31,18 +32,6 @@ TIMING = "timing"
 MODE = "mode"
 # Roles that say where or on what the machine runs: what two user states may differ in for Theorem 3.
 LOCATION_ROLES = frozenset({"relocation", "vector", "device", "identity", "configuration", "translation_cache"})
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """One way an instruction is sensitive: `ctl`, `beh`, `trs` or `tks`, the role of the state, the start mode (S, U or both)."""
-
-    kind: str
-    role: str
-    start: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}[{self.role}@{self.start}]"
 
 
 @dataclass(frozen=True, slots=True)

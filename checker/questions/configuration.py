@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from pgcheck.checker.questions.hole import Configuration, Related, related, virtual_modes
+from pgcheck.checker.questions.hole import Related, related, virtual_modes
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
+from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import MIRROR
 from pgcheck.isa.terms import (
     FALSE,

@@ -6,8 +6,8 @@ general state equal, each control leaf the monitor's own, fixed by the configura
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pgcheck.checker.questions.copies import (
     Copy,
@@ -23,8 +23,9 @@ from pgcheck.checker.questions.copies import (
     with_fields,
 )
 from pgcheck.checker.questions.subject import Setting, Subject
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.machine.machine import MIRROR, Choice, Fields, ModeClass
+from pgcheck.isa.machine.machine import MIRROR, ModeClass
 from pgcheck.isa.terms import (
     FALSE,
     Name,
@@ -42,39 +43,6 @@ from pgcheck.isa.terms.names import CHOICE, READ, REAL, TABLE, VIRTUAL
 
 TIMING = "timing"
 REAL_LEFT = "assumed:real"
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What the monitor fixes: leaves to constants or mirrored, tables to one response each (None: the guest's own entry)."""
-
-    leaves: Mapping[str, Choice] = field(default_factory=dict)
-    tables: Mapping[str, Fields | None] = field(default_factory=dict)
-
-    def __or__(self, other: Configuration) -> Configuration:
-        return Configuration({**self.leaves, **other.leaves}, {**self.tables, **other.tables})
-
-    def constants(self, names: Container[str]) -> Configuration:
-        """The part that fixes leaves among `names` to constants."""
-        return Configuration({n: v for n, v in self.leaves.items() if n in names and isinstance(v, int)})
-
-    def includes(self, other: Configuration) -> bool:
-        """Whether everything that `other` fixes is fixed alike here."""
-        return other.leaves.items() <= self.leaves.items() and all(
-            n in self.tables and self.tables[n] == f for n, f in other.tables.items()
-        )
-
-    @property
-    def empty(self) -> bool:
-        return not self.leaves and not self.tables
-
-    def shown(self) -> dict[str, object]:
-        """The assignment as plain data for reports, tables as `@NAME`."""
-        tables = {f"@{n}": MIRROR if r is None else dict(r) for n, r in sorted(self.tables.items())}
-        return {**dict(sorted(self.leaves.items())), **tables}
-
-
-NOTHING = Configuration()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from pgcheck.checker.example import Example, legal_if
 from pgcheck.checker.questions.configuration import admissible
-from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import Rule
 from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.isa.terms import Term, disjunction, eq
 
 

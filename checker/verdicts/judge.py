@@ -11,7 +11,7 @@ from operator import or_
 
 from pgcheck.checker.questions.classical import Classical, classify, completes_in_user_mode
 from pgcheck.checker.questions.configuration import admissible
-from pgcheck.checker.questions.hole import NOTHING, Configuration, Question, private_choices, question, virtual_modes
+from pgcheck.checker.questions.hole import Question, private_choices, question, virtual_modes
 from pgcheck.checker.questions.response import against
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
@@ -19,6 +19,7 @@ from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute

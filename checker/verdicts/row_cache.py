@@ -10,13 +10,13 @@ from dataclasses import replace
 from functools import cached_property
 
 from pgcheck.checker.options import Options
-from pgcheck.checker.questions.classical import Classical, Sensitivity
-from pgcheck.checker.questions.hole import NOTHING, Configuration
+from pgcheck.checker.questions.classical import Classical
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.result import Finding, Witness
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver, versions
+from pgcheck.checker.values import NOTHING, Configuration, Sensitivity
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
 from pgcheck.isa.files.cache import Cache

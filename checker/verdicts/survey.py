@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgcheck.checker.questions.configuration import Demand, common, exhaustive
-from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult, Event, Finding, InstructionResult, Judged
 from pgcheck.checker.rule import Rule
@@ -14,6 +13,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.formula import idl
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts import efficiency, general_or_mirror, hypotheses_are_satisfiable
 from pgcheck.checker.verdicts.efficiency import runs_directly, spoiled
 from pgcheck.checker.verdicts.general_or_mirror import user_visible

@@ -9,12 +9,13 @@ from typing import Literal
 
 from pgcheck.checker.example import SILENT, Example, operation
 from pgcheck.checker.questions.entry import entering
-from pgcheck.checker.questions.hole import Configuration, Question, question, virtual_modes
+from pgcheck.checker.questions.hole import Question, question, virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
 from pgcheck.checker.rule import Rule
 from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.values import Configuration
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.files.errors import NOWHERE, Position, did_you_mean
 from pgcheck.isa.machine.machine import MIRROR, Choice, Deployment, Machine

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
 from pgcheck.checker.result import InstructionResult
 from pgcheck.checker.solving.smtlib import ABSTRACTED
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, read_leaf
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import (

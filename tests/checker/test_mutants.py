@@ -14,12 +14,12 @@ import pytest
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.entry import entering
-from pgcheck.checker.questions.hole import Configuration
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import constant, mk
 from pgcheck.isa.terms.ir import SetElement, Statement

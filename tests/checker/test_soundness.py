@@ -14,13 +14,13 @@ from pgcheck.checker.laws import canaries as asking
 from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.options import Limits
 from pgcheck.checker.questions.configuration import admissible
-from pgcheck.checker.questions.hole import NOTHING, Configuration
 from pgcheck.checker.questions.subject import subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts import survey as surveying
 from pgcheck.checker.verdicts.judge import relevant

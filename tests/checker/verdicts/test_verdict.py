@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.questions.classical import Classical, Sensitivity
+from pgcheck.checker.questions.classical import Classical
+from pgcheck.checker.values import Sensitivity
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import difference, reason, verdict
 from tests.checker.judging import setting_of
