@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
+from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
 from pgcheck.isa.files.errors import Position
 
 Status = Literal["holds", "fails", "conditional", "unknown"]
@@ -35,7 +36,7 @@ class Witness:
     instruction: str
     row: str
     virtual_mode: int
-    configuration: Mapping[str, object]
+    configuration: Configuration
     units: tuple[int, ...]
     assembly: str
     operands: Mapping[str, int]
@@ -50,7 +51,7 @@ class Witness:
     misses: tuple[tuple[tuple[int, ...], int], ...]
     probes: tuple[tuple[str, tuple[int, ...], int], ...]
     tables: tuple[tuple[str, tuple[int, ...], int], ...]
-    differs: tuple[str, ...]
+    differs: tuple[Mismatch, ...]
     continued: tuple[str, ...] = ()
     hard: bool = False
 
@@ -68,7 +69,7 @@ class InstructionResult:
     row: str
     position: Position
     sensitive: bool
-    sensitivities: tuple[str, ...]
+    sensitivities: tuple[Sensitivity, ...]
     user_sensitive: bool
     timing: bool
     privileged: bool
@@ -77,7 +78,7 @@ class InstructionResult:
     user_sensitive_under_configuration: bool
     holed_user: bool
     verdict: str
-    configuration: Mapping[str, object] | None
+    configuration: Configuration | None
     evidence: str
     reason: str
     witness: Witness | None
@@ -93,7 +94,7 @@ class TheoremResult:
     name: str
     status: Status
     failing: tuple[str, ...] = ()
-    configuration: Mapping[str, object] | None = None
+    configuration: Configuration | None = None
     waived: tuple[str, ...] = ()
 
 
@@ -104,7 +105,7 @@ class DeploymentResult:
     name: str
     theorems: Mapping[str, TheoremResult]
     instructions: tuple[InstructionResult, ...]
-    configuration: Mapping[str, object]
+    configuration: Configuration
     direct: str = ""
 
 

@@ -21,8 +21,18 @@ class Sensitivity:
         return f"{self.kind}[{self.role}@{self.start}]"
 
 
+def sensitivity(text: str) -> Sensitivity:
+    """The sensitivity that is written so. Raises ValueError."""
+    kind, opened, rest = text.partition("[")
+    role, at, start = rest.removesuffix("]").partition("@")
+    found = Sensitivity(kind, role, start)
+    if not (opened and at and str(found) == text):
+        raise ValueError(f"'{text[:40]}' is no way to be sensitive")
+    return found
+
+
 Way: TypeAlias = Literal[
-    "trap", "virtual", "real", "mirror", "payload", "general", "halt", "unpredictable", "unmodelled"
+    "trap", "virtual", "real", "mirror", "payload", "general", "assumed", "halt", "unpredictable", "unmodelled"
 ]  # the plainest first
 WAYS: Final[Mapping[str, Way]] = {way: way for way in get_args(Way)}
 
@@ -36,6 +46,9 @@ class Mismatch:
 
     def __str__(self) -> str:
         return f"{self.way}:{self.place}" if self.place else self.way
+
+
+REAL_LEFT: Final = Mismatch("assumed", "real")  # the real machine ends where `real` does not hold
 
 
 def mismatch(text: str) -> Mismatch:
@@ -56,24 +69,62 @@ class Configuration:
     def __or__(self, other: Configuration) -> Configuration:
         return Configuration({**self.leaves, **other.leaves}, {**self.tables, **other.tables})
 
-    def constants(self, names: Container[str]) -> Configuration:
-        """The part that fixes leaves among `names` to constants."""
-        return Configuration({n: v for n, v in self.leaves.items() if n in names and isinstance(v, int)})
+    def __bool__(self) -> bool:
+        return bool(self.leaves or self.tables)
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """The leaves that are fixed to constants."""
+        return {n: v for n, v in self.leaves.items() if isinstance(v, int)}
+
+    @property
+    def mirrored(self) -> frozenset[str]:
+        """The leaves that are mirrored."""
+        return frozenset(n for n, v in self.leaves.items() if v == MIRROR)
+
+    def within(self, leaves: Container[str], tables: Container[str]) -> Configuration:
+        """The part about these leaves and tables."""
+        return Configuration(
+            {n: v for n, v in self.leaves.items() if n in leaves}, {n: f for n, f in self.tables.items() if n in tables}
+        )
+
+    def beyond(self, other: Configuration) -> Configuration:
+        """What is fixed here and not alike in `other`."""
+        return Configuration(
+            {n: v for n, v in self.leaves.items() if other.leaves.get(n) != v},
+            {n: f for n, f in self.tables.items() if n not in other.tables or other.tables[n] != f},
+        )
 
     def includes(self, other: Configuration) -> bool:
         """Whether everything that `other` fixes is fixed alike here."""
-        return other.leaves.items() <= self.leaves.items() and all(
-            n in self.tables and self.tables[n] == f for n, f in other.tables.items()
-        )
-
-    @property
-    def empty(self) -> bool:
-        return not self.leaves and not self.tables
+        return not other.beyond(self)
 
     def shown(self) -> dict[str, object]:
-        """The assignment as plain data for reports, tables as `@NAME`."""
-        tables = {f"@{n}": MIRROR if r is None else dict(r) for n, r in sorted(self.tables.items())}
+        """The assignment as plain data, by name: for documents and files, where a table is `@NAME`."""
+        tables = {f"@{n}": MIRROR if f is None else dict(f) for n, f in sorted(self.tables.items())}
         return {**dict(sorted(self.leaves.items())), **tables}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} = {v}" for n, v in self.shown().items())
 
 
 NOTHING = Configuration()
+
+
+def configuration(shown: Mapping[str, object]) -> Configuration:
+    """The configuration that is shown so. Raises ValueError."""
+    leaves: dict[str, Choice] = {}
+    tables: dict[str, Fields | None] = {}
+    for name, value in shown.items():
+        match value:
+            case Mapping() if name.startswith("@") and all(isinstance(v, int) for v in value.values()):
+                tables[name[1:]] = {str(f): int(v) for f, v in value.items()}
+            case "mirror" if name.startswith("@"):
+                tables[name[1:]] = None
+            case int() if not name.startswith("@"):
+                leaves[name] = value
+            case "mirror":
+                leaves[name] = MIRROR
+            case _:
+                raise ValueError(f"nothing fixes {name[:40]} to {str(value)[:40]}")
+    return Configuration(leaves, tables)

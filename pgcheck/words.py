@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
 from pgcheck.checker.result import StateValue, Witness
+from pgcheck.checker.values import NOTHING, Configuration, Mismatch, Sensitivity
+from pgcheck.isa.machine.machine import MIRROR, Choice, Fields
 
 WIDTH = 80
 
@@ -23,20 +24,13 @@ VERDICTS = {
 }
 KINDS = {"ctl": "changes", "beh": "reveals", "trs": "traps by", "tks": "kind of trap by"}
 STARTS = {"S": "from supervisor mode", "U": "from user mode", "SU": "between the two modes"}
-_SENSITIVITY = re.compile(r"(\w+)\[(.+)@(\w+)\]")
 
 
-def sensitivity(text: str) -> tuple[str, str, str]:
-    """Kind, role and start mode of `kind[role@start]`."""
-    found = _SENSITIVITY.fullmatch(text)
-    return (found[1], found[2], found[3]) if found else (text, "", "")
-
-
-def sensitivities(texts: Iterable[str]) -> str:
+def sensitivities(found: Iterable[Sensitivity]) -> str:
     """All sensitivities of an instruction in a phrase: `changes interrupt, mode; reveals mode`."""
     roles: dict[str, dict[str, None]] = {}
-    for kind, role, _ in map(sensitivity, texts):
-        roles.setdefault(KINDS.get(kind, kind), {})[role] = None
+    for one in found:
+        roles.setdefault(KINDS.get(one.kind, one.kind), {})[one.role] = None
     return "; ".join(f"{kind} {', '.join(found)}" for kind, found in roles.items())
 
 
@@ -45,25 +39,21 @@ def number(value: int) -> str:
     return str(value) if -1 <= value < 10 else hex(value)
 
 
-def configuration(chosen: Mapping[str, object] | None) -> str:
+def configuration(chosen: Configuration | None) -> str:
     """A configuration as `A = 0, B = the guest's`; a table as `NAME answering {P: 0}`."""
-    return ", ".join(_fixed(name, value) for name, value in (chosen or {}).items()) or "nothing fixed"
+    chosen = chosen or NOTHING
+    leaves = (f"{n} = {_choice(v)}" for n, v in sorted(chosen.leaves.items()))
+    return ", ".join((*leaves, *(_response(n, f) for n, f in sorted(chosen.tables.items())))) or "nothing fixed"
 
 
-def _fixed(name: str, value: object) -> str:
-    if name.startswith("@"):
-        return f"{name[1:]} answering {_choice(value)}" if isinstance(value, Mapping) else f"{name[1:]} as the guest's"
-    return f"{name} = {_choice(value)}"
+def _choice(value: Choice) -> str:
+    return "the guest's" if value == MIRROR else number(value)
 
 
-def _choice(value: object) -> str:
-    match value:
-        case int():
-            return number(value)
-        case Mapping():
-            return "{" + ", ".join(f"{k}: {_choice(v)}" for k, v in value.items()) + "}"
-        case _:
-            return "the guest's" if value == "mirror" else str(value)
+def _response(table: str, fields: Fields | None) -> str:
+    if fields is None:
+        return f"{table} as the guest's"
+    return f"{table} answering {{{', '.join(f'{k}: {number(v)}' for k, v in fields.items())}}}"
 
 
 def cells(values: Mapping[str, StateValue]) -> dict[str, int]:
@@ -94,26 +84,25 @@ def ending(name: str) -> str:
     return ends.get(name, f"traps: {name}")
 
 
-def difference(witness: Witness, differs: str) -> str:
-    """One entry of a witness's `differs` as a sentence without its full stop."""
-    kind, _, what = differs.partition(":")
+def difference(witness: Witness, seen: Mismatch) -> str:
+    """A mismatch that a witness shows, as a sentence without its full stop."""
     virtual = cells(witness.virtual), cells(witness.virtual_after)
     real = cells(witness.real), cells(witness.real_after)
-    match kind:
+    match seen.way:
         case "trap":
             return f"the virtual machine {ending(witness.virtual_exit)}, the real one {ending(witness.real_exit)}"
         case "virtual":
-            return f"{_change(what, *virtual)} on the virtual machine, and the monitor does not learn of it"
+            return f"{_change(seen.place, *virtual)} on the virtual machine, and the monitor does not learn of it"
         case "real":
-            return f"{_change(what, *real)} on the real machine, which is the monitor's own"
+            return f"{_change(seen.place, *real)} on the real machine, which is the monitor's own"
         case "general" | "mirror":
-            return _apart(what, virtual[1], real[1])
+            return _apart(seen.place, virtual[1], real[1])
         case "assumed":
-            return f"the real machine ends in a state that `{what}` does not allow"
+            return f"the real machine ends in a state that `{seen.place}` does not allow"
         case "payload":
-            return f"both trap by {what}, with different arguments"
-        case _:
-            return f"the real machine {ending(kind)}"
+            return f"both trap by {seen.place}, with different arguments"
+        case way:
+            return f"the real machine {ending(way)}"
 
 
 def _touched(leaf: str, *states: Mapping[str, int]) -> list[str]:

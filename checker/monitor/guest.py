@@ -12,13 +12,13 @@ from typing import Any, cast
 
 from pgcheck.checker.monitor.machine import Leaves, Way, entered, instance
 from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, value
-from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle, with_fields
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.isa.terms.names import HELD, MMU, REAL, TABLE, VIRTUAL, Tag
+from pgcheck.isa.terms.names import HELD, MMU, REAL, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import Exit, Fetched, State, holding, reset
 from pgcheck.models.symbolic import FAULT, predicate
@@ -131,15 +131,7 @@ class Processor:
 
     def oracle(self) -> Answer:
         """The processor's cuts: the guest's translation, or a miss; the monitor's tables, with what the policy puts there."""
-
-        def respond(table: str, args: tuple[Term, ...], width: int) -> Term:
-            guests = apply(width, Name(TABLE, table), *args)
-            if table not in self.policy.responses:
-                return apply(width, Name(TABLE, table, copy=REAL), *args)
-            fields = self.policy.responses[table]
-            return guests if fields is None else with_fields(self.machine, table, guests, fields)
-
-        return real_oracle(self.machine, self.virtual_mode, respond)
+        return real_oracle(self.machine, self.virtual_mode, self.policy.responses)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         """One step in `state`; a second one in the same exploration is the retry after a mended miss."""

@@ -23,22 +23,22 @@ from pgcheck.checker.monitor.guest import (
 )
 from pgcheck.checker.monitor.machine import faulting, payload, raises
 from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected
-from pgcheck.checker.questions.copies import MISS, executing
+from pgcheck.checker.questions.answers import Answers, state_under
+from pgcheck.checker.questions.copies import executing
 from pgcheck.checker.result import StateValue
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.witnesses.witness_replay import values_of
-from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
-from pgcheck.isa.idl.types import width_of
+from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Name, Term, operand
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.terms.names import CHOICE, HELD, HELD_OTHERWISE, PROBE, READ, REAL, STATE, TABLE, VIRTUAL, Space, Tag
+from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE, REAL, STATE, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import body, call, canonical, deliver
 from pgcheck.models.reference.cycle import step as one_step
 from pgcheck.models.reference.step import Step as Body
 from pgcheck.models.state import Cells, Ended, Exit, Fetched, State, Surroundings, copied
-from pgcheck.models.symbolic import ADDRESS, FAULT
+from pgcheck.models.symbolic import FAULT
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.monitor import ResourceControlLost
@@ -58,31 +58,6 @@ class Counterexample:
     virtual: Mapping[str, StateValue]
     answers: tuple[tuple[str, tuple[int, ...], int], ...]
     differs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Oracle:
-    """The cuts as a model answers them; the processor's translation is the guest's in its mode, or a miss."""
-
-    machine: Machine
-    model: Model
-    virtual_mode: int | None
-
-    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
-        translation = self.machine.code.translation
-        assert translation is not None
-        at, missed = translation.mode, False
-        if self.virtual_mode is not None:
-            args = (*args[:at], self.virtual_mode, *args[at + 1 :])
-            missed = bool(self.model.function(MISS, (*args[:at], *args[at + 1 :]), 0))
-        (width,) = self.machine.code.functions[translation.function].results
-        return bool(self.model.function(FAULT, args, 0)) or missed, self.model.function(ADDRESS, args, width)
-
-    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(Name(PROBE, name), args, self.machine.code.functions[name].results[0])
-
-    def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return self.model.function(Name(TABLE, name), args, width_of(self.machine.code.tables[name].type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,40 +82,16 @@ class _World:
         operands = {n: fixed.get(n, self.model.leaf(operand(b.width, n))) for n, b in instruction.operands.items()}
         return canonical(instruction, operands)
 
+    def answers(self, tag: Tag) -> Answers:
+        """What the guest's step or the processor's asks of outside."""
+        return Answers(self.machine, self.model, tag, self.virtual_mode, self.promise.policy.responses)
+
     def surroundings(self, tag: Tag) -> Surroundings:
-        model, private = self.model, self.row.subject.private
-
-        def asked(space: Space, text: str, instance: int) -> Name:
-            name = Name(space, text, instance)
-            return name.of(tag) if name in private else name
-
-        def undefined(site: str, instance: int, width: int) -> int:
-            return model.variables.get(asked(CHOICE, site, instance), 0)
-
-        def volatile(leaf: Leaf, instance: int, index: int | None) -> int:
-            return model.variables.get(asked(READ, leaf.name, instance), 0)
-
-        def changed(leaf: Leaf, instance: int) -> Cells | int:
-            name = asked(READ, leaf.name, instance)
-            if isinstance(leaf, ScalarLeaf):
-                return model.variables.get(name, 0)
-            return Cells(0, {i: v for (a, i), v in model.elements.items() if a == name})
-
-        oracle = _Oracle(self.machine, model, self.virtual_mode if tag == REAL else None)
-        return Surroundings(undefined, volatile, changed, cast(Any, oracle))
+        return self.answers(tag).surroundings
 
     def state(self, leaves: Mapping[str, Term]) -> State:
         """The leaves under the model."""
-        found: State = {}
-        for name, leaf in self.machine.state.leaves.items():
-            term = leaves[name]
-            if isinstance(leaf, ScalarLeaf):
-                found[name] = self.model.values([term])[0]
-            elif term.op == "karray":
-                found[name] = Cells(term.value)
-            else:
-                found[name] = Cells(0, {i: v for (a, i), v in self.model.elements.items() if a == term.name})
-        return found
+        return state_under(self.machine, leaves, self.model)
 
     # ---- the row's meaning
 
@@ -350,7 +301,7 @@ def _monitored(
     for name, leaf in machine.state.leaves.items():
         if name not in host.state:
             held = Name(STATE, name, copy=tag)
-            cells = {i: v for (a, i), v in world_.model.elements.items() if a == held}
+            cells = world_.model.cells(held)
             host.state[name] = Cells(0, cells) if isinstance(leaf, ArrayLeaf) else world_.model.variables.get(held, 0)
     try:
         stop = dispatcher.run(state, guest, 1, intercept)
@@ -423,7 +374,7 @@ class _Noted:
 class _Heard:
     """An oracle that notes what translation gave."""
 
-    oracle: _Oracle
+    oracle: Answers
     given: set[int]
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
@@ -445,7 +396,7 @@ def strayed(promise: Promise, row: Row, mode: int, before: Mapping[str, Term], m
     start = values_of(state)
     noted, mine = _Noted(), world_.surroundings(REAL)
     given: set[int] = set()
-    mine.memory, mine.oracle = noted, _Heard(_Oracle(row.machine, model, mode), given)
+    mine.memory, mine.oracle = noted, _Heard(world_.answers(REAL), given)
     try:
         if row.part == FETCH:
             world_.fetch(row.machine, state, mine)

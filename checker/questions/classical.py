@@ -113,7 +113,7 @@ def classify(
             found[sensitivity] = None
     roles = {setting.machine.state.leaves[n].role for n in footprint.reads if n in setting.machine.state.leaves}
     roles |= {setting.machine.code.tables[t].role for t in footprint.tables}
-    roles |= {"relocation"} if any(n.startswith("@probe") for n in footprint.reads) else set()
+    roles |= {"relocation"} if footprint.probes else set()
     for role in sorted(roles - {"general"}):
         pairs = [(s, u, "SU") for s in supervisor for u in user] if role == MODE else []
         pairs += [(m, m, "S") for m in supervisor] + [(m, m, "U") for m in user]

@@ -29,7 +29,23 @@ from pgcheck.isa.terms.names import REAL, STATE, VIRTUAL, Tag
 
 MAX_ASSIGNMENTS = 200_000
 ROUNDS = 16
-Item = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that is fixed: a leaf, or a table's response, as `choice` says."""
+
+    name: str
+    choice: object
+    table: bool = False
+
+    @property
+    def place(self) -> tuple[bool, str]:
+        """What is fixed, tables first."""
+        return not self.table, self.name
+
+    def __lt__(self, other: Item) -> bool:
+        return (self.place, repr(self.choice)) < (other.place, repr(other.choice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +58,11 @@ class Demand:
 
 
 def _items(configuration: Configuration) -> frozenset[Item]:
-    tables = {(f"@{n}", MIRROR if f is None else tuple(sorted(f.items()))) for n, f in configuration.tables.items()}
-    return frozenset({*configuration.leaves.items(), *tables})
+    leaves = (Item(n, v) for n, v in configuration.leaves.items())
+    tables = (
+        Item(n, MIRROR if f is None else tuple(sorted(f.items())), table=True) for n, f in configuration.tables.items()
+    )
+    return frozenset((*leaves, *tables))
 
 
 def common(demands: Sequence[Demand], vetoed: Sequence[Configuration] = ()) -> Configuration:
@@ -55,13 +74,13 @@ def common(demands: Sequence[Demand], vetoed: Sequence[Configuration] = ()) -> C
     for d in demands:
         for c in d.good:
             for name, choice in c.leaves.items():
-                known[name, choice] = Configuration({name: choice})
+                known[Item(name, choice)] = Configuration({name: choice})
             for name, fields in c.tables.items():
                 known[next(iter(_items(Configuration({}, {name: fields}))))] = Configuration({}, {name: fields})
     found = _assignments(_useful(wanted), wanted, [_items(c) for c in vetoed])
     best = max(found, key=lambda a: (*_score(a, wanted), -len(a)))
     result = Configuration()
-    for item in sorted(_needed(best, wanted), key=repr):
+    for item in sorted(_needed(best, wanted)):
         result = result | known[item]
     return result
 
@@ -81,20 +100,21 @@ def _smallest(good: Iterable[Configuration]) -> list[Configuration]:
     return kept
 
 
+Place = tuple[bool, str]
 Wanted = list[tuple[Demand, list[frozenset[Item]]]]
 
 
-def _useful(wanted: Wanted) -> dict[str, list[Item]]:
-    """By name, the choices that some demand mentions."""
-    useful: dict[str, list[Item]] = {}
+def _useful(wanted: Wanted) -> dict[Place, list[Item]]:
+    """By what they fix, the choices that some demand mentions."""
+    useful: dict[Place, list[Item]] = {}
     for _, options in wanted:
-        for item in sorted({i for o in options for i in o}, key=repr):
-            if item not in useful.setdefault(item[0], []):
-                useful[item[0]].append(item)
+        for item in sorted({i for o in options for i in o}):
+            if item not in useful.setdefault(item.place, []):
+                useful[item.place].append(item)
     return useful
 
 
-def _count(useful: Mapping[str, list[Item]]) -> int:
+def _count(useful: Mapping[Place, list[Item]]) -> int:
     count = 1
     for values in useful.values():
         count *= len(values) + 1
@@ -108,7 +128,7 @@ def _score(assignment: frozenset[Item], wanted: Wanted) -> tuple[int, int]:
 
 
 def _assignments(
-    useful: Mapping[str, list[Item]], wanted: Wanted, vetoed: Sequence[frozenset[Item]]
+    useful: Mapping[Place, list[Item]], wanted: Wanted, vetoed: Sequence[frozenset[Item]]
 ) -> Iterable[frozenset[Item]]:
     """All assignments when they are few; else one value after another, each the best so far. The empty one is always among them."""
 
@@ -124,8 +144,8 @@ def _assignments(
     current: frozenset[Item] = frozenset(values[0] for values in useful.values())
     if not allowed(current):
         current = frozenset()
-    for name, values in useful.items():
-        rest = frozenset(i for i in current if i[0] != name)
+    for place, values in useful.items():
+        rest = frozenset(i for i in current if i.place != place)
         current = max(
             [current, *(a for a in (rest | {v} for v in values) if allowed(a))], key=lambda a: _score(a, wanted)
         )
@@ -135,7 +155,7 @@ def _assignments(
 def _needed(best: frozenset[Item], wanted: Wanted) -> frozenset[Item]:
     """Without the items that no demand misses."""
     kept = best
-    for item in sorted(best, key=repr):
+    for item in sorted(best):
         if _score(kept - {item}, wanted) >= _score(kept, wanted):
             kept = kept - {item}
     return kept
@@ -157,9 +177,7 @@ def _every_user_mode(setting: Setting, configuration: Configuration, evidence: E
     machine, label = setting.machine, f"{setting.deployment.name}:start"
     mode = machine.state.leaves[machine.modes.leaf].term
     constants = {
-        machine.state.leaves[n].term: machine.state.leaves[n].holding(v)
-        for n, v in configuration.leaves.items()
-        if isinstance(v, int)
+        machine.state.leaves[n].term: machine.state.leaves[n].holding(v) for n, v in configuration.constants.items()
     }
     for value in setting.deployment.modes.user.values:
         free = conjunction(substitute(setting.legal, {mode: setting.mode(value)}))
@@ -213,9 +231,8 @@ def _pinned(formula: Term, copy: Tag, model: Model) -> Term:
             return constant(term.width, model.leaf(term))
         index, element = term.shape
         cells = constant_array(index, element, 0)
-        for (name, place), value in sorted(model.elements.items()):
-            if name == term.name:
-                cells = store(cells, constant(index, place), constant(element, value))
+        for place, value in model.cells(term.name).items():
+            cells = store(cells, constant(index, place), constant(element, value))
         return cells
 
     return rewrite([formula], replace)[0]

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import Bitfield
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.terms import (
     FALSE,
     Name,
@@ -31,14 +31,13 @@ from pgcheck.isa.terms import (
     variable,
 )
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.terms.names import FREE, INDEX, PROBE, SECOND, TABLE, TRANSLATION, Tag
+from pgcheck.isa.terms.names import FREE, INDEX, PROBE, REAL, SECOND, TABLE, TRANSLATION, Tag
 from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
 MISS = Name(TRANSLATION, "miss")
 HOSTMAP = Name(FREE, "hostmap")
 Leaves = Mapping[str, Term]
 Answer = Callable[[Term, tuple[Term, ...]], Term | None]
-Response = Callable[[str, tuple[Term, ...], int], Term]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +171,12 @@ def as_it_is(term: Term, args: tuple[Term, ...]) -> Term | None:
     return None
 
 
-def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answer:
+def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fields | None]) -> Answer:
     """The real machine's cuts under the contract (docs/definitions.md, The relation).
 
     Its translation gives what the guest's gives in the current virtual mode, or faults besides (a miss in the shadow); a probe gives
-    the host's address; `respond(table, arguments, width)` is what the monitor put into a table.
+    the host's address; a table answers as the monitor has filled it: with one of `responses`
+    to the guest's entry (None: that entry), or otherwise unknown.
     """
     position = machine.code.translation.mode if machine.code.translation is not None else 0
 
@@ -188,9 +188,13 @@ def real_oracle(machine: Machine, virtual_mode: Term, respond: Response) -> Answ
             if name == FAULT:
                 return lor(same, apply(0, MISS, *rest))
             return same if name == ADDRESS else apply(term.width, HOSTMAP, same)
-        if name.space == TABLE:
-            return respond(name.text, args, term.width)
-        return None
+        if name.space != TABLE:
+            return None
+        guests = apply(term.width, name, *args)
+        fields = responses.get(name.text)
+        if name.text not in responses:
+            return apply(term.width, name.of(REAL), *args)
+        return guests if fields is None else with_fields(machine, name.text, guests, fields)
 
     return answer
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pgcheck.checker.questions import relation
 from pgcheck.checker.questions.copies import (
     Copy,
     Leaves,
@@ -20,17 +21,16 @@ from pgcheck.checker.questions.copies import (
     over,
     payloads_differ,
     real_oracle,
-    with_fields,
 )
+from pgcheck.checker.questions.relation import TIMING, How, relations
 from pgcheck.checker.questions.subject import Setting, Subject
-from pgcheck.checker.values import NOTHING, Configuration
+from pgcheck.checker.values import NOTHING, REAL_LEFT, Configuration, Mismatch, Way
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.machine.machine import MIRROR, ModeClass
+from pgcheck.isa.machine.machine import ModeClass
 from pgcheck.isa.terms import (
     FALSE,
     Name,
     Term,
-    apply,
     conjunction,
     disjunction,
     land,
@@ -39,10 +39,7 @@ from pgcheck.isa.terms import (
     walk,
 )
 from pgcheck.isa.terms.ir import NEXT
-from pgcheck.isa.terms.names import CHOICE, READ, REAL, TABLE, VIRTUAL
-
-TIMING = "timing"
-REAL_LEFT = "assumed:real"
+from pgcheck.isa.terms.names import CHOICE, READ, REAL, VIRTUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Question:
     """The query of one subject in one virtual mode: a hole is a model of `assumptions` and one of `mismatches`."""
 
     assumptions: tuple[Term, ...]
-    mismatches: Mapping[str, Term]
+    mismatches: Mapping[Mismatch, Term]
     virtual: Copy
     real: Copy
     virtual_mode: int
@@ -67,7 +64,7 @@ class Related:
 
     virtual: dict[str, Term]
     real: dict[str, Term]
-    how: Mapping[str, str]
+    how: Mapping[str, How]
     of_virtual: Term
     of_real: Term
 
@@ -94,7 +91,7 @@ def related(
     machine, deployment = setting.machine, setting.deployment
     v = fresh(machine, VIRTUAL)
     v[machine.modes.leaf] = setting.mode(virtual_mode)
-    how = {leaf.name: _relation(setting, leaf, configuration, logical_time) for leaf in machine.state.leaves.values()}
+    how = relations(machine, deployment, configuration, logical_time=logical_time)
     r = {n: _real_leaf(machine.state.leaves[n], v[n], h, configuration) for n, h in how.items()}
     if deployment.real_mode is not None:
         r[machine.modes.leaf] = setting.mode(deployment.real_mode)
@@ -119,14 +116,9 @@ def question(
         private = frozenset(n for n in private if not _is_timing(setting, n))
     virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, VIRTUAL, private)
 
-    def respond(table: str, args: tuple[Term, ...], width: int) -> Term:
-        if table not in configuration.tables:
-            return apply(width, Name(TABLE, table, copy=REAL), *args)
-        guests = apply(width, Name(TABLE, table), *args)
-        fields = configuration.tables[table]
-        return guests if fields is None else with_fields(machine, table, guests, fields)
-
-    real = instantiate(machine, subject.transition, states.real, real_oracle(machine, mode, respond), REAL, private)
+    real = instantiate(
+        machine, subject.transition, states.real, real_oracle(machine, mode, configuration.tables), REAL, private
+    )
     outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
     assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
     return Question(
@@ -134,72 +126,54 @@ def question(
     )
 
 
-def _relation(setting: Setting, leaf: Leaf, configuration: Configuration, logical_time: bool) -> str:
-    """How a leaf of v and of r are related: `general`, `mirror`, `const` or `own`."""
-    if not leaf.control:
-        return "general"
-    if leaf.name == setting.machine.modes.leaf:
-        return "own" if setting.deployment.real_mode is not None else MIRROR
-    if leaf.name in setting.deployment.mirror or (logical_time and leaf.role == TIMING):
-        return MIRROR
-    chosen = configuration.leaves.get(leaf.name)
-    return "own" if chosen is None else MIRROR if chosen == MIRROR else "const"
-
-
-def _real_leaf(leaf: Leaf, virtual: Term, how: str, configuration: Configuration) -> Term:
-    if how in ("general", MIRROR):
-        return virtual
-    if how == "own":
-        return leaf.copied(REAL)
-    value = configuration.leaves[leaf.name]
-    assert isinstance(value, int)
-    return leaf.holding(value)
+def _real_leaf(leaf: Leaf, virtual: Term, how: How, configuration: Configuration) -> Term:
+    match how:
+        case relation.OWN:
+            return leaf.copied(REAL)
+        case relation.CONST:
+            return leaf.holding(configuration.constants[leaf.name])
+        case _:
+            return virtual
 
 
 def _is_timing(setting: Setting, name: Name) -> bool:
     return name.space == READ and setting.machine.state.leaves[name.text].role == TIMING
 
 
-def _mismatches(setting: Setting, v: Copy, r: Copy, relation: Mapping[str, str]) -> dict[str, Term]:
+def _mismatches(setting: Setting, v: Copy, r: Copy, how: Mapping[str, How]) -> dict[Mismatch, Term]:
     """What the guest, or the monitor, could notice; in the order in which a reader wants to know."""
     leaves = setting.machine.state.leaves
-    found: dict[str, Term] = {}
+    found: dict[Mismatch, Term] = {}
+
+    def add(way: Way, place: str, term: Term) -> None:
+        noticed = Mismatch(way, place)
+        found[noticed] = disjunction([found.get(noticed, FALSE), term])
+
     for a, b in zip(v.outcomes, r.outcomes, strict=True):
         both = land(a.guard, b.guard)
-        found[f"trap:{a.name}"] = land(b.guard, lnot(a.guard))
-        for prefix in ("virtual", "real", "mirror", "general"):
-            for name, how in relation.items():
-                leaf = leaves[name]
-                if prefix == "virtual" and how in ("own", "const"):
-                    found[f"virtual:{name}"] = _or(
-                        found, f"virtual:{name}", land(both, differ(leaf, a.post[name], v.pre[name]))
-                    )
-                elif prefix == "real" and how in ("own", "const"):
-                    found[f"real:{name}"] = _or(
-                        found, f"real:{name}", land(b.guard, differ(leaf, b.post[name], r.pre[name]))
-                    )
-                elif prefix == how:
-                    found[f"{how}:{name}"] = _or(
-                        found, f"{how}:{name}", land(both, differ(leaf, a.post[name], b.post[name]))
-                    )
-        found[REAL_LEFT] = _or(found, REAL_LEFT, land(both, _leaves_real(setting, b, r.pre, relation)))
+        add("trap", a.name, land(b.guard, lnot(a.guard)))
+        apart = [leaf for name, leaf in leaves.items() if how[name] in (relation.OWN, relation.CONST)]
+        for leaf in apart:
+            add("virtual", leaf.name, land(both, differ(leaf, a.post[leaf.name], v.pre[leaf.name])))
+        for leaf in apart:
+            add("real", leaf.name, land(b.guard, differ(leaf, b.post[leaf.name], r.pre[leaf.name])))
+        for way in ("mirror", "general"):
+            for leaf in (leaf for name, leaf in leaves.items() if how[name] == way):
+                add(way, leaf.name, land(both, differ(leaf, a.post[leaf.name], b.post[leaf.name])))
+        add(REAL_LEFT.way, REAL_LEFT.place, land(both, _leaves_real(setting, b, r.pre, how)))
         if a.name != NEXT:
-            found[f"payload:{a.name}"] = land(both, payloads_differ(a.payload, b.payload))
-    found["unmodelled"] = r.unmodelled
-    found["unpredictable"] = r.unpredictable
-    found["halt"] = r.halts
-    return {name: term for name, term in found.items() if term is not FALSE}
+            add("payload", a.name, land(both, payloads_differ(a.payload, b.payload)))
+    add("unmodelled", "", r.unmodelled)
+    add("unpredictable", "", r.unpredictable)
+    add("halt", "", r.halts)
+    return {noticed: term for noticed, term in found.items() if term is not FALSE}
 
 
-def _leaves_real(setting: Setting, ended: Outcome, pre: Leaves, relation: Mapping[str, str]) -> Term:
+def _leaves_real(setting: Setting, ended: Outcome, pre: Leaves, how: Mapping[str, How]) -> Term:
     """The real machine is no longer in a state that `real` allows, the monitor's own leaves as before: a change of those is told apart."""
-    after = {n: t if relation[n] in ("general", MIRROR) else pre[n] for n, t in ended.post.items()}
+    after = {n: pre[n] if how[n] in (relation.OWN, relation.CONST) else t for n, t in ended.post.items()}
     before, left = over((setting.real,), pre, setting.machine), over((setting.real,), after, setting.machine)
     return FALSE if left is before else lnot(left)
-
-
-def _or(found: Mapping[str, Term], name: str, term: Term) -> Term:
-    return disjunction([found.get(name, FALSE), term])
 
 
 def private_choices(question_: Question) -> list[Term]:

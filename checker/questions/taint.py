@@ -17,20 +17,21 @@ from pgcheck.models.symbolic import ADDRESS, FAULT
 if TYPE_CHECKING:
     import networkx
 
-EFFECTIVE = "@effective mode"
-
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Control leaves read and written (and what `real` speaks of written), tables looked up (by function), and whether the two modes take the same step.
+    """Control leaves read and written (and what `real` speaks of written), tables and probes asked (by function), and whether the two modes
+    take the same step.
 
-    `never` says that the step always traps, `halts` that it may stop the processor. `outside` are the ways in which it may leave
-    the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
+    `modes` says that it translates for another mode than the current one, `never` that the step always traps, `halts` that it may stop
+    the processor. `outside` are the ways in which it may leave the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
     """
 
     reads: frozenset[str]
     writes: frozenset[str]
     tables: frozenset[str]
+    probes: frozenset[str]
+    modes: bool
     never: bool
     halts: bool
     outside: frozenset[str] = frozenset()
@@ -39,7 +40,7 @@ class Footprint:
     @property
     def innocuous(self) -> bool:
         """No control state is involved: both machines take the same step."""
-        return not (self.reads or self.writes or self.tables or self.halts or self.vague)
+        return not any((self.reads, self.writes, self.tables, self.probes, self.modes, self.halts, self.vague))
 
     @property
     def may_do_anything(self) -> bool:
@@ -56,13 +57,15 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
     reads: set[str] = set()
     writes: set[str] = set()
     tables: set[str] = set()
+    probes: set[str] = set()
+    modes = False
     shapes: set[tuple[Term, ...]] = set()
     never = True
     for value in start_modes(setting):
         roots, leaves, explicit = _in_mode(machine, subject, setting.mode(value))
         never = never and roots[0] is FALSE
         shapes.add(roots)
-        reads |= explicit
+        modes = modes or explicit
         writes |= {
             n
             for n, t in zip(leaves, roots, strict=False)
@@ -76,8 +79,8 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
                     reads.add(leaf)
                 case Name(names.TABLE, table):
                     tables.add(table)
-                case Name(names.PROBE):
-                    reads.add(f"@{term.name}")
+                case Name(names.PROBE, probe):
+                    probes.add(probe)
     ends = {e.function for e in subject.transition.exits}
     traps = never and not ends & executing(machine)
     outside = _outside(setting, subject)
@@ -87,6 +90,8 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
         frozenset(reads),
         frozenset(writes),
         frozenset(tables),
+        frozenset(probes),
+        modes,
         traps and not outside,
         HALT in ends,
         outside,
@@ -117,23 +122,24 @@ def _kept(machine: Machine, leaf: str, post: Term, mode: Term) -> bool:
     return post is (mode if leaf == machine.modes.leaf else machine.state.leaves[leaf].term)
 
 
-def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term, ...], tuple[str, ...], set[str]]:
-    """The transition's terms started in `mode`, the oracle's default mode argument masked; their leaf names; explicit modes used.
+def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term, ...], tuple[str, ...], bool]:
+    """The transition's terms started in `mode`, the oracle's default mode argument masked; their leaf names; whether another mode is given.
 
     A leaf that keeps its value contributes nothing.
     """
     position = machine.code.translation.mode if machine.code.translation is not None else 0
     mode_term = machine.state.leaves[machine.modes.leaf].term
-    explicit: set[str] = set()
+    explicit = False
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+        nonlocal explicit
         if term is mode_term:
             return mode
         if term.op == "uf" and term.name in (FAULT, ADDRESS):
             if args[position] is mode:
                 args = (*args[:position], constant(mode.width, 0), *args[position + 1 :])
             else:
-                explicit.add(EFFECTIVE)
+                explicit = True
             return apply(term.width, term.name, *args)
         return None
 

@@ -25,6 +25,10 @@ class Model:
     def element(self, array: Term, index: int) -> int:
         return self.elements.get((array.name, index), 0)
 
+    def cells(self, array: Name) -> dict[int, int]:
+        """The elements of a free array that are known, in the order of their indices."""
+        return {i: v for (a, i), v in sorted(self.elements.items()) if a == array}
+
     def function(self, name: Name, arguments: tuple[int, ...], width: int) -> int:
         return self.functions.get((name, arguments), 0)
 

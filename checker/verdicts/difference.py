@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pgcheck.checker.result import THEOREMS, DeploymentResult, InstructionResult, MachineResult
+from pgcheck.checker.values import Configuration
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.meaning import Meanings
 
@@ -62,7 +63,7 @@ class Difference:
     name: str
     instructions: tuple[InstructionChange, ...]
     theorems: tuple[TheoremChange, ...]
-    configurations: tuple[tuple[str, Mapping[str, object], Mapping[str, object]], ...]
+    configurations: tuple[tuple[str, Configuration, Configuration], ...]
     shared: tuple[SharedChange, ...]
     deployments: tuple[tuple[str, str], ...]
 
@@ -172,11 +173,10 @@ def _changed(
         return InstructionChange(kind, new.name, row.id, former.verdict, row.verdict, row.position, note)
 
     if former.verdict != row.verdict:
-        vanished = {n: v for n, v in old.configuration.items() if new.configuration.get(n) != v}
+        vanished = old.configuration.beyond(new.configuration)
         if row.verdict == "hole" and former.verdict == "conditional" and was.step == now.step and vanished:
-            names = ", ".join(f"{n} = {v}" for n, v in sorted(vanished.items(), key=lambda item: item[0]))
             yield change(
-                "vanished-configuration", f"the instruction is as it was; the common configuration lost {names}"
+                "vanished-configuration", f"the instruction is as it was; the common configuration lost {vanished}"
             )
         elif row.verdict == "hole":
             yield change("newly-hole", row.reason)

@@ -43,11 +43,10 @@ def vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
 def excludes(setting: Setting, configuration: Configuration, evidence: Evidence) -> str:
     """Why a configuration proves nothing; "" for one that excludes no state."""
     try:
-        shown = ", ".join(f"{n} = {v}" for n, v in configuration.shown().items())
         return (
             ""
             if admissible(setting, configuration, evidence)
-            else f"vacuous: `legal` and `real` do not allow {shown} in every state"
+            else f"vacuous: `legal` and `real` do not allow {configuration} in every state"
         )
     except Undecided as undecided:
         return f"vacuous, perhaps: {undecided}"

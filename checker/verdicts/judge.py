@@ -129,8 +129,7 @@ def _examine(
 ) -> None:
     _not_vacuous(setting, one, evidence)
     chosen = configuration or NOTHING
-    fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
-    state.classical = classify(setting, one, found, evidence, fixed)
+    state.classical = classify(setting, one, found, evidence, chosen.constants)
     holes = list(_holes(setting, one, evidence, chosen))
     state.holed = frozenset(h.mode_class for h in holes)
     if configuration is None:
@@ -211,14 +210,9 @@ def _smallest(tried: Sequence[Configuration], helps: Callable[[Configuration], b
 
 def _refused(setting: Setting, one: Subject, classical: Classical, evidence: Evidence, chosen: Configuration) -> bool:
     """Whether a configuration of constants makes the row privileged."""
-    if (
-        not classical.completes_supervisor
-        or chosen.tables
-        or not all(isinstance(v, int) for v in chosen.leaves.values())
-    ):
+    if not classical.completes_supervisor or chosen.tables or chosen.mirrored:
         return False
-    fixed = {n: v for n, v in chosen.leaves.items() if isinstance(v, int)}
-    return not completes_in_user_mode(setting, one, evidence, fixed)
+    return not completes_in_user_mode(setting, one, evidence, chosen.constants)
 
 
 def _holes(
@@ -269,12 +263,12 @@ def _against_every_choice(asked: Question, variables: list[Term], evidence: Evid
 def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:
     """Assignments to the candidates that the row's footprint touches, smallest first; leaves of one candidate group vary apart."""
     touched = found.reads | found.writes
-    options: dict[str, list[Configuration]] = {}
+    options: dict[tuple[str, str], list[Configuration]] = {}
     for c in setting.machine.candidates:
         if c.leaf in touched:
-            options.setdefault(c.leaf, []).extend(Configuration({c.leaf: v}) for v in c.values)
+            options.setdefault(("leaf", c.leaf), []).extend(Configuration({c.leaf: v}) for v in c.values)
     for table in sorted(found.tables):
-        options[f"@{table}"] = [Configuration({}, {table: r}) for r in setting.machine.code.tables[table].respond]
+        options["table", table] = [Configuration({}, {table: r}) for r in setting.machine.code.tables[table].respond]
     for size in range(1, len(options) + 1):
         for names in combinations(options, size):
             for chosen in product(*(options[n] for n in names)):

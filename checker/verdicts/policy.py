@@ -10,7 +10,7 @@ from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Wish
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
-from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
+from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms import TRUE, Term, conjunction, eq
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.kind import Kind, kinds
@@ -36,20 +36,16 @@ def policy(
     premise = result.theorems[kind.theorem]
     if not force and not (promised(result, kind) and result.direct):
         raise NoMonitor(f"{result.name}: {kind.premise} {premise.status} on {', '.join(premise.failing)}")
-    leaves = {n: v for n, v in result.configuration.items() if not n.startswith("@")}
-    tables = {n[1:]: v for n, v in result.configuration.items() if n.startswith("@")}
-    fixed = {n: v for n, v in leaves.items() if isinstance(v, int)}
+    chosen = result.configuration
     return Policy(
         deployment=deployment.name,
         kind=kind,
         traps=frozenset(r.id for r in result.instructions if r.verdict in _TRAPPING),
         intercept=entering(machine, deployment, evidence) | {TRANSLATE},
-        fixed=fixed,
-        mirrored=deployment.mirror | {n for n, v in leaves.items() if v == MIRROR},
-        real=_real(machine, deployment, fixed, evidence),
-        responses={
-            n: {str(f): int(x) for f, x in v.items()} if isinstance(v, Mapping) else None for n, v in tables.items()
-        },
+        fixed=chosen.constants,
+        mirrored=deployment.mirror | chosen.mirrored,
+        real=_real(machine, deployment, chosen.constants, evidence),
+        responses=chosen.tables,
         direct=direct(kind, deployment),
     )
 

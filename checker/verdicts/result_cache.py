@@ -22,6 +22,7 @@ from pgcheck.checker.result import (
     Witness,
 )
 from pgcheck.checker.solving.solver import versions
+from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.files.errors import Position, Text
 from pgcheck.isa.machine.machine import Machine
@@ -29,10 +30,14 @@ from pgcheck.isa.machine.machine import Machine
 _ROOMS = ("isa", "models", "vmm", "checker")
 # Exact names: a dotted one would reach through what these modules import.
 Values = Mapping[tuple[str, str], type]
-_VALUES: Values = {
-    ("pgcheck.checker.result", name.__name__): name
-    for name in (DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness)
-} | {("pgcheck.isa.files.errors", "Position"): Position, ("pgcheck.isa.files.errors", "Text"): Text}
+_VALUES: Values = (
+    {
+        ("pgcheck.checker.result", name.__name__): name
+        for name in (DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult, Witness)
+    }
+    | {("pgcheck.checker.values", name.__name__): name for name in (Configuration, Mismatch, Sensitivity)}
+    | {("pgcheck.isa.files.errors", "Position"): Position, ("pgcheck.isa.files.errors", "Text"): Text}
+)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.result import Finding, Witness
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver, versions
-from pgcheck.checker.values import NOTHING, Configuration, Sensitivity
+from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
 from pgcheck.isa.files.cache import Cache
@@ -25,7 +25,7 @@ from pgcheck.isa.machine.meaning import Meanings, meanings
 
 _VALUES: Values = {
     (kind.__module__, kind.__name__): kind
-    for kind in (Judgement, Footprint, Classical, Sensitivity, Configuration, Witness)
+    for kind in (Judgement, Footprint, Classical, Sensitivity, Mismatch, Configuration, Witness)
 } | {("builtins", "frozenset"): frozenset}
 
 
@@ -94,7 +94,7 @@ class RowCache:
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _key(self, row: InstructionRow, setting: Setting, configuration: Configuration | None) -> str:
-        chosen = None if configuration is None else _shown(configuration)
+        chosen = None if configuration is None else str(configuration)
         meaning = self._meanings.instructions[row.instruction.id]
         text = repr(row.instruction.line)  # a witness shows the assembly
         parts = (
@@ -123,10 +123,3 @@ class RowCache:
         if judgement.witness is None:
             return judgement
         return replace(judgement, witness=replace(judgement.witness, digest=self.machine.identity.digest))
-
-
-def _shown(configuration: Configuration) -> tuple[object, ...]:
-    if configuration == NOTHING:
-        return ()
-    tables = {n: sorted(v.items()) if isinstance(v, Mapping) else v for n, v in configuration.tables.items()}
-    return tuple(sorted(configuration.leaves.items(), key=repr)), tuple(sorted(tables.items(), key=repr))

@@ -44,10 +44,11 @@ class Survey:
 
     def result(self) -> DeploymentResult:
         """The report of the deployment."""
-        shown = self.configuration.shown()
-        rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), shown) for w in self.work)
+        rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), self.configuration) for w in self.work)
         direct = "" if any(r.holed_user or r.verdict == "unknown" for r in rows) else self.direct
-        return DeploymentResult(self.setting.deployment.name, theorems(rows, shown), rows, shown, direct)
+        return DeploymentResult(
+            self.setting.deployment.name, theorems(rows, self.configuration), rows, self.configuration, direct
+        )
 
     @property
     def direct(self) -> str:
@@ -119,7 +120,7 @@ def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
     trial = _tried(found, common(demands), run, evidence)
     while (trial.vacuous or spoiled(trial.plain)) and len(vetoed) < MAX_VETOES:
         vetoed += [trial.configuration] if trial.vacuous else []
-        vetoed += [trial.configuration.constants(touched(found.alone[i])) for i in spoiled(trial.plain)]
+        vetoed += [Configuration(touched(trial.configuration, found.alone[i]).constants) for i in spoiled(trial.plain)]
         trial = _tried(found, common(demands, vetoed), run, evidence)
     found.configuration = trial.configuration
     found.under = {i: j for i, j in found.alone.items() if j.classical is not None}
@@ -142,17 +143,16 @@ def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
 
 
 def _tried(found: Survey, configuration: Configuration, run: Run, evidence: Evidence) -> _Trial:
-    fixed = set(configuration.shown())
-    again = [w for w in found.work if _asked_again(found.alone[w.id], fixed)]
+    again = [w for w in found.work if _asked_again(found.alone[w.id], configuration)]
     vacuous = excludes(found.setting, configuration, evidence)
     plain = [] if vacuous else [w for w in again if runs_directly(found.alone[w.id])]
     return _Trial(configuration, again, vacuous, run("configuration", configuration, plain))
 
 
-def _asked_again(alone: Judgement, fixed: set[str]) -> bool:
+def _asked_again(alone: Judgement, configuration: Configuration) -> bool:
     """Whether the configuration touches a row, or left it the hole that another would have closed and that has no witness yet."""
     forgone = bool(alone.holed) and alone.witness is None and not alone.timing
-    return alone.classical is not None and (forgone or bool(fixed & touched(alone)))
+    return alone.classical is not None and (forgone or bool(touched(configuration, alone)))
 
 
 def _guarded(rule: Rule, deployment: Deployment, findings: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -171,13 +171,13 @@ def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
 
 
 def _row(
-    work: InstructionRow, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]
+    work: InstructionRow, alone: Judgement, under: Judgement | None, configuration: Configuration
 ) -> InstructionResult:
     """The report's row from both judgements."""
     exact = verdict(alone, under)
     classical = alone.classical
     after = under.classical if under is not None else classical
-    mine = {n: v for n, v in configuration.items() if n in touched(alone)}
+    mine = touched(configuration, alone)
     return InstructionResult(
         id=work.id,
         name=work.instruction.name,
@@ -185,7 +185,7 @@ def _row(
         row=work.row.label,
         position=work.instruction.position,
         sensitive=classical.sensitive if classical is not None else False,
-        sensitivities=tuple(map(str, classical.sensitivities)) if classical is not None else (),
+        sensitivities=classical.sensitivities if classical is not None else (),
         user_sensitive=classical.user_sensitive if classical is not None else False,
         timing=classical.timing if classical is not None else False,
         privileged=classical.privileged if classical is not None else False,
@@ -203,10 +203,10 @@ def _row(
     )
 
 
-def touched(judgement: Judgement) -> frozenset[str]:
+def touched(configuration: Configuration, judgement: Judgement) -> Configuration:
     """What of a configuration a row's step depends on: its obligations mention no other leaf and no other table."""
     found = judgement.footprint
-    return found.reads | found.writes | {f"@{t}" for t in found.tables}
+    return configuration.within(found.reads | found.writes, found.tables)
 
 
 def _holed_user(alone: Judgement, under: Judgement | None) -> bool:

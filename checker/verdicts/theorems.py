@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pgcheck.checker.example import CHECKED, REFUSED, Example, operation
 from pgcheck.checker.result import InstructionResult, TheoremResult
 from pgcheck.checker.rule import PAPER, Rule
+from pgcheck.checker.values import Configuration
 
 Rows = Sequence[InstructionResult]
 
 
-def theorems(rows: Rows, configuration: Mapping[str, object]) -> dict[str, TheoremResult]:
+def theorems(rows: Rows, configuration: Configuration) -> dict[str, TheoremResult]:
     """The four answers by name. Theorem 1 is sufficient only: that its premise fails does not say that no monitor exists."""
     first = _premise("theorem1", rows, configuration, lambda r: r.sensitive, lambda r: r.sensitive_under_configuration)
     third = _premise(
@@ -28,7 +29,7 @@ def theorems(rows: Rows, configuration: Mapping[str, object]) -> dict[str, Theor
 def _premise(
     name: str,
     rows: Rows,
-    configuration: Mapping[str, object],
+    configuration: Configuration,
     needs: Callable[[InstructionResult], bool],
     needs_under: Callable[[InstructionResult], bool],
 ) -> TheoremResult:
@@ -40,7 +41,7 @@ def _premise(
 
 
 def _decided(
-    name: str, always: list[str], under: list[str], unknown: list[str], configuration: Mapping[str, object]
+    name: str, always: list[str], under: list[str], unknown: list[str], configuration: Configuration
 ) -> TheoremResult:
     if under:
         return TheoremResult(name, "fails", tuple(under))
@@ -56,7 +57,7 @@ def untested(answers: Mapping[str, TheoremResult]) -> dict[str, TheoremResult]:
     return {n: t if t.status in ("fails", "unknown") else TheoremResult(n, "unknown") for n, t in answers.items()}
 
 
-def _recursive(first: TheoremResult, rows: Rows, configuration: Mapping[str, object]) -> TheoremResult:
+def _recursive(first: TheoremResult, rows: Rows, configuration: Configuration) -> TheoremResult:
     """Theorem 2: Theorem 1, and every instruction that shows time traps, so that the monitor can give logical time."""
     if first.status not in ("holds", "conditional"):
         return TheoremResult("theorem2", first.status, first.failing)
@@ -68,7 +69,7 @@ def _recursive(first: TheoremResult, rows: Rows, configuration: Mapping[str, obj
     return result
 
 
-def _monitor(rows: Rows, configuration: Mapping[str, object]) -> TheoremResult:
+def _monitor(rows: Rows, configuration: Configuration) -> TheoremResult:
     """Whether a trap-and-emulate monitor exists: no row is a hole."""
     holes = [r.id for r in rows if r.verdict == "hole"]
     unknown = [r.id for r in rows if r.verdict == "unknown"]

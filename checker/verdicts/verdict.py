@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pgcheck.checker.example import REFUSED, SILENT, Example
 from pgcheck.checker.rule import PAPER, Rule
+from pgcheck.checker.values import Configuration, Mismatch, Way
 from pgcheck.checker.verdicts.judge import Judgement
 
 
@@ -30,7 +31,7 @@ def verdict(alone: Judgement, under: Judgement | None) -> str:
     return "unknown" if alone.partial else "hole"
 
 
-_SEEN = {
+_SEEN: Mapping[Way, str] = {
     "trap": "the virtual machine would have trapped, the real one goes on",
     "virtual": "changes the virtual machine's {0} without a trap",
     "real": "changes the real machine's {0}",
@@ -44,13 +45,12 @@ _SEEN = {
 }
 
 
-def difference(key: str) -> str:
+def difference(seen: Mismatch) -> str:
     """A mismatch in words."""
-    kind, _, leaf = key.partition(":")
-    return _SEEN[kind].format(leaf)
+    return _SEEN[seen.way].format(seen.place)
 
 
-def reason(exact: str, alone: Judgement, under: Judgement | None, configuration: Mapping[str, object]) -> str:
+def reason(exact: str, alone: Judgement, under: Judgement | None, configuration: Configuration) -> str:
     """One line for people."""
     judged = under if under is not None and under.witness is not None else alone
     match exact:
@@ -64,7 +64,7 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
             where = "/".join(sorted(judged.holed))
             return f"in virtual {where}: {difference(judged.witness.differs[0])}"
         case "conditional":
-            return "closed by " + ", ".join(f"{n} = {v}" for n, v in configuration.items())
+            return f"closed by {configuration}"
         case "trap-mediated":
             return "sensitive, but no difference shows: it traps first, or the state is mirrored"
         case "timing":

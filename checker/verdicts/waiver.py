@@ -18,7 +18,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.files.errors import NOWHERE, Position, did_you_mean
-from pgcheck.isa.machine.machine import MIRROR, Choice, Deployment, Machine
+from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.machine.meaning import meanings
 from pgcheck.isa.terms import TRUE, Term, conjunction, constant, disjunction, eq, lnot, operand
 
@@ -78,9 +78,9 @@ def differences(
 ) -> frozenset[str]:
     """All that a waiver of a row would have to name today: its sensitivities, or every difference that its hole can show. Raises Undecided."""
     if property_ != "monitor":
-        return frozenset(row.sensitivities)
+        return frozenset(map(str, row.sensitivities))
     return frozenset(
-        key
+        str(key)
         for _, asked in _questions(machine, result, row, evidence)
         for key, term in asked.mismatches.items()
         if evidence.possible([*asked.assumptions, term], f"{row.id}:waive:{key}")
@@ -122,7 +122,7 @@ def _reviewed(
     if wrong:
         return Reviewed(waiver, "stale", wrong)
     if waiver.property != "monitor":
-        more = frozenset(row.sensitivities) - waiver.differences
+        more = frozenset(map(str, row.sensitivities)) - waiver.differences
         if more:
             return Reviewed(waiver, "outside", f"{row.id} is also sensitive: {', '.join(sorted(more))}")
         return Reviewed(waiver, "accepted", waiver.reason)
@@ -131,7 +131,9 @@ def _reviewed(
     except Undecided as undecided:
         return Reviewed(waiver, "unknown", str(undecided))
     if witness is not None:
-        return Reviewed(waiver, "outside", f"{row.id} differs otherwise: {', '.join(witness.differs)}", witness)
+        return Reviewed(
+            waiver, "outside", f"{row.id} differs otherwise: {', '.join(map(str, witness.differs))}", witness
+        )
     return Reviewed(waiver, "accepted", waiver.reason)
 
 
@@ -140,7 +142,7 @@ def _outside(
 ) -> Witness | None:
     """A hole of the row that the waiver does not name. Raises Undecided."""
     for mode_class, asked in _questions(machine, result, row, evidence):
-        named = {k: t for k, t in asked.mismatches.items() if k in waiver.differences}
+        named = {k: t for k, t in asked.mismatches.items() if str(k) in waiver.differences}
         other = {k: t for k, t in asked.mismatches.items() if k not in named}
         cube = TRUE if mode_class in waiver.modes else lnot(TRUE)
         cube = conjunction([cube, *(_operand(machine, row, n, v) for n, v in waiver.operands.items())])
@@ -175,7 +177,7 @@ def _questions(
     """The hole queries of a row under the configuration found, by mode class; tables answer with the guest's own entries otherwise."""
     setting, one = _subject(machine, result, row, evidence)
     modes = setting.deployment.modes
-    configuration = Configuration({}, dict.fromkeys(footprint(setting, one).tables)) | _configuration(result)
+    configuration = Configuration({}, dict.fromkeys(footprint(setting, one).tables)) | result.configuration
     for name, mode_class in zip(CLASSES, (modes.supervisor, modes.user), strict=True):
         for mode in virtual_modes(setting, mode_class):
             yield name, question(setting, one, mode_class, mode, configuration)
@@ -188,18 +190,6 @@ def _subject(
     setting = Setting(machine, deployment, entering(machine, deployment, evidence))
     instruction = machine.instruction(row.id.removesuffix(row.row))
     return setting, subject(setting, instruction, next(r for r in instruction.rows if r.label == row.row))
-
-
-def _configuration(result: DeploymentResult) -> Configuration:
-    """The configuration as the checker found it, read back from the result."""
-    leaves: dict[str, Choice] = {}
-    tables: dict[str, Mapping[str, int] | None] = {}
-    for name, value in result.configuration.items():
-        if name.startswith("@"):
-            tables[name[1:]] = {str(f): int(x) for f, x in value.items()} if isinstance(value, Mapping) else None
-        else:
-            leaves[name] = MIRROR if value == MIRROR else int(str(value))
-    return Configuration(leaves, tables)
 
 
 def _noted(result: DeploymentResult, accepted: Sequence[Waiver]) -> DeploymentResult:

@@ -7,9 +7,11 @@ from dataclasses import fields
 from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
+from pgcheck.checker.values import NOTHING, Configuration, Mismatch, configuration, mismatch
 from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
 from pgcheck.isa.files.tree import FILE_LIMIT, Node, compose, text_of
+from pgcheck.isa.machine.machine import MIRROR
 
 KIND: Final = "witness"
 VERSION: Final = "1"
@@ -23,10 +25,20 @@ def dump(witness: Witness) -> str:
     """The file of a witness: one key a line, values that are 0 or empty left out."""
     lines = [f"# {witness.assembly}: replay with `pgcheck replay FILE`", f"kind: {KIND}", 'witness_version: "1"']
     for field in fields(Witness):
-        value = getattr(witness, field.name)
+        value = _plain(getattr(witness, field.name))
         if value not in ((), {}, "", False, None):
             lines.append(f"{field.name}: {_written(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _plain(value: object) -> object:
+    """A field as a file has it."""
+    match value:
+        case Configuration():
+            return value.shown()
+        case (Mismatch(), *_):
+            return tuple(map(str, value))
+    return value
 
 
 def _written(value: object) -> str:
@@ -132,13 +144,13 @@ def _state(node: Node) -> dict[str, StateValue]:
     return {k: value(v) for k, v in _table(node)}
 
 
-def _configuration(node: Node) -> dict[str, object]:
+def _configuration(node: Node) -> Configuration:
     def value(chosen: Node) -> object:
         if isinstance(chosen, dict):
             return {k: _number(v) for k, v in _table(chosen)}
-        return "mirror" if chosen == "mirror" else _number(chosen)
+        return MIRROR if chosen == MIRROR else _number(chosen)
 
-    return {k: value(v) for k, v in _table(node)}
+    return configuration({k: value(v) for k, v in _table(node)})
 
 
 def _numbers(node: Node) -> tuple[int, ...]:
@@ -147,6 +159,10 @@ def _numbers(node: Node) -> tuple[int, ...]:
 
 def _texts(node: Node) -> tuple[str, ...]:
     return tuple(_text(n) for n in _list(node))
+
+
+def _mismatches(node: Node) -> tuple[Mismatch, ...]:
+    return tuple(map(mismatch, _texts(node)))
 
 
 def _named_numbers(node: Node) -> dict[str, int]:
@@ -179,12 +195,13 @@ _READERS: Final[dict[str, Callable[[Node], object]]] = {
     **dict.fromkeys(("virtual", "real", "virtual_after", "real_after"), _state),
     "translations": _rows(_numbers, _number, _number), "misses": _rows(_numbers, _number),
     "probes": _rows(_text, _numbers, _number), "tables": _rows(_text, _numbers, _number),
-    **dict.fromkeys(("differs", "continued"), _texts), "hard": _truth,
+    "differs": _mismatches, "continued": _texts, "hard": _truth,
 }  # fmt: skip
 _EMPTY: Final[dict[str, object]] = {
     **dict.fromkeys(_TEXT_FIELDS, ""),
     "virtual_mode": 0,
     "hard": False,
-    **dict.fromkeys(("operands", "choices", "configuration", "virtual", "real", "virtual_after", "real_after"), {}),
+    "configuration": NOTHING,
+    **dict.fromkeys(("operands", "choices", "virtual", "real", "virtual_after", "real_after"), {}),
     **dict.fromkeys(("units", "translations", "misses", "probes", "tables", "differs", "continued"), ()),
 }

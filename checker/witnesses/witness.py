@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
+from pgcheck.checker.questions.answers import state_under
 from pgcheck.checker.questions.copies import HOSTMAP, MISS
 from pgcheck.checker.questions.hole import Question
 from pgcheck.checker.questions.subject import Setting, Subject
-from pgcheck.checker.result import StateValue, Witness
+from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence
 from pgcheck.checker.solving.model import Model, Wish
-from pgcheck.checker.witnesses.witness_replay import replay_witness
+from pgcheck.checker.values import WAYS, Mismatch
+from pgcheck.checker.witnesses.witness_replay import replay_witness, values_of
 from pgcheck.isa.encoding.codec import encode, length
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
@@ -29,9 +31,6 @@ from pgcheck.isa.terms import (
 from pgcheck.isa.terms.names import CHOICE, INDEX, OPERAND, PROBE, READ, REAL, TABLE, VIRTUAL
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
-# Which difference to show: the plainest first.
-ORDER = ("trap", "virtual", "real", "mirror", "payload", "general", "assumed", "halt", "unpredictable", "unmodelled")
-
 
 def minimal(setting: Setting, subject: Subject, question: Question, model: Model, evidence: Evidence) -> Witness:
     """The witness of a hole, minimised and replayed. Raises Contradiction when the reference does not reproduce it."""
@@ -47,7 +46,7 @@ def minimal(setting: Setting, subject: Subject, question: Question, model: Model
     replayed = replay_witness(setting.machine, witness)
     if not replayed.reproduced:
         raise Contradiction(
-            f"{subject.id}: checker bug: the witness for {key} does not replay (saw {replayed.differs})"
+            f"{subject.id}: checker bug: the witness for {key} does not replay (saw {', '.join(map(str, replayed.differs))})"
         )
     witness = replace(
         witness,
@@ -68,9 +67,9 @@ def _hardened(machine: Machine, witness: Witness) -> Witness:
     return replace(witness, hard=again.reproduced)
 
 
-def _first(question: Question, evidence: Evidence, label: str) -> str:
+def _first(question: Question, evidence: Evidence, label: str) -> Mismatch:
     """The plainest difference that is possible."""
-    keys = sorted(question.mismatches, key=lambda k: ORDER.index(k.partition(":")[0]))
+    keys = sorted(question.mismatches, key=lambda k: list(WAYS).index(k.way))
     for key in keys:
         if evidence.possible([*question.assumptions, question.mismatches[key]], f"{label}:differs:{key}"):
             return key
@@ -128,7 +127,7 @@ def _applied(closed: tuple[tuple[Term, ...], Term], args: tuple[Term, ...]) -> T
 
 
 def extracted(
-    setting: Setting, subject: Subject, question: Question, model: Model, goal: list[Term], key: str
+    setting: Setting, subject: Subject, question: Question, model: Model, goal: list[Term], key: Mismatch
 ) -> Witness:
     """The witness that a model is, before it is replayed."""
     machine = setting.machine
@@ -150,14 +149,14 @@ def extracted(
         instruction=subject.instruction.id,
         row=subject.row.label,
         virtual_mode=question.virtual_mode,
-        configuration=question.configuration.shown(),
+        configuration=question.configuration,
         units=encode(encoding, operands),
         assembly=disassemble(line, operands, length(encoding, operands), machine.decoding.csr_names)
         if line is not None
         else subject.instruction.name,
         operands=operands,
-        virtual=_state(machine, question.virtual.pre, model),
-        real=_state(machine, question.real.pre, model),
+        virtual=values_of(state_under(machine, question.virtual.pre, model)),
+        real=values_of(state_under(machine, question.real.pre, model)),
         virtual_after={},
         real_after={},
         virtual_exit="",
@@ -170,22 +169,3 @@ def extracted(
         differs=(key,),
         continued=tuple(sorted(setting.continued)),
     )
-
-
-def _state(machine: Machine, pre: Mapping[str, Term], model: Model) -> dict[str, StateValue]:
-    """The leaves of one side that are not 0."""
-    values: dict[str, StateValue] = {}
-    for name in machine.state.leaves:
-        term = pre[name]
-        if term.op == "karray":
-            if term.value:
-                values[name] = {-1: term.value}
-        elif term.op == "array":
-            cells = {i: v for (a, i), v in sorted(model.elements.items()) if a == term.name and v}
-            if cells:
-                values[name] = cells
-        else:
-            (value,) = model.values([term])
-            if value:
-                values[name] = value
-    return values

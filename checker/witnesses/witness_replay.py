@@ -1,21 +1,24 @@
-"""A witness run again on the reference binding: no solver, no terms, only the specification and integers."""
+"""A witness run again on the reference binding: no solver, only the specification and integers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pgcheck.checker.questions.copies import HOSTMAP
-from pgcheck.checker.questions.hole import REAL_LEFT
+from pgcheck.checker.questions.answers import Answers
+from pgcheck.checker.questions.copies import MISS
+from pgcheck.checker.questions.relation import CONST, OWN, How, relations
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
+from pgcheck.checker.solving.model import Model
+from pgcheck.checker.values import REAL_LEFT, Configuration, Mismatch, Way, mismatch
+from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.idl.types import Bitfield
-from pgcheck.isa.machine.machine import MIRROR, Deployment, Instruction, Machine
-from pgcheck.isa.terms import Name
+from pgcheck.isa.machine.machine import Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.terms.names import CHOICE, PROBE, READ, REAL, TABLE, VIRTUAL, Tag
+from pgcheck.isa.terms.names import REAL, VIRTUAL, Tag, read
 from pgcheck.models.reference.cycle import canonical, deliver, holds, step
-from pgcheck.models.state import Cells, State, Surroundings, copied, holding
+from pgcheck.models.state import Cells, State, copied, holding
+from pgcheck.models.symbolic import ADDRESS, FAULT
 
 
 class BadWitness(Exception):
@@ -27,51 +30,32 @@ class Replayed:
     """What a replay showed: whether the first difference that the witness names is there, and all that differs."""
 
     reproduced: bool
-    differs: tuple[str, ...]
+    differs: tuple[Mismatch, ...]
     virtual_after: Mapping[str, StateValue]
     real_after: Mapping[str, StateValue]
     virtual_exit: str
     real_exit: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """The oracle of one side of a witness."""
+def model_of(witness: Witness) -> Model:
+    """The answers of a witness: fresh variables and oracles. Raises BadWitness."""
+    try:
+        variables = {read(n): v for n, v in witness.choices.items() if "[" not in n}
+        elements = {(read(n), int(i.removesuffix("]"))): v for n, i, v in _elements(witness)}
+        functions = {(read(n), a): v for n, a, v in (*witness.probes, *witness.tables)}
+    except ValueError as error:
+        raise BadWitness(f"this answers nothing: {error}") from error
+    translations = {(FAULT, a): f for a, f, _ in witness.translations} | {
+        (ADDRESS, a): p for a, _, p in witness.translations
+    }
+    return Model(variables, elements, functions | translations | {(MISS, a): v for a, v in witness.misses})
 
-    machine: Machine
-    witness: Witness
-    real: bool
-    hard: bool
 
-    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
-        if self.hard:
-            return None
-        args, rest = self._in_virtual_mode(args)
-        found = {a: (f, p) for a, f, p in self.witness.translations}
-        fault, address = found.get(args, (0, 0))
-        missed = self.real and bool(dict(self.witness.misses).get(rest, 0))
-        return bool(fault) or missed, address
-
-    def _in_virtual_mode(self, args: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        assert self.machine.code.translation is not None
-        at = self.machine.code.translation.mode
-        mode = self.witness.virtual_mode if self.real else args[at]
-        return (*args[:at], mode, *args[at + 1 :]), (*args[:at], *args[at + 1 :])
-
-    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        found = {(n, a): v for n, a, v in self.witness.probes}
-        value = found.get((str(Name(PROBE, name)), self._in_virtual_mode(args)[0]), 0)
-        return found.get((str(HOSTMAP), (value,)), 0) if self.real else value
-
-    def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        found = {(n, a): v for n, a, v in self.witness.tables}
-        response = self.witness.configuration.get(f"@{name}")
-        if not self.real or response is not None:
-            value = found.get((str(Name(TABLE, name)), args), 0)
-            if self.real and isinstance(response, Mapping):
-                value = self.machine.code.tables[name].responded(value, response)
-            return value
-        return found.get((str(Name(TABLE, name, copy=REAL)), args), 0)
+def _elements(witness: Witness) -> Iterator[tuple[str, str, int]]:
+    for text, value in witness.choices.items():
+        name, found, index = text.partition("[")
+        if found:
+            yield name, index, value
 
 
 def state_of(machine: Machine, values: Mapping[str, StateValue]) -> State:
@@ -113,44 +97,42 @@ def values_of(state: Mapping[str, int | Cells]) -> dict[str, StateValue]:
 def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) -> Replayed:
     """Run both sides of a witness. With `hard` the specification's own translation runs instead of the oracle. Raises BadWitness."""
     deployment, instruction = _named(machine, witness)
-    pre: dict[Tag, State] = {VIRTUAL: state_of(machine, witness.virtual), REAL: state_of(machine, witness.real)}
-    if hard:
-        assert machine.code.translation is not None
-        for state in pre.values():
-            state.update(holding(machine, machine.code.translation.replay))
     missing = set(instruction.operands) - set(witness.operands)
     if missing:
         raise BadWitness(f"no value for operand {', '.join(sorted(missing))} of {instruction.id}")
     for name, type_ in instruction.operands.items():
         if witness.operands[name] >> type_.width:
             raise BadWitness(f"{witness.operands[name]} does not fit operand {name} of {instruction.id}")
-    for name, response in witness.configuration.items():
-        _checked_response(machine, name, response)
-    post: dict[Tag, State] = {}
-    outcome: dict[Tag, tuple[str, tuple[int, ...]]] = {}
-    for tag in (VIRTUAL, REAL):
-        post[tag] = copied(pre[tag])
-        outcome[tag] = _run(machine, witness, instruction, post[tag], tag, hard)
-    differs = _differences(machine, deployment, witness, pre, post, outcome)
+    _check_responses(machine, witness.configuration)
+    model = model_of(witness)
+    sides: tuple[tuple[Tag, Mapping[str, StateValue]], ...] = ((VIRTUAL, witness.virtual), (REAL, witness.real))
+    v, r = (
+        _side(
+            machine,
+            instruction,
+            witness,
+            before,
+            Answers(machine, model, tag, witness.virtual_mode, witness.configuration.tables, hard),
+        )
+        for tag, before in sides
+    )
+    differs = _differences(machine, deployment, relations(machine, deployment, witness.configuration), v, r)
     return Replayed(
         bool(witness.differs) and witness.differs[0] in differs,
         differs,
-        values_of(post[VIRTUAL]),
-        values_of(post[REAL]),
-        outcome[VIRTUAL][0],
-        outcome[REAL][0],
+        values_of(v.after),
+        values_of(r.after),
+        v.exit,
+        r.exit,
     )
 
 
-def _checked_response(machine: Machine, name: str, response: object) -> None:
+def _check_responses(machine: Machine, configuration: Configuration) -> None:
     """A table's response names a table and its fields; a leaf's value is in the states already. Raises BadWitness."""
-    if not name.startswith("@") or not isinstance(response, Mapping):
-        return
-    type_ = machine.code.tables[name[1:]].type if name[1:] in machine.code.tables else None
-    if not isinstance(type_, Bitfield) or not set(response) <= set(type_.ranges):
-        raise BadWitness(
-            f"no table of {machine.identity.name} has the entry {name[1:]}: {', '.join(map(str, response))}"
-        )
+    for name, response in configuration.tables.items():
+        type_ = machine.code.tables[name].type if name in machine.code.tables else None
+        if response is not None and not (isinstance(type_, Bitfield) and set(response) <= set(type_.ranges)):
+            raise BadWitness(f"no table of {machine.identity.name} has the entry {name}: {', '.join(response)}")
 
 
 def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]:
@@ -163,97 +145,55 @@ def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]
         raise BadWitness(f"{machine.identity.name} has no instruction '{witness.instruction}'") from None
 
 
-def _run(
-    machine: Machine, witness: Witness, instruction: Instruction, state: State, tag: Tag, hard: bool
-) -> tuple[str, tuple[int, ...]]:
-    """One side; the name of its outcome (`next`, the terminator, ...) and its payload."""
-    choices = witness.choices
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What one machine did: `exit` is `next`, or the terminator that took `payload`."""
 
-    def chosen(name: Name) -> int:
-        return choices.get(str(name.of(tag)), choices.get(str(name), 0))
+    before: State
+    after: State
+    exit: str
+    payload: tuple[int, ...]
 
-    def undefined(site: str, instance: int, width: int) -> int:
-        return chosen(Name(CHOICE, site, instance))
 
-    def volatile(leaf: Leaf, instance: int, index: int | None) -> int:
-        return chosen(Name(READ, leaf.name, instance))
-
-    def changed(leaf: Leaf, instance: int) -> Cells | int:
-        name = Name(READ, leaf.name, instance)
-        if isinstance(leaf, ScalarLeaf):
-            return chosen(name)
-        head = f"{name.of(tag)}["
-        return Cells(0, {int(k[len(head) : -1]): v for k, v in choices.items() if k.startswith(head)})
-
-    surroundings = Surroundings(undefined, volatile, changed, _Answers(machine, witness, tag == REAL, hard))
-    ended = step(machine, canonical(instruction, witness.operands), state, surroundings)
+def _side(
+    machine: Machine, instruction: Instruction, witness: Witness, before: Mapping[str, StateValue], answers: Answers
+) -> _Side:
+    """One side run. Raises BadWitness."""
+    state = state_of(machine, before)
+    if answers.hard and machine.code.translation is not None:
+        state.update(holding(machine, machine.code.translation.replay))
+    after = copied(state)
+    ended = step(machine, canonical(instruction, witness.operands), after, answers.surroundings)
     while ended is not None and ended.function in witness.continued:
-        ended = deliver(machine, ended, state, surroundings)
-    if ended is None:
-        return NEXT, ()
-    return ended.function, ended.args
+        ended = deliver(machine, ended, after, answers.surroundings)
+    return _Side(state, after, NEXT, ()) if ended is None else _Side(state, after, ended.function, ended.args)
 
 
-def _goes_on(machine: Machine, outcome: tuple[str, tuple[int, ...]]) -> bool:
-    rule = machine.code.exits.get(outcome[0])
-    return outcome[0] == NEXT or (rule is not None and rule.kind == EXECUTE)
+def _goes_on(machine: Machine, side: _Side) -> bool:
+    rule = machine.code.exits.get(side.exit)
+    return side.exit == NEXT or (rule is not None and rule.kind == EXECUTE)
 
 
 def _differences(
-    machine: Machine,
-    deployment: Deployment,
-    witness: Witness,
-    pre: Mapping[Tag, State],
-    post: Mapping[Tag, State],
-    outcome: Mapping[Tag, tuple[str, tuple[int, ...]]],
-) -> tuple[str, ...]:
+    machine: Machine, deployment: Deployment, how: Mapping[str, How], v: _Side, r: _Side
+) -> tuple[Mismatch, ...]:
     """The mismatches of the relation (docs/definitions.md), on values; nothing when the real machine trapped into the monitor."""
-    v, r = outcome[VIRTUAL], outcome[REAL]
-    if v[0] in (UNMODELLED, UNPREDICTABLE):
+    if v.exit in (UNMODELLED, UNPREDICTABLE):
         return ()
-    found: list[str] = []
-    if r[0] in (UNMODELLED, UNPREDICTABLE):
-        return (r[0],)
-    if r[0] == HALT:
-        return (HALT,)
+    if r.exit in (UNMODELLED, UNPREDICTABLE, HALT):
+        return (mismatch(r.exit),)
     if not _goes_on(machine, r):
         return ()
-    same = v[0] == r[0]
+    same, apart = v.exit == r.exit, [n for n, related in how.items() if related in (OWN, CONST)]
+    found = [] if same else [Mismatch("trap", r.exit)]
+    if same:
+        found += [Mismatch("virtual", n) for n in apart if v.after[n] != v.before[n]]
+    found += [Mismatch("real", n) for n in apart if r.after[n] != r.before[n]]
     if not same:
-        found.append(f"trap:{r[0]}")
-    relation = {leaf.name: _relation(machine, deployment, witness, leaf) for leaf in machine.state.leaves.values()}
-    for prefix in ("virtual", "real", "mirror", "general"):
-        for name, how in relation.items():
-            match prefix:
-                case "virtual" if how == "own" and same:
-                    differ = post[VIRTUAL][name] != pre[VIRTUAL][name]
-                case "real" if how == "own":
-                    differ = post[REAL][name] != pre[REAL][name]
-                case "mirror" | "general" if how == prefix and same:
-                    differ = post[VIRTUAL][name] != post[REAL][name]
-                case _:
-                    continue
-            if differ:
-                found.append(f"{prefix}:{name}")
-    if same and _leaves_real(machine, deployment, relation, pre[REAL], post[REAL]):
+        return tuple(found)
+    ways: tuple[Way, ...] = ("mirror", "general")
+    found += [Mismatch(w, n) for w in ways for n, related in how.items() if related == w and v.after[n] != r.after[n]]
+    left = r.after | {n: r.before[n] for n in apart}
+    if holds(machine, deployment.real, r.before) and not holds(machine, deployment.real, left):
         found.append(REAL_LEFT)
-    if same and v[1] != r[1]:
-        found.append(f"payload:{v[0]}")
-    return tuple(found)
-
-
-def _leaves_real(
-    machine: Machine, deployment: Deployment, relation: Mapping[str, str], pre: State, post: State
-) -> bool:
-    """`real` held, and no longer does with the monitor's own leaves as before."""
-    after: State = {n: pre[n] if relation[n] == "own" else value for n, value in post.items()}
-    return holds(machine, deployment.real, pre) and not holds(machine, deployment.real, after)
-
-
-def _relation(machine: Machine, deployment: Deployment, witness: Witness, leaf: Leaf) -> str:
-    if not leaf.control:
-        return "general"
-    if leaf.name == machine.modes.leaf:
-        return "own" if deployment.real_mode is not None else "mirror"
-    mirrored = leaf.name in deployment.mirror or witness.configuration.get(leaf.name) == MIRROR
-    return "mirror" if mirrored else "own"
+    return (*found, Mismatch("payload", v.exit)) if v.payload != r.payload else tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ def _lines(difference: Difference) -> Iterator[str]:
         failing = f" on {', '.join(theorem.failing)}" if theorem.failing else ""
         yield from _wrapped(f" {mark}{theorem.deployment}: {theorem.name} {theorem.before} -> {theorem.after}{failing}")
     for deployment, before, after in difference.configurations:
-        yield from _wrapped(f"  {deployment}: configuration {_assigned(before)} -> {_assigned(after)}")
+        yield from _wrapped(f"  {deployment}: configuration {before or 'none'} -> {after or 'none'}")
     for shared in difference.shared:
         some = ", ".join(shared.affected[:6]) + (
             f", and {len(shared.affected) - 6} more" if len(shared.affected) > 6 else ""
@@ -66,10 +66,6 @@ def _change(row: InstructionChange) -> str:
     return f"{row.deployment}: {row.id} ({verdicts}){note}"
 
 
-def _assigned(configuration: Mapping[str, object]) -> str:
-    return ", ".join(f"{n} = {v}" for n, v in sorted(configuration.items())) or "none"
-
-
 def _wrapped(line: str) -> list[str]:
     import textwrap
 
@@ -89,7 +85,7 @@ def _machine(difference: Difference) -> dict[str, Any]:
         "regressions": difference.regressions,
         "theorems": [{**asdict(t), "failing": list(t.failing), "worse": t.worse} for t in difference.theorems],
         "configurations": [
-            {"deployment": n, "before": dict(b), "after": dict(a)} for n, b, a in difference.configurations
+            {"deployment": n, "before": b.shown(), "after": a.shown()} for n, b, a in difference.configurations
         ],
         "shared": [{"part": s.part, "affected": list(s.affected)} for s in difference.shared],
         "deployments": [{"name": n, "change": c} for n, c in difference.deployments],

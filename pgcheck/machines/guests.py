@@ -198,7 +198,7 @@ def _json(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
         "machine": vmm.machine.identity.name,
         "monitor": under.kind.name,
         "deployment": chosen.name,
-        "configuration": dict(chosen.configuration),
+        "configuration": chosen.configuration.shown(),
         "forced": not promised(chosen, under.kind),
         "guests": [_account(guest) for guest in vmm.guests],
     }

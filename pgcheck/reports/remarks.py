@@ -165,7 +165,7 @@ def _row(
     level: Level,
     meant: Mapping[str, str],
 ) -> Remark:
-    seen = row.witness.differs[0] if row.witness is not None else ""
+    seen = str(row.witness.differs[0]) if row.witness is not None else ""
     identity = (deployment.name, meant.get(row.id.removesuffix(row.row), row.id), row.row, seen)
     return Remark(
         rule=rule,

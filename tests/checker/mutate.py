@@ -529,4 +529,4 @@ def original(
     """A row with its answer in a report; `configuration` is the report's."""
     under = configuration if answer.verdict == "conditional" else NOTHING
     one = subject(setting, instruction, row)
-    return Original(setting, one, answer.verdict, answer.privileged, frozenset(answer.sensitivities), under)
+    return Original(setting, one, answer.verdict, answer.privileged, frozenset(map(str, answer.sensitivities)), under)

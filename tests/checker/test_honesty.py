@@ -18,6 +18,7 @@ from pgcheck.checker.result import Effort, ExitCode, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Model, Status
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.values import NOTHING
 from pgcheck.checker.verdicts import judge as judging
 from pgcheck.checker.verdicts.theorems import theorems
 from pgcheck.checker.verdicts.verdict import verdict
@@ -46,9 +47,9 @@ def test_without_a_budget_nothing_is_proved() -> None:
 
 def test_one_unknown_row_leaves_every_theorem_open(checked_pg74: MachineResult) -> None:
     rows = checked_pg74.main.instructions
-    assert {t.status for t in theorems(rows, {}).values()} == {"holds"}
+    assert {t.status for t in theorems(rows, NOTHING).values()} == {"holds"}
     worse = [replace(r, verdict="unknown") if r.id == "add" else r for r in rows]
-    assert "holds" not in {t.status for t in theorems(worse, {}).values()}
+    assert "holds" not in {t.status for t in theorems(worse, NOTHING).values()}
 
 
 @pytest.fixture(scope="module")

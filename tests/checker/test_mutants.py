@@ -19,7 +19,6 @@ from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import constant, mk
 from pgcheck.isa.terms.ir import SetElement, Statement
@@ -46,23 +45,12 @@ def settings(machine: Machine) -> list[Setting]:
     return found
 
 
-def configuration(shown: Iterable[tuple[str, object]]) -> Configuration:
-    """The configuration that a report shows."""
-    leaves, tables = {}, {}
-    for name, value in shown:
-        if name.startswith("@"):
-            tables[name[1:]] = dict(value) if isinstance(value, dict) else None
-        else:
-            leaves[name] = value if isinstance(value, int) else "mirror"
-    return Configuration(leaves, tables)  # type: ignore[arg-type]  # "mirror" is the one text there is
-
-
 def views(result: MachineResult, all_: Sequence[Setting], instruction: Instruction, row: Row) -> Views:
     """A row under every deployment, as the report has it."""
     found = []
     for setting, report in zip(all_, result.deployments, strict=True):
         answer = next(i for i in report.instructions if i.id == instruction.id + row.label)
-        found.append(original(setting, instruction, row, answer, configuration(report.configuration.items())))
+        found.append(original(setting, instruction, row, answer, report.configuration))
     return tuple(found)
 
 

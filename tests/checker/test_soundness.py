@@ -77,7 +77,7 @@ def test_a_row_is_not_content_with_a_configuration_of_no_state(solver: Solver) -
 
 
 def test_two_bits_that_exclude_each_other_are_not_both_fixed(checked: Checked) -> None:
-    assert checked("either").main.configuration == {"TRAPIO": 1}
+    assert checked("either").main.configuration == Configuration({"TRAPIO": 1})
     assert row(checked("either"), "other").witness is not None
 
 
@@ -180,7 +180,7 @@ def test_a_hole_is_refuted_only_when_every_candidate_was_tried(
     monkeypatch.setattr(judging, "MAX_CANDIDATES", tried)
     found = judged(machine_of("forbidden_by_legal"), "uio", solver)
     assert verdict(found, None) == expected
-    assert ("there are more" in reason(expected, found, None, {})) == (expected == "unknown")
+    assert ("there are more" in reason(expected, found, None, NOTHING)) == (expected == "unknown")
 
 
 def test_one_that_helps_among_the_first_is_enough_but_its_absence_later_no_refutation(

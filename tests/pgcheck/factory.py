@@ -16,9 +16,11 @@ from pgcheck.checker.result import (
     TheoremResult,
     Witness,
 )
+from pgcheck.checker.values import NOTHING, Configuration, Mismatch, sensitivity
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
 
+SHUT = Configuration({"IOPL": 0})
 DECODE = Decode(8, "little", 8, 4)
 WITNESS = Witness(
     specification="toy",
@@ -27,7 +29,7 @@ WITNESS = Witness(
     instruction="popf",
     row="",
     virtual_mode=0,
-    configuration={},
+    configuration=NOTHING,
     units=(0x9D, 0x01),
     assembly="popf 1",
     operands={"imm": 1},
@@ -42,7 +44,7 @@ WITNESS = Witness(
     misses=(),
     probes=(),
     tables=(),
-    differs=("virtual:IF", "general:MEM"),
+    differs=(Mismatch("virtual", "IF"), Mismatch("general", "MEM")),
 )
 
 
@@ -78,19 +80,21 @@ HOLE = instruction(
     "popf",
     "hole",
     sensitive=True,
-    sensitivities=("ctl[interrupt@S]", "ctl[interrupt@U]", "beh[mode@SU]"),
+    sensitivities=tuple(map(sensitivity, ("ctl[interrupt@S]", "ctl[interrupt@U]", "beh[mode@SU]"))),
     user_sensitive=True,
     evidence="two-solvers",
     reason="changes the virtual machine's IF without a trap",
     witness=WITNESS,
 )
-LGDT = instruction("lgdt", "privileged", sensitive=True, sensitivities=("ctl[relocation@S]",), privileged=True)
+LGDT = instruction(
+    "lgdt", "privileged", sensitive=True, sensitivities=(sensitivity("ctl[relocation@S]"),), privileged=True
+)
 CLI = instruction(
     "cli",
     "conditional",
     sensitive=True,
-    sensitivities=("ctl[interrupt@S]",),
-    configuration={"IOPL": 0},
+    sensitivities=(sensitivity("ctl[interrupt@S]"),),
+    configuration=SHUT,
     privileged_under_configuration=True,
     evidence="solver",
     reason="closed by IOPL = 0",
@@ -106,7 +110,7 @@ def theorems(**statuses: Status) -> Mapping[str, TheoremResult]:
 
 def _theorem(name: str, status: Status) -> TheoremResult:
     failing = () if status == "holds" else ("popf",)
-    return TheoremResult(name, status, failing, {"IOPL": 0} if status == "conditional" else None)
+    return TheoremResult(name, status, failing, SHUT if status == "conditional" else None)
 
 
 def result(
@@ -119,7 +123,7 @@ def result(
     """A whole result with these rows; where there is a monitor, user mode runs directly, as in every result of a check."""
     answers = theorems(**statuses)
     direct = "M == 1" if answers["monitor"].status in ("holds", "conditional") else ""
-    main = DeploymentResult("default", answers, rows or PLAIN, {}, direct)
+    main = DeploymentResult("default", answers, rows or PLAIN, NOTHING, direct)
     return MachineResult(
         "toy",
         "A toy machine",

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from pgcheck.checker.result import DeploymentResult, ExitCode, Finding, InstructionResult, MachineResult
+from pgcheck.checker.values import NOTHING, Mismatch, Sensitivity
 from pgcheck.isa.files.errors import Position, Problem
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
@@ -55,7 +56,7 @@ FINDINGS = (
     Finding("traps_are_precise", "error", "popf", "state changes before trap", Position("toy.yaml", 7, 3)),
     Finding("legal_is_inductive", "unknown", "popf", "out of budget", Position("toy.yaml", 7, 3)),
 )
-ELSEWHERE = DeploymentResult("elsewhere", theorems(theorem1="fails"), (HOLE,), {})
+ELSEWHERE = DeploymentResult("elsewhere", theorems(theorem1="fails"), (HOLE,), NOTHING)
 RICH = result(
     HOLE,
     LGDT,
@@ -83,7 +84,7 @@ BROKEN = Failed("broken.yaml", "ZeroDivisionError: by zero", (), ExitCode.INTERN
 def hostile(row: InstructionResult = HOLE, text: str = HOSTILE) -> Story:
     """A run in which every text that can come from a specification is this one."""
     given: dict[str, Any] = {"virtual": {text: 1}, "real": {}, "virtual_after": {text: {0: 1}}, "real_after": {}}
-    witness = replace(WITNESS, assembly=text, operands={text: 1}, differs=(f"virtual:{text}",), **given)
+    witness = replace(WITNESS, assembly=text, operands={text: 1}, differs=(Mismatch("virtual", text),), **given)
     bad = replace(
         row,
         id=text,
@@ -91,7 +92,7 @@ def hostile(row: InstructionResult = HOLE, text: str = HOSTILE) -> Story:
         variant=text,
         row=text,
         reason=text,
-        sensitivities=(text,),
+        sensitivities=(Sensitivity(text, text, text),),
         witness=witness,
         position=Position(text, 1, 1),
     )

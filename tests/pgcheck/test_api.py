@@ -76,7 +76,7 @@ def test_waivers_count_as_asked(tmp_path: Path) -> None:
     spec.write_bytes(POPF.read_bytes())
     file.write_text(
         "waivers:\n  - {machine: popf, deployment: default, instruction: popf, property: theorem1, reason: x, "
-        f"differences: {json.dumps(row.sensitivities)}, meaning: {meaning_of(answer.machine, row)}}}\n"
+        f"differences: {json.dumps([str(s) for s in row.sensitivities])}, meaning: {meaning_of(answer.machine, row)}}}\n"
     )
 
     def code(given: str | Path, **waivers: Path) -> int:

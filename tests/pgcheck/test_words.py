@@ -6,6 +6,7 @@ import pytest
 
 from pgcheck import words
 from pgcheck.checker.result import VERDICTS
+from pgcheck.checker.values import Configuration, mismatch, sensitivity
 from tests.pgcheck.factory import WITNESS
 
 
@@ -18,14 +19,13 @@ def test_small_numbers_are_decimal() -> None:
 
 
 def test_sensitivities_are_told_by_kind() -> None:
-    assert words.sensitivities(["ctl[mode@S]", "ctl[mode@U]", "beh[mode@SU]", "ctl[interrupt@S]"]) == (
-        "changes mode, interrupt; reveals mode"
-    )
+    found = map(sensitivity, ["ctl[mode@S]", "ctl[mode@U]", "beh[mode@SU]", "ctl[interrupt@S]"])
+    assert words.sensitivities(found) == "changes mode, interrupt; reveals mode"
     assert words.sensitivities([]) == ""
 
 
 def test_configurations_name_tables_and_the_guests_own_values() -> None:
-    chosen = {"IOPL": 0, "TS": "mirror", "@gdt": {"P": 0, "DPL": 16}, "@idt": "mirror"}
+    chosen = Configuration({"IOPL": 0, "TS": "mirror"}, {"gdt": {"P": 0, "DPL": 16}, "idt": None})
     assert (
         words.configuration(chosen) == "IOPL = 0, TS = the guest's, gdt answering {P: 0, DPL: 0x10}, idt as the guest's"
     )
@@ -52,7 +52,7 @@ def test_cells_of_arrays_are_told_one_by_one() -> None:
 )
 def test_differences_are_sentences(differs: str, said: str) -> None:
     witness = replace(WITNESS, virtual_exit="fault")
-    assert words.difference(witness, differs).startswith(said)
+    assert words.difference(witness, mismatch(differs)).startswith(said)
 
 
 def test_units_have_all_their_digits() -> None:

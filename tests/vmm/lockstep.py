@@ -9,6 +9,7 @@ from functools import cache
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.result import DeploymentResult, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.encoding.assembly import Assembler, Image
 from pgcheck.isa.machine.machine import Machine
@@ -22,27 +23,31 @@ from pgcheck.vmm.vmm import Guest, Vmm
 from tests.specifications import machine_of
 
 # What `pgcheck check` finds; a test of its own compares.
-CONFIGURATIONS: Mapping[tuple[str, str], Mapping[str, object]] = {
-    ("riscv64", "s_in_u"): {"scounteren.CY": 0, "scounteren.TM": 0, "scounteren.IR": 0},
-    ("riscv64", "vmm_in_m"): {
-        "mstatus.TVM": 1,
-        "mstatus.TW": 1,
-        "mstatus.TSR": 1,
-        "mcounteren.CY": 0,
-        "mcounteren.TM": 0,
-        "mcounteren.IR": 0,
-    },
-    ("pdp10-ka10", "default"): {"FL.IOT": 0},
-    ("i386", "default"): {
-        "CR0.EM": "mirror",
-        "CR0.MP": "mirror",
-        "CR0.TS": "mirror",
-        "CR4.PCE": 0,
-        "CR4.TSD": 1,
-        "EFLAGS.IOPL": 0,
-        "TR.limit": 102,
-        "@descriptor": {"P": 0},
-    },
+CONFIGURATIONS: Mapping[tuple[str, str], Configuration] = {
+    ("riscv64", "s_in_u"): Configuration({"scounteren.CY": 0, "scounteren.TM": 0, "scounteren.IR": 0}),
+    ("riscv64", "vmm_in_m"): Configuration(
+        {
+            "mstatus.TVM": 1,
+            "mstatus.TW": 1,
+            "mstatus.TSR": 1,
+            "mcounteren.CY": 0,
+            "mcounteren.TM": 0,
+            "mcounteren.IR": 0,
+        }
+    ),
+    ("pdp10-ka10", "default"): Configuration({"FL.IOT": 0}),
+    ("i386", "default"): Configuration(
+        {
+            "CR0.EM": "mirror",
+            "CR0.MP": "mirror",
+            "CR0.TS": "mirror",
+            "CR4.PCE": 0,
+            "CR4.TSD": 1,
+            "EFLAGS.IOPL": 0,
+            "TR.limit": 102,
+        },
+        {"descriptor": {"P": 0}},
+    ),
 }
 
 
@@ -51,7 +56,7 @@ def policy_of(name: str, deployment: str = "default", kind: str = "type1") -> Po
     """The policy that a result with the known configuration promises; no instruction is judged for it."""
     machine = machine_of(name)
     theorems = {n: TheoremResult(n, "holds") for n in ("monitor", "theorem3")}
-    result = DeploymentResult(deployment, theorems, (), CONFIGURATIONS.get((name, deployment), {}), direct="known")
+    result = DeploymentResult(deployment, theorems, (), CONFIGURATIONS.get((name, deployment), NOTHING), direct="known")
     solver = solver_for(Options(second=False))
     try:
         return policy(machine, result, Evidence(solver, False), kinds()[kind], force=True)

@@ -247,8 +247,8 @@ class Images:
         """Instructions whose result shows the control state that differs."""
         machine = self.machine
         for what in witness.differs:
-            kind, _, name = what.partition(":")
-            if kind not in ("virtual", "real") or name not in machine.state.leaves or name in machine.state.arrays:
+            name = what.place
+            if what.way not in ("virtual", "real") or name not in machine.state.leaves or name in machine.state.arrays:
                 continue
             other: State = {**draft.state, name: scalar(draft.state, name) ^ 1}
             for instruction in self.inventory.groups["control"]:
@@ -355,4 +355,6 @@ def _tried(writer: Images, policy: Policy, row: str, witness: Witness, *, inside
         return Tried(row, None, None, str(reason))
     seen = writer.shown(image, policy)
     same = seen.bare == seen.monitored
-    return Tried(row, image, seen, f"this program sees no difference: {', '.join(witness.differs)}" if same else "")
+    return Tried(
+        row, image, seen, f"this program sees no difference: {', '.join(map(str, witness.differs))}" if same else ""
+    )

@@ -93,7 +93,7 @@ def _deployment(result: DeploymentResult, decode: Decode) -> Json:
     return {
         "deployment": result.name,
         **{name: _theorem(result.theorems[name]) for name in THEOREMS},
-        "configuration": dict(result.configuration),
+        "configuration": result.configuration.shown(),
         "direct": result.direct,
         "instructions": [_instruction(i, decode) for i in result.instructions],
     }
@@ -104,7 +104,7 @@ def _theorem(result: TheoremResult) -> Json:
     return {
         "status": result.status,
         "failing": list(result.failing),
-        "configuration": None if chosen is None else dict(chosen),
+        "configuration": None if chosen is None else chosen.shown(),
         "waived": list(result.waived),
     }
 
@@ -136,13 +136,13 @@ def _instruction(result: InstructionResult, decode: Decode) -> Json:
         "row": result.row,
         "location": _location(result.position),
         "sensitive": result.sensitive,
-        "sensitivity": list(result.sensitivities),
+        "sensitivity": list(map(str, result.sensitivities)),
         "user_sensitive": result.user_sensitive,
         "timing_sensitive": result.timing,
         "privileged": {"always": result.privileged, "under_configuration": result.privileged_under_configuration},
         "verdict": result.verdict,
         "reason": result.reason,
-        "configuration": None if chosen is None else dict(chosen),
+        "configuration": None if chosen is None else chosen.shown(),
         "evidence": result.evidence,
         "witness": None if result.witness is None else _witness(result.witness, decode),
     }
@@ -160,8 +160,8 @@ def _witness(witness: Witness, decode: Decode) -> Json:
         "before": {"virtual": _state(witness.virtual), "real": _state(witness.real)},
         "after": {"virtual": _state(witness.virtual_after), "real": _state(witness.real_after)},
         "exit": {"virtual": witness.virtual_exit, "real": witness.real_exit},
-        "configuration": dict(witness.configuration),
-        "differs": list(witness.differs),
+        "configuration": witness.configuration.shown(),
+        "differs": list(map(str, witness.differs)),
         "through_own_translation": witness.hard,
     }
 

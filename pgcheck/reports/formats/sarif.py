@@ -128,8 +128,8 @@ def _properties(remark: Remark) -> Json:
     found: Json = {"specification": remark.specification, "deployment": remark.deployment}
     if remark.row is not None:
         row = remark.row
-        found |= {"instruction": row.id, "sensitivity": list(row.sensitivities), "evidence": row.evidence}
-        found |= {"differs": list(row.witness.differs)} if row.witness is not None else {}
+        found |= {"instruction": row.id, "sensitivity": list(map(str, row.sensitivities)), "evidence": row.evidence}
+        found |= {"differs": list(map(str, row.witness.differs))} if row.witness is not None else {}
     return {key: value for key, value in found.items() if value}
 
 

@@ -112,9 +112,8 @@ def compared(machine: Machine, witness: Witness) -> tuple[Cell, ...]:
     states = [cells(s) for s in (witness.virtual, witness.virtual_after, witness.real, witness.real_after)]
     order = {name: place for place, name in enumerate(machine.state.leaves)}
     names = dict.fromkeys([*(name for state in states for name in state), machine.modes.leaf])
-    differs = [(what, kind) for kind, _, what in (d.partition(":") for d in witness.differs)]
     return tuple(
-        _cell(machine, name, states, {kind for what, kind in differs if what == name.partition("[")[0]})
+        _cell(machine, name, states, {seen.way for seen in witness.differs if seen.place == name.partition("[")[0]})
         for name in sorted(names, key=lambda name: order.get(name.partition("[")[0], len(order)))
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
+from pgcheck.checker.values import Sensitivity
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ROLES
@@ -15,7 +16,7 @@ from pgcheck.reports.html.flow import Drawing, Flow, access, drawing
 from pgcheck.reports.text.explain import MEANINGS, PLACES, source
 from pgcheck.reports.text.report import answers
 from pgcheck.running.events import Checked
-from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, sensitivity, units
+from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, units
 
 STATUSES = {"holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided"}
 MONITORS = {"holds": "exists", "conditional": "exists if configured", "fails": "none", "unknown": "not decided"}
@@ -189,7 +190,7 @@ def _line(
         description=instruction.description if instruction is not None else "",
         privileged="yes" if row.privileged else "configured" if row.privileged_under_configuration else "no",
         sensitive=sensitivities(row.sensitivities),
-        meanings=tuple(_meaning(text) for text in row.sensitivities),
+        meanings=tuple(_meaning(one) for one in row.sensitivities),
         configuration=configuration(row.configuration) if row.configuration else "",
         waived=checked.waived.get((result.name, row.id), ""),
         words=words(encoding) if encoding is not None and main else (),
@@ -208,9 +209,9 @@ def _source(position: Position) -> list[str]:
         return []
 
 
-def _meaning(text: str) -> str:
-    kind, role, start = sensitivity(text)
-    return MEANINGS[kind].format(role=role, start=PLACES.get(start, start)) if kind in MEANINGS else text
+def _meaning(one: Sensitivity) -> str:
+    start = PLACES.get(one.start, one.start)
+    return MEANINGS[one.kind].format(role=one.role, start=start) if one.kind in MEANINGS else str(one)
 
 
 def _roles(machine: Machine, accessed: Flow) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:

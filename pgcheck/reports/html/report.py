@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from pgcheck import console
+from pgcheck.checker import values
 from pgcheck.checker.result import THEOREMS, ExitCode
+from pgcheck.checker.values import Configuration, Sensitivity
 from pgcheck.reports.formats.json import SCHEMA_VERSION, document
 from pgcheck.reports.html.rendering import rendered
 from pgcheck.reports.text.report import CLAIMS
 from pgcheck.request import Request
 from pgcheck.running.events import Checked, Ended, Event, Failed, Recorder
 from pgcheck.running.run import each
-from pgcheck.words import configuration, sensitivity
+from pgcheck.words import configuration
 
 MAJOR: Final = SCHEMA_VERSION.partition(".")[0]
 TITLES: Final = {**{name: claim[0] for name, claim in CLAIMS.items()}, "monitor": "Monitor"}
+
+
+def _configuration(shown: object) -> Configuration | None:
+    """The configuration of a document. Raises ValueError."""
+    if shown is not None and not isinstance(shown, Mapping):
+        raise ValueError("a configuration is an object or null")
+    return None if shown is None else values.configuration(shown)
+
+
+def _sensitivity(text: object) -> Sensitivity:
+    """A sensitivity of a document. Raises ValueError."""
+    return values.sensitivity(text if isinstance(text, str) else "")
 
 
 class _Given(BaseModel):
@@ -33,7 +47,7 @@ class _Given(BaseModel):
 class Theorem(_Given):
     status: Literal["holds", "fails", "conditional", "unknown"]
     failing: tuple[str, ...]
-    configuration: dict[str, Any] | None = None
+    configuration: Annotated[Configuration | None, PlainValidator(_configuration)] = None
     waived: tuple[str, ...] = ()
 
     @property
@@ -43,7 +57,7 @@ class Theorem(_Given):
 
 class Row(_Given):
     id: str
-    sensitivity: tuple[str, ...]
+    sensitivity: tuple[Annotated[Sensitivity, PlainValidator(_sensitivity)], ...]
     verdict: str
     reason: str
 
@@ -168,9 +182,7 @@ def _named(result: Result, answered: Answered) -> str:
 
 def _roles(columns: Sequence[Column]) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
     """Each role that some hole involves, with the holes of each column that do."""
-    involved = [
-        {row.id: {sensitivity(text)[1] for text in row.sensitivity} for row in c.answered.holes} for c in columns
-    ]
+    involved = [{row.id: {one.role for one in row.sensitivity} for row in c.answered.holes} for c in columns]
     for role in sorted({role for holes in involved for roles in holes.values() for role in roles}):
         yield role, tuple(tuple(name for name, roles in holes.items() if role in roles) for holes in involved)
 

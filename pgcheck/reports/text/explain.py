@@ -20,7 +20,6 @@ from pgcheck.words import (
     difference,
     ending,
     number,
-    sensitivity,
     units,
     value_of,
     wrapped,
@@ -100,11 +99,10 @@ def _predicates(row: InstructionResult) -> Iterator[str]:
     yield from _predicate(f"privileged{under}", PRIVILEGED, holds=row.privileged)
     if not row.sensitivities:
         yield from _predicate("sensitive: it neither changes nor reveals control state", holds=False)
-    for text in row.sensitivities:
-        kind, role, start = sensitivity(text)
-        first, second = STARTS.get(start, ("s", "s'"))
-        formula = FORMULAS.get(kind, "").format(role=role, x=first, y=second)
-        meaning = MEANINGS.get(kind, kind).format(role=role, start=PLACES.get(start, start))
+    for one in row.sensitivities:
+        first, second = STARTS.get(one.start, ("s", "s'"))
+        formula = FORMULAS.get(one.kind, "").format(role=one.role, x=first, y=second)
+        meaning = MEANINGS.get(one.kind, one.kind).format(role=one.role, start=PLACES.get(one.start, one.start))
         yield from _predicate(f"sensitive: {meaning}", _short(formula), holds=True)
     yield from _predicate("user-sensitive (Theorem 3)", holds=row.user_sensitive)
     yield click.style("The exact question", bold=True)
@@ -185,7 +183,7 @@ def _ordered(machine: Machine, states: Sequence[Mapping[str, int]]) -> list[str]
 
 
 def _notable(cell: str, found: Witness) -> bool:
-    return any(differs.partition(":")[2] == cell.partition("[")[0] for differs in found.differs)
+    return any(seen.place == cell.partition("[")[0] for seen in found.differs)
 
 
 def _table(rows: Sequence[Sequence[str]], notable: Sequence[str]) -> Iterator[str]:
@@ -210,6 +208,6 @@ def replayed(machine: Machine, found: Witness, again: Replayed) -> str:
     if again.reproduced:
         lines.append(click.style("Reproduced", fg="green", bold=True) + " without a solver.")
     else:
-        claimed, seen = (", ".join(d) or "no difference" for d in (found.differs[:1], again.differs))
+        claimed, seen = (", ".join(map(str, d)) or "no difference" for d in (found.differs[:1], again.differs))
         lines += wrapped(f"Not reproduced: the file names {claimed}, the replay shows {seen}.", "  ", "")
     return "\n".join(lines)

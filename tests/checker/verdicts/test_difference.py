@@ -9,6 +9,7 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import DeploymentResult
+from pgcheck.checker.values import NOTHING
 from pgcheck.checker.verdicts.difference import Version, appeared, difference, disappeared
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
@@ -83,7 +84,7 @@ def test_a_hole_because_the_common_configuration_vanished(conditional: Version) 
 
     def without(result: DeploymentResult) -> DeploymentResult:
         rows = tuple(replace(r, verdict="hole") if r.id == "uio" else r for r in result.instructions)
-        return replace(result, configuration={}, instructions=rows)
+        return replace(result, configuration=NOTHING, instructions=rows)
 
     lost = replace(conditional.result, deployments=tuple(map(without, conditional.result.deployments)))
     (change,) = difference(conditional, Version(lost, conditional.meanings)).instructions

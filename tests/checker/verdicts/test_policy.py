@@ -10,6 +10,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.values import Configuration
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.terms import TRUE, Name, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
@@ -48,7 +49,8 @@ def test_what_the_configuration_fixes_and_mirrors_is_in_it(checked: Checked, evi
 
 def test_responses_are_the_tables_own(checked: Checked, evidence: Evidence) -> None:
     result = replace(
-        checked("pg74").main, configuration={"@gate": {"DPL": 0}, "@task": "mirror", "R.l": 3, "R.b": "mirror"}
+        checked("pg74").main,
+        configuration=Configuration({"R.l": 3, "R.b": "mirror"}, {"gate": {"DPL": 0}, "task": None}),
     )
     found = policy(machine_of("pg74"), result, evidence)
     assert found.responses == {"gate": {"DPL": 0}, "task": None}
@@ -94,7 +96,7 @@ def test_the_monitors_own_state_is_legal(legal: str, bounds: range, tmp_path: Pa
     """What it keeps of the reset state gives way to what is legal; a configuration that never is makes no monitor."""
     machine = variant(tmp_path, f'legal: ["{legal}"]\n')
     result = check(machine_of("pg74"), Options(cache=False, second=False, only=("lrr",))).main
-    result = replace(result, configuration={"R.l": 5})
+    result = replace(result, configuration=Configuration({"R.l": 5}))
     if not bounds:
         with pytest.raises(NoMonitor, match="no legal state"):
             policy(machine, result, evidence)

@@ -9,6 +9,7 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Event, Judged
+from pgcheck.checker.values import NOTHING, Configuration
 from tests.checker.results import Checked, row
 from tests.checker.variants import variant
 from tests.specifications import machine_of
@@ -33,9 +34,9 @@ def test_virtual_user_mode_runs_directly_unless_a_row_is_a_hole_there(name: str,
 
 def test_a_row_shows_what_of_the_configuration_closes_it_and_others_nothing(checked: Checked) -> None:
     main = checked("conditional").main
-    assert main.configuration == {"TRAPIO": 1} and row(checked("conditional"), "uio").configuration == {"TRAPIO": 1}
+    assert main.configuration == row(checked("conditional"), "uio").configuration == Configuration({"TRAPIO": 1})
     assert all(i.configuration is None for i in main.instructions if i.id != "uio")
-    assert checked("popf").main.configuration == {}
+    assert checked("popf").main.configuration == NOTHING
 
 
 def test_only_holes_have_witnesses_and_each_has_one(checked: Checked) -> None:

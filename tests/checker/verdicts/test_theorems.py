@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from pgcheck.checker.result import InstructionResult
+from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts.theorems import theorems, untested
 from pgcheck.isa.files.errors import Position
+
+SHUT = Configuration({"IOPL": 0})
 
 PLAIN = InstructionResult(
     id="add",
@@ -85,26 +88,26 @@ OPEN = replace(HOLE, id="pop", verdict="unknown")
     ],
 )
 def test_the_four_answers(rows: list[InstructionResult], expected: str) -> None:
-    found = theorems(rows, {"IOPL": 0})
+    found = theorems(rows, SHUT)
     assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected
 
 
 def test_failing_rows_are_named_in_order_and_the_configuration_is_shown() -> None:
-    found = theorems([USER_HOLE, PLAIN, CLOSED, HOLE], {"IOPL": 0})
+    found = theorems([USER_HOLE, PLAIN, CLOSED, HOLE], SHUT)
     assert found["theorem1"].failing == ("sgdt", "jrst1")
     assert found["theorem3"].failing == ("sgdt",)
-    closed = theorems([CLOSED], {"IOPL": 0})["theorem1"]
-    assert (closed.failing, closed.configuration) == (("cli",), {"IOPL": 0})
-    assert theorems([PRIVILEGED], {"IOPL": 0})["theorem1"].configuration is None
+    closed = theorems([CLOSED], SHUT)["theorem1"]
+    assert (closed.failing, closed.configuration) == (("cli",), SHUT)
+    assert theorems([PRIVILEGED], SHUT)["theorem1"].configuration is None
 
 
 def test_time_alone_is_no_matter_of_theorems_1_and_3() -> None:
-    assert theorems([CLOCK], {})["theorem2"].failing == ("rdtsc",)
-    assert {theorems([CLOCK], {})[n].status for n in ("theorem1", "theorem3")} == {"holds"}
+    assert theorems([CLOCK], NOTHING)["theorem2"].failing == ("rdtsc",)
+    assert {theorems([CLOCK], NOTHING)[n].status for n in ("theorem1", "theorem3")} == {"holds"}
 
 
 def test_what_untested_checks_say_is_no_proof() -> None:
     for rows, expected in (([PLAIN], "unknown unknown unknown unknown"), ([CLOSED, HOLE], "fails fails unknown fails")):
-        found = untested(theorems(rows, {"IOPL": 0}))
+        found = untested(theorems(rows, SHUT))
         assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected
         assert all(t.configuration is None for t in found.values())

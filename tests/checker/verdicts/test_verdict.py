@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.classical import Classical
-from pgcheck.checker.values import Sensitivity
+from pgcheck.checker.values import NOTHING, Sensitivity, mismatch
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import difference, reason, verdict
 from tests.checker.judging import setting_of
@@ -90,7 +90,7 @@ def test_a_row_that_never_completes_and_touches_nothing_is_intentional(judgement
     ],
 )
 def test_each_difference_has_words(key: str, words: str) -> None:
-    assert words in difference(key)
+    assert words in difference(mismatch(key))
 
 
 @pytest.mark.parametrize(
@@ -113,5 +113,5 @@ def test_the_reason_of_a_row_names_what_is_seen(name: str, identifier: str, word
 
 def test_the_reason_of_what_is_open_is_the_trouble(judgement: Judgement) -> None:
     open_, closed = replace(judgement, trouble="x: too hard"), replace(judgement, trouble="")
-    assert reason("unknown", open_, None, {}) == reason("unknown", closed, open_, {}) == "x: too hard"
-    assert reason("privileged", closed, None, {}) == ""
+    assert reason("unknown", open_, None, NOTHING) == reason("unknown", closed, open_, NOTHING) == "x: too hard"
+    assert reason("privileged", closed, None, NOTHING) == ""

@@ -115,11 +115,11 @@ def test_a_waiver_of_another_machine_is_not_looked_at(result: MachineResult, who
 
 def test_theorem_1_is_waived_by_sensitivity(result: MachineResult, whole: Waiver, asking: Evidence) -> None:
     row = next(r for r in result.main.instructions if r.id == "popf")
-    named = replace(whole, property="theorem1", differences=frozenset(row.sensitivities))
+    named = replace(whole, property="theorem1", differences=frozenset(map(str, row.sensitivities)))
     noted, found = reviewed(machine("popf"), result, named, asking)
     assert found.status == "accepted"
     assert noted.main.theorems["theorem1"].waived == ("popf",)
-    fewer = replace(named, differences=frozenset(row.sensitivities[1:]))
+    fewer = replace(named, differences=frozenset(map(str, row.sensitivities[1:])))
     assert reviewed(machine("popf"), result, fewer, asking)[1].status == "outside"
 
 

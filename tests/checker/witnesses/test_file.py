@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pgcheck.checker.result import Witness
+from pgcheck.checker.values import Configuration, Mismatch
 from pgcheck.checker.witnesses.file import BadWitnessFile, dump, load
 from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
 from tests.specifications import machine_of
@@ -32,7 +33,7 @@ FULL = Witness(
     instruction="i",
     row=":1",
     virtual_mode=3,
-    configuration={"IOPL": 0, "CR0.TS": "mirror", "@gate": {"DPL": 0}, "@task": "mirror"},
+    configuration=Configuration({"IOPL": 0, "CR0.TS": "mirror"}, {"gate": {"DPL": 0}, "task": None}),
     units=(0x9D, 0),
     assembly="i, 1",
     operands={"r": 10},
@@ -47,7 +48,7 @@ FULL = Witness(
     misses=(((1,), 1),),
     probes=(("probe.p", (1,), 2),),
     tables=(("r.table.t", (), 9),),
-    differs=("virtual:M", "general:A"),
+    differs=(Mismatch("virtual", "M"), Mismatch("general", "A")),
     continued=("local",),
     hard=True,
 )
@@ -128,8 +129,8 @@ FOREIGN: dict[str, tuple[Callable[[Witness], Witness], str]] = {
     "unknown deployment": (lambda w: replace(w, deployment="other"), "no deployment 'other'"),
     "an element that there is not": (lambda w: replace(w, virtual={"A": {16: 1}}), "A has 16 elements"),
     "an operand too wide": (lambda w: replace(w, operands={"x": 0, "a": 1 << 10}), "1024 does not fit operand a"),
-    "a table's unknown field": (lambda w: replace(w, configuration={"@new_psw": {"X": 1}}), "new_psw: X"),
-    "an unknown table": (lambda w: replace(w, configuration={"@old_psw": {"M": 1}}), "old_psw: M"),
+    "a table's unknown field": (lambda w: replace(w, configuration=Configuration({}, {"new_psw": {"X": 1}})), "new_psw: X"),
+    "an unknown table": (lambda w: replace(w, configuration=Configuration({}, {"old_psw": {"M": 1}})), "old_psw: M"),
     "no operand": (lambda w: replace(w, operands={"x": 0}), "operand a"),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.result import Finding
+from pgcheck.checker.values import Configuration
 from tests.models.compiling import compiled
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import result
@@ -94,7 +95,7 @@ def test_guests_share_standard_output_line_by_line(pgcheck: Pgcheck, answer: Ans
 
 def test_a_hybrid_monitor(pgcheck: Pgcheck, answer: Answer) -> None:
     found = result(theorem1="fails", monitor="fails")
-    main = replace(found.main, configuration={"FL.IOT": 0}, direct="FL.USER == 1 && FL.IOT == 0")
+    main = replace(found.main, configuration=Configuration({"FL.IOT": 0}), direct="FL.USER == 1 && FL.IOT == 0")
     answer.result = replace(found, deployments=(main,))
     ran = pgcheck("run", "pdp10-ka10", PDP10, "--vmm", "hybrid", "--memory", 4096)
     assert (ran.code, ran.out) == (0, "Hello\n5 ticks\nSPS\n")

@@ -9,6 +9,7 @@ import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, MachineResult
+from pgcheck.checker.values import Configuration
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.formats.json import SCHEMA_VERSION, document
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, result, theorems
@@ -23,7 +24,11 @@ RICH = result(
     *PLAIN,
     theorem1="fails",
     monitor="conditional",
-    others=(DeploymentResult("elsewhere", theorems(), PLAIN, {"@table": {"P": 0}, "mode": "mirror"}, "M == 1"),),
+    others=(
+        DeploymentResult(
+            "elsewhere", theorems(), PLAIN, Configuration({"mode": "mirror"}, {"table": {"P": 0}}), "M == 1"
+        ),
+    ),
     findings=(Finding("law", "ok", "x", "fine", Position("toy.yaml", 1, 1)), Finding("law", "warning", "x", "odd")),
 )
 

@@ -11,6 +11,7 @@ import pytest
 
 from pgcheck.checker.example import MACHINE
 from pgcheck.checker.result import Effort, ExitCode
+from pgcheck.checker.values import Mismatch
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.build import load
 from pgcheck.reports.formats.sarif import render
@@ -300,7 +301,7 @@ def test_another_meaning_has_another_fingerprint(change: str, tmp_path: Path) ->
 
 def test_another_difference_has_another_fingerprint() -> None:
     assert HOLE.witness is not None
-    other = replace(HOLE, witness=replace(HOLE.witness, differs=("general:MEM",)))
+    other = replace(HOLE, witness=replace(HOLE.witness, differs=(Mismatch("general", "MEM"),)))
     prints = [results(checked(result(row)))[0]["partialFingerprints"] for row in (HOLE, other)]
     assert prints[0] != prints[1]
 

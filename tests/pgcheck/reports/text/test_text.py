@@ -3,6 +3,7 @@
 import pytest
 
 from pgcheck.checker.result import DeploymentResult, Finding, MachineResult, Status
+from pgcheck.checker.values import NOTHING, Sensitivity
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.text.report import counted_names, grouped_names, report
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, instruction, result, theorems
@@ -39,7 +40,7 @@ def test_theorems_come_first_then_holes_then_what_is_open_then_the_table() -> No
 @pytest.mark.parametrize("every_row", [False, True])
 def test_no_line_is_longer_than_80_columns(every_row: bool) -> None:
     names = tuple(instruction(f"mnemonic{i}.a_rather_long_variant", "privileged", privileged=True) for i in range(40))
-    other = DeploymentResult("elsewhere", theorems(monitor="conditional"), names, {})
+    other = DeploymentResult("elsewhere", theorems(monitor="conditional"), names, NOTHING)
     finding = Finding("law", "warning", "subject", "word " * 40, Position("a/file.yaml", 1, 2))
     given = result(
         HOLE, *names, *PLAIN, others=(other,), findings=(finding,), unmodelled=("word " * 30,), monitor="fails"
@@ -98,7 +99,7 @@ def test_the_table_says_what_is_privileged_and_why_sensitive() -> None:
 
 
 def test_a_sensitive_innocuous_row_is_in_the_table_and_a_plain_one_is_not() -> None:
-    text = shown(result(instruction("odd", sensitive=True, sensitivities=("beh[mode@U]",)), *PLAIN))
+    text = shown(result(instruction("odd", sensitive=True, sensitivities=(Sensitivity("beh", "mode", "U"),)), *PLAIN))
     assert "odd                         innocuous" in text
     assert "add (2), nop" in text and "add.r8" not in text
 
