@@ -63,9 +63,11 @@ def sides(words: Sequence[str], paths: Sequence[str] = ()) -> Iterator[list[Pair
     if len(words) == 1 and ".." in words[0]:
         old, _, new = words[0].partition("..")
         with TemporaryDirectory(prefix="pgcheck-") as folder:
-            first = _checked_out(old or "HEAD", paths, Path(folder) / "old")
-            second = _checked_out(new, paths, Path(folder) / "new") if new else _root()
-            yield _pairs(first, second, paths)
+            root = _root()
+            places = [_place(path, root) for path in paths]
+            first = _checked_out(old or "HEAD", places, root, Path(folder) / "old")
+            second = _checked_out(new, places, root, Path(folder) / "new") if new else root
+            yield _pairs(first, second, places)
         return
     if len(words) != 2 or paths:
         raise Failure("compare two files or folders, `OLD NEW`, or revisions, `REVISION..[REVISION] -- [PATHS]`")
@@ -106,11 +108,22 @@ def _machines(side: Path, paths: Sequence[str]) -> Iterator[str]:
                 yield relative.as_posix()
 
 
-def _checked_out(revision: str, paths: Sequence[str], folder: Path) -> Path:
-    """The files of a revision, in a folder. Includes lie in the folder of the including file, so that is taken whole."""
-    root = _root()
-    here = Path.cwd().resolve()
-    wanted = sorted({_folder((here / p).resolve(), root) for p in paths}) or ["."]
+def _place(path: str, root: Path) -> str:
+    """Where a path of the command line lies in the repository; as it is written, for a link leads elsewhere on each side."""
+    written = Path(os.path.normpath(Path.cwd() / path))
+    if not written.is_relative_to(root):
+        written = written.parent.resolve() / written.name
+    for end in (written, written.resolve()):
+        if not end.is_relative_to(root):
+            raise Failure(f"{end} lies outside the repository {root}")
+    return written.relative_to(root).as_posix()
+
+
+def _checked_out(revision: str, places: Sequence[str], root: Path, folder: Path) -> Path:
+    """The files of a revision, in a folder. Includes lie in the folder of the including file, so that is taken whole, and
+    behind a link the whole repository."""
+    linked = any((root / place).resolve() != root / place for place in places)
+    wanted = ["."] if linked or not places else sorted({_folder(root / place, root) for place in places})
     there = [w for w in wanted if w == "." or _git("ls-tree", "-d", revision, "--", w, folder=root).strip()]
     folder.mkdir()
     if there:
@@ -118,12 +131,13 @@ def _checked_out(revision: str, paths: Sequence[str], folder: Path) -> Path:
         _git("read-tree", revision, folder=root, environment=index)
         names = _git("ls-files", "-z", "--", *there, folder=root, environment=index)
         _git("checkout-index", "-z", "--stdin", f"--prefix={folder}/", folder=root, environment=index, given=names)
+    for name in _machines(folder, places):
+        if not (folder / name).resolve().is_relative_to(folder.resolve()):
+            raise Failure(f"{name} is a link that leads out of {revision}")
     return folder
 
 
 def _folder(path: Path, root: Path) -> str:
-    if not path.is_relative_to(root):
-        raise Failure(f"{path} lies outside the repository {root}")
     inside = path if path.is_dir() or not path.suffix else path.parent
     return inside.relative_to(root).as_posix()
 

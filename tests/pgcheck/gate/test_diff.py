@@ -83,6 +83,35 @@ def test_revisions_of_a_repository(repository: Path, pgcheck: Pgcheck) -> None:
     assert pgcheck("diff", "main..", "--", "isa/a.yaml").code == 0
 
 
+def test_a_path_is_of_the_current_folder_or_absolute(
+    repository: Path, pgcheck: Pgcheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(repository / "isa" / "a.yaml", HOLE)
+    assert pgcheck("diff", "main..", "--", file).code == 1
+    monkeypatch.chdir(file.parent)
+    assert pgcheck("diff", "main..", "--", "a.yaml").code == 1
+    assert pgcheck("diff", "main..", "--", "../isa").code == 1
+
+
+def test_a_link_is_followed_on_each_side(repository: Path, pgcheck: Pgcheck) -> None:
+    (repository / "linked").mkdir()
+    (repository / "linked" / "a.yaml").symlink_to("../isa/a.yaml")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "two")
+    assert pgcheck("diff", "main..", "--", "linked/a.yaml").out == "pg74: no change\n"
+    written(repository / "isa" / "a.yaml", HOLE)
+    ran = pgcheck("diff", "main..", "--", "linked/a.yaml")
+    assert ran.code == 1 and "shl (innocuous -> hole)" in ran.out
+
+
+def test_a_link_out_of_a_revision_is_refused(repository: Path, pgcheck: Pgcheck) -> None:
+    (repository / "isa" / "l.yaml").symlink_to(repository / "isa" / "a.yaml")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "two")
+    ran = pgcheck("diff", "main..")
+    assert ran.code == 2 and "isa/l.yaml is a link that leads out of main" in ran.err
+
+
 def test_a_specification_that_is_new(repository: Path, pgcheck: Pgcheck) -> None:
     written(repository / "isa" / "b.yaml", ("name: pg74", "name: other"))
     ran = pgcheck("diff", "main..")
