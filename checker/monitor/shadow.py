@@ -37,7 +37,8 @@ from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.paging.entries import Permissions
-from pgcheck.vmm.paging.shadow import Shadow, ShadowTables
+from pgcheck.vmm.paging.ledger import Shadow
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.translate import Args, Walk, accesses
 from pgcheck.vmm.vmm import page_shift
 
@@ -72,7 +73,7 @@ def table_found(stage_: Stage) -> Iterator[str]:
     width = machine.state.address_width
     page = stage_.source.number("x.page", width - shift) << shift
     assume(stage_.memory.holds(page, stage_.page))
-    stage_.memory.watch(page, stage_.tables._stored)
+    stage_.memory.watch(page, stage_.tables.stored)
     if stage_.present():
         if stage_.writable(stage_.entry) and stage_.entry.guest_page == page:
             yield "the guest can store to its tables unseen"
@@ -192,7 +193,7 @@ def given_up(stage_: Stage) -> Iterator[str]:
     tables.forget()
     if stage_.context.entries or tables.contexts:
         yield "an entry outlives its table"
-    if any(stage_.entry in users for users in tables._onto.values()):
+    if any(stage_.entry in users for users in tables.ledger.onto.values()):
         yield "an entry outlives its table"
     if not stage_.tlb.flushes:
         yield "a given-up entry may still be remembered"
@@ -224,7 +225,7 @@ class Walks:
         self, machine: Machine, args: Args, state: State, surroundings: Surroundings, *, pretend: bool = False
     ) -> Walk:
         tables = self.stage.tables
-        if surroundings.memory is not tables._snapshot:
+        if surroundings.memory is not tables.snapshot:
             return self._place()
         assert machine.code.translation is not None
         way = (args[machine.code.translation.access], *(cast(int, state[n]) for n in tables.loose))

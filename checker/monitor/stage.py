@@ -17,7 +17,8 @@ from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging.entries import Permissions
-from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
+from pgcheck.vmm.paging.ledger import Context, Shadow
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.vmm import page_shift
 
 FRAME = Name(FREE, "frame")
@@ -142,7 +143,7 @@ class Stage:
         del self.context.entries[self.entry.page]
         other = Context(dict(self.context.virtual), [0])
         other.entries[self.entry.page] = self.entry
-        self.tables._onto.clear()
+        self.tables.ledger.onto.clear()
         self.entry.context = other
 
     def writable(self, entry: Shadow) -> bool:
@@ -200,10 +201,8 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     memory.size = source.number("ram.pages", width - shift) << shift
     assume(base + memory.size <= 1 << width)
     context = Context(virtual_leaves(tables, source, CONTEXT), [tables.allocator.take(tables.tables)])
-    key = tables._chosen(context.virtual)
-    tables.contexts[key] = context
-    tables.current, tables._key, tlb.used = context, key, context
-    tables._root = tables.pointer(context)
+    tables.adopt(context)
+    tlb.used = context
     units = tables.form.units
     load = source.number("e.load", width - 4) << units.bit_length() - 1, units
     guest_page = source.number("e.guest_page", width - shift) << shift
@@ -215,12 +214,12 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     entry = Shadow(context, page, guest_page, slot, permitted, frozenset({load}))
     at = load[0] & -(1 << shift)
     context.entries[page] = entry
-    tables._derived.setdefault(at, {}).setdefault(load, set()).add(entry)
-    tables._onto.setdefault(guest_page, set()).add(entry)
+    tables.ledger.derived[at] = {load: {entry}}
+    tables.ledger.onto[guest_page] = {entry}
     found = Stage(promise, source, tables, memory, host, tlb, context, entry, real)
     if found.writable(entry):
         assume(not at == guest_page)
-    memory.watchers[at - base >> shift] = [tables._stored]
+    memory.watchers[at - base >> shift] = [tables.stored]
     host.stored.clear()
     tlb.flushes = 0
     return found

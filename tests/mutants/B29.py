@@ -3,8 +3,8 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.paging.shadow:ShadowTables._stored",
-    edits=(("                    self._drop(entry)\n", ""),),
+    target="pgcheck.vmm.paging.shadow:ShadowTables.stored",
+    edits=(("        self._drop(entry)\n", ""),),
     by=(
         "SH1 riscv64 maps",
         "SH1 riscv64",

@@ -3,8 +3,10 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.vmm.paging.shadow:ShadowTables._fill",
-    edits=(("self._onto.setdefault(guest_page, set())", "self._onto.setdefault(guest_page & 0xFFFFFFF, set())"),),
+    target="pgcheck.vmm.paging.ledger:Ledger.enter",
+    edits=(
+        ("self.onto.setdefault(entry.guest_page, set())", "self.onto.setdefault(entry.guest_page & 0xFFFFFFF, set())"),
+    ),
     by=(
         "SH1 riscv64 maps",
         "SH1 riscv64",

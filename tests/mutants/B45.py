@@ -6,8 +6,8 @@ MUTANT = Mutant(
     target="pgcheck.vmm.paging.shadow:ShadowTables._fill",
     edits=(
         (
-            " or any(guest_page in self.touched(load) for load in derived):",
-            " and not any(guest_page in self.touched(load) for load in derived):",
+            " or any(guest_page in self.ledger.touched(load) for load in derived):",
+            " and not any(guest_page in self.ledger.touched(load) for load in derived):",
         ),
     ),
     by=(

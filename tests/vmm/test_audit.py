@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pgcheck.vmm.audit import Auditor, audit
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.paging import shadow
+from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging.entries import Form
-from pgcheck.vmm.paging.shadow import Context, ShadowTables
+from pgcheck.vmm.paging.ledger import Context, Shadow
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.schemes.bounds import Bounds, Extent
 from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.vmm import Vmm
@@ -58,9 +60,7 @@ def nothing(*args: object) -> None:
     return
 
 
-original = {
-    n: getattr(ShadowTables, n) for n in ("_fill", "_permitted", "_give_up", "touched", "_drop", "__init__", "_table")
-}
+original = {n: getattr(ShadowTables, n) for n in ("_fill", "_permitted", "_give_up", "_drop", "__init__", "_table")}
 
 
 def fill(change: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -91,17 +91,17 @@ def by_mode_only(self: ShadowTables, *args: Any, **options: Any) -> None:
     self._chosen = lambda virtual: virtual["current_mode"]
 
 
-def only_the_mode_shared(self: ShadowTables, *args: Any) -> None:
-    original["__init__"](self, *args[:6], ("current_mode",) if args[6] else (), args[7])
+def only_the_mode_shared(self: ShadowTables, tenant: Tenant) -> None:
+    original["__init__"](self, replace(tenant, shared=tenant.shared & {"current_mode"}))
 
 
-def kept_in_the_books(self: ShadowTables, entry: shadow.Shadow) -> None:
+def kept_in_the_books(self: ShadowTables, entry: Shadow) -> None:
     self.host.store(entry.slot, self.form.units, self._deny)
 
 
-def dropped_in_the_books_only(self: ShadowTables, entry: shadow.Shadow) -> None:
+def dropped_in_the_books_only(self: ShadowTables, entry: Shadow) -> None:
     entry.context.entries.pop(entry.page, None)
-    self._forget(entry)
+    self.ledger.remove(entry)
 
 
 def unscrubbed(self: ShadowTables, keep: Context | None) -> int:
@@ -119,7 +119,7 @@ def unzeroed(self: ShadowTables, context: Context) -> None:
 MUTANTS: dict[str, tuple[type, str | tuple[str, ...], Any]] = {
     "a page-table page is not write-protected": (ShadowTables, "_protected", lambda self, permitted: permitted),
     "a page that becomes a page table stays writable": (ShadowTables, "_protect", nothing),
-    "a store to a page table invalidates nothing": (ShadowTables, "_stored", nothing),
+    "a store to a page table invalidates nothing": (ShadowTables, "stored", nothing),
     "fill ignores all of the guest's permissions": (ShadowTables, "_permitted", everything),
     "fill ignores the guest's write bit": (ShadowTables, "_permitted", writable),
     "fill takes the next page": (ShadowTables, "_fill", fill(lambda a: (*a[:2], a[2] ^ 1 << 12, *a[3:]))),

@@ -16,7 +16,8 @@ from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.mmu import Finding
 from pgcheck.vmm.paging.entries import Way
-from pgcheck.vmm.paging.shadow import Context, ShadowTables
+from pgcheck.vmm.paging.ledger import Context
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, walk
 
 
@@ -169,7 +170,7 @@ class ShadowAudit:
             if meant.stores:
                 yield self._finding(slot, f"the guest's entries for {address:#x} must be marked first for {way}")
             for load in meant.loads:
-                derived.update(self.tables.touched(load))
+                derived.update(self.tables.ledger.touched(load))
             if not memory.holds(meant.address) or memory.host_address(meant.address) != reached.address:
                 yield self._finding(
                     slot, f"{address:#x} leads to {reached.address:#x}, the guest means {meant.address:#x}"

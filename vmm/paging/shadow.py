@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -17,6 +16,7 @@ from pgcheck.models.state import State, Surroundings, scalar
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
+from pgcheck.vmm.paging.ledger import Context, Ledger, Shadow
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.translate import Args, Outside, Snapshot, Walk, accesses, root_key, walk, with_argument
 
@@ -25,38 +25,10 @@ MAX_TABLES = 64
 MAX_CHOICES = 1024
 
 
-@dataclass(slots=True, eq=False)
-class Shadow:
-    """A shadow entry: it maps virtual page `page` of a context to guest-physical page `guest_page`, for the ways `permitted`.
-
-    `slot` is its address in the host, `derived` the guest's entries (address, units) that it was derived from.
-    """
-
-    context: Context
-    page: int
-    guest_page: int
-    slot: int
-    permitted: Permissions
-    derived: frozenset[tuple[int, int]]
-
-
-@dataclass(slots=True, eq=False)
-class Context:
-    """The shadow tables of one virtual root and mode: their frames (the root's first), and the entries by virtual page.
-
-    `virtual` are the leaves that chose it; `slots` is the address of the first last-level entry by page number without its index.
-    """
-
-    virtual: State
-    frames: list[int]
-    entries: dict[int, Shadow] = field(default_factory=dict)
-    slots: dict[int, int] = field(default_factory=dict)
-
-
 class ShadowTables:
     """The shadow page tables of one guest, one context for each virtual root and mode, the least recently used given up first.
 
-    Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
+    `ledger` has the entries of all contexts, `snapshot` is the guest's memory as the walks of its own tables see it. Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -84,12 +56,11 @@ class ShadowTables:
         self._root = 0
         self._around: object = None
         self._chosen: Callable[[State], Any] = itemgetter(*self.depends)
-        self._snapshot = Snapshot(memory)
-        self._inside = Surroundings(memory=self._snapshot)
+        self.snapshot = Snapshot(memory)
+        self._inside = Surroundings(memory=self.snapshot)
         self._addresses = compiled(self.form.realise.addresses)
         self._choices: dict[tuple[Permissions, Way], tuple[Permissions, int] | None] = {}
-        self._derived: dict[int, dict[tuple[int, int], set[Shadow]]] = {}
-        self._onto: dict[int, set[Shadow]] = {}
+        self.ledger = Ledger(memory, self.shift, self.stored)
         memory.on_watch.append(self._protect)
         page, deny = 1 << self.shift, self.form.entry(self.form.realise.deny)
         self._deny = deny
@@ -120,13 +91,21 @@ class ShadowTables:
         """Choose the context of the virtual root and mode."""
         key = self._chosen(virtual)
         if self.current is None or key != self._key:
-            self.current = self._context(key, virtual)
-            self._key, self._root = key, self.pointer(self.current)
+            self._become(key, self._context(key, virtual))
         self.tlb.use(self.current)
         real[self.form.root] = self._root
         if self.outer:
             self._surround(virtual, real)
         return True
+
+    def adopt(self, context: Context) -> None:
+        """Take a context that was made elsewhere, and go on in it."""
+        key = self._chosen(context.virtual)
+        self.contexts[key] = context
+        self._become(key, context)
+
+    def _become(self, key: object, context: Context) -> None:
+        self.current, self._key, self._root = context, key, self.pointer(context)
 
     def _surround(self, virtual: State, real: State) -> None:
         """Let what is around the walk (segments) be as the guest has it, so that both machines come to the same linear addresses."""
@@ -146,14 +125,14 @@ class ShadowTables:
         if context is None or args[self.translation.mode] != real[self.mode] or not self._mappable(args):
             return False
         asked = with_argument(args, self.translation.mode, scalar(virtual, self.mode))
-        self._snapshot.renew()
+        self.snapshot.renew()
         try:
             found = walk(self.machine, asked, virtual, self._inside, pretend=True)
             if found.address is None:
                 return False
             if found.stores:
                 walk(self.machine, asked, virtual, self._inside)
-                self._snapshot.renew()
+                self.snapshot.renew()
             guest_page = found.address & -(1 << self.shift)
             if not self.memory.holds(guest_page, 1 << self.shift):
                 return False
@@ -222,7 +201,7 @@ class ShadowTables:
         real: State,
     ) -> bool:
         way = self._way(args, real)
-        if self.memory.watched(guest_page) or any(guest_page in self.touched(load) for load in derived):
+        if self.memory.watched(guest_page) or any(guest_page in self.ledger.touched(load) for load in derived):
             permitted = self._protected(permitted)
         chosen = self._choice(permitted, way)
         if chosen is None:
@@ -235,16 +214,10 @@ class ShadowTables:
             return True
         old = context.entries.pop(page, None)
         if old is not None:
-            self._forget(old)
+            self.ledger.remove(old)
         entry = Shadow(context, page, guest_page, slot, chosen[0], derived)
         context.entries[page] = entry
-        touched = [(load, at) for load in derived for at in self.touched(load)]
-        unwatched = [at for _, at in touched if at not in self._derived]
-        for load, at in touched:
-            self._derived.setdefault(at, {}).setdefault(load, set()).add(entry)
-        for at in unwatched:
-            self.memory.watch(at, self._stored)
-        self._onto.setdefault(guest_page, set()).add(entry)
+        self.ledger.enter(entry)
         self.host.store(slot, self.form.units, self.form.pointing(chosen[1], self.memory.host_address(guest_page)))
         if old is not None:
             self.tlb.flush()
@@ -261,22 +234,19 @@ class ShadowTables:
             self._choices[key] = None if chosen is None else (chosen, self.form.entry(self.available[chosen]))
         return self._choices[key]
 
-    def _stored(self, address: int, count: int) -> None:
+    def stored(self, address: int, count: int) -> None:
         """Drop what was derived from guest memory that was stored to."""
         dropped = False
-        for touched in self.touched((address, count)):
-            for load, entries in list(self._derived.get(touched, {}).items()):
-                if load[0] < address + count and address < load[0] + load[1]:
-                    for entry in list(entries):
-                        self._drop(entry)
-                        dropped = True
+        for entry in self.ledger.overwritten(address, count):
+            self._drop(entry)
+            dropped = True
         if dropped:
             self.tlb.flush()
 
     def _protect(self, address: int) -> None:
         """A page became watched: entries through which the guest could store to it go."""
         page = address & -(1 << self.shift)
-        entries = [e for e in self._onto.get(page, ()) if self._protected(e.permitted) != e.permitted]
+        entries = [e for e in self.ledger.onto.get(page, ()) if self._protected(e.permitted) != e.permitted]
         for entry in entries:
             self._drop(entry)
         if entries:
@@ -285,23 +255,7 @@ class ShadowTables:
     def _drop(self, entry: Shadow) -> None:
         self.host.store(entry.slot, self.form.units, self._deny)
         entry.context.entries.pop(entry.page, None)
-        self._forget(entry)
-
-    def _forget(self, entry: Shadow) -> None:
-        """Take an entry out of the books; a page that no entry was derived from is watched no longer."""
-        for load in entry.derived:
-            for touched in self.touched(load):
-                users = self._derived.get(touched, {})
-                if load in users:
-                    users[load].discard(entry)
-                    if not users[load]:
-                        del users[load]
-                if not users and self._derived.pop(touched, None) is not None:
-                    self.memory.unwatch(touched, self._stored)
-        onto = self._onto.get(entry.guest_page, set())
-        onto.discard(entry)
-        if not onto:
-            self._onto.pop(entry.guest_page, None)
+        self.ledger.remove(entry)
 
     # ---- tables in the host
 
@@ -355,7 +309,7 @@ class ShadowTables:
     def _give_up(self, context: Context) -> None:
         """Release the tables of a context that the processor will not walk again; what it remembers of them is forgotten."""
         for entry in context.entries.values():
-            self._forget(entry)
+            self.ledger.remove(entry)
         context.entries.clear()
         context.slots.clear()
         self.tlb.flush()
@@ -371,12 +325,6 @@ class ShadowTables:
     def _protected(self, permitted: Permissions) -> Permissions:
         """What is left of a set when nothing may be stored."""
         return frozenset(way for way in permitted if way[0] not in self.writes)
-
-    def touched(self, load: tuple[int, int]) -> tuple[int, ...]:
-        """The addresses of the guest's pages in which a load lies."""
-        page = 1 << self.shift
-        first, last = load[0] & -page, load[0] + load[1] - 1 & -page
-        return (first,) if first == last else (first, last)
 
     def _mappable(self, args: Args) -> bool:
         return bool(self._addresses(dict(zip(self.names, args, strict=True))))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism
 from pgcheck.vmm.paging.coherence import ShadowAudit
-from pgcheck.vmm.paging.shadow import Context, ShadowTables
+from pgcheck.vmm.paging.ledger import Context
+from pgcheck.vmm.paging.shadow import ShadowTables
 
 
 def audit(what: Audited) -> Audit:

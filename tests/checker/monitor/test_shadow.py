@@ -16,7 +16,8 @@ from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.paging.shadow import Context, Shadow, ShadowTables
+from pgcheck.vmm.paging.ledger import Context, Ledger, Shadow
+from pgcheck.vmm.paging.shadow import ShadowTables
 from tests.checker.results import Checked
 from tests.specifications import machine_of
 
@@ -69,27 +70,25 @@ def test_an_operation_keeps_every_entry_right(ask: Ask, operation: str) -> None:
 
 
 def test_a_store_that_drops_nothing(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ShadowTables, "_stored", lambda self, address, count: None)
+    monkeypatch.setattr(ShadowTables, "stored", lambda self, address, count: None)
     assert ask("store to guest memory") == ("an entry outlives what it was derived from",)
 
 
 def test_a_store_that_drops_only_what_begins_where_it_does(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(self: ShadowTables, address: int, count: int) -> None:
+    def wrong(self: Ledger, address: int, count: int) -> Iterator[Shadow]:
         for touched in self.touched((address, count)):
-            for load, entries in list(self._derived.get(touched, {}).items()):
+            for load, entries in list(self.derived.get(touched, {}).items()):
                 if load[0] == address:
-                    for entry in list(entries):
-                        self._drop(entry)
-                    self.tlb.flush()
+                    yield from list(entries)
 
-    monkeypatch.setattr(ShadowTables, "_stored", wrong)
+    monkeypatch.setattr(Ledger, "overwritten", wrong)
     assert ask("store to guest memory") == ("an entry outlives what it was derived from",)
 
 
 def test_a_dropped_entry_that_the_processor_still_has(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(self: ShadowTables, entry: Shadow) -> None:
         entry.context.entries.pop(entry.page, None)
-        self._forget(entry)
+        self.ledger.remove(entry)
 
     monkeypatch.setattr(ShadowTables, "_drop", wrong)
     assert ask("store to guest memory") == ("a dropped entry is still in the processor's table",)
