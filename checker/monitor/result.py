@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pgcheck.checker.monitor.replay import Counterexample
+from pgcheck.checker.result import StateValue
 
 Verdict = Literal["proved", "refuted", "unknown", "vacuous", "error"]
 ORDER: tuple[Verdict, ...] = ("error", "refuted", "unknown", "vacuous", "proved")
@@ -28,6 +28,21 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
         if verdict in found:
             return verdict
     return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A virtual state and an instruction whose monitored step differs from the bare machine's.
+
+    Leaves that are 0 are left out; `answers` are the oracles' (function, arguments, value); `differs` is what the replay showed.
+    """
+
+    instruction: str
+    operands: Mapping[str, int]
+    virtual_mode: int
+    virtual: Mapping[str, StateValue]
+    answers: tuple[tuple[str, tuple[int, ...], int], ...]
+    differs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ does, path by path. An obligation is that no path ends in another state, with an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from pgcheck.checker.monitor.guest import (
@@ -22,31 +22,26 @@ from pgcheck.checker.monitor.guest import (
     faults,
     relocated,
 )
-from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, fetching
-from pgcheck.checker.monitor.values import Path, Symbolic, bits, paths
+from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare
+from pgcheck.checker.monitor.values import Path, bits, paths
 from pgcheck.checker.questions.copies import differ, executing, over
 from pgcheck.checker.questions.hole import related
-from pgcheck.checker.questions.subject import Setting, Subject, continued, subject
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.values import Configuration
-from pgcheck.isa.machine.machine import MIRROR, Instruction, Machine, ModeClass
-from pgcheck.isa.machine.machine import Row as Label
+from pgcheck.isa.machine.machine import MIRROR, Machine, ModeClass
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
     Term,
     conjunction,
-    constant,
     disjunction,
     eq,
     land,
     lnot,
-    operand,
     rewrite,
-    substitute,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.state import Fetched
-from pgcheck.models.symbolic import Exit, Transition, run
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World, world
 
@@ -82,56 +77,6 @@ class Promise:
     def every_exit(self) -> frozenset[str]:
         """All terminators: a monitor under this one intercepts them."""
         return frozenset(self.machine.code.exits) | {TRANSLATE}
-
-
-def instruction_row(promise: Promise, instruction: Instruction, label: Label) -> Row:
-    """An instruction's row; where an operand is none of the values of other rows, what they do is left out."""
-    one = _narrowed(subject(promise.setting, instruction, label))
-    fixed = dict(one.fixed)
-    operands: Mapping[str, int] = {
-        n: Symbolic.of(constant(b.width, fixed[n]) if n in fixed else operand(b.width, n))
-        for n, b in instruction.operands.items()
-    }
-    widths = {operand(b.width, n): bits(operands[n], b.width) for n, b in instruction.operands.items()}
-    length = Symbolic.of(substitute([instruction.length], widths)[0])
-    return Row(promise.setting, one, Fetched(instruction, operands, length))
-
-
-def _narrowed(one: Subject) -> Subject:
-    if not one.row.others:
-        return one
-    chosen = operand(one.instruction.operands[one.row.operand].width, one.row.operand)
-    elsewhere = {eq(chosen, constant(chosen.width, v)) for v in one.row.others}
-    memo: dict[Term, Term] = {}
-
-    def narrowed(*terms: Term) -> list[Term]:
-        return rewrite(terms, lambda t, _: FALSE if t in elsewhere else None, memo)
-
-    def state(leaves: Leaves) -> Leaves:
-        return dict(zip(leaves, narrowed(*leaves.values()), strict=True))
-
-    step = one.transition
-    exits = [
-        Exit(narrowed(e.guard)[0], e.function, tuple(narrowed(*e.args)), e.note, state(e.state)) for e in step.exits
-    ]
-    return replace(one, transition=Transition(narrowed(step.completes)[0], state(step.post), tuple(exits)))
-
-
-def other_rows(promise: Promise) -> dict[str, Row]:
-    """The parts of a step that are no instruction: the fetch, and bits that no encoding accepts."""
-    machine = promise.machine
-    control = frozenset(leaf.name for leaf in machine.state.control)
-
-    def row(name: str, transition: Transition, part: str) -> Row:
-        found = continued(promise.setting, transition)
-        whole = replace(machine.instructions[0], partial=False)
-        return Row(promise.setting, Subject(whole, Label(name), found, TRUE, (), control), None, part)
-
-    undefined = run(machine, machine.code.undefined, {}, constant(1, 0))
-    return {
-        "(fetch)": row("(fetch)", fetching(machine), FETCH),
-        "(no encoding)": row("(no encoding)", undefined, "no encoding"),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +290,3 @@ class _Known:
         if len(a) != len(b):
             return TRUE
         return disjunction(lnot(eq(self(x), self(y))) for x, y in zip(a, b, strict=True) if x is not y)
-
-
-__all__ = ["EQ1", "EQ3", "RC1", "Promise", "Step", "Symbolic", "instruction_row", "other_rows", "step"]

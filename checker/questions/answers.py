@@ -53,7 +53,11 @@ class Answers:
             return None
         asked, rest = self._in_mode(args)
         missed = self.tag == REAL and bool(self.model.function(MISS, rest, 0))
-        return bool(self.model.function(FAULT, asked, 0)) or missed, self.model.function(ADDRESS, asked, 0)
+        return self.faults(args) or missed, self.model.function(ADDRESS, asked, 0)
+
+    def faults(self, args: tuple[int, ...]) -> bool:
+        """Whether the guest's own translation faults."""
+        return bool(self.model.function(FAULT, self._in_mode(args)[0], 0))
 
     def _in_mode(self, args: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The arguments of a translation with the guest's own mode, and without any."""

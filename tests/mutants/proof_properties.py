@@ -7,9 +7,11 @@ from functools import cache
 
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.monitor.proof import _row
-from pgcheck.checker.monitor.step import Promise, other_rows
+from pgcheck.checker.monitor.obligations import Prover
+from pgcheck.checker.monitor.rows import other_rows
+from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.isa.terms.ir import TRANSLATE
@@ -35,7 +37,8 @@ def one_step(subject: Callable[[], tuple[Setting, Policy]]) -> Callable[[bytes],
             InstructionRow(i, row) for i in promised.machine.instructions for row in i.rows
         ]
         others = [*other_rows(promised)]
-        _, obligations = _row(promised, tape.choose([*rows, *others * 4]), _solver(), False)
+        chosen = tape.choose([*rows, *others * 4])
+        _, obligations = Prover(promised).row(chosen, lambda: Evidence(_solver(), second=False))
         refuted = [o for o in obligations if o.verdict == "refuted"]
         return f"{refuted[0].family} of {refuted[0].subject}: {refuted[0].reason}" if refuted else None
 

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from pgcheck.checker.monitor.replay import Counterexample
-from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import Canary, Counterexample, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import run
 from pgcheck.machines.proofs import prove
