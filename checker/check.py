@@ -63,15 +63,15 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)
     spent = effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)
     result = MachineResult(
-        machine.identity.name,
-        machine.identity.title,
-        machine.identity.path,
-        machine.identity.digest,
-        machine.identity.unmodelled,
-        results,
-        tuple(findings),
-        versions(),
-        spent,
+        name=machine.identity.name,
+        title=machine.identity.title,
+        path=machine.identity.path,
+        digest=machine.identity.digest,
+        unmodelled=machine.identity.unmodelled,
+        deployments=results,
+        findings=tuple(findings),
+        versions=versions(),
+        effort=spent,
     )
     if kept is not None:
         keep_result(kept, machine, options, result)
@@ -94,12 +94,12 @@ def effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], sec
     """What a run took, all deployments together."""
     holes = [r for d in results for r in d.instructions if r.verdict == "hole"]
     return Effort(
-        sum(j.queries for j in judged),
-        sum(j.folded for j in judged),
-        sum(j.unsat for j in judged),
-        sum(j.confirmed for j in judged),
-        len(holes),
-        sum(r.witness is not None for r in holes),
-        seconds,
-        max((j.slowest for j in judged), key=lambda s: s[1], default=("", 0.0)),
+        queries=sum(j.queries for j in judged),
+        folded=sum(j.folded for j in judged),
+        unsat=sum(j.unsat for j in judged),
+        confirmed=sum(j.confirmed for j in judged),
+        witnesses=len(holes),
+        replayed=sum(r.witness is not None for r in holes),
+        seconds=seconds,
+        slowest=max((j.slowest for j in judged), key=lambda s: s[1], default=("", 0.0)),
     )

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from pgcheck.checker.monitor.machine import Leaves, Way, entered, instance
 from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, value
-from pgcheck.checker.questions.copies import Answer, as_it_is, executing, real_oracle
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, in_mode, real_oracle
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, External
@@ -209,10 +209,7 @@ class Memory:
         return True
 
     def miss(self, args: tuple[int, ...], virtual: State, surroundings: object, real: State) -> bool:
-        translation = self.machine.code.translation
-        assert translation is not None
-        parameters = self.machine.code.functions[translation.function].parameters
-        given = tuple(bits(a, w) for a, (_, w) in zip(args, parameters, strict=True))
+        given = tuple(bits(a, w) for a, w in zip(args, payload_widths(self.machine, TRANSLATE), strict=True))
         mode = term_of(self.machine.state.leaves[self.machine.modes.leaf], virtual[self.machine.modes.leaf])
         return decide(land(apply(0, MENDS, *given), lnot(faults(self.machine, given, mode))))
 
@@ -222,9 +219,16 @@ class Memory:
 
 def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
     """The guest's own translation faults, for arguments with its mode in place of the processor's."""
-    assert machine.code.translation is not None
-    at = machine.code.translation.mode
-    return apply(0, FAULT, *args[:at], mode, *args[at + 1 :])
+    return apply(0, FAULT, *in_mode(machine, args, mode))
+
+
+def payload_widths(machine: Machine, function: str) -> tuple[int, ...]:
+    """The widths of an exit's payload."""
+    if function in BUILTIN_EXITS:
+        return ()
+    translation = machine.code.translation
+    name = translation.function if function == TRANSLATE and translation is not None else function
+    return tuple(w for _, w in machine.code.functions[name].parameters)
 
 
 def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
@@ -284,22 +288,11 @@ class Routine:
 
     def enter(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
         before = whole(self.machine, state, surroundings)
-        parameters = self.parameters(exit_.function)
+        parameters = payload_widths(self.machine, exit_.function)
         args = tuple(bits(a, w) for a, w in zip(exit_.args, parameters, strict=True))
         end = chosen(self.row.entered(Way(exit_.function, TRUE, before, args)))
         self._become(end, state, surroundings)
         return None if end.function == NEXT else exit_of(machine, end)
-
-    def parameters(self, function: str) -> tuple[int, ...]:
-        """The widths of an exit's payload."""
-        if function in BUILTIN_EXITS:
-            return ()
-        name = (
-            self.machine.code.translation.function
-            if function == TRANSLATE and self.machine.code.translation
-            else function
-        )
-        return tuple(w for _, w in self.machine.code.functions[name].parameters)
 
     def _operands(self, fetched: Fetched | None) -> Mapping[Term, Term]:
         """The operands that the routine was given, for those of the transition."""
@@ -375,7 +368,7 @@ class Monitored:
             steps, fetched, is_fetching = stop.steps, stop.fetched, stop.fetching
             if stop.exit is not None:
                 how = stop.exit.function
-                args = tuple(bits(a, w) for a, w in zip(stop.exit.args, routine.parameters(how), strict=True))
+                args = tuple(bits(a, w) for a, w in zip(stop.exit.args, payload_widths(machine, how), strict=True))
         except Over as over:
             how, args = over.how, over.payload
             if over.direct:
@@ -383,5 +376,12 @@ class Monitored:
         except ResourceControlLost:
             how = LOST
         return Ended(
-            how, whole(machine, state, guest), steps, args, fetched, is_fetching, tuple(host.runs), host.access
+            how=how,
+            state=whole(machine, state, guest),
+            steps=steps,
+            args=args,
+            fetched=fetched,
+            fetching=is_fetching,
+            runs=tuple(host.runs),
+            access=host.access,
         )

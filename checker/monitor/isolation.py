@@ -12,7 +12,7 @@ from pgcheck.checker.monitor.values import bits, paths
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.questions.hole import related
 from pgcheck.checker.questions.translated import asked, page, refusals, translations
-from pgcheck.isa.machine.machine import Machine, ModeClass
+from pgcheck.isa.machine.machine import Machine, ModeClass, Translation
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import (
     FALSE,
@@ -108,7 +108,7 @@ def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach
     shift = page_shift(machine)
     given = dict.fromkeys(t for place in places for t in translations(place))
     refused = refusals(machine)
-    laws = [law for t in given for law in (_same_offset(machine, t, shift), refused(t))]
+    laws = [law for t in given for law in (_same_offset(machine.code.translation, t, shift), refused(t))]
     escapes = [
         land(guard, conjunction(lnot(eq(page(place, shift), page(t, shift))) for t in translations(place)))
         for guard, place in zip(guards, places, strict=True)
@@ -133,11 +133,9 @@ def _resumed(guest: Monitored) -> Leaves | None:
     return None
 
 
-def _same_offset(machine: Machine, translated: Term, shift: int) -> Term:
+def _same_offset(translation: Translation | None, translated: Term, shift: int) -> Term:
     """Translation keeps the offset in a page: the low bits of the address that was asked for."""
-    translation = machine.code.translation
-    assert translation is not None
-    if isinstance(translation.realise, Bounds):
+    if translation is None or isinstance(translation.realise, Bounds):
         return TRUE
     wanted = asked(translation, translated)
     low = min(shift, wanted.width, translated.width)

@@ -17,6 +17,7 @@ from pgcheck.isa.terms import (
     FALSE,
     TRUE,
     Name,
+    Rewriter,
     Term,
     apply,
     disjunction,
@@ -30,7 +31,7 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.terms.names import TRANSLATION, VIRTUAL, Tag
-from pgcheck.models.symbolic import Execution, Transition, delivered, initial
+from pgcheck.models.symbolic import Execution, Exit, Transition, delivered, initial
 
 Leaves = Mapping[str, Term]
 
@@ -64,24 +65,26 @@ def instance(
     completes, *after = rewrite([transition.completes, *transition.post.values()], replace, memo)
     ways = [Way(NEXT, completes, dict(zip(transition.post, after, strict=True)))]
     for function in dict.fromkeys(e.function for e in transition.exits):
-        merged: Way | None = None
-        for e in transition.exits:
-            if e.function != function:
-                continue
-            guard, *rest = rewrite([e.guard, *e.args, *e.state.values()], replace, memo)
-            args, state = tuple(rest[: len(e.args)]), dict(zip(e.state, rest[len(e.args) :], strict=True))
-            merged = Way(function, guard, state, args) if merged is None else _either(guard, args, state, merged)
-        assert merged is not None
+        merged, *others = [_ended(e, replace, memo) for e in transition.exits if e.function == function]
+        for other in others:
+            merged = _either(other, merged)
         ways.append(merged)
     return tuple(w for w in ways if w.guard is not FALSE)
 
 
-def _either(guard: Term, args: tuple[Term, ...], state: Leaves, other: Way) -> Way:
+def _ended(exit_: Exit, replace: Rewriter, memo: dict[Term, Term]) -> Way:
+    guard, *rest = rewrite([exit_.guard, *exit_.args, *exit_.state.values()], replace, memo)
+    count = len(exit_.args)
+    return Way(exit_.function, guard, dict(zip(exit_.state, rest[count:], strict=True)), tuple(rest[:count]))
+
+
+def _either(way: Way, other: Way) -> Way:
+    """One way to end in place of two by the same terminator."""
     return Way(
         other.function,
-        lor(guard, other.guard),
-        {n: ite(guard, t, other.state[n]) for n, t in state.items()},
-        tuple(ite(guard, a, b) for a, b in zip(args, other.args, strict=True)),
+        lor(way.guard, other.guard),
+        {n: ite(way.guard, t, other.state[n]) for n, t in way.state.items()},
+        tuple(ite(way.guard, a, b) for a, b in zip(way.args, other.args, strict=True)),
     )
 
 

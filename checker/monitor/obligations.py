@@ -21,7 +21,6 @@ from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.isa.machine.machine import ModeClass
-from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import FALSE, Term, disjunction
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
@@ -195,12 +194,11 @@ def switched(promise: Promise, evidence: Callable[[], Evidence], division: World
 
 def operations(promise: Promise) -> dict[str, tuple[Scenario, Permissions]]:
     """What the monitor does with shadow tables, by name, each beside an entry of every kind; nothing where it has none."""
-    if not isinstance(promise.machine.code.scheme, Entries):
-        return {}
-    kinds = kinds_of_entry(promise)
+    found = scenarios(promise)
+    kinds = kinds_of_entry(promise) if found else ()
     return {
         f"({name}, {'writable' if k == 0 else 'read-only'})": (scenario, kind)
-        for name, scenario in scenarios(promise).items()
+        for name, scenario in found.items()
         for k, kind in enumerate(kinds)
         if k or not name.startswith("fill")
     }

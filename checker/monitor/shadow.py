@@ -29,6 +29,7 @@ from pgcheck.checker.monitor.values import paths, unequal
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Model
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import Name, Term
 from pgcheck.isa.terms.names import CONTEXT, NEXT_CONTEXT, PARAMETER, STATE
 from pgcheck.models.state import State, Surroundings, holding, reset
@@ -213,8 +214,7 @@ class Walks:
 
     def __init__(self, stage_: Stage, args: Args, *, plain: bool) -> None:
         self.stage, self.args, self.plain = stage_, args, plain
-        translation = stage_.machine.code.translation
-        assert translation is not None
+        translation = stage_.tables.translation
         self.op = args[translation.access]
         others = [op for op in accesses(translation) if op != self.op]
         self.odd = (others[-1], *stage_.tables.settings[0]) if stage_.tables.loose else (others[-1],)
@@ -227,8 +227,7 @@ class Walks:
         tables = self.stage.tables
         if surroundings.memory is not tables.snapshot:
             return self._place()
-        assert machine.code.translation is not None
-        way = (args[machine.code.translation.access], *(cast(int, state[n]) for n in tables.loose))
+        way = (args[tables.translation.access], *(cast(int, state[n]) for n in tables.loose))
         if not pretend:
             self.made = True
             self.known.clear()
@@ -289,9 +288,11 @@ def walking(walks: Walks) -> Iterator[None]:
 
 
 def scenarios(promise: Promise) -> Mapping[str, Scenario]:
-    """The operations by name."""
-    assert promise.machine.code.translation is not None
-    ops = accesses(promise.machine.code.translation)
+    """The operations by name; none where no tables are walked."""
+    found = promise.machine.code.confined_by(Entries)
+    if found is None:
+        return {}
+    ops = accesses(found[0])
     fills = {f"fill on a miss (access {op})": filled(op, beside=False) for op in ops}
     fills |= {f"entry beside a fill (access {op})": filled(op, beside=True) for op in ops}
     return {

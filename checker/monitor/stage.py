@@ -209,25 +209,30 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     slot = source.number("e.slot", width - 4) << units.bit_length() - 1
     assume(memory.holds(guest_page, 1 << shift))
     assume(memory.holds(*load))
-    address = tables.form.realise.address
-    page = source.number("e.page", _width(machine, address) - shift)
+    widths = dict(machine.code.functions[tables.translation.function].parameters)
+    page = source.number("e.page", widths[tables.form.realise.address] - shift)
     entry = Shadow(context, page, guest_page, slot, permitted, frozenset({load}))
     at = load[0] & -(1 << shift)
     context.entries[page] = entry
     tables.ledger.derived[at] = {load: {entry}}
     tables.ledger.onto[guest_page] = {entry}
-    found = Stage(promise, source, tables, memory, host, tlb, context, entry, real)
+    found = Stage(
+        promise=promise,
+        source=source,
+        tables=tables,
+        memory=memory,
+        host=host,
+        tlb=tlb,
+        context=context,
+        entry=entry,
+        real=real,
+    )
     if found.writable(entry):
         assume(not at == guest_page)
     memory.watchers[at - base >> shift] = [tables.stored]
     host.stored.clear()
     tlb.flushes = 0
     return found
-
-
-def _width(machine: Machine, parameter: str) -> int:
-    assert machine.code.translation is not None
-    return dict(machine.code.functions[machine.code.translation.function].parameters)[parameter]
 
 
 def assume(condition: bool) -> None:

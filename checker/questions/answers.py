@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pgcheck.checker.questions.copies import HOSTMAP, MISS
+from pgcheck.checker.questions.copies import HOSTMAP, MISS, in_mode, mode_position
 from pgcheck.checker.solving.model import Model
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Fields, Machine
@@ -61,10 +61,9 @@ class Answers:
 
     def _in_mode(self, args: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The arguments of a translation with the guest's own mode, and without any."""
-        translation = self.machine.code.translation
-        at = 0 if translation is None else translation.mode
-        mode = self.virtual_mode if self.tag == REAL else args[at]
-        return (*args[:at], mode, *args[at + 1 :]), (*args[:at], *args[at + 1 :])
+        at = mode_position(self.machine)
+        asked = in_mode(self.machine, args, self.virtual_mode) if self.tag == REAL else args
+        return asked, (*args[:at], *args[at + 1 :])
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
         value = self.model.function(Name(PROBE, name), self._in_mode(args)[0], 0)

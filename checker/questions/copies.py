@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
-from pgcheck.isa.idl.types import Bitfield
+from pgcheck.isa.idl.types import Bitfield, Type
 from pgcheck.isa.machine.machine import Fields, Machine
 from pgcheck.isa.terms import (
     FALSE,
@@ -36,6 +37,7 @@ from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
 MISS = Name(TRANSLATION, "miss")
 HOSTMAP = Name(FREE, "hostmap")
+T = TypeVar("T")
 Leaves = Mapping[str, Term]
 Answer = Callable[[Term, tuple[Term, ...]], Term | None]
 
@@ -171,6 +173,17 @@ def as_it_is(term: Term, args: tuple[Term, ...]) -> Term | None:
     return None
 
 
+def in_mode(machine: Machine, args: tuple[T, ...], mode: T) -> tuple[T, ...]:
+    """The arguments of a translation with another mode."""
+    at = mode_position(machine)
+    return (*args[:at], mode, *args[at + 1 :])
+
+
+def mode_position(machine: Machine) -> int:
+    """Which argument of a translation is the mode; 0 where nothing translates."""
+    return 0 if machine.code.translation is None else machine.code.translation.mode
+
+
 def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fields | None]) -> Answer:
     """The real machine's cuts under the contract (docs/definitions.md, The relation).
 
@@ -178,13 +191,13 @@ def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fi
     the host's address; a table answers as the monitor has filled it: with one of `responses`
     to the guest's entry (None: that entry), or otherwise unknown.
     """
-    position = machine.code.translation.mode if machine.code.translation is not None else 0
+    position = mode_position(machine)
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
         if name in (FAULT, ADDRESS) or name.space == PROBE:
             rest = (*args[:position], *args[position + 1 :])
-            same = apply(term.width, name, *args[:position], virtual_mode, *args[position + 1 :])
+            same = apply(term.width, name, *in_mode(machine, args, virtual_mode))
             if name == FAULT:
                 return lor(same, apply(0, MISS, *rest))
             return same if name == ADDRESS else apply(term.width, HOSTMAP, same)
@@ -201,14 +214,13 @@ def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fi
 
 def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) -> Answer:
     """The cuts of the second of two runs: the first's translation; own tables and probes if their role is the one compared."""
-    position = machine.code.translation.mode if machine.code.translation is not None else 0
-    leaves = {**pre, machine.modes.leaf: first_mode}
+    position, leaves = mode_position(machine), {**pre, machine.modes.leaf: first_mode}
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
         if name in (FAULT, ADDRESS):
             mode = on_leaves([term.args[position]], leaves)[0]
-            return apply(term.width, name, *args[:position], mode, *args[position + 1 :])
+            return apply(term.width, name, *in_mode(machine, args, mode))
         own = (name.space == PROBE and role == "relocation") or (
             name.space == TABLE and machine.code.tables[name.text].role == role
         )
@@ -217,20 +229,27 @@ def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) ->
     return answer
 
 
-def with_fields(machine: Machine, table: str, entry: Term, fields: Mapping[str, int]) -> Term:
-    """A table's entry with some fields replaced by constants."""
-    type_ = machine.code.tables[table].type
-    assert isinstance(type_, Bitfield)
+def with_fields(machine: Machine, table: str, entry: Term, fields: Fields) -> Term:
+    """A table's entry with some fields replaced by constants; a type without fields has none to replace."""
     for name, value in fields.items():
-        high, low = type_.ranges[name]
+        high, low = _range(machine.code.tables[table].type, name)
         keep = constant(entry.width, ~(((1 << (high - low + 1)) - 1) << low))
         entry = mk("or", entry.width, mk("and", entry.width, entry, keep), constant(entry.width, value << low))
     return entry
 
 
-def has_fields(type_: Bitfield, entry: Term, fields: Mapping[str, int]) -> Term:
+def has_fields(type_: Type, entry: Term, fields: Fields) -> Term:
     """An entry's fields have these values."""
+    ranges = {name: _range(type_, name) for name in fields}
     return conjunction(
-        eq(extract(entry, *type_.ranges[name]), constant(type_.ranges[name][0] - type_.ranges[name][1] + 1, value))
+        eq(extract(entry, *ranges[name]), constant(ranges[name][0] - ranges[name][1] + 1, value))
         for name, value in fields.items()
     )
+
+
+def _range(type_: Type, field: str) -> tuple[int, int]:
+    """The high and low bit of a field."""
+    match type_:
+        case Bitfield(ranges=ranges):
+            return ranges[field]
+    raise TypeError(f"{type_} has no fields")

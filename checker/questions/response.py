@@ -12,7 +12,6 @@ from pgcheck.checker.questions.copies import has_fields
 from pgcheck.checker.questions.hole import Question
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Model
-from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
@@ -61,7 +60,6 @@ class _Expansion:
         self.formula = land(swapped[0], conjunction(eq(a, p) for a, p in zip(swapped[1:], places, strict=True)))
         control = {Name(STATE, leaf.name, copy=VIRTUAL) for leaf in machine.state.control}
         table = machine.code.tables[real.name.text]
-        assert isinstance(table.type, Bitfield)
         self.own = has_fields(table.type, self.entry, table.monitor)
         self.shared = control | {held.name, *(p.name for p in places)}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgcheck.checker.questions.copies import executing
+from pgcheck.checker.questions.copies import executing, in_mode, mode_position
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
@@ -87,15 +87,15 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
     if len(shapes) > 1:
         reads.add(mode_leaf)
     return Footprint(
-        frozenset(reads),
-        frozenset(writes),
-        frozenset(tables),
-        frozenset(probes),
-        modes,
-        traps and not outside,
-        HALT in ends,
-        outside,
-        traps and bool(outside),
+        reads=frozenset(reads),
+        writes=frozenset(writes),
+        tables=frozenset(tables),
+        probes=frozenset(probes),
+        modes=modes,
+        never=traps and not outside,
+        halts=HALT in ends,
+        outside=outside,
+        vague=traps and bool(outside),
     )
 
 
@@ -127,7 +127,7 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
 
     A leaf that keeps its value contributes nothing.
     """
-    position = machine.code.translation.mode if machine.code.translation is not None else 0
+    position = mode_position(machine)
     mode_term = machine.state.leaves[machine.modes.leaf].term
     explicit = False
 
@@ -137,7 +137,7 @@ def _in_mode(machine: Machine, subject: Subject, mode: Term) -> tuple[tuple[Term
             return mode
         if term.op == "uf" and term.name in (FAULT, ADDRESS):
             if args[position] is mode:
-                args = (*args[:position], constant(mode.width, 0), *args[position + 1 :])
+                args = in_mode(machine, args, constant(mode.width, 0))
             else:
                 explicit = True
             return apply(term.width, term.name, *args)

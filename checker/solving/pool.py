@@ -85,8 +85,8 @@ class Pool:
         for pipe in pipes:
             self.hand_out(pipe, todo, busy)
         while busy:
-            for ready in wait(list(busy)):
-                assert isinstance(ready, Connection)
+            answering = wait(list(busy))
+            for ready in [pipe for pipe in pipes if pipe in answering]:
                 try:
                     index, result, failure = ready.recv()
                 except (EOFError, OSError) as end:

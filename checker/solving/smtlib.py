@@ -122,8 +122,7 @@ def _symbol(name: Name) -> str:
 
 def _sort(term: Term) -> str:
     if term.width == ARRAY:
-        assert term.shape is not None
-        return f"(Array {' '.join(map(_bits, term.shape))})"
+        return f"(Array {' '.join(map(_bits, term.array_sort))})"
     return _bits(term.width) if term.width else "Bool"
 
 
@@ -138,8 +137,7 @@ def _write(term: Term, args: list[str]) -> str:
         case "const":
             return _value(term.width, term.value) if term.width else ("true" if term.value else "false")
         case "karray":
-            assert term.shape is not None
-            return f"((as const {_sort(term)}) {_value(term.shape[1], term.value)})"
+            return f"((as const {_sort(term)}) {_value(term.array_sort[1], term.value)})"
         case "var" | "array" | "uf":
             head = f"|{_symbol(term.name)}|"
         case "select" | "store":

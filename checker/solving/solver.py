@@ -266,9 +266,8 @@ def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Mod
             return variables.setdefault(term.name, fit(plain.get(known.get(term.name), 0), term.width))
 
         def element(array: Term, index: int) -> int:
-            assert array.shape is not None
             default, rows = arrays.get(known.get(array.name), (0, {}))
-            return elements.setdefault((array.name, index), fit(rows.get(index, default), array.shape[1]))
+            return elements.setdefault((array.name, index), fit(rows.get(index, default), array.array_sort[1]))
 
         def function(name: Name, arguments: tuple[int, ...], width: int) -> int:
             if not arguments:

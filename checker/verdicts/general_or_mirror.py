@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pgcheck.checker.example import Example, operation
-from pgcheck.checker.questions.classical import assumed, differences
+from pgcheck.checker.questions.classical import Classical, assumed, differences
 from pgcheck.checker.questions.copies import as_it_is, differ, fresh, instantiate
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.result import Finding
@@ -21,10 +21,10 @@ Judged = Sequence[tuple[InstructionRow, Judgement]]
 
 def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator[Finding]:
     """A warning for each control leaf that some row changes, and some row shows, in user mode without a trap."""
-    free = [(w, j) for w, j in rows if j.classical is not None and j.classical.completes_user and not j.trouble]
+    free = [(w, j, c) for w, j in rows if (c := j.classical) is not None and c.completes_user and not j.trouble]
     for leaf in setting.machine.state.control:
-        writers = [w for w, j in free if leaf.name in j.footprint.writes and _says(j, "ctl", leaf)]
-        readers = [w for w, j in free if leaf.name in j.footprint.reads and _says(j, "beh", leaf)]
+        writers = [w for w, j, c in free if leaf.name in j.footprint.writes and _says(c, "ctl", leaf)]
+        readers = [w for w, j, c in free if leaf.name in j.footprint.reads and _says(c, "beh", leaf)]
         if not writers or not readers:
             continue
         if any(_changes(setting, w, leaf, evidence) for w in writers) and any(
@@ -37,9 +37,8 @@ def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator
             )
 
 
-def _says(judgement: Judgement, kind: str, leaf: Leaf) -> bool:
-    assert judgement.classical is not None
-    return any(s.kind == kind and s.role == leaf.role and s.start == "U" for s in judgement.classical.sensitivities)
+def _says(classical: Classical, kind: str, leaf: Leaf) -> bool:
+    return any(s.kind == kind and s.role == leaf.role and s.start == "U" for s in classical.sensitivities)
 
 
 def _changes(setting: Setting, work: InstructionRow, leaf: Leaf, evidence: Evidence) -> bool:

@@ -129,11 +129,15 @@ def _examine(
 ) -> None:
     _not_vacuous(setting, one, evidence)
     chosen = configuration or NOTHING
-    state.classical = classify(setting, one, found, evidence, chosen.constants)
+    state.classical = classical = classify(setting, one, found, evidence, chosen.constants)
     holes = list(_holes(setting, one, evidence, chosen))
     state.holed = frozenset(h.mode_class for h in holes)
     if configuration is None:
-        _search(setting, one, found, evidence, holes, state)
+        if holes or _refusable(classical):
+            tried = list(islice(relevant(setting, found), MAX_CANDIDATES + 1))
+            state.partial = len(tried) > MAX_CANDIDATES
+            state.good = _closing(setting, one, evidence, holes, tried[:MAX_CANDIDATES])
+            state.classical_good = _refusing(setting, one, evidence, classical, tried)
         if state.good:
             return
     if holes:
@@ -146,30 +150,34 @@ def _examine(
             state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
 
 
-def _search(
-    setting: Setting, one: Subject, found: Footprint, evidence: Evidence, holes: Sequence[Hole], state: _State
-) -> None:
-    """The configurations that would help the row, among those that exclude nothing. Raises Undecided."""
-    classical = state.classical
-    assert classical is not None
-    refusable = classical.sensitive and not classical.privileged
-    if not holes and not refusable:
-        return
-    tried = list(islice(relevant(setting, found), MAX_CANDIDATES + 1))
-    state.partial = len(tried) > MAX_CANDIDATES
-    tried = tried[:MAX_CANDIDATES]
-    if holes:
-        known = [h.model for h in holes]
-        state.good = _smallest(
-            tried,
-            lambda c: not any(_holes(setting, one, evidence, c, known=known)) and admissible(setting, c, evidence),
-        )
-    if refusable:
-        state.classical_good = _smallest(
-            tried, lambda c: _refused(setting, one, classical, evidence, c) and admissible(setting, c, evidence)
-        )
-        if state.partial and not state.classical_good:
-            raise Undecided(one.id, f"none of {MAX_CANDIDATES} configurations makes it privileged, and there are more")
+def _refusable(classical: Classical) -> bool:
+    return classical.sensitive and not classical.privileged
+
+
+def _closing(
+    setting: Setting, one: Subject, evidence: Evidence, holes: Sequence[Hole], tried: Sequence[Configuration]
+) -> tuple[Configuration, ...]:
+    """The configurations that close a row's holes, among those that exclude nothing; none where there is no hole. Raises Undecided."""
+    known = [h.model for h in holes]
+    return _smallest(
+        tried if holes else (),
+        lambda c: not any(_holes(setting, one, evidence, c, known=known)) and admissible(setting, c, evidence),
+    )
+
+
+def _refusing(
+    setting: Setting, one: Subject, evidence: Evidence, classical: Classical, tried: Sequence[Configuration]
+) -> tuple[Configuration, ...]:
+    """The configurations that make a row privileged which is sensitive and is not. Raises Undecided, also where none of many did."""
+    if not _refusable(classical):
+        return ()
+    good = _smallest(
+        tried[:MAX_CANDIDATES],
+        lambda c: _refused(setting, one, classical, evidence, c) and admissible(setting, c, evidence),
+    )
+    if len(tried) > MAX_CANDIDATES and not good:
+        raise Undecided(one.id, f"none of {MAX_CANDIDATES} configurations makes it privileged, and there are more")
+    return good
 
 
 def _no_response(setting: Setting, one: Subject, holes: list[Hole], evidence: Evidence) -> None:
@@ -283,21 +291,21 @@ def _finished(
     unsat = [q for q in queries if q.status == "unsat" and not q.folded]
     slowest = max(((q.label, q.seconds) for q in queries), key=lambda p: p[1], default=("", 0.0))
     return Judgement(
-        identifier,
-        found,
-        state.classical,
-        state.holed,
-        state.good,
-        state.classical_good,
-        state.timing,
-        evidence_level,
-        state.trouble,
-        len(queries),
-        sum(q.folded for q in queries),
-        len(unsat),
-        sum(bool(q.confirmed) for q in unsat),
-        time.perf_counter() - started,
-        slowest,
-        state.witness,
-        state.partial,
+        id=identifier,
+        footprint=found,
+        classical=state.classical,
+        holed=state.holed,
+        good=state.good,
+        classical_good=state.classical_good,
+        timing=state.timing,
+        evidence=evidence_level,
+        trouble=state.trouble,
+        queries=len(queries),
+        folded=sum(q.folded for q in queries),
+        unsat=len(unsat),
+        confirmed=sum(bool(q.confirmed) for q in unsat),
+        seconds=time.perf_counter() - started,
+        slowest=slowest,
+        witness=state.witness,
+        partial=state.partial,
     )

@@ -44,11 +44,8 @@ class RowCache:
         configuration: Configuration | None,
     ) -> Iterator[tuple[InstructionRow, Judgement]]:
         """Every row with its judgement, in order; `one` makes those that are not kept."""
-        known: dict[str, Judgement] = {}
-        if self.cache is not None:
-            known = {
-                row.id: j for row in rows if (j := self._recalled(self._key(row, setting, configuration))) is not None
-            }
+        keys = {row.id: self._key(row, setting, configuration) for row in rows} if self.cache is not None else {}
+        known = {i: j for i, key in keys.items() if (j := self._recalled(key)) is not None}
         fresh = pool.each(one, [row for row in rows if row.id not in known])
         for row in rows:
             if row.id in known:
@@ -57,7 +54,7 @@ class RowCache:
             _, judgement = next(fresh)
             if self.cache is not None and not judgement.trouble:
                 text = base64.b64encode(pickle.dumps(judgement)).decode()
-                self.cache.put(self._key(row, setting, configuration), text)
+                self.cache.put(keys[row.id], text)
             yield row, judgement
 
     def examined(
@@ -115,8 +112,7 @@ class RowCache:
         return "lint " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _recalled(self, key: str) -> Judgement | None:
-        assert self.cache is not None
-        text = self.cache.get(key)
+        text = None if self.cache is None else self.cache.get(key)
         judgement = None if text is None else read(text, _VALUES)
         if not isinstance(judgement, Judgement):
             return None

@@ -165,9 +165,9 @@ def _guarded(rule: Rule, deployment: Deployment, findings: Callable[[], Iterator
 def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
     for j in judgements:
         if j.holed and j.good:
-            yield Demand(j.id, j.good, True)
+            yield Demand(j.id, j.good, exact=True)
         if j.classical_good:
-            yield Demand(j.id, j.classical_good, False)
+            yield Demand(j.id, j.classical_good, exact=False)
 
 
 def _row(

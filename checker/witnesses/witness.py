@@ -134,7 +134,6 @@ def extracted(
     operands = {n: model.leaf(operand(b.width, n)) for n, b in subject.instruction.operands.items()}
     operands |= dict(subject.fixed)
     encoding = subject.instruction.encoding
-    assert encoding is not None
     fresh = sorted(n for t in walk(goal) if t.op == "var" and (n := t.name).space in (CHOICE, READ))
     choices = {str(n): model.variables[n] for n in fresh if model.variables.get(n)}
     choices |= {f"{a}[{i}]": v for (a, i), v in sorted(model.elements.items()) if a.space == READ and v}
@@ -150,9 +149,9 @@ def extracted(
         row=subject.row.label,
         virtual_mode=question.virtual_mode,
         configuration=question.configuration,
-        units=encode(encoding, operands),
+        units=() if encoding is None else encode(encoding, operands),
         assembly=disassemble(line, operands, length(encoding, operands), machine.decoding.csr_names)
-        if line is not None
+        if line is not None and encoding is not None
         else subject.instruction.name,
         operands=operands,
         virtual=values_of(state_under(machine, question.virtual.pre, model)),

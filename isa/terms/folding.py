@@ -37,8 +37,7 @@ def mk(op: str, width: int, *args: Term, data: Hashable = None) -> Term:
 
 def select(memory: Term, index: Term) -> Term:
     """The element of array `memory` at `index`."""
-    assert memory.shape is not None
-    return mk("select", memory.shape[1], memory, index)
+    return mk("select", memory.array_sort[1], memory, index)
 
 
 def store(memory: Term, index: Term, value: Term) -> Term:

@@ -73,6 +73,12 @@ class Term:
         return high, low
 
     @property
+    def array_sort(self) -> tuple[int, int]:
+        """The widths of an array's index and of its elements."""
+        assert self.shape is not None
+        return self.shape
+
+    @property
     def is_constant(self) -> bool:
         return self.op == "const"
 
