@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.values import NOTHING, Configuration, Mismatch, Sensitivity
@@ -56,20 +58,36 @@ def _response(table: str, fields: Fields | None) -> str:
     return f"{table} answering {{{', '.join(f'{k}: {number(v)}' for k, v in fields.items())}}}"
 
 
-def cells(values: Mapping[str, StateValue]) -> dict[str, int]:
-    """State by single cells: an element of an array is `NAME[index]`, all its other elements `NAME[*]`."""
-    flat: dict[str, int] = {}
+REST: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One cell of state: a leaf, or an element of an array (REST: all that are not given)."""
+
+    leaf: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        if self.index is None:
+            return self.leaf
+        return f"{self.leaf}[{'*' if self.index == REST else number(self.index)}]"
+
+
+def cells(values: Mapping[str, StateValue]) -> dict[Place, int]:
+    """State by single cells."""
+    flat: dict[Place, int] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            flat |= {f"{name}[{number(i) if i >= 0 else '*'}]": v for i, v in value.items()}
+            flat |= {Place(name, i): v for i, v in value.items()}
         else:
-            flat[name] = value
+            flat[Place(name)] = value
     return flat
 
 
-def value_of(values: Mapping[str, int], cell: str) -> int:
+def value_of(values: Mapping[Place, int], place: Place) -> int:
     """What a cell holds: what is not given is the array's other elements, or 0."""
-    return values.get(cell, values.get(cell.partition("[")[0] + "[*]", 0))
+    return values.get(place, values.get(Place(place.leaf, REST), 0))
 
 
 def ending(name: str) -> str:
@@ -105,18 +123,18 @@ def difference(witness: Witness, seen: Mismatch) -> str:
             return f"the real machine {ending(way)}"
 
 
-def _touched(leaf: str, *states: Mapping[str, int]) -> list[str]:
-    names = {n: None for state in states for n in state if n == leaf or n.startswith(leaf + "[")}
-    return [n for n in names if len({value_of(s, n) for s in states}) > 1]
+def _touched(leaf: str, *states: Mapping[Place, int]) -> list[Place]:
+    places = dict.fromkeys(place for state in states for place in state if place.leaf == leaf)
+    return [p for p in places if len({value_of(s, p) for s in states}) > 1]
 
 
-def _change(leaf: str, before: Mapping[str, int], after: Mapping[str, int]) -> str:
+def _change(leaf: str, before: Mapping[Place, int], after: Mapping[Place, int]) -> str:
     for cell in _touched(leaf, before, after):
         return f"{cell} goes from {number(value_of(before, cell))} to {number(value_of(after, cell))}"
     return f"{leaf} changes"
 
 
-def _apart(leaf: str, virtual: Mapping[str, int], real: Mapping[str, int]) -> str:
+def _apart(leaf: str, virtual: Mapping[Place, int], real: Mapping[Place, int]) -> str:
     for cell in _touched(leaf, virtual, real):
         here, there = number(value_of(virtual, cell)), number(value_of(real, cell))
         return f"{cell} becomes {here} on the virtual machine, {there} on the real one"

@@ -49,10 +49,11 @@ def canaries(promise: Promise, evidence: Evidence) -> Iterator[Canary]:
         told = violated(promise, untold, kind, Feasible(evidence, "canary"))[1] is not None
         yield Canary(SH1, "a store that tells nobody", told, "" if told else "not refuted")
     strays = made_up_row(promise, "a store of its own", stray(promise.machine))
-    for row, right in ((nothing, "proved"), (strays, "refuted")):
+    known = (("nothing", nothing, "proved"), ("a store of its own", strays, "refuted"))
+    for name, row, right in known:
         found_ = {isolated(promise, case, again()).verdict for case in cases(promise, row, row.subject.id)}
         fired = right in found_ and found_ <= {right, "proved"}
-        yield Canary(ISO2, row.subject.id.removeprefix("canary "), fired, "" if fired else f"not {right}")
+        yield Canary(ISO2, name, fired, "" if fired else f"not {right}")
 
 
 def _sensitive(promise: Promise, evidence: Evidence) -> set[str]:

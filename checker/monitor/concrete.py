@@ -141,7 +141,7 @@ class Processor:
         try:
             return self._step(state, before, mine, intercept)
         except Over as over:
-            raise Over(over.how, over.payload, direct=True) from None
+            raise Over(over.how, over.payload, direct=True, escaped=over.escaped) from None
 
     def _step(self, state: State, before: State, mine: Surroundings, intercept: Set[str]) -> VmExit:
         if self.replay.row.part == FETCH:
@@ -157,7 +157,7 @@ class Processor:
             if self.replay.row.subject.instruction.partial:
                 ended = replace(ended, undo=lambda: _put_back(state, before))
             return VmExit(0, ended, fetched)
-        raise Over(f"real {ended.function}")
+        raise Over.out_of_control(ended.function)
 
 
 def _put_back(state: State, before: State) -> None:
@@ -200,6 +200,7 @@ class End:
     steps: int = 0
     fetching: bool = False
     fetched: Fetched | None = None
+    lost: bool = False
 
 
 def bare(replay: Replay, state: State, *, deliver_: bool) -> End:
@@ -245,9 +246,9 @@ def monitored(
     except Over as over:
         if over.direct:
             state.update(world.save_guest(division, host.state))
-        return host, End(over.how, cast(Any, over.payload), state)
+        return host, End(over.how, cast(Any, over.payload), state, lost=over.escaped)
     except ResourceControlLost:
-        return host, End(LOST, (), state)
+        return host, End(LOST, (), state, lost=True)
     except Ended as ended:
         return host, End(ended.exit.function, ended.exit.args, state)
     if stop.exit is None:

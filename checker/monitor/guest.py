@@ -35,11 +35,21 @@ STUTTER, LOST, FETCHED = "stutter", "resource control lost", "fetched"
 
 
 class Over(Exception):
-    """The step is over in a way that no return value of the dispatcher says; `direct`: on the processor, before any capture."""
+    """The step is over in a way that no return value of the dispatcher says; `direct`: on the processor, before any capture.
 
-    def __init__(self, how: str, payload: tuple[Term, ...] = (), *, direct: bool = False) -> None:
-        self.how, self.payload, self.direct = how, payload, direct
+    `escaped`: the real machine ended in an exit that no monitor gets.
+    """
+
+    def __init__(
+        self, how: str, payload: tuple[Term, ...] = (), *, direct: bool = False, escaped: bool = False
+    ) -> None:
+        self.how, self.payload, self.direct, self.escaped = how, payload, direct, escaped
         super().__init__(how)
+
+    @staticmethod
+    def out_of_control(function: str) -> Over:
+        """The real machine ended in an exit that no monitor gets."""
+        return Over(f"real {function}", escaped=True)
 
 
 @dataclass(slots=True)
@@ -65,7 +75,8 @@ class Run:
 class Ended:
     """How one step of the monitored guest ended: `how` is `NEXT`, a terminator, or one of the words above.
 
-    `state` are all leaves of the virtual machine; an exit that stopped the guest has its payload and instruction.
+    `state` are all leaves of the virtual machine; an exit that stopped the guest has its payload and instruction. `lost`: the monitor has
+    lost control of the processor.
     """
 
     how: str
@@ -76,6 +87,7 @@ class Ended:
     fetching: bool
     runs: tuple[Run, ...]
     access: tuple[Term, ...] | None
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,7 @@ class Processor:
         if way.function in executing(machine):
             raise Over(way.function, way.args, direct=True)
         if way.function in BUILTIN_EXITS:
-            raise Over(f"real {way.function}")
+            raise Over.out_of_control(way.function)
         if way.function in intercept:
             self.access = way.args if way.function == TRANSLATE else None
             if self.row.subject.instruction.partial and self.row.part != FETCH:
@@ -163,7 +175,7 @@ class Processor:
             return VmExit(0, exit_, None if fetching else self.row.fetched, fetching)
         end = chosen(self.row.entered(way))
         if end.function != NEXT:
-            raise Over(f"real {end.function}")
+            raise Over.out_of_control(end.function)
         for name in self.guest.outside:
             self.guest.outside[name] = end.state[name]
         self.state.update({n: value(machine.state.leaves[n], end.state[n]) for n in self.state})
@@ -363,6 +375,7 @@ class Monitored:
             cast(Any, host), self.division, self.policy, cast(Any, memory), routine.binding()
         )
         how, args, fetched, is_fetching, steps = NEXT, tuple[Term, ...](), self.row.fetched, False, 0
+        lost = False
         try:
             stop = dispatcher.run(state, cast(Any, guest), 1, intercept)
             steps, fetched, is_fetching = stop.steps, stop.fetched, stop.fetching
@@ -370,11 +383,11 @@ class Monitored:
                 how = stop.exit.function
                 args = tuple(bits(a, w) for a, w in zip(stop.exit.args, payload_widths(machine, how), strict=True))
         except Over as over:
-            how, args = over.how, over.payload
+            how, args, lost = over.how, over.payload, over.escaped
             if over.direct:
                 state.update(world.save_guest(self.division, host.state))
         except ResourceControlLost:
-            how = LOST
+            how, lost = LOST, True
         return Ended(
             how=how,
             state=whole(machine, state, guest),
@@ -384,4 +397,5 @@ class Monitored:
             fetching=is_fetching,
             runs=tuple(host.runs),
             access=host.access,
+            lost=lost,
         )

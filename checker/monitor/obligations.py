@@ -14,7 +14,7 @@ from pgcheck.checker.monitor.replay import remembered, replay_counterexample, st
 from pgcheck.checker.monitor.result import Counterexample, Obligation, Verdict
 from pgcheck.checker.monitor.rows import instruction_row, made_up_row, other_rows, usable
 from pgcheck.checker.monitor.shadow import SH1, Feasible, Scenario, kinds_of_entry, scenarios, violated
-from pgcheck.checker.monitor.step import EQ1, EQ3, RC1, Promise, Step, step, unnoticed
+from pgcheck.checker.monitor.step import EQ1, EQ3, RC1, Promise, Step, kept, step, unnoticed
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
@@ -178,8 +178,8 @@ def _noticed(promise: Promise, case: Case, evidence: Evidence) -> Obligation:
     if model is None:
         return Obligation(RC1, case.subject, "proved", evidence.level)
     shown = replay_counterexample(promise, step(promise, case.row, case.mode_class, case.mode), RC1, model)
-    lost = any(d.startswith("kept:") for d in shown.differs) and LOST not in shown.differs
-    verdict: Verdict = "refuted" if lost else "error"
+    changed = {kept(leaf) for leaf in promise.division.own} & set(shown.differs)
+    verdict: Verdict = "refuted" if changed and LOST not in shown.differs else "error"
     return Obligation(RC1, case.subject, verdict, evidence.level, "the dispatcher goes on", counterexample=shown)
 
 
@@ -197,10 +197,10 @@ def operations(promise: Promise) -> dict[str, tuple[Scenario, Permissions]]:
     found = scenarios(promise)
     kinds = kinds_of_entry(promise) if found else ()
     return {
-        f"({name}, {'writable' if k == 0 else 'read-only'})": (scenario, kind)
-        for name, scenario in found.items()
+        f"({name}, {'writable' if k == 0 else 'read-only'})": (played.scenario, kind)
+        for name, played in found.items()
         for k, kind in enumerate(kinds)
-        if k or not name.startswith("fill")
+        if k or played.writable
     }
 
 

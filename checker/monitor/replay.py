@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.monitor.concrete import End, Processor, Replay, bare, monitored
-from pgcheck.checker.monitor.guest import FETCH, LOST, STUTTER, Monitored, Over, Row, apart
+from pgcheck.checker.monitor.guest import FETCH, STUTTER, Monitored, Over, Row, apart
 from pgcheck.checker.monitor.result import Counterexample
-from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected
+from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected, kept
 from pgcheck.checker.questions.answers import Answers
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.witnesses.witness_replay import values_of
@@ -73,13 +73,13 @@ def _ends(
 
 
 def _control(promise: Promise, replay: Replay, step: Step, host: Processor, ours: End) -> list[str]:
-    found = [ours.how] if ours.how == LOST or ours.how.startswith("real ") else []
+    found = [ours.how] if ours.lost else []
     wanted = expected(promise, step.monitored)
     own = [n for n in wanted if n in promise.division.own]
     for before, after in host.runs:
         values = {n: replay.state({**step.monitored.leaves, n: t})[n] for n, t in wanted.items()}
         found += [f"resumed:{n}" for n, v in values.items() if before[n] != v]
-        found += [f"kept:{n}" for n in own if before[n] != after[n]]
+        found += [kept(n) for n in own if before[n] != after[n]]
     return found
 
 

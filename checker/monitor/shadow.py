@@ -287,20 +287,28 @@ def walking(walks: Walks) -> Iterator[None]:
         setattr(shadow, WALK, right)
 
 
-def scenarios(promise: Promise) -> Mapping[str, Scenario]:
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the monitor does with shadow tables; `writable`: also beside an entry that the guest may store through."""
+
+    scenario: Scenario
+    writable: bool = True
+
+
+def scenarios(promise: Promise) -> Mapping[str, Operation]:
     """The operations by name; none where no tables are walked."""
     found = promise.machine.code.confined_by(Entries)
     if found is None:
         return {}
     ops = accesses(found[0])
-    fills = {f"fill on a miss (access {op})": filled(op, beside=False) for op in ops}
-    fills |= {f"entry beside a fill (access {op})": filled(op, beside=True) for op in ops}
+    fills = {f"fill on a miss (access {op})": Operation(filled(op, beside=False), writable=False) for op in ops}
+    fills |= {f"entry beside a fill (access {op})": Operation(filled(op, beside=True)) for op in ops}
     return {
-        "store to guest memory": emulated_store,
-        "page of tables found": table_found,
+        "store to guest memory": Operation(emulated_store),
+        "page of tables found": Operation(table_found),
         **fills,
-        "root switch": switched,
-        "tables given up": given_up,
+        "root switch": Operation(switched),
+        "tables given up": Operation(given_up),
     }
 
 

@@ -222,19 +222,22 @@ def _control(promise: Promise, guest: Monitored, path: Path[Ended]) -> Iterator[
     machine, setting = promise.machine, promise.setting
     known, when = _Known(path), conjunction(path.conditions)
     ended = path.outcome
-    if ended.how == LOST:
-        yield ended.how, when
-    if ended.how.startswith("real "):
+    if ended.lost:
         yield ended.how, when
     wanted = expected(promise, guest)
     for one in ended.runs:
         for name, term in known.changes(machine, one.before, {**one.before, **wanted}):
             yield f"resumed:{name}", land(when, term)
         for name, term in known.changes(machine, one.after, {**one.after, **{n: one.before[n] for n in _own(promise)}}):
-            yield f"kept:{name}", land(when, term)
+            yield kept(name), land(when, term)
         fits = over((*setting.legal, setting.real), one.before, machine)
         promised = over((*setting.legal, setting.real), {**one.before, **wanted}, machine)
         yield "resumed:legal", land(when, land(promised, lnot(known(fits))))
+
+
+def kept(leaf: str) -> str:
+    """What RC1 calls it that a leaf of the monitor's own is not kept."""
+    return f"kept:{leaf}"
 
 
 def _own(promise: Promise) -> tuple[str, ...]:

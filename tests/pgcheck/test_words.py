@@ -34,8 +34,11 @@ def test_configurations_name_tables_and_the_guests_own_values() -> None:
 
 def test_cells_of_arrays_are_told_one_by_one() -> None:
     flat = words.cells({"A": {0x10: 3, -1: 9}, "B": 1})
-    assert flat == {"A[0x10]": 3, "A[*]": 9, "B": 1}
-    assert [words.value_of(flat, c) for c in ("A[0x10]", "A[5]", "B", "C")] == [3, 9, 1, 0]
+    assert {str(p): v for p, v in flat.items()} == {"A[0x10]": 3, "A[*]": 9, "B": 1}
+    assert [
+        words.value_of(flat, c)
+        for c in (words.Place("A", 0x10), words.Place("A", 5), words.Place("B"), words.Place("C"))
+    ] == [3, 9, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def _flow(witness: Witness, position: Position, places: Places) -> Json:
 
 
 def _state(values: Mapping[str, StateValue]) -> Json:
-    return {name: {"text": number(value)} for name, value in list(cells(values).items())[:MOST_CELLS]}
+    return {str(place): {"text": number(value)} for place, value in list(cells(values).items())[:MOST_CELLS]}
 
 
 def _plain(text: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
 from pgcheck.checker.result import Witness
+from pgcheck.checker.values import Way
 from pgcheck.isa.encoding.encoding import Encoding, Slot, Step
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, TRUE
-from pgcheck.words import cells, number, value_of
+from pgcheck.words import Place, cells, number, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +112,26 @@ def compared(machine: Machine, witness: Witness) -> tuple[Cell, ...]:
     """The cells of a witness, and the mode, in the order of the specification."""
     states = [cells(s) for s in (witness.virtual, witness.virtual_after, witness.real, witness.real_after)]
     order = {name: place for place, name in enumerate(machine.state.leaves)}
-    names = dict.fromkeys([*(name for state in states for name in state), machine.modes.leaf])
+    places = dict.fromkeys([*(place for state in states for place in state), Place(machine.modes.leaf)])
     return tuple(
-        _cell(machine, name, states, {seen.way for seen in witness.differs if seen.place == name.partition("[")[0]})
-        for name in sorted(names, key=lambda name: order.get(name.partition("[")[0], len(order)))
+        _cell(machine, place, states, {seen.way for seen in witness.differs if seen.place == place.leaf})
+        for place in sorted(places, key=lambda place: order.get(place.leaf, len(order)))
     )
 
 
-def _cell(machine: Machine, name: str, states: list[dict[str, int]], kinds: set[str]) -> Cell:
+def _cell(machine: Machine, place: Place, states: list[dict[Place, int]], kinds: Container[Way]) -> Cell:
     """A cell is notable where it shows one of these kinds of difference."""
-    leaf = machine.state.leaves.get(name.partition("[")[0])
-    values = [value_of(state, name) for state in states]
+    leaf = machine.state.leaves.get(place.leaf)
+    values = [value_of(state, place) for state in states]
     width = max(leaf.element_width if leaf is not None else 1, *(v.bit_length() for v in values))
     virtual, real = values[0] ^ values[1], values[2] ^ values[3]
-    apart = values[1] ^ values[3] if kinds & {"general", "mirror"} else 0
+    apart = values[1] ^ values[3] if "general" in kinds or "mirror" in kinds else 0
     shown = [
         Shown(number(value), tuple(_digits(value, width, changed, marked)) if width <= MOST_DIGITS else ())
         for value, changed, marked in zip(values, (0, virtual, 0, real), (0, apart, 0, apart), strict=True)
     ]
     seen = apart or ("virtual" in kinds and virtual) or ("real" in kinds and real)
-    return Cell(name, leaf.role if leaf is not None else "", bool(seen), (shown[0], shown[1], shown[2], shown[3]))
+    return Cell(str(place), leaf.role if leaf is not None else "", bool(seen), (shown[0], shown[1], shown[2], shown[3]))
 
 
 def _digits(value: int, width: int, changed: int, apart: int) -> Iterator[Digits]:

@@ -14,7 +14,6 @@ from pgcheck.isa.machine.machine import Instruction, Machine, Row
 if TYPE_CHECKING:
     import networkx
 
-EXIT = "exit "
 REST = "general state"
 MOST_LEAVES = 26
 ROW_HEIGHT, TOP = 26, 34
@@ -41,7 +40,7 @@ def access(machine: Machine, instruction: Instruction, row: Row) -> Flow:
     graph = flow(one, machine)
     written = {n for n, post in one.transition.post.items() if post is not machine.state.leaves[n].term}
     read = {source for source, _ in graph.edges}
-    exits = sorted({target.removeprefix(EXIT) for target in graph.nodes if target.startswith(EXIT)})
+    exits = sorted({e.function for e in one.transition.exits})
     order = list(machine.state.leaves)
     return Flow(
         tuple(n for n in order if n in read),
@@ -102,7 +101,7 @@ def control_flow(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> networkx
     for identifier, accessed in rows:
         for source, target in accessed.edges:
             edge = names[source], names.get(target, target)
-            if edge[0] != REST or not (edge[1] == REST or edge[1].startswith(EXIT)):
+            if edge[0] != REST or names.get(target, REST) != REST:
                 found.setdefault(edge, {})[identifier] = None
     graph: networkx.DiGraph[tuple[str, str]] = nx.DiGraph()
     roles = {names[leaf.name]: leaf.role for leaf in machine.state.leaves.values()}

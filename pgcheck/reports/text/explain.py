@@ -15,6 +15,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.words import (
     VERDICTS,
     WIDTH,
+    Place,
     cells,
     configuration,
     difference,
@@ -155,9 +156,10 @@ def witness(
     yield from _choices(found)
     yield ""
     states = [cells(s) for s in (found.virtual, virtual_after, found.real, real_after)]
-    names = _ordered(machine, states)
-    table = [[name, *(number(value_of(s, name)) for s in states)] for name in names]
-    yield from _table(table, [name for name in names if _notable(name, found)])
+    places = _ordered(machine, states)
+    table = [[str(place), *(number(value_of(s, place)) for s in states)] for place in places]
+    marked = {seen.place for seen in found.differs}
+    yield from _table(table, [str(place) for place in places if place.leaf in marked])
     yield ""
     ends = (found.virtual_exit, found.real_exit)
     yield from wrapped(f"The virtual machine {ending(ends[0])}, the real one {ending(ends[1])}.", "  ")
@@ -175,15 +177,11 @@ def _choices(found: Witness) -> Iterator[str]:
         yield from wrapped(f"free choices: {chosen}", "    ", "  ")
 
 
-def _ordered(machine: Machine, states: Sequence[Mapping[str, int]]) -> list[str]:
+def _ordered(machine: Machine, states: Sequence[Mapping[Place, int]]) -> list[Place]:
     """The cells that some state gives and the mode, in the order of the specification."""
     leaves = list(machine.state.leaves)
-    names = {name: None for state in states for name in state} | {machine.modes.leaf: None}
-    return sorted(names, key=lambda n: leaves.index(n.partition("[")[0]))
-
-
-def _notable(cell: str, found: Witness) -> bool:
-    return any(seen.place == cell.partition("[")[0] for seen in found.differs)
+    places = dict.fromkeys([*(place for state in states for place in state), Place(machine.modes.leaf)])
+    return sorted(places, key=lambda place: leaves.index(place.leaf))
 
 
 def _table(rows: Sequence[Sequence[str]], notable: Sequence[str]) -> Iterator[str]:

@@ -43,7 +43,7 @@ def ask(promise: Promise) -> Iterator[Ask]:
     solver = Solver(Limits(), None, False)
 
     def run(operation: str) -> tuple[str, ...]:
-        scenario = scenarios(promise)[operation]
+        scenario = scenarios(promise)[operation].scenario
         followed, found = violated(
             promise, scenario, kinds_of_entry(promise)[0], Feasible(Evidence(solver, False), "t")
         )
