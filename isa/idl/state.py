@@ -9,7 +9,7 @@ from functools import reduce
 
 from pgcheck.isa.idl.types import Bitfield, Struct, Type
 from pgcheck.isa.terms import Name, Term, array, constant, constant_array, mk, node, select, variable
-from pgcheck.isa.terms.names import STATE, Tag
+from pgcheck.isa.terms.names import Tag, leaf_name
 
 GENERAL = "general"
 CONTROL_ROLES = (
@@ -41,11 +41,11 @@ class _Described(ABC):
     @property
     def term(self) -> Term:
         """The leaf as a term of the intermediate form: a variable or array."""
-        return self.named(Name(STATE, self.name))
+        return self.named(leaf_name(self.name))
 
     def copied(self, copy: Tag) -> Term:
         """The leaf of a copy of the machine."""
-        return self.named(Name(STATE, self.name, copy=copy))
+        return self.named(leaf_name(self.name, copy))
 
     @abstractmethod
     def named(self, name: Name) -> Term:

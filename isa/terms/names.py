@@ -69,6 +69,12 @@ class Name:
 
 
 @cache
+def leaf_name(leaf: str, copy: Tag = "") -> Name:
+    """A leaf's name, made once."""
+    return Name(STATE, leaf, copy=copy)
+
+
+@cache
 def _printed(name: Name) -> str:
     plain = (name.space == STATE and name.copy != "") or (name.space == FREE and name.copy == "")
     mistaken = "." in name.text and name.text.partition(".")[0] in _RESERVED
