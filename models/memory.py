@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pgcheck.isa.words import joined, order, places, split
+from pgcheck.isa.words import Order, joined, order, places, split
 
 Watcher = Callable[[int, int], None]
 
@@ -155,7 +155,8 @@ class Bus:
 
     def __init__(self, ram: Region, windows: Iterable[Window], unit: int, big_endian: bool, address_width: int) -> None:
         self.ram, self.windows = ram, tuple(windows)
-        self.unit, self.big_endian, self.order = unit, big_endian, order(big_endian)
+        self.unit, self.big_endian = unit, big_endian
+        self.order: Order = order(big_endian)
         self.bound = (1 << address_width) - 1
 
     def is_ram(self, address: int, count: int = 1) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cache, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import audit
+from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Mmu
 from pgcheck.vmm.translate import Args
 from pgcheck.vmm.vmm import Guest, Vmm
@@ -100,6 +101,13 @@ class _Asked:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.mmu, name)
+
+    @property
+    def memory(self) -> GuestMemory:
+        return self.mmu.memory
+
+    def frames(self) -> Iterable[int]:
+        return self.mmu.frames()
 
     def enter(self, virtual: State, surroundings: Surroundings, real: State) -> bool:
         return self.mmu.enter(virtual, surroundings, real)

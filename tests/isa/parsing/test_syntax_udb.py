@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pgcheck.isa.files.errors import Text
+from pgcheck.isa.files.errors import Problem, Text
 from pgcheck.isa.parsing.syntax import IdlSyntaxError, parse
 
 UDB = os.environ.get("PGCHECK_UDB")
@@ -41,20 +41,23 @@ def found(folder: str) -> list[tuple[str, str, str]]:
     return [(file.name, *body) for file in files for body in bodies(yaml.load(file.read_text("utf-8"), loader))]
 
 
+def refusal(text: str, start: str) -> Problem | None:
+    """Why a text is not of that kind."""
+    try:
+        parse(Text(text), start)
+    except IdlSyntaxError as error:
+        return error.problem
+    return None
+
+
 def refused(texts: list[tuple[str, str, str]], starts: tuple[str, ...] = ("body", "constraint")) -> list[str]:
     """The texts that are none of `starts`."""
     wrong = []
     for file, key, text in texts:
-        for start in starts:
-            try:
-                parse(Text(text), start)
-                break
-            except IdlSyntaxError as error:
-                problem = error.problem
-        else:
-            wrong.append(
-                f"{file} {key}: {problem.message} {problem.found} at {problem.position.line}:{problem.position.column}"
-            )
+        problems = [problem for start in starts if (problem := refusal(text, start)) is not None]
+        if len(problems) == len(starts):
+            last = problems[-1]
+            wrong.append(f"{file} {key}: {last.message} {last.found} at {last.position.line}:{last.position.column}")
     return wrong
 
 
