@@ -154,27 +154,29 @@ def _why(reason: str, rlimit: int) -> str:
     return f"resource limit {rlimit} reached" if reason in ("canceled", "max. resource limit exceeded") else reason
 
 
-def interpretation(z3: Any, model: Any) -> Reply:
-    """The values of all symbols, (default, table) for arrays and functions; of those that cannot be read, why.
+class _Reading:
+    """A model as z3 gives it, read value by value; ValueError says what cannot be read."""
 
-    z3 also lists the names of shared nodes; one that is given by a formula is not read, and nobody asks for it.
-    """
-    variables, arrays, functions, unread = {}, {}, {}, {}
+    def __init__(self, z3: Any, model: Any) -> None:
+        self.z3, self.model = z3, model
 
-    def number(value: Any) -> int:
-        for known in (value, model.eval(value, model_completion=True)):
+    def number(self, value: Any) -> int:
+        z3 = self.z3
+        for known in (value, self.model.eval(value, model_completion=True)):
             if z3.is_bv_value(known):
                 return int(known.as_long())
             if z3.is_true(known) or z3.is_false(known):
                 return int(z3.is_true(known))
         raise ValueError(f"the model gives {str(value)[:80]} where a number was expected")
 
-    def table(function: Any) -> tuple[int, list[tuple[list[int], int]]]:
+    def table(self, function: Any) -> tuple[int, list[tuple[list[int], int]]]:
+        number = self.number
         entries = [function.entry(i) for i in range(function.num_entries())]
         rows = [([number(e.arg_value(k)) for k in range(e.num_args())], number(e.value())) for e in entries]
         return number(function.else_value()), rows
 
-    def contents(value: Any) -> tuple[int, list[tuple[int, int]]]:
+    def array(self, value: Any) -> tuple[int, list[tuple[int, int]]]:
+        z3, number = self.z3, self.number
         stored: dict[int, int] = {}
         while z3.is_store(value):
             value, index, element = value.children()
@@ -182,37 +184,45 @@ def interpretation(z3: Any, model: Any) -> Reply:
         if z3.is_K(value):
             return number(value.arg(0)), list(stored.items())
         if z3.is_as_array(value):
-            default, rows = table(model[z3.get_as_array_func(value)])
+            default, rows = self.table(self.model[z3.get_as_array_func(value)])
         elif z3.is_quantifier(value) and value.is_lambda():
-            default, rows = chosen(value.body())
-        elif (known := model.eval(value, model_completion=True)) is not None and not known.eq(value):
-            default, again = contents(known)
+            default, rows = self.chosen(value.body())
+        elif (known := self.model.eval(value, model_completion=True)) is not None and not known.eq(value):
+            default, again = self.array(known)
             rows = [([index], element) for index, element in again]
         else:
             raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
         return default, list({**{index: v for (index,), v in rows}, **stored}.items())
 
-    def chosen(body: Any) -> tuple[int, list[tuple[list[int], int]]]:
+    def chosen(self, body: Any) -> tuple[int, list[tuple[list[int], int]]]:
         """A lambda that tells its argument from numbers, one after the other."""
-        rows: dict[int, int] = {}
+        z3, rows = self.z3, dict[int, int]()
         while z3.is_app_of(body, z3.Z3_OP_ITE):
             test, then, body = body.children()
             sides = test.children() if z3.is_eq(test) else []
             index = next((side for side in sides if not z3.is_var(side)), None)
             if index is None or not any(map(z3.is_var, sides)):
                 raise ValueError(f"the model gives {str(test)[:80]} where a comparison with a number was expected")
-            rows.setdefault(number(index), number(then))
-        return number(body), [([index], element) for index, element in rows.items()]
+            rows.setdefault(self.number(index), self.number(then))
+        return self.number(body), [([index], element) for index, element in rows.items()]
 
+
+def interpretation(z3: Any, model: Any) -> Reply:
+    """The values of all symbols, (default, table) for arrays and functions; of those that cannot be read, why.
+
+    z3 also lists the names of shared nodes; one that is given by a formula is not read, and nobody asks for it.
+    """
+    variables, arrays, functions, unread = {}, {}, {}, {}
+    reading = _Reading(z3, model)
     for symbol in model.decls():
         value = model[symbol]
         try:
             if symbol.arity():
-                functions[symbol.name()] = table(value)
+                functions[symbol.name()] = reading.table(value)
             elif symbol.range().kind() == z3.Z3_ARRAY_SORT:  # a lambda is one too
-                arrays[symbol.name()] = contents(value)
+                arrays[symbol.name()] = reading.array(value)
             else:
-                variables[symbol.name()] = number(value)
+                variables[symbol.name()] = reading.number(value)
         except ValueError as error:
             unread[symbol.name()] = str(error)
     return {"variables": variables, "arrays": arrays, "functions": functions, "unread": unread}

@@ -60,7 +60,7 @@ def nothing(*args: object) -> None:
     return
 
 
-original = {n: getattr(ShadowTables, n) for n in ("_fill", "_permitted", "_give_up", "_drop", "__init__", "_table")}
+original = {n: getattr(ShadowTables, n) for n in ("_fill", "permitted_to", "give_up", "_drop", "__init__", "_table")}
 
 
 def fill(change: Callable[[Any], Any]) -> Callable[..., Any]:
@@ -71,12 +71,12 @@ def fill(change: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def everything(self: ShadowTables, *args: Any) -> Any:
-    permitted, derived = original["_permitted"](self, *args)
+    permitted, derived = original["permitted_to"](self, *args)
     return frozenset().union(*self.available), derived
 
 
 def writable(self: ShadowTables, *args: Any) -> Any:
-    permitted, derived = original["_permitted"](self, *args)
+    permitted, derived = original["permitted_to"](self, *args)
     stores = {w for p in self.available for w in p if w[0] in self.writes}
     return permitted | frozenset(w for w in stores if (READ, *w[1:]) in permitted), derived
 
@@ -111,7 +111,7 @@ def unscrubbed(self: ShadowTables, keep: Context | None) -> int:
 def unzeroed(self: ShadowTables, context: Context) -> None:
     """Give a context up, and leave in its frames what is there, for a table that is not cleared either."""
     frames = {f: self.host.load(f << self.shift, 1 << self.shift) for f in context.frames}
-    original["_give_up"](self, context)
+    original["give_up"](self, context)
     for frame, contents in frames.items():
         self.host.store(frame << self.shift, 1 << self.shift, contents)
 
@@ -120,8 +120,8 @@ MUTANTS: dict[str, tuple[type, str | tuple[str, ...], Any]] = {
     "a page-table page is not write-protected": (ShadowTables, "_protected", lambda self, permitted: permitted),
     "a page that becomes a page table stays writable": (ShadowTables, "_protect", nothing),
     "a store to a page table invalidates nothing": (ShadowTables, "stored", nothing),
-    "fill ignores all of the guest's permissions": (ShadowTables, "_permitted", everything),
-    "fill ignores the guest's write bit": (ShadowTables, "_permitted", writable),
+    "fill ignores all of the guest's permissions": (ShadowTables, "permitted_to", everything),
+    "fill ignores the guest's write bit": (ShadowTables, "permitted_to", writable),
     "fill takes the next page": (ShadowTables, "_fill", fill(lambda a: (*a[:2], a[2] ^ 1 << 12, *a[3:]))),
     "fill forgets where an entry comes from": (ShadowTables, "_fill", fill(lambda a: (*a[:4], frozenset(), a[5]))),
     "fill knows only one of the tables": (ShadowTables, "_fill", fill(lambda a: (*a[:4], frozenset(sorted(a[4])[:1]), a[5]))),
@@ -134,7 +134,7 @@ MUTANTS: dict[str, tuple[type, str | tuple[str, ...], Any]] = {
     "no flush at a switch": (Tlb, "use", nothing),
     "a dropped entry stays in the books": (ShadowTables, "_drop", kept_in_the_books),
     "a dropped entry stays in the tables": (ShadowTables, "_drop", dropped_in_the_books_only),
-    "a table is not cleared": (ShadowTables, ("_table", "_give_up"), (unscrubbed, unzeroed)),
+    "a table is not cleared": (ShadowTables, ("_table", "give_up"), (unscrubbed, unzeroed)),
 }  # fmt: skip
 
 

@@ -91,7 +91,7 @@ class ShadowTables:
         """Choose the context of the virtual root and mode."""
         key = self._chosen(virtual)
         if self.current is None or key != self._key:
-            self._become(key, self._context(key, virtual))
+            self._become(key, self.used_context(key, virtual))
         self.tlb.use(self.current)
         real[self.form.root] = self._root
         if self.outer:
@@ -136,7 +136,7 @@ class ShadowTables:
             guest_page = found.address & -(1 << self.shift)
             if not self.memory.holds(guest_page, 1 << self.shift):
                 return False
-            permitted, derived = self._permitted(asked, guest_page, found, virtual)
+            permitted, derived = self.permitted_to(asked, guest_page, found, virtual)
         except Outside:
             return False
         return self._fill(context, args, guest_page, permitted, derived, real)
@@ -152,7 +152,7 @@ class ShadowTables:
     def forget(self) -> None:
         """Give up all contexts."""
         while self.contexts:
-            self._give_up(self.contexts.popitem(last=False)[1])
+            self.give_up(self.contexts.popitem(last=False)[1])
         self.current = None
         self.tlb.flush()
 
@@ -162,7 +162,7 @@ class ShadowTables:
 
     # ---- the guest's tables
 
-    def _permitted(
+    def permitted_to(
         self, asked: Args, guest_page: int, found: Walk, virtual: State
     ) -> tuple[Permissions, frozenset[tuple[int, int]]]:
         """The ways in which the guest's tables permit the page, and the entries that say so."""
@@ -280,12 +280,12 @@ class ShadowTables:
             table = self.form.entry(self.form.realise.table, frame << self.shift)
             self.host.store(loads[-1][0], self.form.units, table)
 
-    def _context(self, key: object, virtual: State) -> Context:
+    def used_context(self, key: object, virtual: State) -> Context:
         """The context of a virtual root and mode, now the most recently used. Raises OutOfMemory."""
         context = self.contexts.get(key)
         if context is None:
             while len(self.contexts) >= MAX_CONTEXTS:
-                self._give_up(self.contexts.popitem(last=False)[1])
+                self.give_up(self.contexts.popitem(last=False)[1])
             context = Context({n: virtual[n] for n in self.depends}, [self._table(None)])
             self.contexts[key] = context
         self.contexts.move_to_end(key)
@@ -301,12 +301,12 @@ class ShadowTables:
             key = next((k for k, c in self.contexts.items() if c is not keep), None)
             if key is None:
                 raise OutOfMemory(f"no frame left for {self.tables}")
-            self._give_up(self.contexts.pop(key))
+            self.give_up(self.contexts.pop(key))
         frame = self.allocator.take(self.tables)
         self.host.store(frame << self.shift, 1 << self.shift, self.empty)
         return frame
 
-    def _give_up(self, context: Context) -> None:
+    def give_up(self, context: Context) -> None:
         """Release the tables of a context that the processor will not walk again; what it remembers of them is forgotten."""
         for entry in context.entries.values():
             self.ledger.remove(entry)

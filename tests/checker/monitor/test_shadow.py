@@ -107,13 +107,13 @@ def test_tables_that_are_not_protected(ask: Ask, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_fill_that_ignores_what_the_guest_permits(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = ShadowTables._permitted
+    right = ShadowTables.permitted_to
 
     def wrong(self: ShadowTables, *args: Any) -> Any:
         _, derived = right(self, *args)
         return max(self.available, key=len), derived
 
-    monkeypatch.setattr(ShadowTables, "_permitted", wrong)
+    monkeypatch.setattr(ShadowTables, "permitted_to", wrong)
     assert any(
         v.startswith("an entry permits what the guest's tables do not") for v in ask("fill on a miss (access 0)")
     )
@@ -149,28 +149,28 @@ def _miss_anywhere(right: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def test_a_root_switch_that_keeps_the_context(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = ShadowTables._context
+    right = ShadowTables.used_context
 
     def wrong(self: ShadowTables, key: object, virtual: Any) -> Context:
         return next(iter(self.contexts.values()), None) or right(self, key, virtual)
 
-    monkeypatch.setattr(ShadowTables, "_context", wrong)
+    monkeypatch.setattr(ShadowTables, "used_context", wrong)
     assert "a context of another root" in ask("root switch")
 
 
 def test_a_table_given_up_that_may_be_remembered(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = ShadowTables._give_up
+    right = ShadowTables.give_up
 
     def wrong(self: ShadowTables, context: Context) -> None:
         tlb, self.tlb = self.tlb, type(self.tlb)()
         right(self, context)
         self.tlb = tlb
 
-    monkeypatch.setattr(ShadowTables, "_give_up", wrong)
+    monkeypatch.setattr(ShadowTables, "give_up", wrong)
     monkeypatch.setattr(
         ShadowTables,
         "forget",
-        lambda self: [self._give_up(self.contexts.popitem()[1]) for _ in range(len(self.contexts))],
+        lambda self: [self.give_up(self.contexts.popitem()[1]) for _ in range(len(self.contexts))],
     )
     assert "a given-up entry may still be remembered" in ask("tables given up")
 
