@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, get_args
 
-from pgcheck.isa.machine.machine import MIRROR, Choice, Fields
+from pgcheck.isa.machine.choices import MIRROR, Choice, Fields
 
 
 @dataclass(frozen=True, slots=True)

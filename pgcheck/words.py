@@ -9,7 +9,7 @@ from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.values import NOTHING, Configuration, Mismatch, Sensitivity
-from pgcheck.isa.machine.machine import MIRROR, Choice, Fields
+from pgcheck.isa.machine.choices import MIRROR, Choice, Fields
 
 WIDTH = 80
 

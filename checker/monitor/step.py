@@ -28,7 +28,8 @@ from pgcheck.checker.questions.copies import differ, executing, over
 from pgcheck.checker.questions.hole import related
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.values import Configuration
-from pgcheck.isa.machine.machine import MIRROR, Machine, ModeClass
+from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.machine import Machine, ModeClass
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,

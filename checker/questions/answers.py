@@ -9,7 +9,8 @@ from functools import cached_property
 from pgcheck.checker.questions.copies import HOSTMAP, MISS, in_mode, mode_position
 from pgcheck.checker.solving.model import Model
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
-from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Name, Term
 from pgcheck.isa.terms.names import CHOICE, PROBE, READ, REAL, TABLE, Space, Tag
 from pgcheck.models.state import Cells, State, Surroundings

@@ -11,7 +11,7 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.values import Configuration
-from pgcheck.isa.machine.machine import MIRROR
+from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import Bitfield, Type
-from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
     Name,

@@ -7,7 +7,8 @@ from typing import Final, Literal, TypeAlias
 
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.machine.machine import MIRROR, Deployment, Machine
+from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.machine import Deployment, Machine
 
 How: TypeAlias = Literal["general", "mirror", "const", "own"]
 OWN: Final = "own"

@@ -11,7 +11,7 @@ from pgcheck.checker.values import NOTHING, Configuration, Mismatch, configurati
 from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
 from pgcheck.isa.files.tree import FILE_LIMIT, Node, compose, text_of
-from pgcheck.isa.machine.machine import MIRROR
+from pgcheck.isa.machine.choices import MIRROR
 
 KIND: Final = "witness"
 VERSION: Final = "1"

@@ -8,7 +8,8 @@ from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.machine.machine import MIRROR, Candidate, Choice, Deployment, ModeClass, Modes
+from pgcheck.isa.machine.choices import MIRROR, Choice
+from pgcheck.isa.machine.machine import Candidate, Deployment, ModeClass, Modes
 from pgcheck.isa.machine.resolve import leaf_number, leaves_of, one_leaf, truth_or
 from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq
 

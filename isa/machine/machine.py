@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import Undecided
@@ -14,13 +14,13 @@ from pgcheck.isa.encoding.templates import Line, Syntax
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Entry, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield, Bits, Type
+from pgcheck.isa.machine.choices import Choice, Fields
 from pgcheck.isa.machine.platform import Platform
 from pgcheck.isa.machine.schemes import Bounds, Entries, Scheme
 from pgcheck.isa.terms import Term
 from pgcheck.isa.terms.ir import Block, Functions
 from pgcheck.isa.words import Order, order
 
-Fields = Mapping[str, int]
 SchemeT = TypeVar("SchemeT", bound=Scheme)
 
 
@@ -125,10 +125,6 @@ class Deployment:
     monitor: Term
     mirror: frozenset[str]
     modes: Modes
-
-
-MIRROR: Literal["mirror"] = "mirror"
-Choice = int | Literal["mirror"]
 
 
 @dataclass(frozen=True, slots=True)

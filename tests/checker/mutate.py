@@ -505,7 +505,7 @@ def _leaks(original: Original) -> Iterator[Leaf]:
     found = original.footprint
     known = {machine.state.leaves[n].role for n in found.reads | found.writes if n in machine.state.leaves}
     known |= {machine.code.tables[t].role for t in found.tables}
-    known |= {"relocation"} if any(n.startswith("@probe") for n in found.reads) else set()
+    known |= {"relocation"} if found.probes else set()
     if original.verdict in ("privileged", "intentional"):
         known.add("mode")  # the step completes in one mode at most, so that its name is no secret
     for leaf in machine.state.control:

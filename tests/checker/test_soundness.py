@@ -26,7 +26,8 @@ from pgcheck.checker.verdicts import survey as surveying
 from pgcheck.checker.verdicts.judge import relevant
 from pgcheck.checker.verdicts.verdict import reason, verdict
 from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.machine import MIRROR, Candidate, Machine
+from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.machine import Candidate, Machine
 from pgcheck.isa.terms import Term, constant, eq, lnot, mk, variable
 from pgcheck.shipped import shipped
 from tests.checker.judging import PLAIN, judged, setting_of

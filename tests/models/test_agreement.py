@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from pgcheck import shipped
 from pgcheck.isa.idl.types import Bitfield
-from pgcheck.isa.machine.machine import Fields, Instruction, Machine
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import ARRAY, FALSE, TRUE, Name, Term, constant, mask, mk, operand, rewrite, store
 from pgcheck.models import symbolic

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pgcheck.isa.machine.machine import Fields, Machine
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
-from pgcheck.isa.machine.machine import Fields, Machine, Translation
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.once import once
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram

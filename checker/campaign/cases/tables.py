@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tape import Tape
-from pgcheck.isa.machine.machine import Fields, Machine, Translation
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset

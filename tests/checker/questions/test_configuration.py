@@ -7,7 +7,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.questions.configuration import Demand, common, exhaustive
 from pgcheck.checker.values import NOTHING, Configuration
-from pgcheck.isa.machine.machine import MIRROR
+from pgcheck.isa.machine.choices import MIRROR
 from tests.checker.results import Checked, row
 from tests.specifications import machine_of
 
