@@ -15,10 +15,17 @@ def modules(package: str) -> tuple[str, ...]:
 
 
 def rows(package: str, kind: type[Row]) -> tuple[Row, ...]:
-    """The values of a kind that the modules of a package define, by module and as they stand there, each once."""
+    """The values of a kind that the modules of a package define, by module and as they stand there, each once.
+
+    Raises ImportError, which names the module, for one that cannot be imported.
+    """
     found: dict[int, Row] = {}
     for name in modules(package):
-        for value in vars(import_module(f"{package}.{name}")).values():
+        try:
+            module = import_module(f"{package}.{name}")
+        except Exception as error:  # whatever the file does
+            raise ImportError(f"{package}.{name} cannot be imported: {type(error).__name__}: {error}") from error
+        for value in vars(module).values():
             if isinstance(value, kind):
                 found.setdefault(id(value), value)
     return tuple(found.values())

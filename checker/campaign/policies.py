@@ -25,29 +25,50 @@ def policy_values(policy: Policy) -> dict[str, object]:
 
 
 def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
-    """The policy that `policy_values` gave. Raises KeyError, TypeError or ValueError for values that are none of the machine's."""
+    """The policy that `policy_values` gave. Raises KeyError or ValueError for values that are none of the machine's."""
     deployment = next((d for d in machine.deployments if d.name == values["deployment"]), None)
     if deployment is None:
         raise ValueError(f"no deployment {values['deployment']!r}")
-    kind = kinds()[values["kind"]]
-    for leaf in (*values["fixed"], *values["real"], *values["mirrored"]):
+    kind = next((kind for name, kind in kinds().items() if name == values["kind"]), None)
+    if kind is None:
+        raise ValueError(f"no kind of monitor {values['kind']!r}; there are {', '.join(kinds())}")
+    fixed, real, mirrored = _numbers(values, "fixed"), _numbers(values, "real"), _texts(values, "mirrored")
+    for leaf in (*fixed, *real, *mirrored):
         if leaf not in machine.state.leaves:
             raise ValueError(f"no state {leaf!r}")
-    for table in values["responses"]:
+    responses = _mapping(values, "responses")
+    for table in responses:
         if table not in machine.code.tables:
             raise ValueError(f"no table {table!r}")
     return Policy(
         deployment=deployment.name,
         kind=kind,
-        traps=frozenset(map(str, values["traps"])),
-        intercept=frozenset(map(str, values["intercept"])),
-        fixed=_numbers(values["fixed"]),
-        mirrored=frozenset(map(str, values["mirrored"])),
-        real=_numbers(values["real"]),
-        responses={str(n): None if v is None else _numbers(v) for n, v in values["responses"].items()},
+        traps=_texts(values, "traps"),
+        intercept=_texts(values, "intercept"),
+        fixed=fixed,
+        mirrored=mirrored,
+        real=real,
+        responses={n: None if v is None else _numbers(responses, n) for n, v in responses.items()},
         direct=direct(kind, deployment),
     )
 
 
-def _numbers(values: Mapping[str, Any]) -> dict[str, int]:
-    return {str(name): int(value) for name, value in values.items()}
+def _texts(values: Mapping[str, Any], key: str) -> frozenset[str]:
+    found = values[key]
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise ValueError(f"{key!r} of a policy is a list of names")
+    return frozenset(found)
+
+
+def _mapping(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = values[key]
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"{key!r} of a policy gives values to names")
+    return found
+
+
+def _numbers(values: Mapping[str, Any], key: str) -> dict[str, int]:
+    found = _mapping(values, key)
+    if not all(isinstance(value, int) for value in found.values()):
+        raise ValueError(f"{key!r} of a policy gives whole numbers to names")
+    return dict(found)

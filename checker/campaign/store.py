@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
+
+from pgcheck.isa.files.cache import patiently
 
 T = TypeVar("T")
 APPLICATION: Final = 0x70676661
@@ -142,9 +143,9 @@ def _opened(path: Path) -> sqlite3.Connection:
         if used and marks != [APPLICATION, VERSION]:
             what = f"of version {marks[1]}" if marks[0] == APPLICATION else "of another program"
             raise BadStore(f"{path}: a database {what}; use another --database")
-        _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        patiently(PATIENCE, lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
         if not used:
-            _patiently(lambda: _set_up(connection))
+            patiently(PATIENCE, lambda: _set_up(connection))
     except BaseException:
         connection.close()
         raise
@@ -162,16 +163,3 @@ def _set_up(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _patiently(action: Callable[[], object]) -> None:
-    """Do `action` again while another process holds the lock: the busy timeout does not cover a change of journal."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            action()
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)

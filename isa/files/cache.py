@@ -137,19 +137,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         used, *mark = (connection.execute(question).fetchone()[0] for question in _MARKS)
         if used and mark != [APPLICATION, VERSION]:
             raise ValueError("not a result cache of this version; delete it or set PGCHECK_CACHE to another folder")
-        _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
+        patiently(5.0, lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
         connection.execute("PRAGMA synchronous = NORMAL")
         if mark != [APPLICATION, VERSION]:
-            _patiently(lambda: connection.executescript(f"BEGIN IMMEDIATE; {_SETUP} COMMIT;"))
+            patiently(5.0, lambda: connection.executescript(f"BEGIN IMMEDIATE; {_SETUP} COMMIT;"))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _patiently(action: Callable[[], object]) -> None:
+def patiently(seconds: float, action: Callable[[], object]) -> None:
     """Do `action` again while another process holds the lock: the busy timeout does not cover a change of journal."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + seconds
     while True:
         try:
             action()

@@ -52,3 +52,25 @@ def test_a_policy_of_another_machine_is_refused() -> None:
     for wrong in ({"kind": "type3"}, {"deployment": "s_in_u"}, {"fixed": {"satp": 0}}, {"responses": {"t": None}}):
         with pytest.raises((KeyError, ValueError)):
             policy_from(machine_of("pg74"), {**values, **wrong})
+
+
+WRONG = {
+    "another kind": ({"kind": "nokind"}, "no kind of monitor 'nokind'; there are type1, hybrid"),
+    "a kind that is no text": ({"kind": ["type1"]}, "no kind of monitor"),
+    "traps in one text": ({"traps": "x"}, "'traps' of a policy is a list of names"),
+    "names by names": ({"intercept": {}}, "'intercept' of a policy is a list of names"),
+    "mirrored numbers": ({"mirrored": [1]}, "'mirrored' of a policy is a list of names"),
+    "a list of values": ({"real": []}, "'real' of a policy gives values to names"),
+    "a text for a number": ({"fixed": {"M": "1"}}, "'fixed' of a policy gives whole numbers to names"),
+    "a leaf that is none": ({"real": {"NOPE": 1}}, "no state 'NOPE'"),
+    "a table that is none": ({"responses": {"nope": None}}, "no table 'nope'"),
+    "a deployment that is none": ({"deployment": "nope"}, "no deployment 'nope'"),
+}
+
+
+@pytest.mark.parametrize("change, said", WRONG.values(), ids=WRONG)
+def test_a_policy_that_is_none_is_refused_with_the_reason(change: dict[str, object], said: str) -> None:
+    written = policy_values(policy_of("pg74", "default", "type1"))
+    assert policy_from(machine_of("pg74"), written) == policy_of("pg74", "default", "type1")
+    with pytest.raises(ValueError, match=said):
+        policy_from(machine_of("pg74"), {**written, **change})
