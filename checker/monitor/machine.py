@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pgcheck.checker.questions.copies import Answer, as_it_is, executing
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, over_leaves
 from pgcheck.checker.questions.subject import Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.once import once
@@ -26,7 +26,6 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     parameter,
-    renamed,
     rewrite,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
@@ -50,17 +49,7 @@ def instance(
     machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]
 ) -> tuple[Way, ...]:
     """The transition over the leaves `pre`: completion first, then its exits by terminator, each with its state."""
-
-    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
-        if term.op == "uf":
-            return answer(term, args)
-        if term.args:
-            return None
-        if (leaf := term.leaf) is not None:
-            return pre[leaf]
-        name = term.free
-        return renamed(term, name.of(tag)) if name in private else None
-
+    replace = over_leaves(pre, answer, tag, private)
     memo: dict[Term, Term] = {}
     completes, *after = rewrite([transition.completes, *transition.post.values()], replace, memo)
     ways = [Way(NEXT, completes, dict(zip(transition.post, after, strict=True)))]

@@ -14,6 +14,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
     Name,
+    Rewriter,
     Term,
     apply,
     conjunction,
@@ -114,14 +115,8 @@ def fresh(machine: Machine, tag: Tag) -> dict[str, Term]:
     return {name: leaf.copied(tag) for name, leaf in machine.state.leaves.items()}
 
 
-def instantiate(
-    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]
-) -> Copy:
-    """The transition over the leaves `pre`.
-
-    `answer(application, new arguments)` replaces oracle applications (None: as they are); the fresh variables in `private`
-    are this copy's own. The state at an exit is kept only where the guest goes on from it.
-    """
+def over_leaves(pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]) -> Rewriter:
+    """What takes terms of the intermediate form to a copy: its leaves, its oracle's answers, the fresh variables that are its own."""
 
     def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op == "uf":
@@ -133,6 +128,19 @@ def instantiate(
         name = term.free
         return renamed(term, name.of(tag)) if name in private else None
 
+    return replace
+
+
+def instantiate(
+    machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]
+) -> Copy:
+    """The transition over the leaves `pre`.
+
+    `answer(application, new arguments)` replaces oracle applications (None: as they are); the fresh variables in `private`
+    are this copy's own. The state at an exit is kept only where the guest goes on from it.
+    """
+
+    replace = over_leaves(pre, answer, tag, private)
     going_on = executing(machine)
     roots = [transition.completes, *transition.post.values()]
     for e in transition.exits:
