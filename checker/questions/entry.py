@@ -9,10 +9,23 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Deployment, Machine, Translation
-from pgcheck.isa.terms import FALSE, Term, apply, constant, disjunction, eq, land, lnot, on_leaves, parameter, rewrite
+from pgcheck.isa.terms import (
+    FALSE,
+    TRUE,
+    Term,
+    apply,
+    constant,
+    disjunction,
+    eq,
+    land,
+    lnot,
+    on_leaves,
+    parameter,
+    rewrite,
+)
 from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.isa.terms.names import TABLE
-from pgcheck.models.symbolic import FAULT, delivered, initial, predicate
+from pgcheck.models.symbolic import FAULT, Exit, delivered, initial, predicate
 
 
 def entering(machine: Machine, deployment: Deployment, evidence: Evidence) -> frozenset[str]:
@@ -35,20 +48,27 @@ def valid(translation: Translation, args: Mapping[str, Term]) -> Iterator[Term]:
             yield disjunction(eq(args[name], constant(type_.width, v)) for v in sorted(set(type_.members.values())))
 
 
-def enters(machine: Machine, deployment: Deployment, name: str, evidence: Evidence) -> bool:
-    """Whether the delivery of a terminator on the real machine always ends in the monitor."""
+def enters(
+    machine: Machine, deployment: Deployment, name: str, evidence: Evidence, *, taken: Exit | None = None
+) -> bool:
+    """Whether the delivery of a terminator on the real machine always ends in the monitor; `taken` is where and with what it is taken.
+
+    Without `taken` its payload is arbitrary, and so is the state.
+    """
+    if taken is None:
+        args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
+        taken = Exit(TRUE, name, args, "", initial(machine))
     setting, modes = Setting(machine, deployment, frozenset()), deployment.modes
     values = (
         (deployment.real_mode,) if deployment.real_mode is not None else (*modes.supervisor.values, *modes.user.values)
     )
-    return not any(_escapes(setting, name, value, evidence) for value in values)
+    return not any(_escapes(setting, taken, value, evidence) for value in values)
 
 
-def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool:
+def _escapes(setting: Setting, taken: Exit, mode: int, evidence: Evidence) -> bool:
     """Whether a delivery from `mode` can end elsewhere than in the monitor."""
     machine = setting.machine
-    args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
-    run = delivered(machine, name, args, initial(machine))
+    run = delivered(machine, taken.function, taken.args, taken.state)
     entered = land(run.frame.alive, _monitor(setting, run.frame.state))
     mode_term = machine.state.leaves[machine.modes.leaf].term
 
@@ -62,8 +82,8 @@ def _escapes(setting: Setting, name: str, mode: int, evidence: Evidence) -> bool
             return with_fields(machine, table, apply(term.width, term.name, *new), machine.code.tables[table].monitor)
         return None
 
-    obligation = rewrite([*setting.legal, setting.real, lnot(entered)], replace)
-    return evidence.possible(obligation, f"{setting.deployment.name}:enters:{name}@{mode}")
+    obligation = rewrite([*setting.legal, setting.real, taken.guard, lnot(entered)], replace)
+    return evidence.possible(obligation, f"{setting.deployment.name}:enters:{taken.function}@{mode}")
 
 
 def _monitor(setting: Setting, state: dict[str, Term]) -> Term:
