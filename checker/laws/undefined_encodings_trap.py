@@ -48,7 +48,7 @@ LAW = MachineLaw(
     title="Undefined encodings complete",
     law="Bits that no encoding accepts trap, in any mode, change nothing before, and their trap enters the monitor; "
     "what they do otherwise no row of the report speaks of.",
-    formula="forall s: not completes(undefined(s))",
+    formula="forall s: not completes(undefined(s)), unchanged before its trap, and the trap enters the monitor",
     reference=f"{PAPER}: an instruction that the machine lacks traps",
     example=Example((('undefined: "trap(Cause::Undefined);"', 'undefined: "A = 8\'d0;"'),), ()),
     ask=undefined_encodings_trap,
