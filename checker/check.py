@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pgcheck.checker.laws import canaries
-from pgcheck.checker.lint import lint
+from pgcheck.checker.lint import granted, lint
 from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.smtlib import Script
 from pgcheck.checker.solving.solver import Solver, versions
@@ -18,7 +19,7 @@ from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.checker.verdicts.result_cache import keep_result, load_result
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.checker.verdicts.survey import survey
-from pgcheck.checker.verdicts.theorems import untested
+from pgcheck.checker.verdicts.theorems import untested, void
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
 
@@ -58,9 +59,14 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         rows = RowCache(kept, machine, options)
         surveys = [survey(d, work, pool, rows, on_event) for d in machine.deployments]
-        findings = [f for s in surveys for f in s.findings] + lint(machine, pool, options.second, instructions, rows)
+        for s in surveys:
+            s.granted = granted(s.setting, s.configuration, Evidence(pool.solver, options.second))
+        findings = [f for s in surveys for f in (*s.findings, *s.granted)]
+        findings += lint(machine, pool, options.second, instructions, rows)
     silent = _silent(machine, findings)
     results = tuple(_doubted(s.result()) if s.setting.deployment.name in silent else s.result() for s in surveys)
+    if any(f.status == "error" for f in findings):
+        results = tuple(replace(r, theorems=void(r.theorems), direct="") for r in results)
     spent = effort([j for s in surveys for j in s.judged], results, time.perf_counter() - started)
     result = MachineResult(
         name=machine.identity.name,

@@ -7,12 +7,14 @@ from functools import cache
 from operator import attrgetter
 from typing import TypeVar
 
-from pgcheck.checker.law import InstructionLaw, MachineLaw
+from pgcheck.checker.law import InstructionLaw, MachineLaw, Premise
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import Rule
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.values import Configuration
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.rows import rows
@@ -25,6 +27,12 @@ Kind = TypeVar("Kind", bound=Rule)
 def laws(kind: type[Kind]) -> tuple[Kind, ...]:
     """The laws of a kind, in the order of their ids."""
     return tuple(sorted(rows("pgcheck.checker.laws", kind), key=attrgetter("id")))
+
+
+@cache
+def premises() -> tuple[Premise, ...]:
+    """What the theorems take for given of a machine, in the order of their ids."""
+    return tuple(sorted(rows("pgcheck.checker.premises", Premise), key=attrgetter("id")))
 
 
 def lint(
@@ -41,6 +49,15 @@ def lint(
         return examine(machine, instruction, Evidence(solver, second))
 
     return findings + list(kept.examined(pool, one, instructions))
+
+
+def granted(setting: Setting, configuration: Configuration, evidence: Evidence) -> list[Finding]:
+    """What the premises say of a deployment and the configuration found for it. Raises Contradiction."""
+    return [
+        finding
+        for premise in premises()
+        for finding in _settled(premise, setting.deployment.name, premise.ask(setting, configuration, evidence))
+    ]
 
 
 def examine(machine: Machine, instruction: Instruction, evidence: Evidence) -> list[Finding]:

@@ -10,8 +10,8 @@ from typing import Literal
 from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
 from pgcheck.isa.files.errors import Position
 
-Status = Literal["holds", "fails", "conditional", "unknown"]
-FindingStatus = Literal["ok", "warning", "error", "unknown"]
+Status = Literal["holds", "fails", "conditional", "unknown", "void"]
+FindingStatus = Literal["ok", "warning", "fails", "error", "unknown"]
 VERDICTS = (
     "innocuous", "intentional", "privileged", "trap-mediated", "timing", "conditional", "hole", "unknown",
 )  # fmt: skip
@@ -88,7 +88,8 @@ class InstructionResult:
 class TheoremResult:
     """A theorem's premise: its status, the instructions it fails on, and the configuration under which it is conditional.
 
-    `waived` are those of the failing instructions whose difference somebody has accepted; the status stays `fails`.
+    `waived` are those of the failing instructions whose difference somebody has accepted; the status stays `fails`. `premises` are what
+    the machine itself lacks, or what is open of that. `void`: the specification breaks a law, so nothing is said.
     """
 
     name: str
@@ -96,6 +97,7 @@ class TheoremResult:
     failing: tuple[str, ...] = ()
     configuration: Configuration | None = None
     waived: tuple[str, ...] = ()
+    premises: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,10 @@ class DeploymentResult:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The answer of a law about the specification itself: `law` names the check, `status` is ok, warning, error or unknown."""
+    """The answer of a law about the specification itself, or of a premise of the theorems: `law` names it.
+
+    An `error` voids all answers, what `fails` refutes the theorems of the deployment that it is about, `unknown` never passes.
+    """
 
     law: str
     status: FindingStatus

@@ -18,7 +18,7 @@ PAPER: Final = "Popek and Goldberg, CACM 17(7), 1974"
 class Rule:
     """What a specification keeps or breaks. It stands where it is found out, and `pgcheck rules` gathers all of them.
 
-    `id` is never given to another rule: PG00x are about instructions, PG01x about theorems, PG1xx about the specification itself,
+    `id` is never given to another rule: PG00x are about instructions, PG01x about theorems, PG1xx about the specification itself and the premises,
     and PG20x about the text of files. `name` is that of the finding, theorem or verdict that says so.
     """
 

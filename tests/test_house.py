@@ -20,6 +20,7 @@ WHOLE = {
 # A folder whose modules carry the rows of a table holds as many as there are rows.
 TABLES = {
     "checker/laws",
+    "checker/premises",
     "checker/verdicts",
     "checker/campaign/properties",
     "models/devices",

@@ -16,7 +16,7 @@ Kind = Literal[
     "encoding", "renamed",
 ]  # fmt: skip
 REGRESSIONS: Final = frozenset({"newly-hole", "vanished-configuration", "newly-unknown", "added-hole"})
-_STATUS: Final = ("holds", "conditional", "unknown", "fails")
+_STATUS: Final = ("holds", "conditional", "unknown", "fails", "void")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Survey:
     setting: Setting
     work: Sequence[InstructionRow]
     findings: list[Finding] = field(default_factory=list)
+    granted: list[Finding] = field(default_factory=list)
     judged: list[Judgement] = field(default_factory=list)
     alone: dict[str, Judgement] = field(default_factory=dict)
     under: dict[str, Judgement] = field(default_factory=dict)
@@ -46,9 +47,8 @@ class Survey:
         """The report of the deployment."""
         rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), self.configuration) for w in self.work)
         direct = "" if any(r.holed_user or r.verdict == "unknown" for r in rows) else self.direct
-        return DeploymentResult(
-            self.setting.deployment.name, theorems(rows, self.configuration), rows, self.configuration, direct
-        )
+        answers = theorems(rows, self.configuration, self.granted)
+        return DeploymentResult(self.setting.deployment.name, answers, rows, self.configuration, direct)
 
     @property
     def direct(self) -> str:

@@ -5,25 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pgcheck.checker.example import CHECKED, REFUSED, Example, operation
-from pgcheck.checker.result import InstructionResult, TheoremResult
+from pgcheck.checker.result import Finding, InstructionResult, Status, TheoremResult
 from pgcheck.checker.rule import PAPER, Rule
 from pgcheck.checker.values import Configuration
 
 Rows = Sequence[InstructionResult]
 
 
-def theorems(rows: Rows, configuration: Configuration) -> dict[str, TheoremResult]:
-    """The four answers by name. Theorem 1 is sufficient only: that its premise fails does not say that no monitor exists."""
+def theorems(rows: Rows, configuration: Configuration, granted: Sequence[Finding] = ()) -> dict[str, TheoremResult]:
+    """The four answers by name; `granted` is what was found of the premises that are about the machine and not about a row.
+
+    Theorem 1 is sufficient only: that its premise fails does not say that no monitor exists.
+    """
     first = _premise("theorem1", rows, configuration, lambda r: r.sensitive, lambda r: r.sensitive_under_configuration)
     third = _premise(
         "theorem3", rows, configuration, lambda r: r.user_sensitive, lambda r: r.user_sensitive_under_configuration
     )
-    return {
+    answers = {
         "theorem1": first,
         "theorem2": _recursive(first, rows, configuration),
         "theorem3": third,
         "monitor": _monitor(rows, configuration),
     }
+    return {name: _granted(answer, granted) for name, answer in answers.items()}
+
+
+def _granted(answer: TheoremResult, granted: Sequence[Finding]) -> TheoremResult:
+    """What the rows say, on a machine of which a premise may be refuted or open."""
+    lacking, open_ = ({f.law: None for f in granted if f.status == status} for status in ("fails", "unknown"))
+    if not lacking and (not open_ or answer.status == "fails"):
+        return answer
+    status: Status = "fails" if lacking else "unknown"
+    failing = answer.failing if answer.status == status else ()
+    return TheoremResult(answer.name, status, failing, premises=tuple(lacking or open_))
 
 
 def _premise(
@@ -50,6 +64,11 @@ def _decided(
     if always:
         return TheoremResult(name, "conditional", tuple(always), configuration)
     return TheoremResult(name, "holds")
+
+
+def void(answers: Mapping[str, TheoremResult]) -> dict[str, TheoremResult]:
+    """The answers about a specification that breaks a law: none."""
+    return {n: TheoremResult(n, "void") for n in answers}
 
 
 def untested(answers: Mapping[str, TheoremResult]) -> dict[str, TheoremResult]:

@@ -152,7 +152,7 @@ class Law(Obligation):
         stale = [w for w in checked.waivers if w.status != "accepted"]
         if stale:
             raise Broken("\n".join(f"waiver of {w.waiver.instruction}: {w.status}: {w.message}" for w in stale))
-        wrong = tuple(f for f in checked.result.findings if f.status in ("error", "unknown"))
+        wrong = tuple(f for f in checked.result.findings if f.status in ("error", "fails", "unknown"))
         if wrong:
             raise Broken(shown(checked, replace(checked.result, findings=wrong), ()))
 

@@ -96,7 +96,9 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
 
 
 def _finding(checked: Checked, finding: Finding, places: Mapping[str, Position], meant: Mapping[str, str]) -> Remark:
-    levels: dict[str, Level] = {"error": "error", "warning": "warning", "unknown": "warning", "ok": "none"}
+    levels: dict[str, Level] = {
+        "error": "error", "fails": "error", "warning": "warning", "unknown": "warning", "ok": "none",
+    }  # fmt: skip
     about = f"{finding.subject}: " if finding.subject else ""
     undecided = "not decided: " if finding.status == "unknown" else ""
     position = finding.position or place(places, finding.subject) or _top(checked)
@@ -116,7 +118,7 @@ def _theorem(
 ) -> Remark:
     rule = BY_NAME[theorem.name]
     rows = tuple(row for row in deployment.instructions if row.id in theorem.failing)
-    named = ", ".join(theorem.failing)
+    named = ", ".join([*theorem.premises, *theorem.failing])
     message = f"{checked.result.name}{_under(deployment)}: {rule.title[0].lower()}{rule.title[1:]}: {named}"
     return Remark(
         rule=rule,

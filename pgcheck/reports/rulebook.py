@@ -14,7 +14,7 @@ from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.rows import rows
 
 WIDTH: Final = 80
-FOUND_IN: Final = ("pgcheck.checker.laws", "pgcheck.checker.verdicts")
+FOUND_IN: Final = ("pgcheck.checker.laws", "pgcheck.checker.premises", "pgcheck.checker.verdicts")
 RULES: Final = tuple(sorted((rule for package in FOUND_IN for rule in rows(package, Rule)), key=attrgetter("id")))
 BY_NAME: Final = {rule.name: rule for rule in RULES}
 

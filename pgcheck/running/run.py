@@ -120,7 +120,7 @@ def _required(result: MachineResult, require: str) -> ExitCode:
             unknown = unknown or any(row.verdict == "unknown" for row in result.main.instructions)
         case "fails":
             return ExitCode.REFUTED
-        case "unknown":
+        case "unknown" | "void":
             return ExitCode.UNKNOWN
     return ExitCode.UNKNOWN if unknown else ExitCode.PROVED
 

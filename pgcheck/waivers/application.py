@@ -69,7 +69,12 @@ def accepted(found: Sequence[Reviewed], property_: Property) -> list[Reviewed]:
 
 def waived(theorem: TheoremResult) -> bool:
     """Whether a premise fails on instructions alone that somebody has accepted."""
-    return theorem.status == "fails" and bool(theorem.failing) and set(theorem.failing) <= set(theorem.waived)
+    return (
+        theorem.status == "fails"
+        and bool(theorem.failing)
+        and not theorem.premises
+        and set(theorem.failing) <= set(theorem.waived)
+    )
 
 
 def code(one: Reviewed) -> ExitCode:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.law import InstructionLaw, MachineLaw
+from pgcheck.checker.law import InstructionLaw, MachineLaw, Premise
 from pgcheck.checker.lint import examine, laws, lint
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
+from pgcheck.checker.rule import Rule
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool, WorkerFailed
+from pgcheck.checker.values import Configuration
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.rows import rows
@@ -89,3 +92,23 @@ def test_a_finding_makes_the_check_an_error(tmp_path: Path) -> None:
     machine = with_instruction(tmp_path, "C = 1'b1;\nprivileged();")
     found = check(machine, Options(cache=False, second=False, only=("new",))).findings
     assert [(f.law, f.status) for f in found if f.status != "ok"] == [("traps_are_precise", "error")]
+
+
+def test_an_error_leaves_no_answer(tmp_path: Path) -> None:
+    machine = with_instruction(tmp_path, "C = 1'b1;\nprivileged();")
+    (deployment,) = check(machine, Options(cache=False, second=False, only=("new",))).deployments
+    assert {t.status for t in deployment.theorems.values()} == {"void"}
+
+
+def test_a_premise_is_asked_of_every_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
+        yield premise.answer(setting, "fails", "there is no return")
+        raise Undecided("x", "too hard")
+
+    rule = replace(laws(MachineLaw)[0], name="lacking")
+    premise = Premise(**{f.name: getattr(rule, f.name) for f in fields(Rule)}, ask=lacking)
+    monkeypatch.setattr("pgcheck.checker.lint.premises", lambda: (premise,))
+    result = check(machine_of("pg74"), Options(cache=False, second=False, only=("lrr",)))
+    said = [(f.status, f.subject, f.message) for f in result.findings if f.law == "lacking"]
+    assert said == [("fails", "default", "there is no return"), ("unknown", "default", "x: too hard")]
+    assert {(t.status, t.premises) for t in result.main.theorems.values()} == {("fails", ("lacking",))}

@@ -25,7 +25,7 @@ from pgcheck.reports.writing import Format
 from pgcheck.running.events import Failed, Manner, Story
 from pgcheck.words import units
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Json = dict[str, Any]
 
@@ -106,6 +106,7 @@ def _theorem(result: TheoremResult) -> Json:
         "failing": list(result.failing),
         "configuration": None if chosen is None else chosen.shown(),
         "waived": list(result.waived),
+        "premises": list(result.premises),
     }
 
 

@@ -82,7 +82,7 @@ def _required(checked: Checked, deployment: DeploymentResult, require: str, suit
     """The answer that the exit code gives."""
     case = _case(suite, require, None, None)
     theorem = deployment.theorems[require]
-    named = ", ".join(theorem.failing)
+    named = ", ".join([*theorem.premises, *theorem.failing])
     excused = excuse(checked, deployment, theorem)
     if excused:
         _ends(case, "skipped", "", f"waived: {excused}")
@@ -90,6 +90,8 @@ def _required(checked: Checked, deployment: DeploymentResult, require: str, suit
         _ends(case, "failure", require, f"{BY_NAME[require].title}: {named}")
     elif theorem.status == "unknown":
         _ends(case, "error", require, f"{require} is not decided" + (f": {named}" if named else ""))
+    elif theorem.status == "void":
+        _ends(case, "error", require, f"{require} is void: the specification breaks a law")
     return case
 
 
@@ -99,7 +101,7 @@ def _finding(finding: Finding, suite: str, places: Places) -> ElementTree.Elemen
         ElementTree.SubElement(case, "system-out").text = printable(finding.message)
     else:
         undecided = "not decided: " if finding.status == "unknown" else ""
-        _ends(case, "error", finding.law, undecided + finding.message)
+        _ends(case, "failure" if finding.status == "fails" else "error", finding.law, undecided + finding.message)
     return case
 
 

@@ -18,8 +18,10 @@ from pgcheck.reports.text.report import answers
 from pgcheck.running.events import Checked
 from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, units
 
-STATUSES = {"holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided"}
-MONITORS = {"holds": "exists", "conditional": "exists if configured", "fails": "none", "unknown": "not decided"}
+STATUSES = {
+    "holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided", "void": "void",
+}  # fmt: skip
+MONITORS = {**STATUSES, "holds": "exists", "conditional": "exists if configured", "fails": "none"}
 EVIDENCE = {
     "two-solvers": "two solvers agree on every proof",
     "solver": "one solver's answers, and what simplification alone settles",

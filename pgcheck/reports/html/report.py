@@ -45,10 +45,11 @@ class _Given(BaseModel):
 
 
 class Theorem(_Given):
-    status: Literal["holds", "fails", "conditional", "unknown"]
+    status: Literal["holds", "fails", "conditional", "unknown", "void"]
     failing: tuple[str, ...]
     configuration: Annotated[Configuration | None, PlainValidator(_configuration)] = None
     waived: tuple[str, ...] = ()
+    premises: tuple[str, ...] = ()
 
     @property
     def fixed(self) -> str:

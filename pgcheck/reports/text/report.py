@@ -33,7 +33,8 @@ CLAIMS = {
         "every user-sensitive instruction is privileged: a hybrid monitor exists",
     ),
 }
-COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": "yellow"}
+COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": "yellow", "void": "yellow"}
+VOID = ("void", ": the specification breaks a law")
 LEFT = 11
 COLUMNS = (28, 15, 12)
 MOST_SUFFIXES = 6
@@ -106,9 +107,11 @@ def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str
         case "conditional":
             return "the premise holds", f" with {configuration(theorem.configuration)}: {meaning}"
         case "fails":
-            return f"the premise fails{_waived(theorem)}", f": {_listed(theorem.failing, fault, fault)}"
+            return f"the premise fails{_waived(theorem)}", f": {_failing(theorem, fault, fault)}"
         case "unknown":
-            return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
+            return "not decided", f": {_failing(theorem, 'open', 'open')}"
+        case "void":
+            return VOID
 
 
 def _monitor(theorem: TheoremResult) -> tuple[str, str]:
@@ -120,10 +123,19 @@ def _monitor(theorem: TheoremResult) -> tuple[str, str]:
         case "fails":
             return (
                 f"none by trap and emulate alone{_waived(theorem)}",
-                f": {_listed(theorem.failing, 'a hole', 'holes')}",
+                f": {_failing(theorem, 'a hole', 'holes')}",
             )
         case "unknown":
-            return "not decided", f": {_listed(theorem.failing, 'open', 'open')}"
+            return "not decided", f": {_failing(theorem, 'open', 'open')}"
+        case "void":
+            return VOID
+
+
+def _failing(theorem: TheoremResult, one: str, many: str) -> str:
+    """What stands in the way: what the machine lacks or may lack, and the instructions."""
+    verb = "refuted" if theorem.status == "fails" else "not decided"
+    lacking = [f"{', '.join(theorem.premises)} {verb}"] if theorem.premises else []
+    return "; ".join([*lacking, *([_listed(theorem.failing, one, many)] if theorem.failing or not lacking else [])])
 
 
 def _waived(theorem: TheoremResult) -> str:
@@ -271,7 +283,7 @@ def _other(result: DeploymentResult) -> Iterator[str]:
 
 
 def _errors(findings: Sequence[Finding]) -> Iterator[str]:
-    wrong = [f for f in findings if f.status in ("error", "unknown")]
+    wrong = [f for f in findings if f.status in ("error", "fails", "unknown")]
     for finding in wrong:
         yield from _found(finding)
     if wrong:
@@ -295,7 +307,7 @@ def _found(finding: Finding) -> list[str]:
     about = f"{finding.subject}: " if finding.subject else ""
     status = "not decided" if finding.status == "unknown" else finding.status
     lines = wrapped(f"{status}: {finding.law}: {about}{finding.message}{place}", "  ", "")
-    colour = "red" if finding.status == "error" else "yellow"
+    colour = "red" if finding.status in ("error", "fails") else "yellow"
     return [lines[0].replace(status, click.style(status, fg=colour), 1), *lines[1:]]
 
 

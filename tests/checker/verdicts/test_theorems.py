@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pgcheck.checker.result import InstructionResult
+from pgcheck.checker.result import Finding, FindingStatus, InstructionResult, TheoremResult
 from pgcheck.checker.values import NOTHING, Configuration
-from pgcheck.checker.verdicts.theorems import theorems, untested
+from pgcheck.checker.verdicts.theorems import theorems, untested, void
 from pgcheck.isa.files.errors import Position
 
 SHUT = Configuration({"IOPL": 0})
@@ -111,3 +111,27 @@ def test_what_untested_checks_say_is_no_proof() -> None:
         found = untested(theorems(rows, SHUT))
         assert " ".join(found[n].status for n in ("theorem1", "theorem2", "theorem3", "monitor")) == expected
         assert all(t.configuration is None for t in found.values())
+
+
+def found(status: FindingStatus, law: str = "entry") -> Finding:
+    return Finding(law, status, "default", "")
+
+
+def test_what_the_machine_lacks_refutes_every_theorem() -> None:
+    answers = theorems([PRIVILEGED], NOTHING, [found("ok", "fine"), found("unknown", "open"), found("fails")])
+    assert {(t.status, t.failing, t.premises) for t in answers.values()} == {("fails", (), ("entry",))}
+
+
+def test_what_is_open_of_the_machine_leaves_open_what_the_rows_do_not_refute() -> None:
+    answers = theorems([HOLE], NOTHING, [found("unknown")])
+    assert answers["monitor"] == TheoremResult("monitor", "fails", ("jrst1",))
+    assert answers["theorem3"] == TheoremResult("theorem3", "unknown", (), premises=("entry",))
+
+
+def test_what_the_machine_offers_changes_no_answer() -> None:
+    given = [found("ok"), found("warning")]
+    assert theorems([PRIVILEGED, CLOSED], SHUT, given) == theorems([PRIVILEGED, CLOSED], SHUT)
+
+
+def test_of_a_specification_that_breaks_a_law_nothing_is_said() -> None:
+    assert {(t.status, t.failing) for t in void(theorems([HOLE], NOTHING)).values()} == {("void", ())}
