@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
+from pgcheck.checker.values import Configuration, Mismatch, Payload, Sensitivity
 from pgcheck.isa.files.errors import Position
 
 Status = Literal["holds", "fails", "conditional", "unknown", "void"]
@@ -27,7 +27,7 @@ class Witness:
     States are given by leaf, only where they are not 0; arrays by index, -1 standing for all others. `choices` are the values of fresh variables, the other tables are the oracles' answers:
     `translations` (arguments, fault, address), `misses` (arguments without mode), `probes` and `tables` (function, arguments, value).
     `differs` names what the guest or the monitor notices (`general:GPR`, `virtual:EFLAGS.IF`, `trap:next`, ...).
-    `continued` are terminators that do not enter the monitor; `hard` says that it replays through the specification's own translation.
+    `continued` are the traps that do not enter the monitor; `hard` says that it replays through the specification's own translation.
     """
 
     specification: str
@@ -52,7 +52,7 @@ class Witness:
     probes: tuple[tuple[str, tuple[int, ...], int], ...]
     tables: tuple[tuple[str, tuple[int, ...], int], ...]
     differs: tuple[Mismatch, ...]
-    continued: tuple[str, ...] = ()
+    continued: tuple[Payload, ...] = ()
     hard: bool = False
 
 

@@ -48,6 +48,30 @@ class Mismatch:
         return f"{self.way}:{self.place}" if self.place else self.way
 
 
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The traps by a terminator whose arguments have these values, by name: all of its traps where there are none."""
+
+    function: str
+    values: tuple[tuple[str, int], ...] = ()
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name}={value}" for name, value in self.values)
+        return f"{self.function}({given})" if given else self.function
+
+
+def payload(text: str) -> Payload:
+    """The payload that is written so. Raises ValueError."""
+    function, opened, rest = text.partition("(")
+    pairs = [p.partition("=") for p in rest.removesuffix(")").split(", ")] if opened else []
+    if any(not value.isdecimal() for _, _, value in pairs):
+        raise ValueError(f"'{text[:40]}' is no trap: expected FUNCTION or FUNCTION(ARGUMENT=VALUE, ...)")
+    found = Payload(function, tuple((name, int(value)) for name, _, value in pairs))
+    if str(found) != text:
+        raise ValueError(f"'{text[:40]}' is no trap: expected FUNCTION or FUNCTION(ARGUMENT=VALUE, ...)")
+    return found
+
+
 REAL_LEFT: Final = Mismatch("assumed", "real")  # the real machine ends where `real` does not hold
 
 

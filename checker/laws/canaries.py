@@ -9,7 +9,7 @@ from pgcheck.checker.example import Example
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.classical import classify
 from pgcheck.checker.questions.hole import question, virtual_modes
-from pgcheck.checker.questions.subject import Setting, Subject, continued
+from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
@@ -175,7 +175,7 @@ def _asked(setting: Setting, canary: Canary, modes: Sequence[ModeClass], evidenc
         partial=False,
         description="",
     )
-    step = continued(setting, run(machine, canary.body, {}, constant(1, 0)))
+    step = run(machine, canary.body, {}, constant(1, 0))
     one = Subject(instruction, Row(""), step, TRUE, (), frozenset(leaf.name for leaf in machine.state.control))
     where = f"{setting.deployment.name}: {canary.name}"
     holes = [

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
 from pgcheck.checker.law import MachineLaw
-from pgcheck.checker.questions.entry import enters, valid
+from pgcheck.checker.questions.delegation import condition
+from pgcheck.checker.questions.entry import escaping, valid
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import disjunction, parameter
+from pgcheck.isa.terms import disjunction, land, parameter
 from pgcheck.isa.terms.ir import UNMODELLED
 from pgcheck.models.symbolic import Execution, initial, predicate
 
@@ -34,7 +35,13 @@ def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[F
             yield LAW.finding("error", name, message)
             continue
         for deployment in machine.deployments:
-            if not enters(machine, deployment, function, evidence):
+            outside = escaping(machine, deployment, function, evidence)
+            raised = disjunction(
+                land(e.guard, condition(machine, outside, function, e.args))
+                for e in body.exits
+                if e.function == function
+            )
+            if outside and evidence.possible([*known, raised], f"{deployment.name}:{name}:escapes:{function}"):
                 message = (
                     f"{name} may raise {function}, whose delivery need not enter the monitor under {deployment.name}, as the checks"
                     " assume of translation faults: correct the delivery, or the deployment's `real` and `monitor`"

@@ -36,7 +36,7 @@ def undefined_encodings_trap(machine: Machine, evidence: Evidence) -> Iterator[F
     if evidence.possible([*legal(machine), changed], "undefined:changes"):
         yield LAW.finding("error", subject, "`decode.undefined` changes state before it traps")
     for deployment in machine.deployments:
-        if not all(enters(machine, deployment, e.function, evidence, taken=e) for e in traps):
+        if not all(enters(machine, deployment, e, evidence) for e in traps):
             message = f"the trap of `decode.undefined` need not enter the monitor under {deployment.name}"
             yield LAW.finding("error", subject, message)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from pgcheck.checker.monitor.guest import ENTERS, FETCH, FETCHED, LOST, MENDS, STUTTER, Over, Row, apart
-from pgcheck.checker.monitor.machine import faulting, payload, raises
+from pgcheck.checker.monitor.machine import faulting, first_link, payload, raises
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.questions.answers import Answers, state_under
 from pgcheck.checker.questions.copies import executing
+from pgcheck.checker.questions.delegation import ran_on
 from pgcheck.checker.solving.model import Model
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
@@ -78,8 +79,7 @@ class Replay:
             ended = body(Body(machine, state, {}, surroundings), machine.code.undefined, 0)
         else:
             ended = one_step(machine, fetched, state, surroundings)
-        while ended is not None and ended.function in self.promise.setting.continued:
-            ended = deliver(machine, ended, state, surroundings)
+        ended = ran_on(machine, self.promise.setting.continued, ended, state, surroundings)
         if ended is not None and ended.function in executing(machine):
             raise Over(ended.function, cast(Any, ended.args))
         if ended is not None and ended.function == TRANSLATE:
@@ -99,15 +99,15 @@ class Replay:
         return Exit(chosen, given)
 
     def enter(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings) -> Exit | None:
-        current = self.raised(exit_)
+        current, link = self.raised(exit_), first_link(machine)
         while current.function not in BUILTIN_EXITS:
-            nested = deliver(machine, current, state, surroundings)
+            nested = deliver(machine, current, state, surroundings, link)
             if nested is None:
                 return None
             rule = machine.code.exits.get(machine.code.exits[current.function].nested)
             if rule is None or nested.function in BUILTIN_EXITS:
                 return self.raised(nested)
-            current = Exit(rule.function, ())
+            current, link = Exit(rule.function, ()), link + 1
         return current
 
     def binding(self) -> Binding:

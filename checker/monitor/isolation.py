@@ -10,6 +10,7 @@ from pgcheck.checker.monitor.machine import Leaves
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import bits, paths
 from pgcheck.checker.questions.copies import differ
+from pgcheck.checker.questions.delegation import condition
 from pgcheck.checker.questions.hole import related
 from pgcheck.checker.questions.translated import asked, page, refusals, translations
 from pgcheck.isa.machine.machine import Machine, ModeClass, Translation
@@ -68,10 +69,11 @@ def _units(done: Execution) -> list[MemoryUse]:
 
 
 def _delivered(row: Row, exit_: Exit) -> list[MemoryUse]:
-    if exit_.function not in row.setting.continued:
+    goes_on = land(exit_.guard, condition(row.machine, row.setting.continued, exit_.function, exit_.args))
+    if goes_on is FALSE:
         return []
-    run = delivered(row.machine, exit_.function, exit_.args, exit_.state)
-    return [MemoryUse(land(exit_.guard, use.guard), use.address) for use in _units(run)]
+    run = delivered(row.machine, exit_.function, exit_.args, exit_.state, link=1)
+    return [MemoryUse(land(goes_on, use.guard), use.address) for use in _units(run)]
 
 
 @dataclass(frozen=True, slots=True)

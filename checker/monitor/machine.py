@@ -117,6 +117,11 @@ def raised(machine: Machine, args: tuple[Term, ...]) -> list[tuple[str, Term, tu
 MAX_NESTED = 4
 
 
+def first_link(machine: Machine) -> int:
+    """The number of trap entry among a step's deliveries: beyond those that are part of the step, each nested in another."""
+    return len(machine.code.exits) + 1
+
+
 def entered(machine: Machine, way: Way, depth: int = 0) -> tuple[Way, ...]:
     """Trap entry with what is nested in it: the ways that the machine then is in, `NEXT` where it goes on."""
     if way.guard is FALSE:
@@ -129,7 +134,7 @@ def entered(machine: Machine, way: Way, depth: int = 0) -> tuple[Way, ...]:
             for function, here, given in raised(machine, way.args)
             for end in entered(machine, Way(function, land(way.guard, here), way.state, given), depth)
         )
-    run = delivered(machine, way.function, way.args, way.state)
+    run = delivered(machine, way.function, way.args, way.state, link=first_link(machine) + depth)
     ends = [Way(NEXT, land(way.guard, run.frame.alive), run.frame.state)]
     for e in run.exits:
         rule = machine.code.exits.get(machine.code.exits[way.function].nested)

@@ -9,7 +9,8 @@ from pgcheck.checker.monitor.guest import FETCH, Row
 from pgcheck.checker.monitor.machine import Leaves, fetching
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import Symbolic, bits
-from pgcheck.checker.questions.subject import Subject, continued, subject
+from pgcheck.checker.questions.delegation import run_on
+from pgcheck.checker.questions.subject import Subject, subject
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
@@ -59,7 +60,7 @@ def other_rows(promise: Promise) -> dict[str, Row]:
     control = frozenset(leaf.name for leaf in machine.state.control)
 
     def row(name: str, transition: Transition, part: str) -> Row:
-        found = continued(promise.setting, transition)
+        found = run_on(machine, promise.setting.continued, transition)
         whole = replace(machine.instructions[0], partial=False)
         return Row(promise.setting, Subject(whole, Label(name), found, TRUE, (), control), None, part)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pgcheck.checker.questions.answers import Answers, state_under
 from pgcheck.checker.questions.copies import Copy
+from pgcheck.checker.questions.delegation import ran_on
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.solving.evidence import Contradiction
 from pgcheck.checker.solving.model import Model
 from pgcheck.isa.terms import lor, operand
 from pgcheck.isa.terms.names import Tag
-from pgcheck.models.reference.cycle import canonical, deliver, step
+from pgcheck.models.reference.cycle import canonical, step
 from pgcheck.models.state import Exit
 
 COMPLETES = "completes"
@@ -23,8 +24,7 @@ def replay_model(setting: Setting, subject: Subject, copy: Copy, model: Model, t
     state = state_under(machine, copy.pre, model)
     surroundings = Answers(machine, model, tag).surroundings
     ended = step(machine, canonical(subject.instruction, operands), state, surroundings)
-    while ended is not None and ended.function in setting.continued:
-        ended = deliver(machine, ended, state, surroundings)
+    ended = ran_on(machine, setting.continued, ended, state, surroundings)
     said, seen = _said(copy, model), _seen(ended)
     if seen not in said:
         raise Contradiction(f"{subject.id}: the model says {', '.join(sorted(said))}, the reference says {seen}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pgcheck.checker.questions.copies import executing
+from pgcheck.checker.questions.delegation import run_on
+from pgcheck.checker.values import Payload
 from pgcheck.isa.machine.machine import Deployment, Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import (
     TRUE,
@@ -15,33 +17,34 @@ from pgcheck.isa.terms import (
     conjunction,
     constant,
     eq,
-    ite,
     land,
     lnot,
-    lor,
     operand,
     substitute,
     walk,
 )
 from pgcheck.isa.terms.names import CHOICE, READ, Space
-from pgcheck.models.symbolic import Exit, Transition, delivered, predicate, transition
+from pgcheck.models.symbolic import Transition, predicate, transition
 
 
 @dataclass(frozen=True)
 class Setting:
     """A machine under one deployment, with its predicates expanded to terms over state.
 
-    `entering` are the terminators whose delivery provably enters the monitor; all others are compared like completion.
+    `entering` are the terminators whose delivery provably enters the monitor, but for the payloads in `delegated`; all other traps are
+    compared like completion.
     """
 
     machine: Machine
     deployment: Deployment
     entering: frozenset[str]
+    delegated: frozenset[Payload] = frozenset()
 
     @cached_property
-    def continued(self) -> frozenset[str]:
-        """The terminators that do not enter the monitor: their delivery is part of the step (PDP-10 LUUO, delegated traps)."""
-        return frozenset(self.machine.code.exits) - self.entering - executing(self.machine)
+    def continued(self) -> tuple[Payload, ...]:
+        """The traps that do not enter the monitor: their delivery is part of the step."""
+        outside = frozenset(self.machine.code.exits) - self.entering - executing(self.machine)
+        return tuple(sorted({*map(Payload, outside), *self.delegated}, key=str))
 
     @cached_property
     def legal(self) -> tuple[Term, ...]:
@@ -89,7 +92,7 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
     """The subject for one row under a setting."""
     machine = setting.machine
     fixed = {row.operand: row.value} if row.value is not None else {}
-    found = continued(setting, transition(machine, instruction, fixed))
+    found = run_on(machine, setting.continued, transition(machine, instruction, fixed))
     chosen = operand(instruction.operands[row.operand].width, row.operand) if row.operand else TRUE
     canonical = instruction.canonical
     if row.value is not None:
@@ -103,23 +106,6 @@ def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:
         tuple(fixed.items()),
         frozenset(leaf.name for leaf in machine.state.control),
     )
-
-
-def continued(setting: Setting, step: Transition) -> Transition:
-    """The transition in which exits that do not enter the monitor run on through their delivery."""
-    exits: list[Exit] = []
-    completes, post = step.completes, dict(step.post)
-    pending = list(step.exits)
-    while pending:
-        e = pending.pop(0)
-        if e.function not in setting.continued:
-            exits.append(e)
-            continue
-        run = delivered(setting.machine, e.function, e.args, e.state)
-        completes = lor(completes, land(e.guard, run.frame.alive))
-        post = {k: ite(e.guard, v, post[k]) for k, v in run.frame.state.items()}
-        exits += [Exit(land(e.guard, x.guard), x.function, x.args, x.note, x.state) for x in run.exits]
-    return Transition(completes, post, tuple(exits))
 
 
 def _private(step: Transition, control: frozenset[str]) -> frozenset[Name]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Evidence
@@ -36,12 +36,16 @@ def policy(
     premise = result.theorems[kind.theorem]
     if not force and not (promised(result, kind) and result.direct):
         raise NoMonitor(f"{result.name}: {kind.premise} {premise.status} on {', '.join(premise.failing)}")
+    setting = settled(machine, deployment, evidence)
+    if setting.delegated:
+        traps = ", ".join(sorted(map(str, setting.delegated)))
+        raise NoMonitor(f"{result.name}: {traps} do not enter, and monitors take all traps of a terminator or none")
     chosen = result.configuration
     return Policy(
         deployment=deployment.name,
         kind=kind,
         traps=frozenset(r.id for r in result.instructions if r.verdict in _TRAPPING),
-        intercept=entering(machine, deployment, evidence) | {TRANSLATE},
+        intercept=setting.entering | {TRANSLATE},
         fixed=chosen.constants,
         mirrored=deployment.mirror | chosen.mirrored,
         real=_real(machine, deployment, chosen.constants, evidence),

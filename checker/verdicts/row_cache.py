@@ -16,7 +16,7 @@ from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.result import Finding, Witness
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver, versions
-from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
+from pgcheck.checker.values import Configuration, Mismatch, Payload, Sensitivity
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
 from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
 from pgcheck.isa.files.cache import Cache
@@ -25,7 +25,7 @@ from pgcheck.isa.machine.meaning import Meanings, meanings
 
 _VALUES: Values = {
     (kind.__module__, kind.__name__): kind
-    for kind in (Judgement, Footprint, Classical, Sensitivity, Mismatch, Configuration, Witness)
+    for kind in (Judgement, Footprint, Classical, Sensitivity, Mismatch, Configuration, Payload, Witness)
 } | {("builtins", "frozenset"): frozenset}
 
 
@@ -101,7 +101,7 @@ class RowCache:
             meaning.encoding,
             text,
             setting.deployment.name,
-            sorted(setting.entering),
+            tuple(map(str, setting.continued)),
             chosen,
         )
         return "row " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

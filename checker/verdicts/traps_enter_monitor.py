@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pgcheck.checker.example import Example
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER, Rule
@@ -13,14 +13,13 @@ from pgcheck.isa.machine.machine import Deployment, Machine
 
 def with_entering(machine: Machine, deployment: Deployment, evidence: Evidence, findings: list[Finding]) -> Setting:
     """The setting, with the traps that provably enter the monitor; undecided ones count as not entering."""
-    inside: frozenset[str] = frozenset()
     try:
-        inside = entering(machine, deployment, evidence)
+        setting = settled(machine, deployment, evidence)
     except Undecided as undecided:
         findings.append(RULE.finding("unknown", deployment.name, str(undecided)))
-    setting = Setting(machine, deployment, inside)
+        setting = Setting(machine, deployment, frozenset())
     if setting.continued:
-        message = f"not into the monitor: {', '.join(sorted(setting.continued))}; compared like completion"
+        message = f"not into the monitor: {', '.join(map(str, setting.continued))}; compared like completion"
         findings.append(RULE.finding("ok", deployment.name, message))
     return setting
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 
 from pgcheck.checker.example import SILENT, Example, operation
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.questions.hole import Question, question, virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import footprint
@@ -187,7 +187,7 @@ def _subject(
     machine: Machine, result: DeploymentResult, row: InstructionResult, evidence: Evidence
 ) -> tuple[Setting, Subject]:
     deployment: Deployment = next(d for d in machine.deployments if d.name == result.name)
-    setting = Setting(machine, deployment, entering(machine, deployment, evidence))
+    setting = settled(machine, deployment, evidence)
     instruction = machine.instruction(row.id.removesuffix(row.row))
     return setting, subject(setting, instruction, next(r for r in instruction.rows if r.label == row.row))
 

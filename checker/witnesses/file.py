@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.checker.values import NOTHING, Configuration, Mismatch, configuration, mismatch
+from pgcheck.checker.values import NOTHING, Configuration, Mismatch, Payload, configuration, mismatch, payload
 from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
 from pgcheck.isa.files.tree import FILE_LIMIT, Node, compose, text_of
@@ -36,7 +36,7 @@ def _plain(value: object) -> object:
     match value:
         case Configuration():
             return value.shown()
-        case (Mismatch(), *_):
+        case (Mismatch() | Payload(), *_):
             return tuple(map(str, value))
     return value
 
@@ -165,6 +165,10 @@ def _mismatches(node: Node) -> tuple[Mismatch, ...]:
     return tuple(map(mismatch, _texts(node)))
 
 
+def _traps(node: Node) -> tuple[Payload, ...]:
+    return tuple(map(payload, _texts(node)))
+
+
 def _named_numbers(node: Node) -> dict[str, int]:
     return {k: _number(v) for k, v in _table(node)}
 
@@ -195,7 +199,7 @@ _READERS: Final[dict[str, Callable[[Node], object]]] = {
     **dict.fromkeys(("virtual", "real", "virtual_after", "real_after"), _state),
     "translations": _rows(_numbers, _number, _number), "misses": _rows(_numbers, _number),
     "probes": _rows(_text, _numbers, _number), "tables": _rows(_text, _numbers, _number),
-    "differs": _mismatches, "continued": _texts, "hard": _truth,
+    "differs": _mismatches, "continued": _traps, "hard": _truth,
 }  # fmt: skip
 _EMPTY: Final[dict[str, object]] = {
     **dict.fromkeys(_TEXT_FIELDS, ""),

@@ -166,5 +166,5 @@ def extracted(
         probes=tuple((str(n), a, v) for (n, a), v in functions if n.space == PROBE or n == HOSTMAP),
         tables=tuple((str(n), a, v) for (n, a), v in functions if n.space == TABLE),
         differs=(key,),
-        continued=tuple(sorted(setting.continued)),
+        continued=setting.continued,
     )

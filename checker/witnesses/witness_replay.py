@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pgcheck.checker.questions.answers import Answers
 from pgcheck.checker.questions.copies import MISS
+from pgcheck.checker.questions.delegation import ran_on
 from pgcheck.checker.questions.relation import CONST, OWN, How, relations
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.solving.model import Model
-from pgcheck.checker.values import REAL_LEFT, Configuration, Mismatch, Way, mismatch
+from pgcheck.checker.values import REAL_LEFT, Configuration, Mismatch, Payload, Way, mismatch
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.terms.names import REAL, VIRTUAL, Tag, read
-from pgcheck.models.reference.cycle import canonical, deliver, holds, step
+from pgcheck.models.reference.cycle import canonical, holds, step
 from pgcheck.models.state import Cells, State, copied, holding
 from pgcheck.models.symbolic import ADDRESS, FAULT
 
@@ -104,6 +105,7 @@ def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) ->
         if witness.operands[name] >> type_.width:
             raise BadWitness(f"{witness.operands[name]} does not fit operand {name} of {instruction.id}")
     _check_responses(machine, witness.configuration)
+    _check_traps(machine, witness.continued)
     model = model_of(witness)
     sides: tuple[tuple[Tag, Mapping[str, StateValue]], ...] = ((VIRTUAL, witness.virtual), (REAL, witness.real))
     v, r = (
@@ -135,6 +137,17 @@ def _check_responses(machine: Machine, configuration: Configuration) -> None:
             raise BadWitness(f"no table of {machine.identity.name} has the entry {name}: {', '.join(response)}")
 
 
+def _check_traps(machine: Machine, traps: Iterable[Payload]) -> None:
+    """A trap is one of the machine's, its values those of its arguments. Raises BadWitness."""
+    for trap in traps:
+        if trap.function not in machine.code.exits:
+            raise BadWitness(f"{machine.identity.name} has no trap '{trap.function}'")
+        widths = dict(machine.code.functions[trap.function].parameters)
+        for name, value in trap.values:
+            if name not in widths or value >> widths[name]:
+                raise BadWitness(f"{trap.function} of {machine.identity.name} has no argument {name} of value {value}")
+
+
 def _named(machine: Machine, witness: Witness) -> tuple[Deployment, Instruction]:
     deployment = next((d for d in machine.deployments if d.name == witness.deployment), None)
     if deployment is None:
@@ -164,8 +177,7 @@ def _side(
         state.update(holding(machine, machine.code.translation.replay))
     after = copied(state)
     ended = step(machine, canonical(instruction, witness.operands), after, answers.surroundings)
-    while ended is not None and ended.function in witness.continued:
-        ended = deliver(machine, ended, after, answers.surroundings)
+    ended = ran_on(machine, witness.continued, ended, after, answers.surroundings)
     return _Side(state, after, NEXT, ()) if ended is None else _Side(state, after, ended.function, ended.args)
 
 

@@ -24,6 +24,8 @@ PROBE: Final = "probe"
 TRANSLATION: Final = "xl"
 MMU: Final = "mmu"  # what a monitor's memory management decides
 
+LINK: Final = 1 << 20  # a step's k-th delivery counts its instances of sites and volatile reads from k * LINK on
+
 Tag: TypeAlias = Literal["", "v", "r", "a", "b", "h", "h2", "c", "next"]
 VIRTUAL: Final = "v"
 REAL: Final = "r"

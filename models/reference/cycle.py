@@ -8,6 +8,7 @@ from dataclasses import replace
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, evaluate, mask
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, UNMODELLED, Block
+from pgcheck.isa.terms.names import LINK
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.closures import invoke, perform, value
 from pgcheck.models.reference.journal import Journal
@@ -49,9 +50,12 @@ def holds(machine: Machine, predicate: Term, state: State, surroundings: Surroun
     return bool(value(Step(machine, state, {}, surroundings), predicate))
 
 
-def deliver(machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None) -> Exit | None:
-    """Trap entry: run the terminator's body on the state at the exit; an exit within it is returned."""
+def deliver(
+    machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None, link: int = 0
+) -> Exit | None:
+    """Trap entry, the step's `link`-th: run the terminator's body on the state at the exit; an exit within it is returned."""
     run = Step(machine, state, {}, surroundings)
+    run.first = link * LINK
     run.next = run.scalar(machine.state.pc)
     function = machine.code.functions[exit_.function]
     run.locals = {n: a for (n, _), a in zip(function.parameters, exit_.args, strict=True)}

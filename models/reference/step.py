@@ -31,6 +31,7 @@ class Step:
         "actions",
         "bound",
         "encoding",
+        "first",
         "instances",
         "length",
         "locals",
@@ -52,6 +53,7 @@ class Step:
         self.length = 0
         self.access: tuple[int, ...] | None = None
         self.instances: dict[tuple[Space, str], int] = {}
+        self.first = 0
         self.bound = mask(machine.state.address_width)
         self.actions = _actions(machine)
 
@@ -59,7 +61,7 @@ class Step:
 
     def instance(self, space: Space, name: str) -> int:
         """Which instance of a site or volatile leaf the next one is."""
-        count = self.instances.get((space, name), 0)
+        count = self.instances.get((space, name), self.first)
         self.instances[space, name] = count + 1
         return count
 

@@ -51,7 +51,7 @@ from pgcheck.models.symbolic.transition import ADDRESS, FAULT, Access, Exit
 class Execution:
     """Runs lowered code on terms. `cuts` says whether cut functions are oracles or run their bodies.
 
-    `given` are the instruction's `length` in units of PC and its `encoding`, for the bodies that ask.
+    `given` are the instruction's `length` in units of PC and its `encoding`, for the bodies that ask; `first` is the number of a site's first instance.
     """
 
     def __init__(self, machine: Machine, state: State, operands: Mapping[str, Term], *, cuts: bool = True) -> None:
@@ -61,6 +61,7 @@ class Execution:
         self.accesses: list[Access] = []
         self.exits: list[Exit] = []
         self.instances: dict[tuple[Space, str], int] = {}
+        self.first = 0
         self.given: dict[str, Term] = {}
         self.loads: list[tuple[Term, Term]] = []
 
@@ -76,7 +77,7 @@ class Execution:
 
     def instance(self, space: Space, site: str) -> Name:
         """The name of the next instance of a site or volatile leaf; two branches of which one is taken count alike."""
-        count = self.instances.get((space, site), 0)
+        count = self.instances.get((space, site), self.first)
         self.instances[space, site] = count + 1
         return Name(space, site, count)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, constant, extract, mk, operand, substitute
 from pgcheck.isa.terms.ir import Block
+from pgcheck.isa.terms.names import LINK
 from pgcheck.models.symbolic.execution import Execution
 from pgcheck.models.symbolic.path import NEXT_PC, State
 from pgcheck.models.symbolic.transition import Transition
@@ -63,10 +64,17 @@ def predicate(machine: Machine, term: Term) -> Term:
 
 
 def delivered(
-    machine: Machine, function: str, args: tuple[Term, ...], state: Mapping[str, Term], *, cuts: bool = True
+    machine: Machine,
+    function: str,
+    args: tuple[Term, ...],
+    state: Mapping[str, Term],
+    *,
+    cuts: bool = True,
+    link: int = 0,
 ) -> Execution:
-    """The execution of a terminator's delivery body on `state`; its frame holds the state afterwards."""
+    """The execution of a terminator's delivery body on `state`, the step's `link`-th; its frame holds the state afterwards."""
     execution = Execution(machine, dict(state), {}, cuts=cuts)
+    execution.first = link * LINK
     execution.frame.state[NEXT_PC] = execution.frame.state[machine.state.pc]
     body = machine.code.functions[function]
     execution.frame.locals = {n: a for (n, _), a in zip(body.parameters, args, strict=True)}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.solving.evidence import Evidence
@@ -40,7 +40,7 @@ Views = tuple[Original, ...]
 
 def settings(machine: Machine) -> list[Setting]:
     evidence = Evidence(solver_for(OPTIONS), False)
-    found = [Setting(machine, d, entering(machine, d, evidence)) for d in machine.deployments]
+    found = [settled(machine, d, evidence) for d in machine.deployments]
     evidence.solver.close()
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.variants import edited, variant
@@ -19,7 +19,7 @@ MONITOR = "monitor: {M: 0, L: 0, B: 1024}"
 
 
 def entered(machine: Machine, evidence: Evidence) -> dict[str, frozenset[str]]:
-    return {d.name: entering(machine, d, evidence) for d in machine.deployments}
+    return {d.name: settled(machine, d, evidence).entering for d in machine.deployments}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,6 @@ def entered(machine: Machine, evidence: Evidence) -> dict[str, frozenset[str]]:
         (MODE, MODE, True),
         (MODE, LOAD, False),
         (MODE, LOAD + "      M = 1'b0;\n", True),
-        (MODE, LOAD + "      if (cause != Cause::Undefined) { M = new.M; }\n", False),
         (MODE, LOAD + "      if (R.b != 11'd3) { M = new.M; }\n", False),
         (MONITOR, "monitor: {L: 0}", False),
         (MONITOR, "monitor: {M: 1}", False),
@@ -43,6 +42,22 @@ def test_a_trap_enters_if_every_delivery_ends_in_the_monitor(
     """The last: the monitor keeps what a delivery needs mapped, so a fault in it is no way out."""
     expected = frozenset({"trap"} if enters else ())
     assert entered(edited(tmp_path, (old, new)), evidence) == {"default": expected}
+
+
+@pytest.mark.parametrize(
+    ("new", "outside"),
+    [
+        ("if (cause != Cause::Undefined) { M = new.M; }", {"trap(cause=3)"}),
+        ("if (cause == Cause::Service) { M = new.M; }", {"trap(cause=0)", "trap(cause=1)", "trap(cause=3)"}),
+        ("if (cause != Cause::Undefined || A[0] != 0) { M = new.M; }", {"trap(cause=3)"}),
+        ("if (A[0] == 0) { M = new.M; }", {"trap"}),
+        ("if ($bits(cause) > 3) { M = new.M; }", {"trap"}),
+    ],
+)
+def test_a_trap_is_decided_payload_by_payload(new: str, outside: set[str], tmp_path: Path, evidence: Evidence) -> None:
+    machine = edited(tmp_path, (MODE, LOAD + f"      {new}\n"))
+    setting = settled(machine, machine.deployments[0], evidence)
+    assert set(map(str, setting.continued)) == outside
 
 
 DEPLOYMENTS = """

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pgcheck.checker.check import Options, solver_for
-from pgcheck.checker.questions.entry import entering
+from pgcheck.checker.questions import entry
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.questions.taint import Footprint, flow, footprint
 from pgcheck.checker.solving.evidence import Evidence
@@ -61,9 +61,7 @@ def test_all_that_the_taint_settles_the_solver_proves(name: str) -> None:
 
 def found(machine: Machine, identifier: str) -> Footprint:
     solver = solver_for(OPTIONS)
-    setting = Setting(
-        machine, machine.deployments[0], entering(machine, machine.deployments[0], Evidence(solver, False))
-    )
+    setting = entry.settled(machine, machine.deployments[0], Evidence(solver, False))
     solver.close()
     instruction = machine.instruction(identifier)
     return footprint(setting, subject(setting, instruction, instruction.rows[0]))

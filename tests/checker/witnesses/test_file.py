@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pgcheck.checker.result import Witness
-from pgcheck.checker.values import Configuration, Mismatch
+from pgcheck.checker.values import Configuration, Mismatch, Payload
 from pgcheck.checker.witnesses.file import BadWitnessFile, dump, load
 from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
 from tests.specifications import machine_of
@@ -49,7 +49,7 @@ FULL = Witness(
     probes=(("probe.p", (1,), 2),),
     tables=(("r.table.t", (), 9),),
     differs=(Mismatch("virtual", "M"), Mismatch("general", "A")),
-    continued=("local",),
+    continued=(Payload("local"), Payload("raise", (("code", 3), ("width", 1)))),
     hard=True,
 )
 
