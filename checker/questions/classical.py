@@ -6,7 +6,7 @@ that fails differently in two modes is seen by the guest as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgcheck.checker.questions.copies import (
@@ -16,22 +16,22 @@ from pgcheck.checker.questions.copies import (
     fresh,
     instantiate,
     over,
+    own_mode_oracle,
     payloads_differ,
     second_oracle,
 )
+from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.model_replay import replay_model
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Sensitivity
-from pgcheck.isa.terms import FALSE, Name, Term, conjunction, disjunction, land, lnot, lor
-from pgcheck.isa.terms.ir import UNPREDICTABLE
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, disjunction, land, lnot, lor
 from pgcheck.isa.terms.names import FIRST, READ, SECOND, Tag
 
 TIMING = "timing"
 MODE = "mode"
-# Roles that say where or on what the machine runs: what two user states may differ in for Theorem 3.
-LOCATION_ROLES = frozenset({"relocation", "vector", "device", "identity", "configuration", "translation_cache"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,30 @@ class Classical:
 
     @property
     def user_sensitive(self) -> bool:
-        """Theorem 3: control-sensitive from a user state, or location-sensitive between two user states."""
-        return any(
-            s.start == "U" and (s.role != TIMING if s.kind == "ctl" else s.role in LOCATION_ROLES and s.kind != "tks")
-            for s in self.sensitivities
-        )
+        """Theorem 3: it changes a resource from a user state, or tells two user states apart by any; time does not count."""
+        return any(s.start == "U" and s.role != TIMING and s.kind != "tks" for s in self.sensitivities)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Whether a subject can get by without a trap, by mode."""
+
+    supervisor: bool
+    user: bool
+
+    @property
+    def privileged(self) -> bool:
+        """It completes in supervisor mode and never does in user mode."""
+        return self.supervisor and not self.user
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a step starts: `name` is S or U, `mode` the value of the mode leaf, `states` what is assumed there besides legality."""
+
+    name: str
+    mode: int
+    states: Term = TRUE
 
 
 @dataclass(slots=True)
@@ -71,7 +90,7 @@ class _Runs:
     setting: Setting
     subject: Subject
     fixed: Mapping[str, int]
-    made: dict[tuple[Tag, int], tuple[Copy, Term]] = field(default_factory=dict)
+    made: dict[tuple[Tag, int], Copy] = field(default_factory=dict)
 
     def leaves(self, tag: Tag, mode: int) -> dict[str, Term]:
         machine = self.setting.machine
@@ -81,14 +100,35 @@ class _Runs:
         pre[machine.modes.leaf] = self.setting.mode(mode)
         return pre
 
-    def run(self, tag: Tag, mode: int) -> tuple[Copy, Term]:
-        """A copy started in `mode`, and what is assumed of it."""
+    def run(self, tag: Tag, mode: int) -> Copy:
+        """A copy started in `mode`."""
         if (tag, mode) not in self.made:
             machine = self.setting.machine
             pre = self.leaves(tag, mode)
-            copy = instantiate(machine, self.subject.transition, pre, as_it_is, tag, self.subject.private)
-            self.made[tag, mode] = copy, assumed(self.setting, self.subject, copy)
+            self.made[tag, mode] = instantiate(
+                machine, self.subject.transition, pre, as_it_is, tag, self.subject.private
+            )
         return self.made[tag, mode]
+
+    def known(self, copy: Copy, states: Term = TRUE) -> Term:
+        """A legal state, which satisfies `states`, and canonical operands."""
+        return land(over((*self.setting.legal, states), copy.pre, self.setting.machine), self.subject.canonical)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two runs to be compared: `guest` starts at `first`, `other` at `second` and has leaves of its own where it `varies`.
+
+    What is found is said of `roles`.
+    """
+
+    guest: _Runs
+    first: _Start
+    other: _Runs
+    second: int
+    varies: frozenset[str]
+    roles: tuple[str, ...]
+    start: str
 
 
 def assumed(setting: Setting, subject: Subject, copy: Copy) -> Term:
@@ -96,32 +136,114 @@ def assumed(setting: Setting, subject: Subject, copy: Copy) -> Term:
     return conjunction([over(setting.legal, copy.pre, setting.machine), subject.canonical, lnot(copy.unmodelled)])
 
 
-def classify(
-    setting: Setting, subject: Subject, footprint: Footprint, evidence: Evidence, fixed: Mapping[str, int] | None = None
-) -> Classical:
-    """The classical predicates of a subject over all legal states, or over those in which the leaves `fixed` have their values."""
+def completion(
+    setting: Setting, subject: Subject, evidence: Evidence, fixed: Mapping[str, int] | None = None
+) -> Completion:
+    """Where a subject can complete: in supervisor mode whatever the state, in user mode where the leaves `fixed` have their values."""
     modes = setting.deployment.modes
-    runs = _Runs(setting, subject, dict(fixed or {}))
-    supervisor, user = modes.supervisor.values, modes.user.values
-    completes = {
-        "S": _completes(_Runs(setting, subject, {}), "S", supervisor, evidence),
-        "U": _completes(runs, "U", user, evidence),
-    }
+    return Completion(
+        _completes(_Runs(setting, subject, {}), "S", modes.supervisor.values, evidence),
+        _completes(_Runs(setting, subject, dict(fixed or {})), "U", modes.user.values, evidence),
+    )
+
+
+def classify(
+    setting: Setting,
+    subject: Subject,
+    footprint: Footprint,
+    evidence: Evidence,
+    fixed: Mapping[str, int] | None = None,
+    completes: Completion | None = None,
+) -> Classical:
+    """The classical predicates over all legal states, or of a guest on a real machine whose leaves `fixed` have their values.
+
+    The guest's own leaves are free then. `completes` is what `completion` said; a subject that the fixed leaves make
+    privileged is asked nothing more.
+    """
+    done = completes or completion(setting, subject, evidence, fixed)
+    if fixed and done.privileged:
+        return Classical(True, (), done.supervisor, done.user)
+    real = _Runs(setting, subject, dict(fixed or {}))
+    starts = _starts(setting)
     found: dict[Sensitivity, None] = {}
-    for start, values in (("S", supervisor), ("U", user)):
-        for sensitivity in _control(runs, values, start, footprint, evidence):
-            found[sensitivity] = None
-    roles = {setting.machine.state.leaves[n].role for n in footprint.reads if n in setting.machine.state.leaves}
-    roles |= {setting.machine.code.tables[t].role for t in footprint.tables}
+    guest = _Runs(setting, subject, {}) if fixed else real
+    for runs, start in [(real, s) for s in starts] + [(guest, s) for s in (_guests(setting) if fixed else ())]:
+        _control(runs, start, footprint, evidence, found)
+    for pair in _pairs(real, footprint):
+        _behaviour(pair, evidence, found)
+    for tied in _tied_pairs(real, footprint):
+        if not any(s.start == tied.start and s.kind != "tks" and s.role in tied.roles for s in found):
+            _behaviour(tied, evidence, found)
+    for pair in _guest_pairs(guest, real, footprint) if fixed else ():
+        _behaviour(pair, evidence, found)
+    for start in starts if footprint.modes else ():
+        _explicit(real, start, evidence, found)
+    always_traps = not (done.supervisor or done.user)
+    varies = always_traps and _kind_varies(real, [s.mode for s in starts], evidence)
+    return Classical(done.privileged, tuple(found), done.supervisor, done.user, varies)
+
+
+def _starts(setting: Setting) -> list[_Start]:
+    modes = setting.deployment.modes
+    return [_Start(n, m) for n, values in (("S", modes.supervisor), ("U", modes.user)) for m in values.values]
+
+
+def _guests(setting: Setting) -> list[_Start]:
+    """Where a guest's steps start: in its states of either class."""
+    modes = setting.deployment.modes
+    return [
+        _Start(name, mode, land(setting.guest, setting.virtual(mode_class)))
+        for name, mode_class in (("S", modes.supervisor), ("U", modes.user))
+        for mode in virtual_modes(setting, mode_class)
+    ]
+
+
+def _roles(machine: Machine, footprint: Footprint) -> list[str]:
+    """The control roles that a step reads anything of."""
+    roles = {machine.state.leaves[n].role for n in footprint.reads if n in machine.state.leaves}
+    roles |= {machine.code.tables[t].role for t in footprint.tables}
     roles |= {"relocation"} if footprint.probes else set()
-    for role in sorted(roles - {"general"}):
-        pairs = [(s, u, "SU") for s in supervisor for u in user] if role == MODE else []
-        pairs += [(m, m, "S") for m in supervisor] + [(m, m, "U") for m in user]
-        for sensitivity in _behaviour(runs, pairs, role, evidence):
-            found[sensitivity] = None
-    always_traps = not (completes["S"] or completes["U"])
-    varies = always_traps and _kind_varies(runs, (*supervisor, *user), evidence)
-    return Classical(completes["S"] and not completes["U"], tuple(found), completes["S"], completes["U"], varies)
+    return sorted(roles - {"general"})
+
+
+def _pairs(runs: _Runs, footprint: Footprint) -> Iterator[_Pair]:
+    """Two states that differ in the leaves of one role alone."""
+    machine = runs.setting.machine
+    for role in _roles(machine, footprint):
+        leaves = frozenset(n for n, leaf in machine.state.leaves.items() if leaf.role == role)
+        for first, second, start in _modes(runs.setting, changing=role == MODE):
+            yield _Pair(runs, first, runs, second, leaves, (role,), start)
+
+
+def _tied_pairs(runs: _Runs, footprint: Footprint) -> Iterator[_Pair]:
+    """Two states that differ in leaves of several roles which `legal` ties together, if the step reads one of them."""
+    machine = runs.setting.machine
+    for leaves in runs.setting.tied:
+        read = tuple(sorted({machine.state.leaves[n].role for n in leaves & footprint.reads}))
+        if read and len({machine.state.leaves[n].role for n in leaves}) > 1:
+            for first, second, start in _modes(runs.setting, changing=machine.modes.leaf in leaves):
+                yield _Pair(runs, first, runs, second, leaves, read, start)
+
+
+def _modes(setting: Setting, *, changing: bool) -> list[tuple[_Start, int, str]]:
+    """The start modes of two runs: the same, or where the mode is `changing` the real machine's user mode besides."""
+    starts, user, real = _starts(setting), setting.deployment.modes.user.values, setting.deployment.real_mode
+    pairs = [(s, u, "SU") for s in starts if s.name == "S" for u in user] if changing else []
+    pairs += [(s, s.mode, s.name) for s in starts]
+    if changing and real is not None:
+        pairs += [(s, real, "U") for s in starts if s.name == "U" and s.mode != real]
+    return pairs
+
+
+def _guest_pairs(guest: _Runs, real: _Runs, footprint: Footprint) -> Iterator[_Pair]:
+    """A state of the guest, and one that differs from it in having the fixed values, with all that `legal` ties to them."""
+    setting, machine = real.setting, real.setting.machine
+    leaves = frozenset(real.fixed).union(*(t for t in setting.tied if t & real.fixed.keys()))
+    roles = tuple(sorted({machine.state.leaves[n].role for n in leaves & footprint.reads}))
+    for start in _guests(setting) if roles else ():
+        others = [start.mode, *(setting.deployment.modes.user.values if machine.modes.leaf in leaves else ())]
+        for mode in dict.fromkeys(others):
+            yield _Pair(guest, start, real, mode, leaves, roles, start.name)
 
 
 def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
@@ -129,14 +251,14 @@ def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
     machine = runs.setting.machine
     for first in modes:
         for second in modes:
-            a, assume_a = runs.run(FIRST, first)
+            a = runs.run(FIRST, first)
             other = runs.leaves(SECOND, second)
             pre = {n: other[n] if machine.state.leaves[n].control else a.pre[n] for n in machine.state.leaves}
             b = instantiate(machine, runs.subject.transition, pre, as_it_is, SECOND, frozenset())
             kinds = ("privileged", "intent", "other")
             kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in kinds if x != k))) for k in kinds)
             if evidence.possible(
-                [assume_a, assumed(runs.setting, runs.subject, b), kinds_differ], f"{runs.subject.id}:kind"
+                [*(assumed(runs.setting, runs.subject, c) for c in (a, b)), kinds_differ], f"{runs.subject.id}:kind"
             ):
                 return True
     return False
@@ -149,18 +271,12 @@ def completes_in_user_mode(setting: Setting, subject: Subject, evidence: Evidenc
 
 def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidence) -> bool:
     for mode in values:
-        copy, _ = runs.run(FIRST, mode)
-        model = evidence.model([*_known(runs, mode), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
+        copy = runs.run(FIRST, mode)
+        model = evidence.model([runs.known(copy), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
         if model is not None:
             replay_model(runs.setting, runs.subject, copy, model, FIRST)
             return True
     return False
-
-
-def _known(runs: _Runs, mode: int) -> list[Term]:
-    """Legality and canonical operands of the first run."""
-    copy, _ = runs.run(FIRST, mode)
-    return [over(runs.setting.legal, copy.pre, runs.setting.machine), runs.subject.canonical]
 
 
 def _gets_by(copy: Copy, start: str) -> Term:
@@ -172,65 +288,80 @@ def _gets_by(copy: Copy, start: str) -> Term:
 
 
 def _control(
-    runs: _Runs, values: Sequence[int], start: str, footprint: Footprint, evidence: Evidence
-) -> list[Sensitivity]:
+    runs: _Runs, start: _Start, footprint: Footprint, evidence: Evidence, found: dict[Sensitivity, None]
+) -> None:
     """Roles of control leaves that a completed step may change."""
-    machine, found = runs.setting.machine, dict[Sensitivity, None]()
-    if footprint.halts:
-        halting = (runs.run(FIRST, mode) for mode in values)
-        if any(evidence.possible([assume, copy.halts], f"{runs.subject.id}:halts@{start}") for copy, assume in halting):
-            found[Sensitivity("ctl", "run", start)] = None
+    machine, copy = runs.setting.machine, runs.run(FIRST, start.mode)
+    assume = [runs.known(copy, start.states), lnot(copy.unmodelled)]
     leaves = [machine.state.leaves[name] for name in sorted(footprint.writes)]
+    changes = {"run": copy.halts} if footprint.halts else {}
     for role in sorted({leaf.role for leaf in leaves}):
-        for mode in values:
-            copy, assume = runs.run(FIRST, mode)
-            changed = disjunction(
-                land(o.guard, differ(leaf, o.post[leaf.name], copy.pre[leaf.name]))
-                for o in copy.outcomes
-                for leaf in leaves
-                if leaf.role == role
-            )
-            sensitivity = Sensitivity("ctl", role, start)
-            if sensitivity not in found and evidence.possible([assume, changed], f"{runs.subject.id}:{sensitivity}"):
-                found[sensitivity] = None
-    return list(found)
-
-
-def _behaviour(runs: _Runs, pairs: Sequence[tuple[int, int, str]], role: str, evidence: Evidence) -> list[Sensitivity]:
-    """How two runs that agree on all but the leaves of `role` may differ."""
-    setting, subject, machine = runs.setting, runs.subject, runs.setting.machine
-    found: dict[Sensitivity, None] = {}
-    for first, second, start in pairs:
-        a, assume_a = runs.run(FIRST, first)
-        other = runs.leaves(SECOND, second)
-        pre = {n: other[n] if machine.state.leaves[n].role == role else a.pre[n] for n in machine.state.leaves}
-        pre[machine.modes.leaf] = other[machine.modes.leaf]
-        private = frozenset(n for n in subject.private if n.space == READ and machine.state.leaves[n.text].role == role)
-        b = instantiate(
-            machine, subject.transition, pre, second_oracle(machine, setting.mode(first), pre, role), SECOND, private
+        changed = disjunction(
+            land(o.guard, differ(leaf, o.post[leaf.name], copy.pre[leaf.name]))
+            for o in copy.outcomes
+            for leaf in leaves
+            if leaf.role == role
         )
-        a = _unshared(runs, first, private)
-        assume = land(land(assume_a, assumed(setting, subject, a)), assumed(setting, subject, b))
-        asked = {Sensitivity(kind, role, start): d for kind, d in differences(a, b).items() if d is not FALSE}
-        asked = {s: d for s, d in asked.items() if s not in found}
-        if len(asked) > 1 and not evidence.possible(
-            [assume, disjunction(asked.values())], f"{subject.id}:any[{role}@{start}]"
-        ):
-            continue
-        for sensitivity, difference in asked.items():
-            if evidence.possible([assume, difference], f"{subject.id}:{sensitivity}"):
-                found[sensitivity] = None
-    return list(found)
+        changes[role] = lor(changes.get(role, FALSE), changed)
+    for role, changed in changes.items():
+        sensitivity = Sensitivity("ctl", role, start.name)
+        if sensitivity not in found and evidence.possible([*assume, changed], f"{runs.subject.id}:{sensitivity}"):
+            found[sensitivity] = None
 
 
-def _unshared(runs: _Runs, mode: int, private: frozenset[Name]) -> Copy:
-    """The first run with only its own fresh variables of the compared role; all others are shared."""
-    machine = runs.setting.machine
-    return instantiate(machine, runs.subject.transition, runs.leaves(FIRST, mode), as_it_is, FIRST, private)
+def _behaviour(pair: _Pair, evidence: Evidence, found: dict[Sensitivity, None]) -> None:
+    """How the two runs of a pair may differ."""
+    setting, subject, machine = pair.guest.setting, pair.guest.subject, pair.guest.setting.machine
+    leaves = machine.state.leaves
+    private = frozenset(n for n in subject.private if n.space == READ and leaves[n.text].role in pair.roles)
+    mine, other = pair.guest.leaves(FIRST, pair.first.mode), pair.other.leaves(SECOND, pair.second)
+    pre = {n: other[n] if n in pair.varies else mine[n] for n in leaves}
+    pre[machine.modes.leaf] = other[machine.modes.leaf]
+    answers = second_oracle(machine, setting.mode(pair.first.mode), pre, pair.roles)
+    a = instantiate(machine, subject.transition, mine, as_it_is, FIRST, private)
+    b = instantiate(machine, subject.transition, pre, answers, SECOND, private)
+    assume = [pair.guest.known(a, pair.first.states), lnot(a.unmodelled), pair.other.known(b)]
+    if pair.start == "S" and pair.guest is pair.other:
+        assume.append(lnot(b.unmodelled))
+    asked = {
+        Sensitivity(kind, role, pair.start): d
+        for kind, d in differences(a, b).items()
+        for role in pair.roles
+        if d is not FALSE
+    }
+    asked = {s: d for s, d in asked.items() if s not in found}
+    where = f"{subject.id}:any[{','.join(pair.roles)}@{pair.start}]"
+    if len(asked) > 1 and not evidence.possible([*assume, disjunction(asked.values())], where):
+        return
+    for sensitivity, difference in asked.items():
+        if evidence.possible([*assume, difference], f"{subject.id}:{sensitivity}"):
+            found[sensitivity] = None
+
+
+def _explicit(runs: _Runs, start: _Start, evidence: Evidence, found: dict[Sensitivity, None]) -> None:
+    """An access that names another mode than the current one shows that mode's translation, where the monitor gives the current one's."""
+    machine, subject = runs.setting.machine, runs.subject
+    a = runs.run(FIRST, start.mode)
+    b = instantiate(
+        machine,
+        subject.transition,
+        a.pre,
+        own_mode_oracle(machine, runs.setting.mode(start.mode)),
+        FIRST,
+        subject.private,
+    )
+    shown = lor(differences(a, b)["beh"], lor(land(a.goes_on, lnot(b.goes_on)), land(lnot(a.goes_on), b.goes_on)))
+    sensitivity = Sensitivity("beh", MODE, start.name)
+    assume = [runs.known(a), lnot(a.unmodelled)]
+    if sensitivity not in found and evidence.possible([*assume, shown], f"{subject.id}:explicit@{start.name}"):
+        found[sensitivity] = None
 
 
 def differences(a: Copy, b: Copy) -> dict[str, Term]:
-    """Behaviour (general state after two completed steps), trap and trap-kind differences of two runs, whichever of them traps."""
+    """Behaviour (general state after two completed steps), trap and trap-kind differences of two runs, whichever of them traps.
+
+    A second run that may do anything completes with what the first one has not.
+    """
     machine = a.machine
     behaviour = FALSE
     for x, y in zip(a.outcomes, b.outcomes, strict=True):
@@ -238,9 +369,10 @@ def differences(a: Copy, b: Copy) -> dict[str, Term]:
         behaviour = disjunction(
             [behaviour, conjunction([x.guard, y.guard, disjunction([seen, payloads_differ(x.payload, y.payload)])])]
         )
-    other_a, other_b = a.ends("other", UNPREDICTABLE), b.ends("other", UNPREDICTABLE)
+    anything = land(lnot(lor(a.unmodelled, a.unpredictable)), lor(b.unmodelled, b.unpredictable))
+    other_a, other_b = a.ends("other"), b.ends("other")
     return {
-        "beh": behaviour,
+        "beh": lor(behaviour, anything),
         "trs": lor(land(a.goes_on, other_b), land(other_a, b.goes_on)),
         "tks": lor(land(a.ends("intent"), other_b), land(other_a, b.ends("intent"))),
     }

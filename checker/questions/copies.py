@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -221,8 +221,18 @@ def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fi
     return answer
 
 
-def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) -> Answer:
-    """The cuts of the second of two runs: the first's translation; own tables and probes if their role is the one compared."""
+def own_mode_oracle(machine: Machine, mode: Term) -> Answer:
+    """The cuts of a machine that translates for the current mode whatever mode it is asked for."""
+
+    def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
+        asked = term.name in (FAULT, ADDRESS) or term.name.space == PROBE
+        return apply(term.width, term.name, *in_mode(machine, args, mode)) if asked else None
+
+    return answer
+
+
+def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, roles: Container[str]) -> Answer:
+    """The cuts of the second of two runs: the first's translation; own tables and probes if their role is among those compared."""
     position, leaves = mode_position(machine), {**pre, machine.modes.leaf: first_mode}
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
@@ -230,8 +240,8 @@ def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, role: str) ->
         if name in (FAULT, ADDRESS):
             mode = on_leaves([term.args[position]], leaves)[0]
             return apply(term.width, name, *in_mode(machine, args, mode))
-        own = (name.space == PROBE and role == "relocation") or (
-            name.space == TABLE and machine.code.tables[name.text].role == role
+        own = (name.space == PROBE and "relocation" in roles) or (
+            name.space == TABLE and machine.code.tables[name.text].role in roles
         )
         return apply(term.width, name.of(SECOND), *args) if own else None
 

@@ -23,7 +23,9 @@ from pgcheck.isa.terms import (
     substitute,
     walk,
 )
+from pgcheck.isa.terms.knownbits import conjuncts
 from pgcheck.isa.terms.names import CHOICE, READ, Space
+from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import Transition, predicate, transition
 
 
@@ -51,6 +53,11 @@ class Setting:
         return tuple(predicate(self.machine, t) for t in self.machine.legal)
 
     @cached_property
+    def tied(self) -> tuple[frozenset[str], ...]:
+        """The control leaves that conjuncts of legality tie together, directly or by others."""
+        return tied(self.machine, self.legal)
+
+    @cached_property
     def guest(self) -> Term:
         return predicate(self.machine, self.deployment.guest)
 
@@ -65,6 +72,17 @@ class Setting:
     def mode(self, value: int) -> Term:
         """A value of the mode leaf."""
         return constant(self.machine.state.leaves[self.machine.modes.leaf].width, value)
+
+
+def tied(machine: Machine, predicates: Iterable[Term]) -> tuple[frozenset[str], ...]:
+    """The control leaves that conjuncts of `predicates` tie together, directly or by others."""
+    control = {leaf.name for leaf in machine.state.control}
+    found: list[frozenset[str]] = []
+    for part in (p for predicate_ in predicates for p in conjuncts(predicate_)):
+        leaves = free_leaves([part]) & control
+        apart = [f for f in found if not f & leaves]
+        found = [*apart, leaves.union(*(f for f in found if f & leaves))] if leaves else found
+    return tuple(f for f in found if len(f) > 1)
 
 
 @dataclass(frozen=True)

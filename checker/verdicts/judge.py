@@ -9,7 +9,7 @@ from functools import reduce
 from itertools import combinations, islice, product
 from operator import or_
 
-from pgcheck.checker.questions.classical import Classical, classify, completes_in_user_mode
+from pgcheck.checker.questions.classical import Classical, classify, completes_in_user_mode, completion
 from pgcheck.checker.questions.configuration import admissible
 from pgcheck.checker.questions.hole import Question, private_choices, question, virtual_modes
 from pgcheck.checker.questions.response import against
@@ -42,12 +42,14 @@ class Hole:
 class Judgement:
     """What one row showed on its own; `good` are the configurations that close its holes, `classical_good` those that make it privileged.
 
+    `privileged` is known also where nothing else is.
     `partial`: there are more configurations than were tried, so that a hole left over may be one that another would close.
     """
 
     id: str
     footprint: Footprint
     classical: Classical | None
+    privileged: bool
     holed: frozenset[str]
     good: tuple[Configuration, ...]
     classical_good: tuple[Configuration, ...]
@@ -110,6 +112,7 @@ class _State:
     """What has been learnt of a row so far."""
 
     classical: Classical | None = None
+    privileged: bool = False
     holed: frozenset[str] = frozenset()
     good: tuple[Configuration, ...] = ()
     classical_good: tuple[Configuration, ...] = ()
@@ -129,7 +132,9 @@ def _examine(
 ) -> None:
     _not_vacuous(setting, one, evidence)
     chosen = configuration or NOTHING
-    state.classical = classical = classify(setting, one, found, evidence, chosen.constants)
+    done = completion(setting, one, evidence, chosen.constants)
+    state.privileged = done.privileged
+    state.classical = classical = classify(setting, one, found, evidence, chosen.constants, done)
     holes = list(_holes(setting, one, evidence, chosen))
     state.holed = frozenset(h.mode_class for h in holes)
     if configuration is None:
@@ -294,6 +299,7 @@ def _finished(
         id=identifier,
         footprint=found,
         classical=state.classical,
+        privileged=state.privileged,
         holed=state.holed,
         good=state.good,
         classical_good=state.classical_good,

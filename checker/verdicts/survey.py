@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pgcheck.checker.questions.classical import Classical
 from pgcheck.checker.questions.configuration import Demand, common, exhaustive
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult, Event, Finding, InstructionResult, Judged
@@ -89,7 +90,7 @@ def survey(
     found.alone = run("rows", None, work)
     if empty:
         said = "; ".join(f.message for f in empty)
-        found.alone = {i: replace(j, trouble=said) for i, j in found.alone.items()}
+        found.alone = {i: replace(j, trouble=said, privileged=False) for i, j in found.alone.items()}
     pairs = [(w, found.alone[w.id]) for w in work]
     found.findings += _guarded(general_or_mirror.RULE, deployment, lambda: user_visible(setting, pairs, evidence))
     found.findings += list(leaving_rows(deployment, found.alone.values()))
@@ -173,10 +174,10 @@ def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
 def _row(
     work: InstructionRow, alone: Judgement, under: Judgement | None, configuration: Configuration
 ) -> InstructionResult:
-    """The report's row from both judgements."""
+    """The report's row from both judgements; of one that is unknown it states nothing but that it was proved privileged."""
     exact = verdict(alone, under)
-    classical = alone.classical
-    after = under.classical if under is not None else classical
+    judged = [None if exact == "unknown" else j.classical for j in (alone, under or alone)]
+    classical, after = (Classical(False, (), False, False) if c is None else c for c in judged)
     mine = touched(configuration, alone)
     return InstructionResult(
         id=work.id,
@@ -184,15 +185,15 @@ def _row(
         variant=work.instruction.variant,
         row=work.row.label,
         position=work.instruction.position,
-        sensitive=classical.sensitive if classical is not None else False,
-        sensitivities=classical.sensitivities if classical is not None else (),
-        user_sensitive=classical.user_sensitive if classical is not None else False,
-        timing=classical.timing if classical is not None else False,
-        privileged=classical.privileged if classical is not None else False,
-        privileged_under_configuration=after.privileged if after is not None else False,
-        sensitive_under_configuration=after.sensitive if after is not None else False,
-        user_sensitive_under_configuration=after.user_sensitive if after is not None else False,
-        holed_user=_holed_user(alone, under),
+        sensitive=classical.sensitive,
+        sensitivities=classical.sensitivities,
+        user_sensitive=classical.user_sensitive,
+        timing=classical.timing,
+        privileged=alone.privileged,
+        privileged_under_configuration=(under or alone).privileged,
+        sensitive_under_configuration=after.sensitive,
+        user_sensitive_under_configuration=after.user_sensitive,
+        holed_user=exact != "unknown" and "user" in (under or alone).holed,
         verdict=exact,
         configuration=mine if exact == "conditional" else None,
         evidence=_evidence(alone, under),
@@ -207,10 +208,6 @@ def touched(configuration: Configuration, judgement: Judgement) -> Configuration
     """What of a configuration a row's step depends on: its obligations mention no other leaf and no other table."""
     found = judgement.footprint
     return configuration.within(found.reads | found.writes, found.tables)
-
-
-def _holed_user(alone: Judgement, under: Judgement | None) -> bool:
-    return "user" in (under if under is not None else alone).holed
 
 
 def _evidence(alone: Judgement, under: Judgement | None) -> str:

@@ -17,10 +17,7 @@ def theorems(rows: Rows, configuration: Configuration, granted: Sequence[Finding
 
     Theorem 1 is sufficient only: that its premise fails does not say that no monitor exists.
     """
-    first = _premise("theorem1", rows, configuration, lambda r: r.sensitive, lambda r: r.sensitive_under_configuration)
-    third = _premise(
-        "theorem3", rows, configuration, lambda r: r.user_sensitive, lambda r: r.user_sensitive_under_configuration
-    )
+    first, third = (_agreed(premise(name, rows, configuration), rows) for name in ("theorem1", "theorem3"))
     answers = {
         "theorem1": first,
         "theorem2": _recursive(first, rows, configuration),
@@ -40,18 +37,40 @@ def _granted(answer: TheoremResult, granted: Sequence[Finding]) -> TheoremResult
     return TheoremResult(answer.name, status, failing, premises=tuple(lacking or open_))
 
 
-def _premise(
-    name: str,
-    rows: Rows,
-    configuration: Configuration,
-    needs: Callable[[InstructionResult], bool],
-    needs_under: Callable[[InstructionResult], bool],
-) -> TheoremResult:
-    """Every row that needs to be privileged is: over all legal states, or else under the configuration."""
+# By theorem: what needs to be privileged over all legal states, what under the configuration, and what is a hole where its monitor runs directly.
+_NEEDS: Mapping[str, tuple[Callable[[InstructionResult], bool], ...]] = {
+    "theorem1": (
+        lambda r: r.sensitive,
+        lambda r: r.sensitive_under_configuration,
+        lambda r: r.verdict == "hole",
+    ),
+    "theorem3": (
+        lambda r: r.user_sensitive,
+        lambda r: r.user_sensitive_under_configuration,
+        lambda r: r.verdict == "hole" and r.holed_user,
+    ),
+}
+
+
+def premise(name: str, rows: Rows, configuration: Configuration) -> TheoremResult:
+    """The premise of Theorem 1 or 3: every row that needs to be privileged is, over all legal states, or else under the configuration."""
+    needs, needs_under, _ = _NEEDS[name]
     always = [r.id for r in rows if needs(r) and not r.privileged]
-    under = [r.id for r in rows if needs_under(r) and not r.privileged_under_configuration and r.verdict != "unknown"]
-    unknown = [r.id for r in rows if r.verdict == "unknown"]
+    under = [r.id for r in rows if needs_under(r) and not r.privileged_under_configuration]
+    unknown = [r.id for r in rows if r.verdict == "unknown" and not r.privileged_under_configuration]
     return _decided(name, always, under, unknown, configuration)
+
+
+def contradicting(answer: TheoremResult, rows: Rows) -> tuple[str, ...]:
+    """The holes in modes that the monitor of a premise would run directly, if the premise says that there is one."""
+    _, _, holed = _NEEDS[answer.name]
+    return tuple(r.id for r in rows if holed(r)) if answer.status in ("holds", "conditional") else ()
+
+
+def _agreed(answer: TheoremResult, rows: Rows) -> TheoremResult:
+    """The answer that no hole contradicts: where the definitions see less than the exact question does, that has the last word."""
+    holes = contradicting(answer, rows)
+    return TheoremResult(answer.name, "fails", holes) if holes else answer
 
 
 def _decided(

@@ -92,3 +92,100 @@ def test_what_changes_control_state_is_sensitive_where_it_does(
     body: str, expected: set[str], tmp_path: Path, evidence: Evidence
 ) -> None:
     assert {w for w in ways(tmp_path, body, evidence) if w.startswith("ctl")} == expected
+
+
+# ---- where one leaf cannot differ alone, where the guest's differs from the real machine's, where the mode is named
+
+
+@pytest.mark.parametrize(
+    ("legal", "body", "expected"),
+    [
+        ("K == M", "C = M;", {"beh[mode@SU]"}),
+        ("K == M", "C = K;", {"beh[interrupt@SU]"}),
+        ("K == M", "A[r] = {31'd0, M ^ K};", set()),
+        ("K == F[0]", "C = K;", {"beh[interrupt@S]", "beh[interrupt@U]"}),
+        ("K == F[0]", "C = F[1];", {"beh[configuration@S]", "beh[configuration@U]"}),
+        ("K == F[0] && F[0] == F[1]", "A[r] = {30'd0, F ^ {K, K}};", set()),
+        ("M == 0 || K == F[0]", "C = K;", {"beh[interrupt@S]", "beh[interrupt@SU]", "beh[interrupt@U]"}),
+        ("M == 0 || K == C", "if (M == 1) { C = K; }", set()),
+    ],
+)
+def test_roles_that_legality_ties_together_vary_together(
+    legal: str, body: str, expected: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    more = f'state:\n  F: {{type: Bits<2>, role: configuration}}\n  K: {{type: Bits<1>, role: interrupt}}\nlegal: ["{legal}"]\n'
+    found = classical(with_instruction(tmp_path, body, more=more), "new", evidence)
+    assert set(map(str, found.sensitivities)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "free", "fixed", "sensitive"),
+    [
+        ("A[r] = {31'd0, K};", "", 0, True),
+        ("A[r] = {31'd0, K};", 'guest: "K == 0"', 0, False),
+        ("A[r] = {31'd0, K};", 'guest: "K == 0"', 1, True),
+        ("if (K == 1) { F = 1'b0; }", "", 0, True),
+        ("if (K == 1) { F = 1'b0; }", 'guest: "K == 0"', 0, False),
+        ("if (K == 1) { F = 1'b0; }", 'guest: "K == 0"', 1, True),
+        ("if (K == 1) { trap(Cause::Undefined); }", "", 0, True),
+        ("if (M == 1 && K == 1) { trap(Cause::Undefined); }", 'guest: "K == 0"', 0, False),
+    ],
+)
+def test_a_fixed_leaf_is_the_real_machines_and_the_guests_own_is_free(
+    body: str, free: str, fixed: int, sensitive: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    more = (
+        "state:\n  K: {type: Bits<1>, role: configuration}\n  F: {type: Bits<1>, role: interrupt}\n"
+        f"deployments: {{default: {{real_mode: 1, {free}}}}}\n"
+    )
+    machine = with_instruction(tmp_path, body, more=more)
+    assert classical(machine, "new", evidence, K=fixed).sensitive == sensitive
+
+
+def test_what_the_guests_user_mode_cannot_have_is_no_difference_there(evidence: Evidence) -> None:
+    found = classical(machine_of("pdp10-ka10"), "jsp", evidence, **{"FL.IOT": 0})
+    assert found.sensitive and not found.user_sensitive
+    assert classical(machine_of("pdp10-ka10"), "jsp", evidence).user_sensitive
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("1'b1", {"beh[mode@S]"}), ("1'b0", {"beh[mode@U]"}), ("M", set()), ("~M", {"beh[mode@S]", "beh[mode@U]"})],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        "A[r] = read_physical_memory<32>(translate(A[0], Access::Read, {0}));",
+        "write_physical_memory<32>(translate(A[0], Access::Write, {0}), A[r]);",
+        "Bits<10> unused = translate(A[0], Access::Read, {0});",
+    ],
+)
+def test_an_access_under_an_explicit_mode_shows_the_mode(
+    body: str, mode: str, expected: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    found = classical(with_instruction(tmp_path, body.format(mode)), "new", evidence)
+    assert set(map(str, found.sensitivities)) == expected
+    assert found.user_sensitive == ("beh[mode@U]" in expected)
+
+
+def test_an_explicit_mode_that_no_step_comes_to_shows_nothing(tmp_path: Path, evidence: Evidence) -> None:
+    body = "if (F == 1) { A[r] = read_physical_memory<32>(translate(A[0], Access::Read, ~M)); }"
+    more = 'state:\n  F: {type: Bits<1>, role: configuration}\nlegal: ["F == 0"]\n'
+    assert not classical(with_instruction(tmp_path, body, more=more), "new", evidence).sensitive
+
+
+@pytest.mark.parametrize("end", ['unmodelled("left out");', 'unpredictable("anything");'])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("if (M == 1) {{ {0} }} C = 0;", {"beh[mode@SU]"}),
+        ("if (M == 1) {{ {0} }} trap(Cause::Service);", {"beh[mode@SU]"}),
+        ("if (M == 1 && F == 3) {{ {0} }} C = 0;", {"beh[configuration@U]"}),
+        ("if (C == 1) {{ {0} }} C = 1;", set()),
+    ],
+)
+def test_what_may_do_anything_on_the_real_machine_counts_as_completing(
+    end: str, body: str, expected: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    assert ways(tmp_path, body.format(end), evidence) >= expected
+    assert bool(ways(tmp_path, body.format(end), evidence)) == bool(expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Event, Judged
+from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.values import NOTHING, Configuration
+from pgcheck.checker.verdicts import judge as judging
 from tests.checker.results import Checked, row
 from tests.checker.variants import variant
 from tests.specifications import machine_of
@@ -59,3 +62,19 @@ def test_a_real_machine_without_a_state_proves_nothing(real: str, empty: bool, t
     found = [f.status for f in result.findings if f.law == "hypotheses_are_satisfiable"]
     assert found == (["error"] if empty else [])
     assert (row(result, "lrr").verdict == "unknown") == empty
+
+
+def test_a_row_that_is_unknown_states_nothing_but_that_it_is_privileged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_(*_: object, **__: object) -> Iterator[judging.Hole]:
+        raise Undecided("made up", "too hard")
+
+    monkeypatch.setattr(judging, "question", open_)
+    result = check(machine_of("popf"), replace(PLAIN, only=("lrr", "popf", "add")))
+    refused, free = row(result, "lrr"), row(result, "popf")
+    assert (refused.verdict, free.verdict) == ("unknown", "unknown")
+    assert (refused.privileged, free.privileged) == (True, False)
+    assert not any(r.sensitive or r.sensitivities or r.user_sensitive or r.holed_user for r in (refused, free))
+    assert {n: t.failing for n, t in result.main.theorems.items()} == {
+        "theorem1": ("popf",), "theorem2": ("popf",), "theorem3": ("popf",), "monitor": ("lrr", "popf"),
+    }  # fmt: skip
+    assert {t.status for t in result.main.theorems.values()} == {"unknown"}

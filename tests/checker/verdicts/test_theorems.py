@@ -66,7 +66,10 @@ CLOCK = replace(PLAIN, id="rdtsc", timing=True, verdict="timing")
 SHUT_CLOCK = replace(CLOCK, id="rdtime", privileged_under_configuration=True, verdict="conditional")
 MEDIATED = replace(PLAIN, id="int", sensitive=True, sensitive_under_configuration=True, verdict="trap-mediated")
 UNKNOWN = replace(PLAIN, id="mul", verdict="unknown")
-OPEN = replace(HOLE, id="pop", verdict="unknown")
+REFUSED = replace(UNKNOWN, id="mtsr", privileged=True, privileged_under_configuration=True)
+SHUT_OUT = replace(REFUSED, id="mcr", privileged=False)
+UNSEEN = replace(HOLE, id="swi", sensitive=False, sensitive_under_configuration=False)
+UNSEEN_BY_USERS = replace(UNSEEN, id="srs", holed_user=True)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,12 @@ OPEN = replace(HOLE, id="pop", verdict="unknown")
         ([SHUT_CLOCK], "holds conditional holds conditional"),
         ([MEDIATED], "fails fails holds holds"),
         ([PLAIN, UNKNOWN], "unknown unknown unknown unknown"),
-        ([PLAIN, OPEN], "unknown unknown unknown unknown"),
+        ([PLAIN, REFUSED], "holds holds holds unknown"),
+        ([PLAIN, SHUT_OUT], "holds holds holds unknown"),
+        ([PRIVILEGED, UNSEEN], "fails fails holds fails"),
+        ([PRIVILEGED, UNSEEN_BY_USERS], "fails fails fails fails"),
+        ([CLOSED, UNSEEN], "fails fails conditional fails"),
+        ([UNKNOWN, UNSEEN_BY_USERS], "unknown unknown unknown fails"),
         ([HOLE, UNKNOWN], "fails fails unknown fails"),
         ([], "holds holds holds holds"),
     ],
