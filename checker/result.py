@@ -11,7 +11,7 @@ from pgcheck.checker.values import Configuration, Mismatch, Payload, Sensitivity
 from pgcheck.isa.files.errors import Position
 
 Status = Literal["holds", "fails", "conditional", "unknown", "void"]
-FindingStatus = Literal["ok", "warning", "fails", "error", "unknown"]
+FindingStatus = Literal["ok", "assumed", "warning", "fails", "error", "unknown"]
 VERDICTS = (
     "innocuous", "intentional", "privileged", "trap-mediated", "timing", "conditional", "hole", "unknown",
 )  # fmt: skip
@@ -115,7 +115,7 @@ class DeploymentResult:
 class Finding:
     """The answer of a law about the specification itself, or of a premise of the theorems: `law` names it.
 
-    An `error` voids all answers, what `fails` refutes the theorems of the deployment that it is about, `unknown` never passes.
+    What is `assumed` is printed with every answer. An `error` voids all answers, what `fails` refutes the theorems of the deployment that it is about, `unknown` never passes.
     """
 
     law: str

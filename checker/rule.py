@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import Hypothesis
 from pgcheck.checker.result import Finding, FindingStatus
 from pgcheck.isa.files.errors import Position
 
@@ -19,7 +20,8 @@ class Rule:
     """What a specification keeps or breaks. It stands where it is found out, and `pgcheck rules` gathers all of them.
 
     `id` is never given to another rule: PG00x are about instructions, PG01x about theorems, PG1xx about the specification itself and the premises,
-    and PG20x about the text of files. `name` is that of the finding, theorem or verdict that says so.
+    and PG20x about the text of files. `name` is that of the finding, theorem or verdict that says so. `hypothesis` is what of the
+    induction it is part of.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Rule:
     formula: str
     reference: str
     example: Example
+    hypothesis: Hypothesis | None = None
 
     def finding(self, status: FindingStatus, subject: str, message: str, position: Position | None = None) -> Finding:
         """An answer under this rule."""

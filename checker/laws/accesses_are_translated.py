@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pgcheck.checker.example import Example, operation
+from pgcheck.checker.hypotheses import MEMORY
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.questions.legality import legal
 from pgcheck.checker.questions.translated import strays
@@ -65,6 +66,7 @@ LAW = InstructionLaw(
     "not the guest's.",
     formula="forall s, accesses p of step(s): exists a: p = translate(a, kind of the access)",
     reference=f"{PAPER}: resource control",
+    hypothesis=MEMORY,
     example=Example(
         (operation("A = read_physical_memory<8>(A);"),),
         (operation("A = read_physical_memory<8>(translate(A, Op::Read, M));"),),

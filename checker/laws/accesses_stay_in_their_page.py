@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import PAGED, Example, operation
+from pgcheck.checker.hypotheses import MEMORY
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.questions.legality import legal
 from pgcheck.checker.result import Finding
@@ -53,6 +54,7 @@ LAW = InstructionLaw(
     "physical memory is another page's, perhaps another guest's.",
     formula="forall s, accesses [p, p + n) of step(s): p mod page + n <= page",
     reference=f"{PAPER}: resource control",
+    hypothesis=MEMORY,
     example=Example(
         (operation("A = read_physical_memory<16>(translate(A, Op::Read, M))[7:0];"),),
         (operation("A = read_physical_memory<16>(translate({A[7:1], 1'b0}, Op::Read, M))[7:0];"),),

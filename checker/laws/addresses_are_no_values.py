@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example, operation
+from pgcheck.checker.hypotheses import MEMORY
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
@@ -48,6 +49,7 @@ LAW = InstructionLaw(
     "`translate.probe`.",
     formula="forall s, a: results of step(s) do not depend on translate(a)",
     reference=f"{PAPER}: location sensitivity",
+    hypothesis=MEMORY,
     example=Example((operation("A = translate(A, Op::Read, M);"),), (operation("A = real_address(A, Op::Read, M);"),)),
     ask=addresses_are_no_values,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import SUBJECT
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.classical import classify
 from pgcheck.checker.questions.hole import question, virtual_modes
@@ -204,6 +205,7 @@ LAW = MachineLaw(
     "answers, or cannot be given them, proves nothing.",
     formula="forall canary c: hole(c) = the known answer and sensitive(c) = the known answer",
     reference="a test of the check itself within every run",
+    hypothesis=SUBJECT,
     example=Example(
         (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [BASE, IE]}}\nfunctions: |\n"),),
         (("functions: |\n", "deployments: {default: {real_mode: same}}\nfunctions: |\n"),),

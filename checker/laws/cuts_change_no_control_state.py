@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import CUTS
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.result import Finding
 from pgcheck.checker.solving.evidence import Evidence
@@ -36,6 +37,7 @@ LAW = MachineLaw(
     "the way into the monitor.",
     formula="forall cut c, s where c answers, control x: x(c(s)) = x(s)",
     reference="soundness of the oracles that stand for address translation",
+    hypothesis=CUTS,
     example=Example((("return a + BASE;", "IE = 1'b1;\n      return a + BASE;"),), ()),
     ask=cuts_change_no_control_state,
 )

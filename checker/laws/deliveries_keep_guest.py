@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import GUEST
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.legality import leaves, legal, moves
 from pgcheck.checker.questions.subject import Setting
@@ -34,6 +35,7 @@ LAW = MachineLaw(
     "ends in a state of the deployment's `guest`: nothing is asked of the states beside them.",
     formula="forall s, payload: legal(s) and guest(s) implies guest(deliver(s, payload))",
     reference="induction over the steps of the virtual machine",
+    hypothesis=GUEST,
     example=Example((("M = 0; $pc", "IE = 1'b1; M = 0; $pc"),), (("M = 0; $pc", "IE = 1'b0; M = 0; $pc"),), (_GUEST,)),
     ask=deliveries_keep_guest,
 )

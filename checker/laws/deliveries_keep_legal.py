@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example, legal_if
+from pgcheck.checker.hypotheses import LEGAL
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.legality import leaves_legal, legal, moves
 from pgcheck.checker.result import Finding
@@ -36,6 +37,7 @@ LAW = MachineLaw(
     "that is pending, and what firmware does at its entry.",
     formula="forall s, payload: legal(s) implies legal(deliver(s, payload))",
     reference="induction over the steps of the machine",
+    hypothesis=LEGAL,
     example=Example(
         (("M = 0; $pc", "IE = 1'b1; M = 0; $pc"),), (("M = 0; $pc", "IE = 1'b0; M = 0; $pc"),), (legal_if("IE == 0"),)
     ),

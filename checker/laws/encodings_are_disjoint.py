@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Edit, Example
+from pgcheck.checker.hypotheses import ENCODING
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
@@ -41,6 +42,7 @@ LAW = MachineLaw(
     law="No bits are accepted by the encodings of two instructions.",
     formula="forall bits, i != j: not (accepts_i(bits) and accepts_j(bits))",
     reference=f"{PAPER}: an instruction is a function of the state",
+    hypothesis=ENCODING,
     example=Example((_pair("v * v == 28'hafaaf71"),), (_pair("v * v * v == 28'd8"),), (_WIDE_DECODE,)),
     ask=encodings_are_disjoint,
 )

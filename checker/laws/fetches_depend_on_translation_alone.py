@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import MEMORY
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.laws.accesses_are_translated import astray
 from pgcheck.checker.questions.legality import legal
@@ -70,6 +71,7 @@ LAW = MachineLaw(
     "control state in no other way; so the guest's next instruction is that of the bare machine.",
     formula="forall v, r related: fetch(v) = fetch(r), or translate faults in r",
     reference=f"{PAPER}: the equivalence property",
+    hypothesis=MEMORY,
     example=Example(
         (
             (

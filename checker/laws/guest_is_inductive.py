@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import CHECKED, Example, operation
+from pgcheck.checker.hypotheses import GUEST
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.questions.legality import leaves, legal
 from pgcheck.checker.questions.subject import Setting
@@ -35,6 +36,7 @@ LAW = InstructionLaw(
     law="Every step from a state of a deployment's `guest` ends in one: nothing is asked of the states beside them.",
     formula="forall s: legal(s) and guest(s) implies guest(step(s))",
     reference="induction over the steps of the virtual machine",
+    hypothesis=GUEST,
     example=Example(
         (operation(CHECKED + "IE = A[0];"),),
         (operation(CHECKED + "IE = 1'b0;"),),

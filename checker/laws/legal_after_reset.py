@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example, legal_if, operation
+from pgcheck.checker.hypotheses import LEGAL
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.legality import legal
 from pgcheck.checker.result import Finding
@@ -42,6 +43,7 @@ LAW = MachineLaw(
     "states that it need not be in.",
     formula="legal(reset)",
     reference="induction over the steps of the machine: the base",
+    hypothesis=LEGAL,
     example=Example(
         (), (("role: interrupt}", "role: interrupt, reset: 1}"),), (legal_if("IE == 1"), operation("A = 8'd0;"))
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import CHECKED, Example, legal_if, operation
+from pgcheck.checker.hypotheses import LEGAL
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.questions.legality import leaves_legal, legal
 from pgcheck.checker.result import Finding
@@ -33,6 +34,7 @@ LAW = InstructionLaw(
     law="Every step from a legal state ends in a legal state, where it completes and where it traps.",
     formula="forall s: legal(s) implies legal(step(s))",
     reference="induction over the steps of the machine",
+    hypothesis=LEGAL,
     example=Example((operation(CHECKED + "IE = A[0];"),), (operation(CHECKED + "IE = 1'b0;"),), (legal_if("IE == 0"),)),
     ask=legal_is_inductive,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import GUEST
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
@@ -44,6 +45,7 @@ LAW = MachineLaw(
     law="Every legal state of the guest is in exactly one of the classes supervisor and user: instructions are judged there and nowhere else.",
     formula="forall s: legal(s) and guest(s) implies exactly one of supervisor(s), user(s)",
     reference=f"{PAPER}: a processor has two modes",
+    hypothesis=GUEST,
     example=Example(
         (
             (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import MAPPING
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.copies import has_fields
 from pgcheck.checker.questions.entry import valid
@@ -51,7 +52,9 @@ def realisable(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
         return
     match how:
         case External():
-            yield LAW.finding("ok", translation.function, "an external memory management unit is assumed")
+            yield LAW.finding(
+                "assumed", translation.function, "a unit outside the processor confines what the guest reaches"
+            )
         case Bounds():
             yield from _bounds(machine, translation, how, evidence)
         case Entries():
@@ -221,6 +224,7 @@ LAW = MachineLaw(
     "that a guest can be confined.",
     formula="forall address, access, mode: faults under deny, and translates to the frame under map",
     reference=f"{PAPER}: the resource control property",
+    hypothesis=MAPPING,
     example=Example((("  realise: external_mmu\n", ""),), ()),
     ask=realisable,
 )

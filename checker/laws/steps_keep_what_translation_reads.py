@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import CUTS
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
@@ -60,6 +61,7 @@ LAW = InstructionLaw(
     "depend on it, but not after the same step has changed it.",
     formula="forall s, general x other than memory: translate depends on x implies x(step(s)) = x(s)",
     reference=f"{PAPER}: resource control",
+    hypothesis=CUTS,
     example=Example(
         (
             ("return a + BASE;", "return a + BASE + {7'd0, G};"),

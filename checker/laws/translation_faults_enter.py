@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import MAPPING
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.delegation import condition
 from pgcheck.checker.questions.entry import escaping, valid
@@ -58,6 +59,7 @@ LAW = MachineLaw(
     "as the checks assume of memory traps.",
     formula="forall real s: fault(translate(s)) implies monitor(deliver(s))",
     reference=f"{PAPER}: the definition of a memory trap",
+    hypothesis=MAPPING,
     example=Example((("{ trap(Cause::Memory); }", "{ halt(); }"),), ()),
     ask=translation_faults_enter,
 )

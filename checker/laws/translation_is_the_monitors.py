@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import PAGED, Example
+from pgcheck.checker.hypotheses import MAPPING
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
@@ -62,6 +63,7 @@ LAW = MachineLaw(
     "no deployment mirrors them: else a guest moves itself. Translation gives the same for the same arguments all through a step.",
     formula="forall x in base, limit, root, given: x is control and is not mirrored",
     reference=f"{PAPER}: resource control",
+    hypothesis=MAPPING,
     example=Example(
         (("  ROOT: {type: Bits<4>, role: relocation}", "  ROOT: {type: Bits<4>, role: general}"),), (), PAGED
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example, operation
+from pgcheck.checker.hypotheses import PRECISE
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.questions.legality import legal
@@ -58,6 +59,7 @@ LAW = InstructionLaw(
     "monitor emulates it from the state that the trap saved.",
     formula="forall s: trap(step(s)) implies state at the trap = s",
     reference=f"{PAPER}: a trap changes nothing but the program status word and its old copy",
+    hypothesis=PRECISE,
     example=Example(
         (operation("A = 8'd0;\nif (M == 1) { trap(Cause::Privileged); }\nIE = 1'b0;"),),
         (operation("if (M == 1) { trap(Cause::Privileged); }\nA = 8'd0;\nIE = 1'b0;"),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import ENCODING
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.questions.entry import enters
@@ -50,6 +51,7 @@ LAW = MachineLaw(
     "what they do otherwise no row of the report speaks of.",
     formula="forall s: not completes(undefined(s)), unchanged before its trap, and the trap enters the monitor",
     reference=f"{PAPER}: an instruction that the machine lacks traps",
+    hypothesis=ENCODING,
     example=Example((('undefined: "trap(Cause::Undefined);"', 'undefined: "A = 8\'d0;"'),), ()),
     ask=undefined_encodings_trap,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pgcheck.checker.example import CHECKED, Example, operation
+from pgcheck.checker.hypotheses import HARDWARE
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import Rule
 from pgcheck.checker.verdicts.judge import Judgement
@@ -32,5 +33,6 @@ RULE = Rule(
     "its answers are about all other states.",
     formula="exists s: step(s) is unmodelled or unpredictable",
     reference="the limits of the specification",
+    hypothesis=HARDWARE,
     example=Example((operation(CHECKED + "if (A == 8'd0) { unmodelled(\"device\"); }\nIE = 1'b0;"),), ()),
 )

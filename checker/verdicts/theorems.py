@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pgcheck.checker.example import CHECKED, REFUSED, Example, operation
+from pgcheck.checker.hypotheses import ROWS
 from pgcheck.checker.result import Finding, InstructionResult, Status, TheoremResult
 from pgcheck.checker.rule import PAPER, Rule
 from pgcheck.checker.values import Configuration
@@ -161,5 +162,6 @@ MONITOR = Rule(
     "the exact question, weaker than the premise of Theorem 1.",
     formula="exists configuration: forall i, v, r: not hole(i, v, r)",
     reference=f"{PAPER}: the definition of a virtual machine monitor, read step by step",
+    hypothesis=ROWS,
     example=Example((operation("if (M == 0) { IE = 1'b0; }"),), (REFUSED,)),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import CONTROL
 from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
@@ -33,5 +34,6 @@ RULE = Rule(
     "it and is compared like a completed step.",
     formula="forall real s: trap(s) implies monitor(deliver(s))",
     reference=f"{PAPER}: a trap gives control to the supervisor",
+    hypothesis=CONTROL,
     example=Example((("body { M = 0;", "body { M = A[0];"),), ()),
 )

@@ -97,7 +97,7 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
 
 def _finding(checked: Checked, finding: Finding, places: Mapping[str, Position], meant: Mapping[str, str]) -> Remark:
     levels: dict[str, Level] = {
-        "error": "error", "fails": "error", "warning": "warning", "unknown": "warning", "ok": "none",
+        "error": "error", "fails": "error", "warning": "warning", "unknown": "warning", "assumed": "none", "ok": "none",
     }  # fmt: skip
     about = f"{finding.subject}: " if finding.subject else ""
     undecided = "not decided: " if finding.status == "unknown" else ""

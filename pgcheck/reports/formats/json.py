@@ -21,6 +21,7 @@ from pgcheck.checker.result import (
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
+from pgcheck.reports.standing import Standing, standings
 from pgcheck.reports.writing import Format
 from pgcheck.running.events import Failed, Manner, Story
 from pgcheck.words import units
@@ -75,13 +76,13 @@ def _answered(answer: Answer, *, timing: bool) -> Json:
 
 
 def _machine(result: MachineResult, decode: Decode, waivers: Sequence[Reviewed], *, timing: bool) -> Json:
-    main = _deployment(result.main, decode)
+    main = _deployment(result, result.main, decode)
     return {
         "schema_version": SCHEMA_VERSION,
         "spec": {"name": result.name, "title": result.title, "path": result.path, "digest": result.digest},
         "tool": {"version": __version__, "solvers": dict(result.versions)},
         **main,
-        "deployments": [_deployment(d, decode) for d in result.deployments[1:]],
+        "deployments": [_deployment(result, d, decode) for d in result.deployments[1:]],
         "findings": [_finding(f) for f in result.findings],
         "waivers": [_waiver(one, decode) for one in waivers],
         "unmodelled": list(result.unmodelled),
@@ -89,13 +90,23 @@ def _machine(result: MachineResult, decode: Decode, waivers: Sequence[Reviewed],
     }
 
 
-def _deployment(result: DeploymentResult, decode: Decode) -> Json:
+def _deployment(result: MachineResult, under: DeploymentResult, decode: Decode) -> Json:
     return {
-        "deployment": result.name,
-        **{name: _theorem(result.theorems[name]) for name in THEOREMS},
-        "configuration": result.configuration.shown(),
-        "direct": result.direct,
-        "instructions": [_instruction(i, decode) for i in result.instructions],
+        "deployment": under.name,
+        **{name: _theorem(under.theorems[name]) for name in THEOREMS},
+        "configuration": under.configuration.shown(),
+        "direct": under.direct,
+        "hypotheses": [_hypothesis(one) for one in standings(result, under)],
+        "instructions": [_instruction(i, decode) for i in under.instructions],
+    }
+
+
+def _hypothesis(one: Standing) -> Json:
+    return {
+        "name": one.hypothesis.name,
+        "claim": one.hypothesis.claim,
+        "status": one.status,
+        "rules": list(one.rules),
     }
 
 

@@ -65,7 +65,11 @@ def _answered(checked: Checked, story: Story, manner: Manner, places: Places) ->
         name = f"{checked.result.name}.{deployment.name}"
         main = place == 0
         cases = [_required(checked, deployment, story.began.require, name)] if main else []
-        cases += [_finding(f, name, places) for f in checked.result.findings if f.status != "ok"] if main else []
+        cases += (
+            [_finding(f, name, places) for f in checked.result.findings if f.status not in ("ok", "assumed")]
+            if main
+            else []
+        )
         cases += [_waiver(checked, one, name, places) for one in checked.waivers] if main else []
         for row in deployment.instructions:
             case = _row(checked, deployment, row, name, places)

@@ -13,6 +13,7 @@ from pgcheck.isa.idl.state import ROLES
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.reports.html.bits import Cell, Word, compared, words
 from pgcheck.reports.html.flow import Drawing, Flow, access, drawing
+from pgcheck.reports.standing import Standing, assumptions, standings
 from pgcheck.reports.text.explain import MEANINGS, PLACES, source
 from pgcheck.reports.text.report import answers
 from pgcheck.running.events import Checked
@@ -110,6 +111,8 @@ class Section:
     waivers: tuple[Reviewed, ...]
     evidence: Mapping[str, int]
     size: str
+    standings: tuple[Standing, ...]
+    assumed: tuple[str, ...]
 
 
 def section(checked: Checked, number: int, require: str) -> Section:
@@ -131,6 +134,8 @@ def section(checked: Checked, number: int, require: str) -> Section:
         waivers=checked.waivers,
         evidence=evidence,
         size=size,
+        standings=standings(result, result.main),
+        assumed=assumptions(result, result.main),
     )
 
 

@@ -13,6 +13,7 @@ from pgcheck.checker.result import DeploymentResult, Effort, Finding, Instructio
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.reports.remarks import printable
+from pgcheck.reports.standing import assumptions, standings
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
 
 # Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
@@ -60,9 +61,11 @@ def report(
     lines += _configured(main, every_row)
     lines += _table(main, every_row)
     lines += _innocuous(main, every_row)
+    lines += _hypotheses(result, main) if every_row else ()
     for other in result.deployments[1:]:
         lines += _other(other)
     lines += _notes(result)
+    lines += _assumed(result, main)
     if timing:
         lines += ["", *wrapped(_effort(result.effort), "")]
     return "\n".join(lines)
@@ -309,6 +312,22 @@ def _found(finding: Finding) -> list[str]:
     lines = wrapped(f"{status}: {finding.law}: {about}{finding.message}{place}", "  ", "")
     colour = "red" if finding.status in ("error", "fails") else "yellow"
     return [lines[0].replace(status, click.style(status, fg=colour), 1), *lines[1:]]
+
+
+def _hypotheses(result: MachineResult, main: DeploymentResult) -> Iterator[str]:
+    yield ""
+    yield click.style("Hypotheses", bold=True)
+    for one in standings(result, main):
+        lines = wrapped(f"{one.status:9}{one.hypothesis.name}", " " * (LEFT + 2), "  ")
+        yield lines[0].replace(one.status, click.style(one.status, fg=COLOURS.get(one.status, "yellow")), 1)
+        yield from lines[1:]
+
+
+def _assumed(result: MachineResult, main: DeploymentResult) -> Iterator[str]:
+    yield ""
+    yield click.style("Assumed", bold=True)
+    for sentence in assumptions(result, main):
+        yield from wrapped(printable(sentence), "    ", "  * ")
 
 
 def _effort(effort: Effort) -> str:

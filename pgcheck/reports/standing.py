@@ -1,0 +1,49 @@
+"""How each hypothesis of the induction (docs/theorem.md) stands after a check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pgcheck.checker.hypotheses import HYPOTHESES, ROWS, Hypothesis
+from pgcheck.checker.result import DeploymentResult, Finding, MachineResult
+from pgcheck.reports.rulebook import RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A hypothesis, the names of the rules that ask it, and what they found; `assumed` by nature, or because a rule says so."""
+
+    hypothesis: Hypothesis
+    status: Literal["holds", "fails", "unknown", "assumed"]
+    rules: tuple[str, ...]
+
+
+def standings(result: MachineResult, deployment: DeploymentResult) -> tuple[Standing, ...]:
+    """Every hypothesis for a deployment, in the order of the proof."""
+    return tuple(_standing(h, _about(result, deployment), deployment) for h in HYPOTHESES)
+
+
+def assumptions(result: MachineResult, deployment: DeploymentResult) -> tuple[str, ...]:
+    """What is assumed, in sentences: of every machine, and of this one."""
+    found = (f.message for f in _about(result, deployment) if f.status == "assumed")
+    return *(h.claim for h in HYPOTHESES if h.assumed), *(f"{m[0].upper()}{m[1:].rstrip('.')}." for m in found)
+
+
+def _about(result: MachineResult, deployment: DeploymentResult) -> list[Finding]:
+    """The findings without those that name another deployment."""
+    others = {d.name for d in result.deployments} - {deployment.name}
+    return [f for f in result.findings if f.subject.partition(":")[0] not in others]
+
+
+def _standing(hypothesis: Hypothesis, findings: list[Finding], deployment: DeploymentResult) -> Standing:
+    rules = tuple(r.name for r in RULES if r.hypothesis is hypothesis)
+    found = {f.status for f in findings if f.law in rules}
+    if hypothesis is ROWS:
+        verdicts = {row.verdict for row in deployment.instructions}
+        found |= {"fails"} if "hole" in verdicts else {"unknown"} if "unknown" in verdicts else set()
+    if found & {"error", "fails"}:
+        return Standing(hypothesis, "fails", rules)
+    if "unknown" in found or not (rules or hypothesis.assumed):
+        return Standing(hypothesis, "unknown", rules)
+    return Standing(hypothesis, "assumed" if hypothesis.assumed or "assumed" in found else "holds", rules)
