@@ -18,6 +18,7 @@ import click
 
 from pgcheck import cli, console, schemas
 from pgcheck.checker.campaign.table import PROPERTIES
+from pgcheck.checker.hypotheses import HYPOTHESES
 from pgcheck.commands import monitors
 from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
@@ -44,7 +45,13 @@ def everything() -> dict[Path, str]:
 
 
 def _with_tables() -> Iterator[tuple[Path, str]]:
-    tables = {"formats": _formats, "kinds": _kinds, "models": _models, "properties": _properties}
+    tables = {
+        "formats": _formats,
+        "hypotheses": _hypotheses,
+        "kinds": _kinds,
+        "models": _models,
+        "properties": _properties,
+    }
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         if TABLE.search(text):
@@ -125,6 +132,15 @@ def _formats() -> Iterator[str]:
     yield from ("| format | for | written |", "|---|---|---|")
     for name in FORMATS:
         yield f"| `{name}` | {format_of(name).audience} | {format_of(name).written} |"
+
+
+def _hypotheses() -> Iterator[str]:
+    yield from ("| | hypothesis | what it says | asked by |", "|---|---|---|---|")
+    for number, one in enumerate(HYPOTHESES, 1):
+        rules = [
+            f"[`{r.name}`](reference/rules.md#{r.id.lower()}-{r.name})" for r in rulebook.RULES if r.hypothesis is one
+        ]
+        yield f"| {number} | {one.name} | {one.claim} | {', '.join(rules) or 'assumed'} |"
 
 
 def _rules() -> Iterator[str]:

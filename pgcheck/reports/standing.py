@@ -9,19 +9,22 @@ from pgcheck.checker.hypotheses import HYPOTHESES, ROWS, Hypothesis
 from pgcheck.checker.result import DeploymentResult, Finding, MachineResult
 from pgcheck.reports.rulebook import RULES
 
+Status = Literal["holds", "fails", "unknown", "assumed"]
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A hypothesis, the names of the rules that ask it, and what they found; `assumed` by nature, or because a rule says so."""
+    """A hypothesis by its number in the proof, the names of the rules that ask it, and what they found; `assumed` by nature, or because a rule says so."""
 
+    number: int
     hypothesis: Hypothesis
-    status: Literal["holds", "fails", "unknown", "assumed"]
+    status: Status
     rules: tuple[str, ...]
 
 
 def standings(result: MachineResult, deployment: DeploymentResult) -> tuple[Standing, ...]:
     """Every hypothesis for a deployment, in the order of the proof."""
-    return tuple(_standing(h, _about(result, deployment), deployment) for h in HYPOTHESES)
+    return tuple(_standing(n, h, _about(result, deployment), deployment) for n, h in enumerate(HYPOTHESES, 1))
 
 
 def assumptions(result: MachineResult, deployment: DeploymentResult) -> tuple[str, ...]:
@@ -36,14 +39,15 @@ def _about(result: MachineResult, deployment: DeploymentResult) -> list[Finding]
     return [f for f in result.findings if f.subject.partition(":")[0] not in others]
 
 
-def _standing(hypothesis: Hypothesis, findings: list[Finding], deployment: DeploymentResult) -> Standing:
+def _standing(number: int, hypothesis: Hypothesis, findings: list[Finding], deployment: DeploymentResult) -> Standing:
     rules = tuple(r.name for r in RULES if r.hypothesis is hypothesis)
     found = {f.status for f in findings if f.law in rules}
     if hypothesis is ROWS:
         verdicts = {row.verdict for row in deployment.instructions}
         found |= {"fails"} if "hole" in verdicts else {"unknown"} if "unknown" in verdicts else set()
+    status: Status = "assumed" if hypothesis.assumed or "assumed" in found else "holds"
     if found & {"error", "fails"}:
-        return Standing(hypothesis, "fails", rules)
-    if "unknown" in found or not (rules or hypothesis.assumed):
-        return Standing(hypothesis, "unknown", rules)
-    return Standing(hypothesis, "assumed" if hypothesis.assumed or "assumed" in found else "holds", rules)
+        status = "fails"
+    elif "unknown" in found or not (rules or hypothesis.assumed):
+        status = "unknown"
+    return Standing(number, hypothesis, status, rules)

@@ -103,6 +103,7 @@ def _deployment(result: MachineResult, under: DeploymentResult, decode: Decode) 
 
 def _hypothesis(one: Standing) -> Json:
     return {
+        "number": one.number,
         "name": one.hypothesis.name,
         "claim": one.hypothesis.claim,
         "status": one.status,

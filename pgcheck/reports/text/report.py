@@ -318,7 +318,7 @@ def _hypotheses(result: MachineResult, main: DeploymentResult) -> Iterator[str]:
     yield ""
     yield click.style("Hypotheses", bold=True)
     for one in standings(result, main):
-        lines = wrapped(f"{one.status:9}{one.hypothesis.name}", " " * (LEFT + 2), "  ")
+        lines = wrapped(f"{one.number:2} {one.status:9}{one.hypothesis.name}", " " * (LEFT + 3), "  ")
         yield lines[0].replace(one.status, click.style(one.status, fg=COLOURS.get(one.status, "yellow")), 1)
         yield from lines[1:]
 
