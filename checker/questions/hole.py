@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from pgcheck.checker.questions import relation
 from pgcheck.checker.questions.copies import (
@@ -35,6 +36,8 @@ from pgcheck.isa.terms import (
     disjunction,
     land,
     lnot,
+    lor,
+    renamed,
     substitute,
     walk,
 )
@@ -42,9 +45,12 @@ from pgcheck.isa.terms.ir import NEXT
 from pgcheck.isa.terms.names import CHOICE, READ, REAL, VIRTUAL
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
-    """The query of one subject in one virtual mode: a hole is a model of `assumptions` and one of `mismatches`."""
+    """The query of one subject in one virtual mode; either machine has choices of its own.
+
+    A hole is a model of `assumptions` and one of `mismatches`, whatever the virtual machine chooses (`choices.py`).
+    """
 
     assumptions: tuple[Term, ...]
     mismatches: Mapping[Mismatch, Term]
@@ -54,8 +60,25 @@ class Question:
     configuration: Configuration
 
     @property
-    def hole(self) -> list[Term]:
+    def apart(self) -> list[Term]:
+        """A difference for some choices of either machine."""
         return [*self.assumptions, disjunction(self.mismatches.values())]
+
+    @cached_property
+    def choices(self) -> tuple[Term, ...]:
+        """The variables that the virtual machine chooses."""
+        return tuple(t for t in walk(self.apart) if t.op == "var" and (t.name.space, t.name.copy) == (CHOICE, VIRTUAL))
+
+    @cached_property
+    def hole(self) -> list[Term]:
+        """A difference though the virtual machine chooses as the real one did; without choices, all that the question asks."""
+        alike = {t: renamed(t, t.name.of(REAL)) for t in self.choices}
+        return substitute(self.apart, alike) if alike else self.apart
+
+    @property
+    def left_out(self) -> Term:
+        """The virtual step ends where the specification says nothing."""
+        return lor(self.virtual.unmodelled, self.virtual.unpredictable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +134,7 @@ def question(
     """The hole query. With `logical_time` the two machines share their clocks: what is left is no matter of timing."""
     machine, mode = setting.machine, setting.mode(virtual_mode)
     states = related(setting, mode_class, virtual_mode, configuration, logical_time=logical_time)
-    private = subject.private
-    if logical_time:
-        private = frozenset(n for n in private if not _is_timing(setting, n))
+    private = frozenset(n for n in subject.fresh if not (logical_time and _is_timing(setting, n)))
     virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, VIRTUAL, private)
 
     real = instantiate(
@@ -174,8 +195,3 @@ def _leaves_real(setting: Setting, ended: Outcome, pre: Leaves, how: Mapping[str
     after = {n: pre[n] if how[n] in (relation.OWN, relation.CONST) else t for n, t in ended.post.items()}
     before, left = over((setting.real,), pre, setting.machine), over((setting.real,), after, setting.machine)
     return FALSE if left is before else lnot(left)
-
-
-def private_choices(question_: Question) -> list[Term]:
-    """The virtual machine's own nondeterministic choices among the free variables of a hole query."""
-    return [t for t in walk(question_.hole) if t.op == "var" and (t.name.space, t.name.copy) == (CHOICE, VIRTUAL)]

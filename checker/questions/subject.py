@@ -101,6 +101,11 @@ class Subject:
         return self.instruction.id + self.row.label
 
     @cached_property
+    def fresh(self) -> frozenset[Name]:
+        """All fresh variables of the step."""
+        return frozenset(_fresh(self.transition.roots, CHOICE, READ))
+
+    @cached_property
     def private(self) -> frozenset[Name]:
         """Fresh variables that each machine has for itself: volatile reads, and choices that reach control state or an exit."""
         return _private(self.transition, self.control)

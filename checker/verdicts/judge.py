@@ -9,33 +9,34 @@ from functools import reduce
 from itertools import combinations, islice, product
 from operator import or_
 
+from pgcheck.checker.questions.choices import against_choices, hole_of
 from pgcheck.checker.questions.classical import Classical, classify, completes_in_user_mode, completion
 from pgcheck.checker.questions.configuration import admissible
-from pgcheck.checker.questions.hole import Question, private_choices, question, virtual_modes
+from pgcheck.checker.questions.hole import Question, question, virtual_modes
 from pgcheck.checker.questions.response import against
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
 from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.expansion import Expansion
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.machine.machine import Instruction, Row
-from pgcheck.isa.terms import FALSE, Term, conjunction, constant, substitute
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 
 MAX_CANDIDATES = 512
-MAX_CHOICE_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A refutation before it is minimised: where it was found."""
+    """A refutation before it is minimised: where it was found, and the virtual machine's choices that it stood against."""
 
     mode_class: str
     question: Question
     model: Model
+    played: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _examine(
                 _no_response(setting, one, holes, evidence)
                 guests = Configuration({}, {t: None for t in found.tables if t not in chosen.tables})
                 holes = list(_holes(setting, one, evidence, chosen | guests)) or holes
-            state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence)
+            state.witness = minimal(setting, one, holes[0].question, holes[0].model, evidence, holes[0].played)
 
 
 def _refusable(classical: Classical) -> bool:
@@ -249,28 +250,12 @@ def _holes(
 
 
 def _hole(mode_class: str, asked: Question, label: str, evidence: Evidence, known: Sequence[Model]) -> Hole | None:
-    own = private_choices(asked)
-    seen = None if own else next((m for m in known if m.satisfies(asked.hole)), None)
-    if seen is not None:
-        return Hole(mode_class, asked, seen)
-    model = evidence.model(asked.hole, label)
-    if model is None:
-        return None
-    if own:
-        model = _against_every_choice(asked, own, evidence, label)
-    return None if model is None else Hole(mode_class, asked, model)
-
-
-def _against_every_choice(asked: Question, variables: list[Term], evidence: Evidence, label: str) -> Model | None:
-    """A hole whatever the virtual machine chooses where it may choose: the choices quantified by expansion."""
-    if sum(max(t.width, 1) for t in variables) > MAX_CHOICE_BITS:
-        raise Undecided(label, "too many bits of nondeterminism to expand")
-    whole = conjunction(asked.hole)
-    copies = [
-        substitute([whole], {t: constant(t.width, v) for t, v in zip(variables, values, strict=True)})[0]
-        for values in product(*(range(1 << max(t.width, 1)) for t in variables))
-    ]
-    return None if any(c is FALSE for c in copies) else evidence.model([*copies, whole], label + ":every choice")
+    model = next((m for m in known if m.satisfies(asked.hole)), None) or evidence.model(asked.hole, label)
+    if model is None or not asked.choices:
+        return None if model is None else Hole(mode_class, asked, model)
+    played = against_choices(asked, evidence, label)
+    model = hole_of(asked, played)
+    return None if model is None else Hole(mode_class, asked, model, played)
 
 
 def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:

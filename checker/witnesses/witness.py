@@ -10,7 +10,8 @@ from pgcheck.checker.questions.copies import HOSTMAP, MISS
 from pgcheck.checker.questions.hole import Question
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.result import Witness
-from pgcheck.checker.solving.evidence import Contradiction, Evidence
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.expansion import ROUNDS, Expansion
 from pgcheck.checker.solving.model import Model, Wish
 from pgcheck.checker.values import WAYS, Mismatch
 from pgcheck.checker.witnesses.witness_replay import replay_witness, values_of
@@ -32,16 +33,19 @@ from pgcheck.isa.terms.names import CHOICE, INDEX, OPERAND, PROBE, READ, REAL, T
 from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, initial
 
 
-def minimal(setting: Setting, subject: Subject, question: Question, model: Model, evidence: Evidence) -> Witness:
-    """The witness of a hole, minimised and replayed. Raises Contradiction when the reference does not reproduce it."""
-    key = _first(question, evidence, subject.id)
-    goal = [*question.assumptions, question.mismatches[key]]
-    if not model.satisfies(goal):
-        found = evidence.model(goal, f"{subject.id}:witness:{key}")
-        if found is None:
-            raise Contradiction(f"{subject.id}: the difference {key} vanished")
-        model = found
-    model = evidence.solver.minimise(goal, model, list(wishes(setting.machine, goal)))
+def minimal(
+    setting: Setting,
+    subject: Subject,
+    question: Question,
+    model: Model,
+    evidence: Evidence,
+    played: Expansion | None = None,
+) -> Witness:
+    """The witness of a hole, minimised and replayed, against every choice that was `played`.
+
+    Raises Contradiction when the reference does not reproduce it, Undecided when no small one stands against every choice.
+    """
+    goal, model, key = _smallest(setting.machine, question, model, evidence, played, subject.id)
     witness = extracted(setting, subject, question, model, goal, key)
     replayed = replay_witness(setting.machine, witness)
     if not replayed.reproduced:
@@ -59,6 +63,25 @@ def minimal(setting: Setting, subject: Subject, question: Question, model: Model
     return _hardened(setting.machine, witness)
 
 
+def _smallest(
+    machine: Machine, question: Question, model: Model, evidence: Evidence, played: Expansion | None, label: str
+) -> tuple[list[Term], Model, Mismatch]:
+    """The plainest difference that is possible, its goal and a small model of it that no other choice closes."""
+    for _ in range(ROUNDS):
+        against = () if played is None else tuple(played.copies)
+        key = _first(question, against, evidence, label)
+        goal = [*question.assumptions, question.mismatches[key], *against]
+        if not model.satisfies(goal):
+            found = evidence.model(goal, f"{label}:witness:{key}")
+            if found is None:
+                raise Contradiction(f"{label}: the difference {key} vanished")
+            model = found
+        small = evidence.solver.minimise(goal, model, list(wishes(machine, goal)))
+        if played is None or not played.closed(small):
+            return goal, small, key
+    raise Undecided(label, f"no witness stands against every choice after {ROUNDS} of them")
+
+
 def _hardened(machine: Machine, witness: Witness) -> Witness:
     """The witness through the specification's own translation, where it is the identity; else as it is."""
     if machine.code.translation is None or not machine.code.translation.replay:
@@ -67,11 +90,11 @@ def _hardened(machine: Machine, witness: Witness) -> Witness:
     return replace(witness, hard=again.reproduced)
 
 
-def _first(question: Question, evidence: Evidence, label: str) -> Mismatch:
+def _first(question: Question, against: tuple[Term, ...], evidence: Evidence, label: str) -> Mismatch:
     """The plainest difference that is possible."""
     keys = sorted(question.mismatches, key=lambda k: list(WAYS).index(k.way))
     for key in keys:
-        if evidence.possible([*question.assumptions, question.mismatches[key]], f"{label}:differs:{key}"):
+        if evidence.possible([*question.assumptions, question.mismatches[key], *against], f"{label}:differs:{key}"):
             return key
     raise Contradiction(f"{label}: a hole without a difference")
 

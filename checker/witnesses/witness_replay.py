@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, TypeVar
 
 from pgcheck.checker.questions.answers import Answers
 from pgcheck.checker.questions.copies import MISS
@@ -16,10 +17,14 @@ from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Deployment, Instruction, Machine
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
-from pgcheck.isa.terms.names import REAL, VIRTUAL, Tag, read
+from pgcheck.isa.terms.names import REAL, VIRTUAL, read
 from pgcheck.models.reference.cycle import canonical, holds, step
-from pgcheck.models.state import Cells, State, copied, holding
+from pgcheck.models.state import Cells, State, Surroundings, copied, holding
 from pgcheck.models.symbolic import ADDRESS, FAULT
+
+T = TypeVar("T")
+Undefined: TypeAlias = Callable[[str, int, int], int]
+MAX_RUNS: Final = 256
 
 
 class BadWitness(Exception):
@@ -96,7 +101,10 @@ def values_of(state: Mapping[str, int | Cells]) -> dict[str, StateValue]:
 
 
 def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) -> Replayed:
-    """Run both sides of a witness. With `hard` the specification's own translation runs instead of the oracle. Raises BadWitness."""
+    """Run both sides of a witness, the virtual one with every choice: none may do what the real one did. Raises BadWitness.
+
+    With `hard` the specification's own translation runs instead of the oracle.
+    """
     deployment, instruction = _named(machine, witness)
     missing = set(instruction.operands) - set(witness.operands)
     if missing:
@@ -107,20 +115,23 @@ def replay_witness(machine: Machine, witness: Witness, *, hard: bool = False) ->
     _check_responses(machine, witness.configuration)
     _check_traps(machine, witness.continued)
     model = model_of(witness)
-    sides: tuple[tuple[Tag, Mapping[str, StateValue]], ...] = ((VIRTUAL, witness.virtual), (REAL, witness.real))
-    v, r = (
-        _side(
-            machine,
-            instruction,
-            witness,
-            before,
-            Answers(machine, model, tag, witness.virtual_mode, witness.configuration.tables, hard),
-        )
-        for tag, before in sides
+    real, virtual = (
+        Answers(machine, model, tag, witness.virtual_mode, witness.configuration.tables, hard)
+        for tag in (REAL, VIRTUAL)
     )
-    differs = _differences(machine, deployment, relations(machine, deployment, witness.configuration), v, r)
+    r = _side(machine, instruction, witness, witness.real, real.surroundings, hard=hard)
+    surroundings, how = virtual.surroundings, relations(machine, deployment, witness.configuration)
+
+    def chosen(undefined: Undefined) -> _Side:
+        outside = replace(surroundings, undefined=undefined)
+        return _side(machine, instruction, witness, witness.virtual, outside, hard=hard)
+
+    v = chosen(surroundings.undefined)
+    differs = _differences(machine, deployment, how, v, r)
+    possible = (o for o in every_choice(chosen) if o.exit not in (UNMODELLED, UNPREDICTABLE))
+    whatever = all(_differences(machine, deployment, how, other, r) for other in possible)
     return Replayed(
-        bool(witness.differs) and witness.differs[0] in differs,
+        whatever and bool(witness.differs) and witness.differs[0] in differs,
         differs,
         values_of(v.after),
         values_of(r.after),
@@ -168,16 +179,44 @@ class _Side:
     payload: tuple[int, ...]
 
 
+def every_choice(run: Callable[[Undefined], T]) -> Iterator[T]:
+    """What a run does whatever nondeterministic sites give, which it asks for; the first MAX_RUNS of it."""
+    chosen: list[int] = []
+    for _ in range(MAX_RUNS):
+        largest: list[int] = []
+
+        def undefined(site: str, instance: int, width: int, largest: list[int] = largest) -> int:
+            """The next choice of this run."""
+            if len(largest) == len(chosen):
+                chosen.append(0)
+            largest.append((1 << max(width, 1)) - 1)
+            return chosen[len(largest) - 1]
+
+        yield run(undefined)
+        del chosen[len(largest) :]
+        while chosen and chosen[-1] == largest[len(chosen) - 1]:
+            chosen.pop()
+        if not chosen:
+            return
+        chosen[-1] += 1
+
+
 def _side(
-    machine: Machine, instruction: Instruction, witness: Witness, before: Mapping[str, StateValue], answers: Answers
+    machine: Machine,
+    instruction: Instruction,
+    witness: Witness,
+    before: Mapping[str, StateValue],
+    surroundings: Surroundings,
+    *,
+    hard: bool,
 ) -> _Side:
     """One side run. Raises BadWitness."""
     state = state_of(machine, before)
-    if answers.hard and machine.code.translation is not None:
+    if hard and machine.code.translation is not None:
         state.update(holding(machine, machine.code.translation.replay))
     after = copied(state)
-    ended = step(machine, canonical(instruction, witness.operands), after, answers.surroundings)
-    ended = ran_on(machine, witness.continued, ended, after, answers.surroundings)
+    ended = step(machine, canonical(instruction, witness.operands), after, surroundings)
+    ended = ran_on(machine, witness.continued, ended, after, surroundings)
     return _Side(state, after, NEXT, ()) if ended is None else _Side(state, after, ended.function, ended.args)
 
 

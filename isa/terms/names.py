@@ -60,8 +60,9 @@ class Name:
         return replace(self, copy=copy)
 
     def tried(self, trial: int) -> Name:
-        """The same of one instance of a formula."""
-        return replace(self, trial=trial)
+        """The same of one instance of a formula; of an instance of an instance, each of its own."""
+        outer = 0 if self.trial is None else self.trial + 1
+        return replace(self, trial=(outer + trial) * (outer + trial + 1) // 2 + trial)
 
     def __str__(self) -> str:
         return _printed(self)

@@ -9,6 +9,7 @@ import pytest
 from pgcheck.checker.questions.hole import question, virtual_modes
 from pgcheck.checker.questions.response import against
 from pgcheck.checker.questions.subject import subject
+from pgcheck.checker.solving import expansion
 from pgcheck.checker.solving.evidence import Evidence
 from tests.checker.judging import setting_of
 from tests.checker.variants import with_instruction
@@ -28,10 +29,10 @@ functions: |
 """
 
 
-def answers(folder: Path, body: str, evidence: Evidence, monitor: str = "", width: int = 4) -> set[str]:
+def answers(folder: Path, body: str, evidence: Evidence, monitor: str = "", width: int = 4, more: str = "") -> set[str]:
     """The answers for every virtual mode in which the instruction is a hole against some entry."""
     table = TABLE.replace("WIDTH", str(width)).replace("HIGH", str(width - 1)).replace("MONITOR", monitor)
-    machine = with_instruction(folder, body, more=table)
+    machine = with_instruction(folder, body, more=table + more)
     setting = setting_of(machine)
     instruction = machine.instruction("new")
     one = subject(setting, instruction, instruction.rows[0])
@@ -81,22 +82,46 @@ def test_what_shows_nothing_is_not_asked(tmp_path: Path, evidence: Evidence) -> 
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "monitor", "expected"),
     [
-        "C = slot(A[r][1:0]).P ^ slot(A[r][3:2]).P;",
-        "C = slot(R.l[1:0]).P;",
-        "if (M == 0) { C = slot(A[r][1:0]).P; }",
+        ("C = slot(A[r][1:0]).P ^ slot(A[r][3:2]).P;", "", "some"),
+        ("C = slot(A[r][1:0]).P ^ slot(A[r][3:2]).P;", "P: 1", "every"),  # a guest with two entries that differ
+        ("C = slot(R.l[1:0]).P;", "", "some"),  # what the guest has where it looks
+        ("C = slot(R.l[1:0]).P;", "P: 1", "every"),
+        ("C = slot({1'b0, M}).P;", "", "some"),
+        ("C = slot({1'b0, M}).P ^ slot(2'd1).P;", "", "every"),  # the real machine sees one entry twice, the guest two
+        ("C = slot({1'b0, M}).P ^ slot(2'd2).P;", "", "some"),
+        ("if (M == 0) { C = slot(A[r][1:0]).P; }", "", "every"),  # where only the guest looks, no entry helps
+        (
+            "if (M == 1) { C = slot(A[r][1:0]).P; }",
+            "",
+            "every some",
+        ),  # against a virtual supervisor C as it was shows in any
+        ("if (M == 1) { A[r][0] = slot(A[r][1:0]).P; }", "", "some"),  # the place says what it was
+        ("C = slot(slot(A[r][1:0]).V[1:0]).P;", "", "undecided"),  # one entry says where the other is
     ],
-    ids=["two lookups", "the virtual and the real machine look elsewhere", "only one of them looks"],
 )
-def test_beyond_one_common_lookup_there_is_no_answer(body: str, tmp_path: Path, evidence: Evidence) -> None:
-    assert answers(tmp_path, body, evidence) == {"undecided"}
-
-
-@pytest.mark.parametrize(("width", "expected"), [(5, "some"), (12, "undecided")])
-def test_when_the_rounds_are_used_up_there_is_no_answer(
-    width: int, expected: str, tmp_path: Path, evidence: Evidence
+def test_any_lookups_are_asked_about(
+    body: str, monitor: str, expected: str, tmp_path: Path, evidence: Evidence
 ) -> None:
-    """Every guest's entry is closed by its own only: 32 of them can be tried one by one, 4096 cannot."""
-    body = READ + f"A[r] = {{{32 - width}'d0, $bits(s)}};"
-    assert answers(tmp_path, body, evidence, width=width) == {expected}
+    assert answers(tmp_path, body, evidence, monitor) == set(expected.split())
+
+
+@pytest.mark.parametrize(("change", "expected"), [("", "some"), (" ^ 12'h5a5", "undecided")])
+def test_when_the_rounds_are_used_up_there_is_no_answer(
+    change: str, expected: str, tmp_path: Path, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guest's own entry closes each of 4096; what the real machine would need instead stands nowhere."""
+    monkeypatch.setattr(expansion, "ROUNDS", 8)
+    body = READ + f"A[r] = {{20'd0, (M == 0) ? $bits(s) : $bits(s){change}}};"
+    assert expected in answers(tmp_path, body, evidence, width=12)
+
+
+def test_choices_are_the_virtual_machines_against_every_entry(tmp_path: Path, evidence: Evidence) -> None:
+    sites = "nondeterminism: {one: Bits<1>, wide: Bits<16>}\n"
+    shown = 'C = (M == 0) ? undefined<1>("one") : s.P;'
+    assert answers(tmp_path, READ + shown, evidence, more=sites) == {"some"}
+    either = 'if (M == 0 && undefined<1>("one") == 1) { C = ~s.P; } else { C = s.P; }'
+    assert answers(tmp_path, READ + either, evidence, more=sites) == {"some"}
+    many = 'A[r] = {15\'d0, s.P, undefined<16>("wide")};'
+    assert answers(tmp_path, READ + many, evidence, more=sites) == {"undecided"}
