@@ -7,9 +7,11 @@ import hashlib
 import io
 import pickle
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Final
 
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import (
@@ -28,6 +30,7 @@ from pgcheck.isa.files.errors import Position, Text
 from pgcheck.isa.machine.machine import Machine
 
 _ROOMS = ("isa", "models", "vmm", "checker")
+_WORKING: Final = frozenset({"jobs", "cache", "dump"})
 # Exact names: a dotted one would reach through what these modules import.
 Values = Mapping[tuple[str, str], type]
 _VALUES: Values = (
@@ -65,17 +68,18 @@ def _sources(path: str, folder: Traversable) -> Iterator[tuple[str, Traversable]
             yield inner, item
 
 
+def tools(options: Options, *without: str) -> tuple[object, ...]:
+    """What an answer depends on besides its question: the tool, the solvers, and every option but those that only say how to work."""
+    asked = [(f.name, getattr(options, f.name)) for f in fields(options) if f.name not in {*_WORKING, *without}]
+    return tool_digest(), sorted(versions().items()), asked
+
+
 def key(machine: Machine, options: Options) -> str:
-    """What a result depends on: the files (and where they lie, for positions), the tool, the solvers, the budget."""
+    """What a result depends on: the files (and where they lie, for positions) and the tools."""
     parts = (
         machine.identity.digest,
-        machine.identity.path,
-        tool_digest(),
-        sorted(versions().items()),
-        options.rlimit,
-        options.second,
-        options.trust_taint,
-        options.only,
+        machine.identity.files,
+        tools(options),
     )
     return "result " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 
 from pgcheck.checker.options import Options
@@ -15,13 +15,13 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.result import Finding, Witness
 from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.solving.solver import Solver, versions
+from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.values import Configuration, Mismatch, Payload, Sensitivity
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement
-from pgcheck.checker.verdicts.result_cache import Values, read, tool_digest
+from pgcheck.checker.verdicts.result_cache import Values, read, tools
 from pgcheck.isa.files.cache import Cache
+from pgcheck.isa.machine.contents import Contents
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.machine.meaning import Meanings, meanings
 
 _VALUES: Values = {
     (kind.__module__, kind.__name__): kind
@@ -68,47 +68,28 @@ class RowCache:
             yield from findings
 
     @cached_property
-    def _meanings(self) -> Meanings:
-        return meanings(self.machine)
+    def _contents(self) -> Contents:
+        return Contents(self.machine)
 
     @cached_property
-    def _context(self) -> str:
-        """What every judgement depends on besides its row: the machine around it, the tool, the solvers and the budget."""
-        machine, options = self.machine, self.options
-        exits = {name: self._meanings.exits[name] for name in sorted(machine.code.exits)}
-        leaves = [repr(machine.state.leaves[name]) for name in sorted(machine.state.leaves)]
-        parts = (
-            sorted(self._meanings.frame.items()),
-            exits,
-            leaves,
-            machine.identity.name,
-            tool_digest(),
-            sorted(versions().items()),
-            options.rlimit,
-            options.second,
-            options.trust_taint,
-        )
-        return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+    def _around(self) -> tuple[object, ...]:
+        """What every answer depends on besides its instruction: the machine around it and the tools."""
+        return self._contents.around(), tools(self.options, "only")
 
     def _key(self, row: InstructionRow, setting: Setting, configuration: Configuration | None) -> str:
-        chosen = None if configuration is None else str(configuration)
-        meaning = self._meanings.instructions[row.instruction.id]
-        text = repr(row.instruction.line)  # a witness shows the assembly
+        under = [getattr(setting, f.name) for f in fields(setting) if f.name != "machine"]
+        contents = self._contents
         parts = (
-            self._context,
-            row.id,
-            meaning.step,
-            meaning.encoding,
-            text,
-            setting.deployment.name,
-            tuple(map(str, setting.continued)),
-            chosen,
+            self._around,
+            contents.instruction(row.instruction),
+            contents.closed(row.row),
+            contents.closed(under),
+            None if configuration is None else configuration.shown(),
         )
         return "row " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _lint_key(self, instruction: Instruction) -> str:
-        meaning = self._meanings.instructions[instruction.id]
-        parts = (self._context, instruction.id, meaning.step, meaning.encoding)
+        parts = (self._around, self._contents.instruction(instruction))
         return "lint " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def _recalled(self, key: str) -> Judgement | None:

@@ -41,7 +41,8 @@ _INCLUDE, _OVERRIDE, _INSTRUCTIONS, _REMOVE, _NAME, _VARIANT = map(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A specification with its included files merged; `digest` is blake2b of the bytes of `sources` in that order.
+    """A specification with its included files merged; `digest` is blake2b of `sources` in that order, each as the name by which it
+    is included (none for the first), its length and its bytes.
 
     In `root`, `types` and `functions` are lists of texts, and `override`, if there, holds only those two keys: the
     texts whose definitions replace the ones of the same name.
@@ -56,7 +57,7 @@ def load(path: Path, shipped: Shipped = lambda _name: None) -> Loaded:
     """The file and all that it includes; `shipped` finds a shipped specification by name. Raises SpecificationError."""
     reader = _Reader(shipped)
     with without_collector():
-        root = reader.read(path, Position(str(path), 1, 1), ())
+        root = reader.read(path, Text("", Position(str(path), 1, 1)), ())
     reader.problems.raise_if_any()
     return Loaded(root, tuple(reader.sources), reader.digest.hexdigest())
 
@@ -71,14 +72,14 @@ class _Reader:
     known: set[Path] = field(default_factory=set)
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=32))
 
-    def read(self, path: Path, at: Position, including: tuple[Path, ...]) -> Mapping:
-        """The merged tree of a file (empty after a problem); `including` is the chain of files that led to it."""
+    def read(self, path: Path, name: Text, including: tuple[Path, ...]) -> Mapping:
+        """The merged tree of a file (empty after a problem) that is included by `name`; `including` is the chain of files that led to it."""
         nothing = Mapping(Position(str(path), 1, 1))
-        content = content_of(path, at, self.problems)
+        content = content_of(path, name.position, self.problems)
         if content is None:
             return nothing
         self.sources.append(path)
-        self.digest.update(content)
+        self.digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
         text = text_of(content, str(path), self.problems)
         own = compose(text, str(path), self.problems) if text is not None else None
         if own is None:
@@ -102,7 +103,7 @@ class _Reader:
             if not isinstance(item, Text):
                 self.problems.report(item.position, "an included file is a text")
             elif target := self._target(item, path, including):
-                part = self.read(target, item.position, including)
+                part = self.read(target, item, including)
                 base = part if base is None else _joined(base, part, _SIDE_BY_SIDE, self.problems)
         return base
 

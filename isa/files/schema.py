@@ -149,7 +149,7 @@ class Specification(Entry):
 
     @property
     def digest(self) -> str:
-        """blake2b over the bytes of `sources`, in hexadecimal."""
+        """blake2b over the names, lengths and bytes of `sources`, in hexadecimal."""
         return self._digest
 
     def complete(self, loaded: loader.Loaded, override: dict[str, list[Text]]) -> None:

@@ -122,6 +122,7 @@ def _identity(given: schema.Specification, path: Path) -> Identity:
         tuple(map(str, given.unmodelled)),
         str(path),
         given.digest,
+        tuple(map(str, given.sources)),
     )
 
 

@@ -173,7 +173,10 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a specification is called, what it was read from, what it leaves out, and the digest of its files."""
+    """What a specification is called, what it was read from, what it leaves out, and its files with their digest.
+
+    `source` are the publications that it follows, `path` is the first of the `files`.
+    """
 
     name: str
     title: str
@@ -181,6 +184,7 @@ class Identity:
     unmodelled: tuple[str, ...]
     path: str
     digest: str
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from pgcheck.isa.encoding.encoding import LENGTH
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.schemes import Scheme
-from pgcheck.isa.terms import Name, Term, conjunction, digest, eq, node, operand, rewrite, variable
+from pgcheck.isa.terms import Name, Term, conjunction, digest, eq, node, operand, rewrite, variable, walk
 from pgcheck.isa.terms.ir import (
     BUILTIN_EXITS,
     Bind,
@@ -34,6 +34,7 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.isa.terms.names import LOCAL
+from pgcheck.isa.terms.nodes import SHOWN
 from pgcheck.isa.terms.reads import calls, touched
 
 
@@ -102,6 +103,13 @@ def _frame(reader: _Reader) -> dict[str, str]:
             *sorted(translation.replay.items()),
             scheme,
         )
+    interrupt, platform = machine.code.interrupt, machine.platform
+    if interrupt is not None:
+        named = (interrupt.pending, interrupt.deliver, interrupt.waiting)
+        parts["interrupt"] = [name and reader.function(name) for name in named]
+    firmware = platform.firmware
+    called = () if firmware is None else (reader.term(firmware.when), reader.function(firmware.call))
+    parts["platform"] = (replace(platform, firmware=None), *called)
     for name, table in machine.code.tables.items():
         parts[f"table {name}"] = (
             reader.function(name),
@@ -128,18 +136,42 @@ def _scheme(reader: _Reader, scheme: Scheme) -> str:
 
 
 @dataclass(slots=True)
+class _Numbers:
+    """The functions of a cycle, as numbers in the order in which they are first met."""
+
+    cycle: frozenset[str]
+    met: tuple[str, ...] = ()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.cycle
+
+    def __getitem__(self, name: str) -> int:
+        if name not in self.met:
+            self.met = (*self.met, name)
+        return self.met.index(name)
+
+
+@dataclass(slots=True)
 class _Reader:
     """Reads lowered code with its names taken out; each function once."""
 
     machine: Machine
     shallow: bool = False
     known: dict[str, str] = field(default_factory=dict)
+    cycles: Mapping[str, frozenset[str]] = field(init=False)
+    open: _Numbers = field(default_factory=lambda: _Numbers(frozenset()))
     facts: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        functions = () if self.shallow else self.machine.code.functions
+        reached = {name: self._through(self._facts(name)[0]) for name in functions}
+        cycles = {name: frozenset(f for f in reached[name] if name in reached[f]) for name in functions}
+        self.cycles = {name: cycle for name, cycle in cycles.items() if cycle}
 
     def instruction(self, instruction: Instruction) -> Meaning:
         """The meaning of an instruction."""
         step = self.block(instruction.body, {})
-        through = self._through(instruction.body)
+        through = self._through(calls(instruction.body))
         leaves = sorted(self._leaves(instruction.body, through))
         rows = repr(instruction.rows)
         claims = sorted(instruction.access.items())
@@ -157,11 +189,34 @@ class _Reader:
         """The digest of a function with all that it calls; of a shallow reader nothing of it."""
         if self.shallow:
             return ""
-        if name not in self.known:
-            self.known[name] = "recursion"  # through terminators only: delivery of a fault may fault
-            function = self.machine.code.functions[name]
-            self.known[name] = _hash((*(w for _, w in function.parameters), function.results, self.body(function)))
+        if name in self.open:
+            return f"recursion {self.open[name]}"
+        if name not in self.known and name in self.cycles:
+            self.known |= self._together(self.cycles[name])
+        elif name not in self.known:
+            self.known[name] = self._whole(name)
         return self.known[name]
+
+    def _whole(self, name: str) -> str:
+        function = self.machine.code.functions[name]
+        return _hash((*(w for _, w in function.parameters), function.results, self.body(function)))
+
+    def _together(self, cycle: frozenset[str]) -> dict[str, str]:
+        """The digests of functions that go through each other: delivery of a fault may fault.
+
+        Each is read once, with the others as numbers in the order in which it first names them; then it is known by what it is and what those
+        are known by, in so many rounds that what is not told apart from a cycle of as many functions means the same.
+        """
+        around, alone, others = self.open, dict[str, str](), dict[str, tuple[str, ...]]()
+        for name in cycle:
+            self.open = _Numbers(cycle)
+            alone[name] = self._whole(name)
+            others[name] = self.open.met
+        self.open = around
+        known = alone
+        for _ in range(2 * len(cycle)):
+            known = {name: _hash((alone[name], *(known[other] for other in others[name]))) for name in cycle}
+        return known
 
     def body(self, function: Function) -> str:
         """The digest of a function's statements."""
@@ -232,15 +287,17 @@ class _Reader:
             f"reset={leaf.reset}, volatile={leaf.volatile}, hardwired={hardwired})"
         )
 
-    def _through(self, block: Block) -> frozenset[str]:
-        """The functions that a block goes through, those of its exits included."""
+    def _through(self, called: Iterable[str]) -> frozenset[str]:
+        """The functions that a text goes through which calls some: those of its exits, and of what an exit within a delivery becomes, included."""
+        code = self.machine.code
         found: set[str] = set()
-        todo = list(calls(block))
+        todo = list(called)
         while todo:
             name = todo.pop()
-            if name in self.machine.code.functions and name not in found:
+            if name in code.functions and name not in found:
                 found.add(name)
                 todo += self._facts(name)[0]
+                todo += [code.exits[name].nested] if name in code.exits else []
         return frozenset(found)
 
     def _leaves(self, block: Block, through: Iterable[str]) -> set[str]:
@@ -255,7 +312,10 @@ class _Reader:
 
 
 def _bits(instruction: Instruction) -> tuple[object, ...]:
-    """How an instruction is encoded, without the tables of fields that it does not use."""
+    """How an instruction is encoded, without the tables of fields that it does not use.
+
+    Terms are written out as in the first version; those of which its text does not say everything are followed by their digest.
+    """
     encoding = instruction.encoding
     if encoding is None:
         return ()
@@ -263,7 +323,17 @@ def _bits(instruction: Instruction) -> tuple[object, ...]:
     prefixes = [(p, sorted(decode.prefixes[p].items())) for p in encoding.prefixes]
     counted = eq(variable(decode.length_width, LENGTH), encoding.length)
     canonical = conjunction([encoding.canonical, counted])
-    return encoding.steps, encoding.when, canonical, encoding.length, decode.unit, decode.order, prefixes
+    unsaid = [t for t in (*(s.when for s in encoding.steps), encoding.when, canonical, encoding.length) if _abridged(t)]
+    exact = [digest(unsaid)] if unsaid else []
+    return encoding.steps, encoding.when, canonical, encoding.length, decode.unit, decode.order, prefixes, *exact
+
+
+def _abridged(term: Term) -> bool:
+    """Whether the written text of a term leaves something out: what lies deep, and widths that nothing beside them says."""
+    return term.height > SHOWN or any(
+        t.op in ("zext", "sext") or (t.op in ("concat", "ite") and any(a.is_constant for a in t.args))
+        for t in walk([term])
+    )
 
 
 def _hash(parts: Iterable[object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Item", "Misfit", "Tree", "keep_trees", "tree_of"]
 
+_MAKERS: Final = ("idl.lark", "grammar.py", "parse_tree.py")
 STARTS: Final = ("definitions", "body", "expression", "constraint")
 _WORDS: Final = {
     "SEMICOLON": "';'", "LPAR": "'('", "RPAR": "')'", "LBRACE": "'{'", "RBRACE": "'}'", "LSQB": "'['", "RSQB": "']'",
@@ -41,8 +43,18 @@ def _kept() -> Cache:
     return Cache()
 
 
+@cache
+def _making() -> str:
+    """What a tree depends on besides its text: the grammar, what makes trees of it and writes them, and the parser's version."""
+    whole = hashlib.blake2b(importlib.metadata.version("lark").encode(), digest_size=16)
+    for file in _MAKERS:
+        content = files("pgcheck.isa.parsing").joinpath(file).read_bytes()
+        whole.update(f" {file} {len(content)} ".encode() + content)
+    return whole.hexdigest()
+
+
 def _key(text: str, start: str) -> str:
-    whole = "\0".join((_source(), start, text))
+    whole = " ".join((_making(), start, text))
     return "tree " + hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from pgcheck.isa.terms.names import FREE, LOCAL, OPERAND, PARAMETER, STATE, Name
 
 ARRAY: Final = -1
+SHOWN: Final = 7
 
 
 class Term:
@@ -173,12 +174,12 @@ def distinct_offsets(a: Term, b: Term) -> bool:
 
 
 def show(term: Term, depth: int = 0) -> str:
-    """A short reading of a term for people."""
+    """A short reading of a term for people: its upper `SHOWN` levels, without widths."""
     if term.op == "const":
         return f"{term.value:#x}" if term.width else ("true" if term.value else "false")
     if term.op in ("var", "array"):
         return str(term.name)
-    if depth > 6:
+    if depth >= SHOWN:
         return "..."
     data = "" if term.data is None else f"[{term.data}]"
     return f"({term.op}{data} {' '.join(show(a, depth + 1) for a in term.args)})"

@@ -25,8 +25,8 @@ from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.verdicts import result_cache
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
-from pgcheck.checker.verdicts.result_cache import tool_digest
 from pgcheck.isa.files.cache import Cache, default_folder
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
@@ -270,7 +270,7 @@ def _policy(machine: Machine, request: Request, asked: FuzzRequest) -> Policy:
     cache = Cache() if request.options.cache else None
     forced = " by force" if asked.force else ""
     under = f"{name} under {' or '.join(kind.name for kind in wanted)}{forced}"
-    key = f"policy {machine.identity.digest} {under} {request.options.rlimit} {tool_digest()}"
+    key = f"policy {result_cache.key(machine, request.options)} {under}"
     kept = cache.get(key) if cache is not None else None
     if kept is not None:
         return policy_from(machine, json.loads(kept))

@@ -249,7 +249,9 @@ def test_included_files_are_merged_key_by_key(write: Write) -> None:
     }
     folder = path.parent / "part"
     assert loaded.sources == (path, folder / "a.yaml", folder / "b.yaml")
-    assert loaded.digest == blake2b(b"".join(p.read_bytes() for p in loaded.sources), digest_size=32).hexdigest()
+    parts = [(name, p.read_bytes()) for name, p in zip(("", "part/a.yaml", "part/b.yaml"), loaded.sources, strict=True)]
+    whole = b"".join(f"{len(name)} {name} {len(content)} ".encode() + content for name, content in parts)
+    assert loaded.digest == blake2b(whole, digest_size=32).hexdigest()
     functions = loaded.root[Text("functions")]
     assert [Path(text.position.path).name for text in texts(functions)] == ["a.yaml", "b.yaml", "b.yaml", "main.yaml"]
 
@@ -259,6 +261,21 @@ def test_the_digest_depends_on_every_file(write: Write) -> None:
     before = load(path).digest
     write(part__a="name: y")
     assert load(path).digest != before
+
+
+def test_the_digest_sees_where_files_end_and_how_they_are_called(write: Write) -> None:
+    """What one file ends with and the next one begins with are the same bytes one after the other."""
+    seen = set()
+    for a, b in (
+        ("name: x\n", "title: y\n"),
+        ("name: x\ntitle: y\n", "# nothing\nsource: z\n"),
+        ("name: x\ntitle: y\n# nothing\n", "source: z\n"),
+    ):
+        seen.add(load(write(main="include: [part/a.yaml, part/b.yaml]", part__a=a, part__b=b)).digest)
+    assert len(seen) == 3
+    one = load(write(main="include: [part/a.yaml, part/b.yaml]", part__a="name: x", part__b="title: y"))
+    other = load(write(main="include: [part/b.yaml, part/a.yaml]", part__b="name: x", part__a="title: y"))
+    assert one.digest != other.digest
 
 
 CLASHES = {
