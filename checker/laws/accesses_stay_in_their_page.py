@@ -8,6 +8,7 @@ from pgcheck.checker.example import PAGED, Example, operation
 from pgcheck.checker.hypotheses import MEMORY
 from pgcheck.checker.law import InstructionLaw
 from pgcheck.checker.questions.legality import legal
+from pgcheck.checker.questions.translated import loads
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
@@ -22,7 +23,8 @@ def accesses_stay_in_their_page(
 ) -> Iterator[Finding]:
     """What is accessed after one translation lies in the page that was translated: the frame behind it is somebody else's.
 
-    A translated address has the low bits of the one asked for, which is what realisation shows.
+    A translated address has the low bits of the one asked for, which is what realisation shows. What was loaded, a pointer too, is what
+    the step found there, wherever that is.
     """
     found = machine.code.confined_by(Entries)
     if found is None:
@@ -34,7 +36,7 @@ def accesses_stay_in_their_page(
         return resized(args[position], term.width) if term.op == "uf" and term.name == ADDRESS else None
 
     for access in (a for a in step.accesses if a.units > 1):
-        low = extract(rewrite([access.address], asked)[0], tables.shift - 1, 0)
+        low = extract(rewrite([access.address], asked, loads(access.address))[0], tables.shift - 1, 0)
         last = constant(tables.shift, (1 << tables.shift) - access.units)
         beyond = [*legal(machine), instruction.canonical, access.guard, mk("ult", 0, last, low)]
         if evidence.possible(beyond, f"{instruction.id}:in its page"):

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from pgcheck.checker.monitor.machine import Leaves, Way, entered, instance
+from pgcheck.checker.monitor.machine import Leaves, Way, entered, faulting, instance
 from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, value
 from pgcheck.checker.questions.copies import Answer, as_it_is, executing, in_mode, real_oracle
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, External
-from pgcheck.isa.terms import TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
+from pgcheck.isa.terms import FALSE, TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.terms.names import HELD, MMU, REAL, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
@@ -231,7 +231,7 @@ class Memory:
 
 def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
     """The guest's own translation faults, for arguments with its mode in place of the processor's."""
-    return apply(0, FAULT, *in_mode(machine, args, mode))
+    return apply(0, FAULT, *in_mode(machine, args, mode)) if faulting(machine) else FALSE
 
 
 def payload_widths(machine: Machine, function: str) -> tuple[int, ...]:

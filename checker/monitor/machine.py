@@ -30,7 +30,7 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.terms.names import TRANSLATION, VIRTUAL, Tag
-from pgcheck.models.symbolic import Execution, Exit, Transition, delivered, initial
+from pgcheck.models.symbolic import FAULT, Execution, Exit, Transition, delivered, initial
 
 Leaves = Mapping[str, Term]
 
@@ -49,7 +49,7 @@ def instance(
     machine: Machine, transition: Transition, pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]
 ) -> tuple[Way, ...]:
     """The transition over the leaves `pre`: completion first, then its exits by terminator, each with its state."""
-    replace = over_leaves(pre, answer, tag, private)
+    replace = over_leaves(pre, answer if faulting(machine) else _unfailing(answer), tag, private)
     memo: dict[Term, Term] = {}
     completes, *after = rewrite([transition.completes, *transition.post.values()], replace, memo)
     ways = [Way(NEXT, completes, dict(zip(transition.post, after, strict=True)))]
@@ -59,6 +59,22 @@ def instance(
             merged = _either(other, merged)
         ways.append(merged)
     return tuple(w for w in ways if w.guard is not FALSE)
+
+
+def _unfailing(answer: Answer) -> Answer:
+    """The cuts of a machine whose own translation raises nothing: the guest's never faults, and the processor's misses at most."""
+
+    def unfailing(term: Term, args: tuple[Term, ...]) -> Term | None:
+        found = answer(term, args)
+        if term.name != FAULT:
+            return found
+        return (
+            FALSE
+            if found is None
+            else rewrite([found], lambda t, _: FALSE if t.op == "uf" and t.name == FAULT else None)[0]
+        )
+
+    return unfailing
 
 
 def _ended(exit_: Exit, replace: Rewriter, memo: dict[Term, Term]) -> Way:

@@ -146,7 +146,7 @@ def _plainly(access: Access, known: Sequence[Term]) -> Access:
     return replace(
         access,
         guard=conjunction(map(lnot, passed)),
-        address=rewrite([address], lambda t, _: None, {**_loads(address), **given})[0],
+        address=rewrite([address], lambda t, _: None, {**loads(address), **given})[0],
     )
 
 
@@ -160,7 +160,7 @@ def _conjuncts(term: Term) -> Iterator[Term]:
             yield term
 
 
-def _loads(address: Term) -> dict[Term, Term]:
+def loads(address: Term) -> dict[Term, Term]:
     """The parts of an address that were loaded: where from is no matter of the address."""
     return {t: t for t in walk([address]) if t.op == "select"}
 
@@ -222,7 +222,7 @@ def _framed(machine: Machine, translation: Translation) -> Callable[[Access], Le
 
 def _replaced(address: Term, replacement: Mapping[Term, Term]) -> Term:
     """An address with some of its parts replaced, those that say where a part of it was loaded from left alone."""
-    return rewrite([address], lambda t, _: None, {**_loads(address), **replacement})[0]
+    return rewrite([address], lambda t, _: None, {**loads(address), **replacement})[0]
 
 
 def _offset(address: Term, shift: int) -> Term:

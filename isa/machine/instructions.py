@@ -25,7 +25,20 @@ from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
 from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
-from pgcheck.isa.terms import OPERATORS, TRUE, Term, constant, mk, node, operand, rewrite, variable, walk
+from pgcheck.isa.terms import (
+    FALSE,
+    OPERATORS,
+    TRUE,
+    Term,
+    constant,
+    mk,
+    node,
+    operand,
+    rewrite,
+    substitute,
+    variable,
+    walk,
+)
 from pgcheck.isa.terms.names import OPERAND
 from pgcheck.isa.words import order
 
@@ -134,7 +147,7 @@ class Instructions:
             body=lower_body(self.program, given.operation, inside, width, VOID),
             line=line,
             access={str(k): str(v) for k, v in given.access.items()},
-            rows=self.rows(given, operands),
+            rows=self.rows(given, operands, canonical),
             partial=given.restart == "partial",
             description=str(given.long_name or ""),
         )
@@ -173,7 +186,8 @@ class Instructions:
         for problem in error.problems:
             self.program.problems.add(problem)
 
-    def rows(self, given: schema.Instruction, operands: Mapping[str, Bits]) -> tuple[Row, ...]:
+    def rows(self, given: schema.Instruction, operands: Mapping[str, Bits], canonical: Term) -> tuple[Row, ...]:
+        """One row for each value that is listed, and one for what other values the operand can have."""
         problems = self.program.problems
         if not given.rows:
             return (Row(""),)
@@ -188,7 +202,10 @@ class Instructions:
             if value >> operands[str(name)].width:
                 problems.report(name.position, f"{value} does not fit operand '{name}'")
         listed = tuple(Row(f":{n}", str(name), v) for v, n in names.items())
-        return (*listed, Row(":other", str(name), None, tuple(names)))
+        width = operands[str(name)].width
+        chosen, others = operand(width, str(name)), (v for v in range(1 << width) if v not in names)
+        left = any(substitute([canonical], {chosen: constant(width, v)})[0] is not FALSE for v in others)
+        return (*listed, Row(":other", str(name), None, tuple(names))) if left else listed
 
     def check_overlaps(self, instructions: Sequence[Instruction]) -> tuple[Undecided, ...]:
         """Report encodings that accept the same units; the pairs for which that is too hard to tell."""

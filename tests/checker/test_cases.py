@@ -10,8 +10,8 @@ import pytest
 from pgcheck import cli
 from tests.specifications import SMALL
 
-CASES = sorted((SMALL / "soundness").glob("*.yaml"))
-RIGHT = re.compile(r"# .*`pgcheck FILE (?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
+CASES = sorted(path for folder in ("soundness", "language") for path in (SMALL / folder).glob("*.yaml"))
+RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE (?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -20,4 +20,4 @@ def test_a_case_is_answered_rightly(path: Path, tmp_path: Path, monkeypatch: pyt
     right = RIGHT.match(path.read_text("utf-8"))
     assert right is not None, "the first line says how the command must end"
     codes = [int(code) for code in right["codes"].split(" or ")]
-    assert cli.run([str(path), *right["words"].split()]) in codes
+    assert cli.run([*right["command"].split(), str(path), *right["words"].split()]) in codes

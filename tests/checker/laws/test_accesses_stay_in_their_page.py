@@ -41,3 +41,38 @@ def test_an_access_only_under_a_guard_counts_under_it(
     path.write_text(Example((operation(body),), (), PAGED).broken, "utf-8")
     found = {f.law for f in examine(load(path), load(path).instructions[0], evidence)}
     assert ("accesses_stay_in_their_page" not in found) == stays
+
+
+BYTE = "Bits<8> p = read_physical_memory<8>(translate(A, Op::Read, M));\n"
+WORD = "A = read_physical_memory<16>(translate(p, Op::Read, M))[7:0];"
+
+
+@pytest.mark.parametrize(
+    ("body", "stays"),
+    [
+        (BYTE + "if (p[3:0] != 4'd15) { " + WORD + " }", True),
+        (BYTE + "if (p[3:0] != 4'd14) { " + WORD + " }", False),
+        (BYTE + WORD, False),
+        (BYTE + "p = {p[7:1], 1'b0};\n" + WORD, True),
+        (BYTE + "p = read_physical_memory<8>(translate(p, Op::Read, M));\nif (p[3:0] != 4'd15) { " + WORD + " }", True),
+        (
+            BYTE + "p = read_physical_memory<8>(translate(p, Op::Read, M));\nif (A[3:0] != 4'd15) { " + WORD + " }",
+            False,
+        ),
+        (BYTE + "p = p + 8'd1;\nif (p[3:0] != 4'd15) { " + WORD + " }", True),
+        (BYTE + "if (p[3:0] != 4'd15) { p = p + 8'd1;\n" + WORD + " }", False),
+        (
+            "write_physical_memory<8>(translate(A, Op::Write, M), 8'd7);\n"
+            + BYTE
+            + "if (p[3:0] != 4'd15) { write_physical_memory<16>(translate(p, Op::Write, M), 16'd0); }",
+            True,
+        ),
+    ],
+)
+def test_an_access_through_a_loaded_pointer_counts_where_the_pointer_leads(
+    body: str, stays: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    path = tmp_path / "paged.yaml"
+    path.write_text(Example((operation(body.replace("\n", " ")),), (), PAGED).broken, "utf-8")
+    found = {f.law for f in examine(load(path), load(path).instructions[0], evidence)}
+    assert ("accesses_stay_in_their_page" not in found) == stays

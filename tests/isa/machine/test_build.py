@@ -48,6 +48,31 @@ def test_the_complete_machine(tmp_path: Path) -> None:
         made.instruction("put")
 
 
+@pytest.mark.parametrize(
+    ("rows", "variables", "labels"),
+    [
+        ("{w: [0, 1]}", '["r 23-20", "w 0"]', [":0", ":1"]),
+        ("{w: [1]}", '["r 23-20", "w 0"]', [":1", ":other"]),
+        ("{w: [0, 1, 3]}", '["r 23-20", "w 1-0"]', [":0", ":1", ":3", ":other"]),
+        ("{w: [0, 1, 3]}", '["r 23-20", {location: 1-0, name: w, not: [2]}]', [":0", ":1", ":3"]),
+    ],
+)
+def test_there_is_a_row_for_what_is_left_over_if_anything_is(
+    rows: str, variables: str, labels: list[str], tmp_path: Path
+) -> None:
+    text = f"""include: [pg74]
+name: rows
+instructions:
+  - name: get
+    encoding: {{match: "10000000----000000000000000000{"--" if "1-0" in variables else "0-"}", variables: {variables}}}
+    rows: {rows}
+    operation(): "A[r][0] = w[0];"
+"""
+    path = tmp_path / "rows.yaml"
+    path.write_text(text, "utf-8")
+    assert [r.label for r in load(path, shipped=shipped).instruction("get").rows] == labels
+
+
 def test_a_deployment_has_its_own_modes_or_those_of_the_machine(tmp_path: Path) -> None:
     made = machine(tmp_path)
     plain, own = made.deployments

@@ -75,6 +75,12 @@ def test_the_json_has_every_obligation_and_exact_numbers() -> None:
     assert "seconds" not in json.loads(document(proof(), timing=False))
 
 
+@pytest.mark.parametrize(("only", "code"), [("ld", ExitCode.PROVED), ("setie", ExitCode.REFUTED)])
+def test_a_machine_whose_translation_raises_nothing_is_asked_like_any_other(only: str, code: ExitCode) -> None:
+    path = SMALL / "language" / "ext.yaml"
+    assert run(["prove-monitor", str(path), "--force", "--only", only, "--jobs", "1"]) == code
+
+
 def test_a_machine_without_a_monitor_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["prove-monitor", str(SMALL / "popf.yaml"), "--kind", "type1", "--jobs", "1"]) == ExitCode.REFUTED
     assert "no type1 monitor" in capsys.readouterr().out
