@@ -60,7 +60,8 @@ class Witness:
 class InstructionResult:
     """One row of the report. `evidence` is `taint`, `solver` or `two-solvers`; `reason` says in a line why the verdict is what it is.
 
-    `holed_user` says that a virtual user state is a hole, under the configuration if there is one.
+    `holed_user` says that a virtual user state is a hole, under the configuration if there is one. `knobs` are the control leaves on
+    which it depends whether the row traps.
     """
 
     id: str
@@ -82,6 +83,7 @@ class InstructionResult:
     evidence: str
     reason: str
     witness: Witness | None
+    knobs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,18 +111,17 @@ def compare(
 
     Raises SpecificationError for a wrong specification, and ValueError if there is no such file.
     """
-    from pgcheck.checker.verdicts.difference import Version, difference
-    from pgcheck.isa.machine.meaning import meanings
+    from pgcheck.checker.verdicts.difference import Version, difference, version
     from pgcheck.request import request
     from pgcheck.running import run
 
     asked = request(_judging(jobs, budget, second=second, cache=cache))
 
-    def version(specification: Path) -> Version:
+    def side(specification: Path) -> Version:
         machine = load(specification)
-        return Version(run.judged(machine, asked, shown=False), meanings(machine))
+        return version(machine, run.judged(machine, asked, shown=False))
 
-    return difference(version(old), version(new))
+    return difference(side(old), side(new))
 
 
 def _judging(jobs: int | None, budget: int | None, *, second: bool, cache: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, Name, Term, apply, constant, names, rewrite, substitute, walk
 from pgcheck.isa.terms.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import ADDRESS, FAULT
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Footprint:
     take the same step.
 
     `modes` says that it translates for another mode than the current one, `never` that the step always traps, `halts` that it may stop
-    the processor. `outside` are the ways in which it may leave the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
+    the processor. `knobs` are the control leaves on which it depends whether it traps. `outside` are the ways in which it may leave the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
     """
 
     reads: frozenset[str]
@@ -36,6 +37,7 @@ class Footprint:
     halts: bool
     outside: frozenset[str] = frozenset()
     vague: bool = False
+    knobs: frozenset[str] = frozenset()
 
     @property
     def innocuous(self) -> bool:
@@ -58,6 +60,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
     writes: set[str] = set()
     tables: set[str] = set()
     probes: set[str] = set()
+    knobs: set[str] = set()
     modes = False
     shapes: set[tuple[Term, ...]] = set()
     never = True
@@ -65,6 +68,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
         roots, leaves, explicit = _in_mode(machine, subject, setting.mode(value))
         never = never and roots[0] is FALSE
         shapes.add(roots)
+        knobs |= free_leaves([roots[0]]) & control
         modes = modes or explicit
         writes |= {
             n
@@ -96,6 +100,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
         halts=HALT in ends,
         outside=outside,
         vague=traps and bool(outside),
+        knobs=frozenset(knobs),
     )
 
 

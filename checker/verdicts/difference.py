@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pgcheck.checker.result import THEOREMS, DeploymentResult, InstructionResult, MachineResult
+from pgcheck.checker.result import THEOREMS, DeploymentResult, Finding, FindingStatus, InstructionResult, MachineResult
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.machine.meaning import Meanings
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.meaning import Meanings, meanings
 
 Kind = Literal[
     "newly-hole", "vanished-configuration", "newly-unknown", "newly-fixed", "added", "added-hole", "removed", "class", "semantics",
@@ -17,6 +18,8 @@ Kind = Literal[
 ]  # fmt: skip
 REGRESSIONS: Final = frozenset({"newly-hole", "vanished-configuration", "newly-unknown", "added-hole"})
 _STATUS: Final = ("holds", "conditional", "unknown", "fails", "void")
+_SAID: Final[tuple[FindingStatus, ...]] = ("assumed", "warning", "unknown", "fails", "error")
+_WORSE: Final = frozenset({"unknown", "fails", "error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,33 @@ class SharedChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingChange:
+    """What a rule says now and did not say (`new`), or said and says no more."""
+
+    new: bool
+    finding: Finding
+
+    @property
+    def worse(self) -> bool:
+        """Whether the specification, or what is known of it, is worse than before."""
+        return self.new and self.finding.status in _WORSE
+
+
+@dataclass(frozen=True, slots=True)
+class LostKnob:
+    """Control state on which it depended whether some row traps, and on which no row's trap depends any more; the rows that did."""
+
+    deployment: str
+    leaf: str
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """All that changed in a machine; `deployments` are (name, "added" or "removed"), `configurations` (deployment, before, after)."""
+    """All that changed in a machine; `deployments` are (name, "added" or "removed"), `configurations` (deployment, before, after).
+
+    `void`: the new specification breaks a law, so that nothing is known of it.
+    """
 
     name: str
     instructions: tuple[InstructionChange, ...]
@@ -66,24 +94,35 @@ class Difference:
     configurations: tuple[tuple[str, Configuration, Configuration], ...]
     shared: tuple[SharedChange, ...]
     deployments: tuple[tuple[str, str], ...]
+    findings: tuple[FindingChange, ...] = ()
+    lost: tuple[LostKnob, ...] = ()
+    void: bool = False
 
     @property
     def regressions(self) -> bool:
-        """Whether a hole or an open question is new, or a theorem says less."""
-        return any(c.kind in REGRESSIONS for c in self.instructions) or any(t.worse for t in self.theorems)
+        """Whether a hole, an open question or a broken law is new, a theorem says less, or a trap can no longer be asked for."""
+        worse = (any(c.kind in REGRESSIONS for c in self.instructions), any(t.worse for t in self.theorems))
+        return any(worse) or any(f.worse for f in self.findings) or bool(self.lost)
 
     @property
     def empty(self) -> bool:
         """Whether nothing changed that means anything."""
-        return not (self.instructions or self.theorems or self.configurations or self.shared or self.deployments)
+        changed = (self.instructions, self.theorems, self.configurations, self.shared, self.deployments)
+        return not any((*changed, self.findings, self.lost))
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One side of a comparison: what was found, and what the specification means."""
+    """One side of a comparison: what was found, what the specification means, and its state by leaf."""
 
     result: MachineResult
     meanings: Meanings
+    leaves: frozenset[str]
+
+
+def version(machine: Machine, result: MachineResult) -> Version:
+    """A machine and what a check of it found, as a side of a comparison."""
+    return Version(result, meanings(machine), frozenset(machine.state.leaves))
 
 
 def difference(old: Version, new: Version) -> Difference:
@@ -99,17 +138,23 @@ def difference(old: Version, new: Version) -> Difference:
         tuple((n, b, a) for n in both if (b := before[n].configuration) != (a := after[n].configuration)),
         tuple(_shared(old.meanings, new.meanings)),
         tuple((n, "removed") for n in before if n not in after) + tuple((n, "added") for n in after if n not in before),
+        tuple(_findings(old.result.findings, new.result.findings, renamed)),
+        tuple(k for n in both for k in _lost(before[n], after[n], new.leaves)),
+        _void(new.result),
     )
 
 
 def appeared(new: Version) -> Difference:
-    """A machine that was not there before: a hole in it is as new as the rest."""
+    """A machine that was not there before: a hole in it is as new as the rest, and so is what is said of it."""
     rows = tuple(
         InstructionChange(_kind_of_new(row), d.name, row.id, "", row.verdict, row.position)
         for d in new.result.deployments
         for row in d.instructions
     )
-    return Difference(new.result.name, rows, (), (), (), tuple((d.name, "added") for d in new.result.deployments))
+    added = tuple((d.name, "added") for d in new.result.deployments)
+    return Difference(
+        new.result.name, rows, (), (), (), added, tuple(_findings((), new.result.findings, {})), void=_void(new.result)
+    )
 
 
 def disappeared(old: Version) -> Difference:
@@ -120,6 +165,10 @@ def disappeared(old: Version) -> Difference:
         for row in d.instructions
     )
     return Difference(old.result.name, rows, (), (), (), tuple((d.name, "removed") for d in old.result.deployments))
+
+
+def _void(result: MachineResult) -> bool:
+    return any(f.status == "error" for f in result.findings)
 
 
 def _kind_of_new(row: InstructionResult) -> Kind:
@@ -198,6 +247,25 @@ def _theorems(old: DeploymentResult, new: DeploymentResult) -> Iterator[TheoremC
         if was.status != now.status:
             newly = tuple(i for i in now.failing if i not in was.failing)
             yield TheoremChange(new.name, name, was.status, now.status, newly)
+
+
+def _findings(old: Sequence[Finding], new: Sequence[Finding], renamed: Mapping[str, str]) -> Iterator[FindingChange]:
+    """What is said on one side only; of an instruction by the name that it had."""
+    said = {_saying(f, {}): f for f in old if f.status in _SAID}
+    says = {_saying(f, renamed): f for f in new if f.status in _SAID}
+    yield from (FindingChange(True, f) for key, f in says.items() if key not in said)
+    yield from (FindingChange(False, f) for key, f in said.items() if key not in says)
+
+
+def _saying(finding: Finding, renamed: Mapping[str, str]) -> tuple[str, ...]:
+    return finding.law, finding.status, renamed.get(finding.subject, finding.subject), finding.message
+
+
+def _lost(old: DeploymentResult, new: DeploymentResult, leaves: frozenset[str]) -> Iterator[LostKnob]:
+    """Control state that is still there, and no longer decides whether anything traps."""
+    still = {leaf for row in new.instructions for leaf in row.knobs}
+    for leaf in sorted({leaf for row in old.instructions for leaf in row.knobs} & leaves - still):
+        yield LostKnob(new.name, leaf, tuple(row.id for row in old.instructions if leaf in row.knobs))
 
 
 def _shared(old: Meanings, new: Meanings) -> Iterator[SharedChange]:

@@ -201,6 +201,7 @@ def _row(
         witness=(under.witness if under is not None and under.witness is not None else alone.witness)
         if exact == "hole"
         else None,
+        knobs=alone.footprint.knobs,
     )
 
 

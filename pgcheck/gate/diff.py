@@ -8,10 +8,9 @@ from typing import Final
 
 from pgcheck import console
 from pgcheck.checker.result import ExitCode
-from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared
+from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared, version
 from pgcheck.gate import diff_text
 from pgcheck.gate.revisions import Added, Both, Pair, Removed, sides
-from pgcheck.isa.machine.meaning import meanings
 from pgcheck.language import load
 from pgcheck.request import Request
 from pgcheck.running import run
@@ -35,12 +34,19 @@ def compare(words: Sequence[str], paths: Sequence[str], request: Request, fail_o
             with troubles(codes):
                 answer = _compared(pair, request)
                 found.append(answer)
-                codes.append(ExitCode.REFUTED if FAIL_ON[fail_on](answer) else ExitCode.PROVED)
+                codes.append(_code(answer, fail_on))
                 if not as_json:
                     console.say(diff_text.report(answer))
     if as_json:
         console.say(diff_text.document(found))
     return ExitCode.worst(codes)
+
+
+def _code(answer: Difference, fail_on: str) -> ExitCode:
+    """What a difference means: a new specification that breaks a law answers nothing, whatever is asked."""
+    if answer.void:
+        return ExitCode.USAGE
+    return ExitCode.REFUTED if FAIL_ON[fail_on](answer) else ExitCode.PROVED
 
 
 def _compared(pair: Pair, request: Request) -> Difference:
@@ -55,4 +61,4 @@ def _compared(pair: Pair, request: Request) -> Difference:
 
 def _version(path: Path, request: Request) -> Version:
     machine = load(path)
-    return Version(run.judged(machine, request), meanings(machine))
+    return version(machine, run.judged(machine, request))

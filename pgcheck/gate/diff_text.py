@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pgcheck.checker.verdicts.difference import REGRESSIONS, Difference, InstructionChange
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 _TITLES: Final = {
     "newly-hole": "newly a hole",
     "added-hole": "added, and a hole",
@@ -40,13 +40,20 @@ def _lines(difference: Difference) -> Iterator[str]:
         mark = "!" if theorem.worse else " "
         failing = f" on {', '.join(theorem.failing)}" if theorem.failing else ""
         yield from _wrapped(f" {mark}{theorem.deployment}: {theorem.name} {theorem.before} -> {theorem.after}{failing}")
+    for found in difference.findings:
+        mark = "!" if found.worse else " "
+        said = found.finding
+        yield from _wrapped(
+            f" {mark}{'newly' if found.new else 'no longer'} {said.law}: {said.subject}: {said.message}"
+        )
+    for knob in difference.lost:
+        yield from _wrapped(
+            f" !{knob.deployment}: {knob.leaf} no longer makes anything trap (it did {_some(knob.rows)})"
+        )
     for deployment, before, after in difference.configurations:
         yield from _wrapped(f"  {deployment}: configuration {before or 'none'} -> {after or 'none'}")
     for shared in difference.shared:
-        some = ", ".join(shared.affected[:6]) + (
-            f", and {len(shared.affected) - 6} more" if len(shared.affected) > 6 else ""
-        )
-        yield from _wrapped(f"  {shared.part} changed: affects {some}")
+        yield from _wrapped(f"  {shared.part} changed: affects {_some(shared.affected)}")
     for kind, title in _TITLES.items():
         rows = [c for c in difference.instructions if c.kind == kind]
         if rows:
@@ -54,6 +61,11 @@ def _lines(difference: Difference) -> Iterator[str]:
             yield f" {mark}{title} ({len(rows)}):"
             for row in rows:
                 yield from _wrapped(f"    {_change(row)}")
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _change(row: InstructionChange) -> str:
@@ -87,6 +99,18 @@ def _machine(difference: Difference) -> dict[str, Any]:
         "configurations": [
             {"deployment": n, "before": b.shown(), "after": a.shown()} for n, b, a in difference.configurations
         ],
+        "findings": [
+            {
+                "change": "new" if f.new else "gone",
+                "regression": f.worse,
+                "law": f.finding.law,
+                "status": f.finding.status,
+                "subject": f.finding.subject,
+                "message": f.finding.message,
+            }
+            for f in difference.findings
+        ],
+        "lost": [{**asdict(k), "rows": list(k.rows)} for k in difference.lost],
         "shared": [{"part": s.part, "affected": list(s.affected)} for s in difference.shared],
         "deployments": [{"name": n, "change": c} for n, c in difference.deployments],
         "instructions": [

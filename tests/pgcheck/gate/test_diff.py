@@ -10,6 +10,7 @@ import pytest
 
 from pgcheck.shipped import shipped
 from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import SMALL
 
 HOLE = ("A[r] = A[r] << n;", "A[r] = (M == 1) ? A[r] : A[r] << n;")
 
@@ -150,3 +151,25 @@ def test_outside_a_repository(tmp_path: Path, pgcheck: Pgcheck, monkeypatch: pyt
     ran = pgcheck("diff", "main..")
     assert ran.code == 2
     assert "git" in ran.err
+
+
+def test_a_broken_claim_is_named_and_ends_as_a_check_of_it_does(pgcheck: Pgcheck) -> None:
+    before, after = (SMALL / "field" / f"claims-{when}.yaml" for when in ("before", "after"))
+    assert pgcheck(after).code == 2
+    for words in ((), ("--fail-on", "never")):
+        ran = pgcheck("diff", before, after, *words)
+        assert ran.code == 2
+        assert "!newly access_claims_hold: mark: in user mode the claim is `never`" in ran.out
+        assert "!default: theorem1 holds -> void" in ran.out
+    document = json.loads(pgcheck("diff", before, after, "--format", "json").out)["machines"][0]
+    assert document["regressions"] and [f["law"] for f in document["findings"]] == ["access_claims_hold"]
+    back = pgcheck("diff", after, before)
+    assert back.code == 0 and " no longer access_claims_hold: mark:" in back.out
+
+
+def test_a_knob_that_is_lost_is_a_regression(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    flag = ("  C: {", "  F: {type: Bits<1>, role: configuration}\n  C: {")
+    gate = ("A[r] = A[r] << n;", "if (F == 1) { privileged(); }\n      A[r] = A[r] << n;")
+    ran = pgcheck("diff", written(tmp_path / "a.yaml", flag, gate), written(tmp_path / "b.yaml", flag))
+    assert ran.code == 1
+    assert "!default: F no longer makes anything trap (it did shl)" in ran.out
