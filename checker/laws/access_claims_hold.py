@@ -13,6 +13,7 @@ from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.terms import Term, constant, lnot, lor
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.symbolic import Transition
 
 
@@ -46,12 +47,12 @@ def _access(
 
     if not possible(lambda copy: copy.ends("privileged")):
         return "always"
-    others = possible(lambda copy: lor(lnot(_trapped(copy)), copy.ends("memory", "intent", "other")))
+    others = possible(lambda copy: lor(lnot(_trapped(copy)), copy.ends("memory", "intent", "other", TRANSLATE)))
     return "sometimes" if others else "never"
 
 
 def _trapped(copy: Copy) -> Term:
-    return copy.ends("privileged", "memory", "intent", "other")
+    return copy.ends("privileged", "memory", "intent", "other", TRANSLATE)
 
 
 LAW = InstructionLaw(

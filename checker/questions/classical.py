@@ -31,6 +31,7 @@ from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, disjunction, land,
 from pgcheck.isa.terms.names import FIRST, READ, SECOND, Tag
 
 TIMING = "timing"
+KINDS = ("privileged", "memory", "intent", "other")
 MODE = "mode"
 
 
@@ -247,7 +248,7 @@ def _guest_pairs(guest: _Runs, real: _Runs, footprint: Footprint) -> Iterator[_P
 
 
 def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
-    """Two runs that agree on general state may trap with different kinds, memory traps aside."""
+    """Two runs that agree on general state may trap with different kinds, faults of translation aside."""
     machine = runs.setting.machine
     for first in modes:
         for second in modes:
@@ -255,8 +256,7 @@ def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
             other = runs.leaves(SECOND, second)
             pre = {n: other[n] if machine.state.leaves[n].control else a.pre[n] for n in machine.state.leaves}
             b = instantiate(machine, runs.subject.transition, pre, as_it_is, SECOND, frozenset())
-            kinds = ("privileged", "intent", "other")
-            kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in kinds if x != k))) for k in kinds)
+            kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in KINDS if x != k))) for k in KINDS)
             if evidence.possible(
                 [*(assumed(runs.setting, runs.subject, c) for c in (a, b)), kinds_differ], f"{runs.subject.id}:kind"
             ):
@@ -323,9 +323,11 @@ def _behaviour(pair: _Pair, evidence: Evidence, found: dict[Sensitivity, None]) 
     assume = [pair.guest.known(a, pair.first.states), lnot(a.unmodelled), pair.other.known(b)]
     if pair.start == "S" and pair.guest is pair.other:
         assume.append(lnot(b.unmodelled))
+    user = setting.deployment.modes.user.values
+    refused = pair.first.name == "S" and pair.second in user and pair.second != pair.first.mode
     asked = {
         Sensitivity(kind, role, pair.start): d
-        for kind, d in differences(a, b).items()
+        for kind, d in differences(a, b, refused=refused).items()
         for role in pair.roles
         if d is not FALSE
     }
@@ -357,9 +359,11 @@ def _explicit(runs: _Runs, start: _Start, evidence: Evidence, found: dict[Sensit
         found[sensitivity] = None
 
 
-def differences(a: Copy, b: Copy) -> dict[str, Term]:
+def differences(a: Copy, b: Copy, *, refused: bool = False) -> dict[str, Term]:
     """Behaviour (general state after two completed steps), trap and trap-kind differences of two runs, whichever of them traps.
 
+    A trap of any kind is one, for what a specification calls its kind keeps no guest from seeing it: but not a fault of translation, which
+    both runs have, nor, of a supervisor's and a user's run, that the user alone is `refused`: that is what being privileged is.
     A second run that may do anything completes with what the first one has not.
     """
     machine = a.machine
@@ -370,9 +374,10 @@ def differences(a: Copy, b: Copy) -> dict[str, Term]:
             [behaviour, conjunction([x.guard, y.guard, disjunction([seen, payloads_differ(x.payload, y.payload)])])]
         )
     anything = land(lnot(lor(a.unmodelled, a.unpredictable)), lor(b.unmodelled, b.unpredictable))
-    other_a, other_b = a.ends("other"), b.ends("other")
+    traps = b.ends(*(k for k in KINDS if not (refused and k == "privileged")))
+    failed_a, failed_b = a.ends("memory", "other"), b.ends("memory", "other")
     return {
         "beh": lor(behaviour, anything),
-        "trs": lor(land(a.goes_on, other_b), land(other_a, b.goes_on)),
-        "tks": lor(land(a.ends("intent"), other_b), land(other_a, b.ends("intent"))),
+        "trs": lor(land(a.goes_on, traps), land(a.ends(*KINDS), b.goes_on)),
+        "tks": lor(land(a.ends("intent"), failed_b), land(failed_a, b.ends("intent"))),
     }

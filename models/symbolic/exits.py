@@ -23,9 +23,7 @@ def kind_guards(rule: ExitRule, args: tuple[Term, ...]) -> dict[str, Term]:
 
 
 def exit_kinds(machine: Machine, function: str, args: tuple[Term, ...]) -> dict[str, Term]:
-    """The kinds of an exit by any function, built-in ones and the translation oracle's fault among them."""
-    if function == TRANSLATE:
-        return {"memory": TRUE}
-    if function in (UNPREDICTABLE, UNMODELLED, HALT):
+    """The kinds of an exit by any function; a built-in one is of a kind of its own, and so is the fault of translation's oracle."""
+    if function in (UNPREDICTABLE, UNMODELLED, HALT, TRANSLATE):
         return {function: TRUE}
     return kind_guards(machine.code.exits[function], args)

@@ -32,6 +32,7 @@ def ways(folder: Path, body: str, evidence: Evidence) -> set[str]:
 
 USER, SUPERVISOR = "M == 1", "M == 0"
 OTHER, INTENT, REFUSED = "trap(Cause::Undefined);", "trap(Cause::Service);", "trap(Cause::Privileged);"
+MEMORY = "trap(Cause::Memory);"
 
 
 @pytest.mark.parametrize("where", [USER, SUPERVISOR])
@@ -41,8 +42,9 @@ OTHER, INTENT, REFUSED = "trap(Cause::Undefined);", "trap(Cause::Service);", "tr
         (OTHER, "C = A[r][0];", {"trs[mode@SU]"}),
         (OTHER, INTENT, {"tks[mode@SU]"}),
         (OTHER, REFUSED, set()),
-        (INTENT, "C = A[r][0];", set()),
-        (REFUSED, "C = A[r][0];", set()),
+        (INTENT, "C = A[r][0];", {"trs[mode@SU]"}),
+        (MEMORY, "C = A[r][0];", {"trs[mode@SU]"}),
+        (MEMORY, INTENT, {"tks[mode@SU]"}),
         (OTHER, OTHER, set()),
         ("C = A[r][1];", "C = A[r][0];", {"beh[mode@SU]"}),
         ("C = A[r][0];", "C = A[r][0];", set()),
@@ -54,10 +56,28 @@ def test_the_two_modes_may_differ_either_way(
     assert ways(tmp_path, f"if ({where}) {{ {trap} }} else {{ {otherwise} }}", evidence) == expected
 
 
+@pytest.mark.parametrize(("where", "expected"), [(USER, set()), (SUPERVISOR, {"trs[mode@SU]"})])
+def test_that_the_user_is_refused_is_no_difference(
+    where: str, expected: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    assert ways(tmp_path, f"if ({where}) {{ {REFUSED} }} else {{ C = A[r][0]; }}", evidence) == expected
+
+
+def test_a_fault_of_translation_is_no_difference(tmp_path: Path, evidence: Evidence) -> None:
+    assert ways(tmp_path, "A[r] = read_memory(A[0]);", evidence) == set()
+
+
 @pytest.mark.parametrize("value", [0, 3])
 @pytest.mark.parametrize(
     ("trap", "otherwise", "kind"),
-    [(OTHER, "C = A[r][0];", "trs"), (OTHER, INTENT, "tks"), ("C = A[r][1];", "C = A[r][0];", "beh")],
+    [
+        (OTHER, "C = A[r][0];", "trs"),
+        (INTENT, "C = A[r][0];", "trs"),
+        (REFUSED, "C = A[r][0];", "trs"),
+        (MEMORY, "C = A[r][0];", "trs"),
+        (OTHER, INTENT, "tks"),
+        ("C = A[r][1];", "C = A[r][0];", "beh"),
+    ],
 )
 def test_two_states_of_one_mode_may_differ_either_way(
     value: int, trap: str, otherwise: str, kind: str, tmp_path: Path, evidence: Evidence
