@@ -10,6 +10,7 @@ from pathlib import Path
 from pgcheck.checker.laws import canaries
 from pgcheck.checker.lint import granted, lint
 from pgcheck.checker.options import Limits, Options
+from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
@@ -47,7 +48,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     KeyboardInterrupt passes through after the workers have ended.
     """
     started = time.perf_counter()
-    instructions = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
+    instructions = [i for i in judgeable(machine) if not options.only or {i.id, i.name} & set(options.only)]
     work = [InstructionRow(i, row) for i in instructions for row in i.rows]
     on_event(Started(machine.identity.name, len(work) * len(machine.deployments)))
     kept = Cache() if options.cache and options.dump is None else None

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import Term, constant, mask
+from pgcheck.isa.terms import Term, mask
 from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Single, program_of
@@ -23,7 +23,6 @@ from pgcheck.vmm.binding import REFERENCE, Binding
 WARM: Final = 3
 MOST_DECODED: Final = 4096
 MOST_HELD: Final = 4096
-UNDEFINED: Final = "(undefined)"
 Outcome = tuple[Exit | None, Fetched | None]
 
 
@@ -42,15 +41,6 @@ class Routines:
         self._uses: Counter[str] = Counter()
         self._decoded: dict[int, Fetched | None] = {}
         pc = machine.state.leaves[machine.state.pc]
-        self._undefined = replace(
-            machine.instructions[0],
-            id=UNDEFINED,
-            operands={},
-            length=constant(pc.width, 0),
-            body=machine.code.undefined,
-            encoding_term=None,
-            partial=False,
-        )
         self._quiet: object = None
         self._seen = _getter(sorted(self.program.pending)) if self.program.stable and self.program.pending else None
         self._held: dict[tuple[Term, object], bool] = {}
@@ -120,7 +110,7 @@ class Routines:
         return found
 
     def execute(self, machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings) -> Outcome:
-        instruction = self._undefined if fetched is None else fetched.instruction
+        instruction = self.machine.code.undefined if fetched is None else fetched.instruction
         runtime, single = self._at(state, surroundings), self._single(instruction)
         if runtime is None or single is None:
             return execute(machine, fetched, state, surroundings)

@@ -76,7 +76,7 @@ class Replay:
         self, machine: Machine, fetched: Fetched | None, state: State, surroundings: Surroundings
     ) -> tuple[Exit | None, Fetched | None]:
         if fetched is None:
-            ended = body(Body(machine, state, {}, surroundings), machine.code.undefined, 0)
+            ended = body(Body(machine, state, {}, surroundings), machine.code.undefined.body, 0)
         else:
             ended = one_step(machine, fetched, state, surroundings)
         ended = ran_on(machine, self.promise.setting.continued, ended, state, surroundings)

@@ -13,12 +13,12 @@ from pgcheck.checker.questions.delegation import run_on
 from pgcheck.checker.questions.subject import Subject, subject
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
-from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Machine
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, eq, operand, rewrite, substitute
 from pgcheck.isa.terms.ir import Block
 from pgcheck.models.state import Fetched
-from pgcheck.models.symbolic import Exit, Transition, run
+from pgcheck.models.symbolic import Exit, Transition, transition
 
 
 def instruction_row(promise: Promise, instruction: Instruction, label: Label) -> Row:
@@ -59,15 +59,14 @@ def other_rows(promise: Promise) -> dict[str, Row]:
     machine = promise.machine
     control = frozenset(leaf.name for leaf in machine.state.control)
 
-    def row(name: str, transition: Transition, part: str) -> Row:
-        found = run_on(machine, promise.setting.continued, transition)
+    def row(name: str, step: Transition, part: str) -> Row:
+        found = run_on(machine, promise.setting.continued, step)
         whole = replace(machine.instructions[0], partial=False)
         return Row(promise.setting, Subject(whole, Label(name), found, TRUE, (), control), None, part)
 
-    undefined = run(machine, machine.code.undefined, {}, constant(1, 0))
     return {
         "(fetch)": row("(fetch)", fetching(machine), FETCH),
-        "(no encoding)": row("(no encoding)", undefined, "no encoding"),
+        UNDEFINED: row(UNDEFINED, transition(machine, machine.code.undefined), UNDEFINED),
     }
 
 

@@ -53,6 +53,11 @@ class Classical:
         return any(s.role != TIMING for s in self.sensitivities)
 
     @property
+    def tells(self) -> bool:
+        """Where it completes it changes or shows control state: it does not only trap by it."""
+        return any(s.kind in ("ctl", "beh") and s.role != TIMING for s in self.sensitivities)
+
+    @property
     def timing(self) -> bool:
         return any(s.role == TIMING for s in self.sensitivities)
 

@@ -11,6 +11,7 @@ from pgcheck.checker.questions.delegation import run_on
 from pgcheck.checker.values import Payload
 from pgcheck.isa.machine.machine import Deployment, Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import (
+    FALSE,
     TRUE,
     Name,
     Term,
@@ -24,6 +25,7 @@ from pgcheck.isa.terms import (
     walk,
 )
 from pgcheck.isa.terms.knownbits import conjuncts
+from pgcheck.isa.terms.ir import UNMODELLED
 from pgcheck.isa.terms.names import CHOICE, READ, Space
 from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import Transition, predicate, transition
@@ -109,6 +111,13 @@ class Subject:
     def private(self) -> frozenset[Name]:
         """Fresh variables that each machine has for itself: volatile reads, and choices that reach control state or an exit."""
         return _private(self.transition, self.control)
+
+
+def judgeable(machine: Machine) -> tuple[Instruction, ...]:
+    """What is judged: the instructions, and what units that no encoding accepts do, unless the specification leaves that out."""
+    step = transition(machine, machine.code.undefined)
+    left_out = step.completes is FALSE and all(e.function == UNMODELLED for e in step.exits)
+    return machine.instructions if left_out else (*machine.instructions, machine.code.undefined)
 
 
 def subject(setting: Setting, instruction: Instruction, row: Row) -> Subject:

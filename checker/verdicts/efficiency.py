@@ -10,9 +10,9 @@ from pgcheck.checker.verdicts.judge import Judgement
 
 
 def runs_directly(alone: Judgement) -> bool:
-    """A row that is innocuous without a configuration and goes on in user mode: it has to run there directly."""
+    """A row that without a configuration is no hole, goes on in user mode and then neither changes nor shows control state."""
     classical = alone.classical
-    return classical is not None and not alone.holed and not classical.sensitive and classical.completes_user
+    return classical is not None and not alone.holed and not classical.tells and classical.completes_user
 
 
 def spoiled(under: Mapping[str, Judgement]) -> list[str]:

@@ -172,7 +172,7 @@ def extracted(
         row=subject.row.label,
         virtual_mode=question.virtual_mode,
         configuration=question.configuration,
-        units=() if encoding is None else encode(encoding, operands),
+        units=machine.decoding.decoder.undefined() if encoding is None else encode(encoding, operands),
         assembly=disassemble(line, operands, length(encoding, operands), machine.decoding.csr_names)
         if line is not None and encoding is not None
         else subject.instruction.name,

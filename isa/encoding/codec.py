@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
+from typing import Final
 
 from pgcheck.isa import terms
 from pgcheck.isa.encoding.encoding import Decode, Encoding, Slot
@@ -16,6 +18,7 @@ from pgcheck.isa.terms import OPERATORS, Term, knownbits
 
 Operands = Mapping[str, int]
 Predicate = Callable[[Operands], int]
+MOST_TRIED: Final = 4096
 
 
 @lru_cache(maxsize=65536)
@@ -101,6 +104,24 @@ class _Branch:
     next: dict[int, _Branch | tuple[_Candidate, ...]]
 
 
+def _gaps(node: _Branch | tuple[_Candidate, ...], path: dict[int, int]) -> Iterator[dict[int, int]]:
+    """Units, by number, that lead where a trie has nothing, or to candidates that may all refuse them."""
+    if not isinstance(node, _Branch):
+        yield path
+        return
+    value, at = 0, path.get(node.index, 0)
+    while value in node.next and value != node.mask:
+        value = value - node.mask & node.mask
+    if value not in node.next:
+        yield path | {node.index: at | value}
+    for value, below in node.next.items():
+        yield from _gaps(below, path | {node.index: at | value})
+
+
+def _fetched(units: Mapping[int, int], fetched: dict[int, int], number: int) -> int:
+    return fetched.setdefault(number, units.get(number, 0))
+
+
 class Decoder:
     """Finds the instruction that units hold, among encodings that do not overlap."""
 
@@ -110,6 +131,14 @@ class Decoder:
         self._cells = decode.unit // decode.pc_unit
         candidates = [_candidate(name, encoding) for name, encoding in encodings.items()]
         self._root = _trie(sorted(candidates, key=lambda c: c.least), 0, 0)
+
+    def undefined(self) -> tuple[int, ...]:
+        """Units that no encoding accepts; none where what is tried is an instruction always."""
+        for gap in islice(_gaps(self._root, {}), MOST_TRIED):
+            fetched: dict[int, int] = {}
+            if self.decode(partial(_fetched, gap, fetched)) is None:
+                return tuple(fetched.values())
+        return ()
 
     def decode(self, fetch: Callable[[int], int]) -> Decoded | None:
         """The instruction whose unit number k is `fetch(k)`, or None; fetches no unit that a shorter reading can do without.

@@ -14,8 +14,8 @@ from pgcheck.isa.idl.declarations import declare_body, declare_functions, declar
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.state import ScalarLeaf
-from pgcheck.isa.idl.statements import lower_body, lower_function, lower_functions
-from pgcheck.isa.idl.types import VOID, Bits, Boolean
+from pgcheck.isa.idl.statements import lower_function, lower_functions
+from pgcheck.isa.idl.types import Bits, Boolean
 from pgcheck.isa.machine import cuts
 from pgcheck.isa.machine.csrs import Csr, access_functions
 from pgcheck.isa.machine.deployments import candidates, deployments, modes
@@ -74,8 +74,8 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     deployed = () if mode is None else deployments(program, given.deployments, mode)
     decode, syntax, csr_names = decode_of(given.decode), syntax_of(given.syntax), {c.address: c.name for c in csrs}
     check_fetch(program, given.decode.fetch, decode)
-    undefined = lower_body(program, given.decode.undefined, {}, 0, VOID)
     compiler = Instructions(program, decode, syntax, csr_names)
+    undefined = compiler.undefined(given.decode.undefined)
     instructions = compiler.all(given.instructions)
     undecided = compiler.check_overlaps(instructions) if not len(program.problems) else ()
     if mode is None or len(program.problems):

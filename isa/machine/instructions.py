@@ -23,7 +23,7 @@ from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.scopes import Value, operand_values
 from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
-from pgcheck.isa.machine.machine import Instruction, Row
+from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
 from pgcheck.isa.terms import (
     FALSE,
@@ -150,6 +150,26 @@ class Instructions:
             rows=self.rows(given, operands, canonical),
             partial=given.restart == "partial",
             description=str(given.long_name or ""),
+        )
+
+    def undefined(self, given: Text) -> Instruction:
+        """What units that no encoding accepts do."""
+        return Instruction(
+            id=UNDEFINED,
+            name=UNDEFINED,
+            variant="",
+            position=given.position,
+            encoding=None,
+            operands={},
+            length=constant(self.decode.length_width, 0),
+            canonical=TRUE,
+            encoding_term=None,
+            body=lower_body(self.program, given, {}, 0, VOID),
+            line=None,
+            access={},
+            rows=(Row(""),),
+            partial=False,
+            description="bits that no encoding accepts",
         )
 
     def encoding(self, given: schema.Encoding) -> Encoding | None:

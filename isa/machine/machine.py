@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import Undecided
@@ -21,6 +21,8 @@ from pgcheck.isa.terms import Term
 from pgcheck.isa.terms.ir import Block, Functions
 from pgcheck.isa.words import Order, order
 
+UNDEFINED: Final = "(undefined)"
+"""What no specification can call an instruction: what units that no encoding accepts do."""
 SchemeT = TypeVar("SchemeT", bound=Scheme)
 
 
@@ -243,7 +245,7 @@ class StateSpace:
 class Code:
     """The lowered code around the instructions: functions, terminators, cuts, sites of choice, fetch.
 
-    `undefined` is what units that no encoding accepts do.
+    `undefined` is what units that no encoding accepts do, as an instruction without an encoding.
     """
 
     functions: Functions
@@ -253,7 +255,7 @@ class Code:
     tables: Mapping[str, Table]
     sites: Mapping[str, Type]
     fetch: str
-    undefined: Block
+    undefined: Instruction
 
     @property
     def scheme(self) -> Scheme | None:
@@ -300,8 +302,8 @@ class Machine:
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def instruction(self, identifier: str) -> Instruction:
-        """The instruction with this id. Raises KeyError."""
-        for instruction in self.instructions:
+        """The instruction with this id, `UNDEFINED` among them. Raises KeyError."""
+        for instruction in (*self.instructions, self.code.undefined):
             if instruction.id == identifier:
                 return instruction
         raise KeyError(identifier)

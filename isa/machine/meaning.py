@@ -68,7 +68,7 @@ class Meanings:
 def meanings(machine: Machine) -> Meanings:
     """The digests of all parts of a machine."""
     reader = _Reader(machine)
-    instructions = {i.id: reader.instruction(i) for i in machine.instructions}
+    instructions = {i.id: reader.instruction(i) for i in (*machine.instructions, machine.code.undefined)}
     alone = _Reader(machine, shallow=True)
     functions = {name: alone.body(function) for name, function in machine.code.functions.items()}
     exits = {name: reader.exit(name) for name in machine.code.exits}
@@ -88,7 +88,6 @@ def _frame(reader: _Reader) -> dict[str, str]:
             machine.decoding.decode.pc_unit,
             reader.function(machine.code.fetch),
         ),
-        "undefined": (reader.block(machine.code.undefined, {}),),
         "memory": (machine.state.memory, machine.state.memory_unit, machine.state.big_endian),
         "configurations": sorted((c.leaf, c.values) for c in machine.candidates),
     }

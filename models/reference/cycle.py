@@ -120,7 +120,7 @@ def execute(
     link = 0 if fetched is None else fetched.link
     while link < LINKS:
         if fetched is None:
-            exit_ = body(Step(machine, state, {}, surroundings), machine.code.undefined, 0)
+            exit_ = body(Step(machine, state, {}, surroundings), machine.code.undefined.body, 0)
         elif fetched.instruction.partial and surroundings is not None and isinstance(surroundings.memory, Bus):
             exit_ = _journalled(machine, fetched, state, surroundings, surroundings.memory)
         else:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 
 from pgcheck import console
+from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
@@ -101,7 +102,7 @@ def _file(word: str, path: Path, given: Path | None) -> Path:
 def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
     """The rows that a word means. Raises Failure."""
     run.under(machine, deployment)
-    names = {i.id + r.label: {i.id + r.label, i.id, i.name} for i in machine.instructions for r in i.rows}
+    names = {i.id + r.label: {i.id + r.label, i.id, i.name} for i in judgeable(machine) for r in i.rows}
     found = frozenset(row for row, words in names.items() if word in words)
     if not found:
         hint = did_you_mean(word, {n for words in names.values() for n in words})

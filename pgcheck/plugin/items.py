@@ -94,6 +94,7 @@ class SpecificationFile(pytest.File):
         self._outcome: Checked | Failed | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
+        from pgcheck.checker.questions.subject import judgeable
         from pgcheck.checker.result import THEOREMS
         from pgcheck.isa.files.errors import SpecificationError
         from pgcheck.language import load
@@ -105,7 +106,7 @@ class SpecificationFile(pytest.File):
         yield Law.from_parent(self, name="lint")
         for name in THEOREMS:
             yield Theorem.from_parent(self, name=name)
-        for mnemonic in dict.fromkeys(i.name for i in machine.instructions):
+        for mnemonic in dict.fromkeys(i.name for i in judgeable(machine)):
             yield Instruction.from_parent(self, name=f"instruction[{mnemonic}]", mnemonic=mnemonic)
 
     def checked(self) -> Checked:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pgcheck import console
 from pgcheck.checker import result as answers
 from pgcheck.checker.check import check
+from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import ExitCode, MachineResult
 from pgcheck.checker.solving.solver import versions
 from pgcheck.checker.verdicts.waiver import Reviewed
@@ -92,10 +93,11 @@ def under(machine: Machine, name: str) -> Machine:
 def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
     """The ids that the patterns name; each is an id, a mnemonic, or either with * and ?."""
     chosen: dict[str, None] = {}
+    known = judgeable(machine)
     for pattern in patterns:
-        found = [i.id for i in machine.instructions if fnmatchcase(i.id, pattern) or fnmatchcase(i.name, pattern)]
+        found = [i.id for i in known if fnmatchcase(i.id, pattern) or fnmatchcase(i.name, pattern)]
         if not found:
-            hint = did_you_mean(pattern, {n for i in machine.instructions for n in (i.id, i.name)})
+            hint = did_you_mean(pattern, {n for i in known for n in (i.id, i.name)})
             raise console.Failure(
                 f"{machine.identity.name} has no instruction '{pattern}'" + (f"; {hint}" if hint else "")
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
 from pgcheck.checker.values import Sensitivity
 from pgcheck.checker.verdicts.waiver import Reviewed
@@ -144,7 +145,7 @@ def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, 
     wanted = {row.id for row in rows}
     return {
         i.id + row.label: access(machine, i, row)
-        for i in machine.instructions
+        for i in judgeable(machine)
         for row in i.rows
         if i.id + row.label in wanted
     }
@@ -153,7 +154,7 @@ def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, 
 def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Flow]) -> Division:
     order = list(VERDICTS)
     rows = sorted(result.instructions, key=lambda row: order.index(row.verdict))
-    known = {i.id: i for i in checked.machine.instructions}
+    known = {i.id: i for i in judgeable(checked.machine)}
     lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id), known) for i, row in enumerate(rows))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
     return Division(

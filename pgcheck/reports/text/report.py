@@ -12,6 +12,7 @@ import click
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
+from pgcheck.isa.machine.machine import UNDEFINED
 from pgcheck.reports.remarks import printable
 from pgcheck.reports.standing import assumptions, standings
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
@@ -72,7 +73,7 @@ def report(
 
 
 def _heading(result: MachineResult, main: DeploymentResult, partly: bool) -> list[str]:
-    instructions = len({(i.name, i.variant) for i in main.instructions})
+    instructions = len({(i.name, i.variant) for i in main.instructions if i.id != UNDEFINED})
     judged = f"{counted(instructions, 'instruction')}, {counted(len(main.instructions), 'row')}"
     under = f"; deployment {main.name}" if main.name != "default" else ""
     only = "; only these were judged, so the answers below speak of them alone" if partly else ""

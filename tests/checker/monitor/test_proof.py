@@ -65,7 +65,7 @@ def test_the_third_generation_machine_has_a_monitor_that_is_proved(prove: Prove)
     assert {c.name for c in found.canaries if c.fired} >= {"nothing", "touches the monitor's state"}
     assert all(c.fired for c in found.canaries)
     subjects = {o.subject for o in found.obligations}
-    assert {"lpsw@0", "lpsw@1", "(fetch)@0", "(no encoding)@1"} <= subjects
+    assert {"lpsw@0", "lpsw@1", "(fetch)@0", "(undefined)@1"} <= subjects
 
 
 @pytest.mark.parametrize(

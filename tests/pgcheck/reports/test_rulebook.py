@@ -32,7 +32,7 @@ RANKS = {"none": 0, "note": 1, "warning": 2, "error": 3}
 # Ids are for ever: a rule that goes leaves its id unused. A new one need not be written here.
 IDS = {
     "PG001": "hole", "PG002": "undecided", "PG011": "theorem1", "PG012": "theorem2", "PG013": "theorem3", "PG014": "monitor",
-    "PG101": "legal_after_reset", "PG102": "undefined_encodings_trap", "PG103": "encodings_are_disjoint",
+    "PG101": "legal_after_reset", "PG103": "encodings_are_disjoint",
     "PG104": "cuts_change_no_general_state", "PG105": "realisable", "PG106": "translation_faults_enter", "PG107": "canaries",
     "PG108": "deliveries_keep_legal", "PG109": "legal_is_inductive", "PG110": "traps_are_precise", "PG111": "access_claims_hold",
     "PG112": "addresses_are_no_values", "PG113": "hypotheses_are_satisfiable", "PG114": "efficiency", "PG115": "traps_enter_monitor",
