@@ -29,7 +29,7 @@ SUBJECT: Final = Hypothesis(
 )
 ENCODING: Final = Hypothesis(
     "every word is one instruction",
-    "No two encodings accept the same bits, and bits that none accepts trap into the monitor and change nothing.",
+    "No two encodings accept the same bits; what the bits do that none accepts is a row like any other.",
 )
 MEMORY: Final = Hypothesis(
     "memory is reached by translation alone",

@@ -24,8 +24,8 @@ from pgcheck.isa.terms import (
     substitute,
     walk,
 )
-from pgcheck.isa.terms.knownbits import conjuncts
 from pgcheck.isa.terms.ir import UNMODELLED
+from pgcheck.isa.terms.knownbits import conjuncts
 from pgcheck.isa.terms.names import CHOICE, READ, Space
 from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import Transition, predicate, transition
