@@ -30,8 +30,8 @@ PRIVILEGED = "(exists s in supervisor mode: step(s) completes) and (no u in user
 FORMULAS = {
     "ctl": "exists {x}: step({x}) completes and {role}(step({x})) != {role}({x})",
     "beh": "exists {x}, {y} equal but for {role}: both steps complete and general(step({x})) != general(step({y}))",
-    "trs": "exists {x}, {y} equal but for {role}: step({x}) completes and step({y}) is refused, not for memory's sake",
-    "tks": "exists {x}, {y} equal but for {role}: step({x}) is a request and step({y}) is refused",
+    "trs": "exists {x}, {y} equal but for {role}: step({x}) completes and step({y}) traps, translating alike",
+    "tks": "exists {x}, {y} equal but for {role}: step({x}) is a request and step({y}) traps otherwise",
 }
 MEANINGS = {
     "ctl": "it changes {role} state {start} without a trap",
