@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,4 +110,5 @@ def effort(judged: Sequence[Judgement], results: Sequence[DeploymentResult], sec
         replayed=sum(r.witness is not None for r in holes),
         seconds=seconds,
         slowest=max((j.slowest for j in judged), key=lambda s: s[1], default=("", 0.0)),
+        doubts=dict(sorted(Counter(d for j in judged for d in j.doubts).items())),
     )

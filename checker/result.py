@@ -132,7 +132,7 @@ class Effort:
     """What it took: obligations, how many folding settled, second-solver confirmations of the other unsats, seconds.
 
     `witnesses` are the holes, which need one each; `replayed` those that have one, which the reference binding reproduced.
-    `cached`: all but the seconds is that of the run whose result was kept.
+    `doubts` says of the others why they are not confirmed, and how many for each reason. `cached`: all but the seconds is that of the run whose result was kept.
     """
 
     queries: int = 0
@@ -143,6 +143,7 @@ class Effort:
     replayed: int = 0
     seconds: float = 0.0
     slowest: tuple[str, float] = ("", 0.0)
+    doubts: Mapping[str, int] = field(default_factory=dict)
     cached: bool = False
 
 

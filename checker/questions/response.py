@@ -58,9 +58,9 @@ class _Lookups:
 
     def __init__(self, whole: Term) -> None:
         self.found = [t for t in walk([whole]) if t.op == "uf" and t.name.space == TABLE]
-        self.entries = {t: variable(t.width, f"entry{k}") for k, t in enumerate(self.found)}
+        self.entries = {t: variable(t.width, f"entry {k}") for k, t in enumerate(self.found)}
         args = dict.fromkeys(a for t in self.found for a in t.args)
-        self.places = {a: variable(a.width, f"place{k}") for k, a in enumerate(args)}
+        self.places = {a: variable(a.width, f"place {k}") for k, a in enumerate(args)}
         held, *at = rewrite([whole, *args], lambda t, _: self.entries.get(t))
         alike = [self.alike(a, b) for a, b in self.pairs() if a.name.copy != REAL]
         there = (eq(a, p) for a, p in zip(at, self.places.values(), strict=True))

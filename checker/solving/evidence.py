@@ -24,13 +24,17 @@ class Contradiction(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One obligation: its answer, whether folding settled it, and whether the second solver agreed (None: not asked or no answer)."""
+    """One obligation: its answer, whether folding settled it, and whether the second solver agreed (None: not asked or no answer).
+
+    `doubt` says why a proof is not confirmed by the second solver, though it was asked.
+    """
 
     label: str
     status: str
     folded: bool
     confirmed: bool | None
     seconds: float
+    doubt: str = ""
 
 
 @dataclass(slots=True)
@@ -49,13 +53,13 @@ class Evidence:
         """A model of the assertions, or None when there provably is none. Raises Undecided and Contradiction."""
         answer = self.solver.check(assertions, label=label)
         folded = answer.reason == "folded"
-        confirmed: bool | None = None
+        confirmed, doubt = None, ""
         if answer.status == "unsat" and not folded and self.second:
             opinion = self.solver.confirm(assertions)
-            if opinion == "sat":
+            if opinion.status == "sat":
                 raise Contradiction(f"{label}: z3 says unsat, the second solver says sat")
-            confirmed = True if opinion == "unsat" else None
-        self.queries.append(Query(label, answer.status, folded, confirmed, answer.seconds))
+            confirmed, doubt = (True, "") if opinion.status == "unsat" else (None, opinion.reason)
+        self.queries.append(Query(label, answer.status, folded, confirmed, answer.seconds, doubt))
         match answer.status:
             case "sat":
                 return answer.model

@@ -42,7 +42,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome of one obligation; `model` is there iff `status` is `sat`, and all assertions are true under it."""
+    """The outcome of one obligation.
+
+    `model` is there iff `status` is `sat`, unless the second solver said so, and all assertions are true under it.
+    """
 
     status: Status
     reason: str = ""

@@ -12,13 +12,7 @@ from pgcheck.isa.terms.names import FREE
 
 SYMBOLS: Final = frozenset({"var", "array", "uf"})
 ABSTRACTED: Final = frozenset({"mul", "udiv", "urem", "sdiv", "srem"})
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:_<>[](){}!?@#$&*+-=/^' ")
-_RESERVED: Final = frozenset(
-    {
-        "let", "true", "false", "exists", "forall", "match", "par", "as", "_", "!", "=>", "Bool", "Array", "BitVec",
-        "and", "or", "xor", "not", "distinct", "=", "ite", "select", "store", "const", "concat",
-    }
-) | {row.smtlib for row in OPERATORS.values()}  # fmt: skip
+_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:_<>[](){}!?@#$&*+-=/^~' ")
 _INLINE: Final = 160
 
 
@@ -26,7 +20,8 @@ _INLINE: Final = 160
 class Script:
     """A complete SMT-LIB script that ends in `(check-sat)`.
 
-    `symbols` gives for each declared symbol, without its bars, the kind (`var`, `array` or `uf`) and what it stands for.
+    `symbols` gives for each declared symbol, without its bars, the kind (`var`, `array` or `uf`) and what it stands for. They begin with
+    `$` and the names of shared nodes with `~`, so that neither is the other, or what some solver reserves: bars protect no name from that.
     """
 
     text: str
@@ -114,10 +109,8 @@ def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, Nam
 
 @cache
 def _symbol(name: Name) -> str:
-    """`name` as it is printed, with percent escapes for what a quoted symbol cannot hold, `%`, `~` and the start of a reserved word."""
-    text = str(name)
-    plain = _PLAIN if text not in _RESERVED else frozenset(text[1:]) - {text[0]}
-    return "".join(c if c in plain else "".join(f"%{b:02x}" for b in c.encode()) for c in text)
+    """`name` as it is printed, after a `$`, with percent escapes for `%` and what a quoted symbol cannot hold."""
+    return "$" + "".join(c if c in _PLAIN else "".join(f"%{b:02x}" for b in c.encode()) for c in str(name))
 
 
 def _sort(term: Term) -> str:

@@ -104,18 +104,20 @@ class Solver:
         self._remember(key, Answer("sat", model=better))
         return better
 
-    def confirm(self, assertions: Sequence[Term], solver: Literal["bitwuzla", "cvc5"] = "bitwuzla") -> Status:
-        """What the second solver says, of the abstraction first: 'unknown' if there is none, 'error' if it failed."""
+    def confirm(self, assertions: Sequence[Term], solver: Literal["bitwuzla", "cvc5"] = "bitwuzla") -> Answer:
+        """What the second solver says, of the abstraction first, without a model; if that is no `unsat`, the reason says what was missing."""
         assertions = [a for a in assertions if a is not TRUE]
         if conjunction(assertions) is FALSE:
-            return "unsat"
-        if not self._second or solver not in self._versions:
-            return "unknown"
+            return Answer("unsat", "folded")
+        if not self._second:
+            return Answer("unknown", "no second solver was asked for")
+        if solver not in self._versions:
+            return Answer("unknown", f"{solver} is not installed")
         key = self.key(assertions, solver, self._limits.second_seconds)
         cached = self._recall(key, assertions)
         if cached is not None:
-            return cached.status
-        status: Status = "unknown"
+            return cached
+        answer = Answer("unknown")
         for attempt in _attempts(assertions):
             seconds = self._limits.second_seconds
             request = {
@@ -125,15 +127,16 @@ class Solver:
                 "memory": self._limits.memory,
             }
             try:
-                status = _read_status(self.process.ask(request, 2 * seconds + 5))
+                reply = self.process.ask(request, 2 * seconds + 5)
+                answer = Answer(_read_status(reply), str(reply.get("reason", "")))
             except SolverDied as died:
-                status = died.status
-            except _Unreadable:
-                status = "error"
-            if status == "unsat":
-                self._remember(key, Answer("unsat"))
+                answer = Answer(died.status, died.reason)
+            except _Unreadable as error:
+                answer = Answer("error", str(error))
+            if answer.status == "unsat":
+                self._remember(key, answer)
                 break
-        return status
+        return answer if answer.status in ("sat", "unsat") else replace(answer, reason=f"{solver}: {answer.reason}")
 
     def close(self) -> None:
         """End the child; the next obligation starts another."""

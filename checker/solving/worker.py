@@ -108,7 +108,7 @@ def ask_bitwuzla(request: Reply) -> Reply:
     parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
     parser.parse(request["text"], True, False)
     status = {bitwuzla.Result.SAT: "sat", bitwuzla.Result.UNSAT: "unsat"}.get(parser.bitwuzla().check_sat(), "unknown")
-    return {"status": status, "reason": ""}
+    return {"status": status, "reason": _gave_up(status, request)}
 
 
 def ask_cvc5(request: Reply) -> Reply:
@@ -124,7 +124,8 @@ def ask_cvc5(request: Reply) -> Reply:
     answer = ""
     while not (command := parser.nextCommand()).isNull():
         answer = command.invoke(solver, symbols).strip()
-    return {"status": answer if answer in ("sat", "unsat") else "unknown", "reason": ""}
+    status = answer if answer in ("sat", "unsat") else "unknown"
+    return {"status": status, "reason": _gave_up(status, request)}
 
 
 REQUESTS: Final[dict[str, Callable[[Reply], Reply]]] = {
@@ -133,6 +134,10 @@ REQUESTS: Final[dict[str, Callable[[Reply], Reply]]] = {
     "bitwuzla": ask_bitwuzla,
     "cvc5": ask_cvc5,
 }
+
+
+def _gave_up(status: str, request: Reply) -> str:
+    return f"no answer within {request['seconds']:g} s and {request['memory']} MiB" if status == "unknown" else ""
 
 
 def _package(name: str) -> Any:

@@ -44,7 +44,7 @@ class Judgement:
     """What one row showed on its own; `good` are the configurations that close its holes, `classical_good` those that make it privileged.
 
     `privileged` is known also where nothing else is.
-    `partial`: there are more configurations than were tried, so that a hole left over may be one that another would close.
+    `doubts` are the reasons why proofs are not confirmed by the second solver. `partial`: there are more configurations than were tried, so that a hole left over may be one that another would close.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Judgement:
     confirmed: int
     seconds: float
     slowest: tuple[str, float]
+    doubts: tuple[str, ...] = ()
     witness: Witness | None = None
     partial: bool = False
 
@@ -297,6 +298,7 @@ def _finished(
         confirmed=sum(bool(q.confirmed) for q in unsat),
         seconds=time.perf_counter() - started,
         slowest=slowest,
+        doubts=tuple(q.doubt for q in unsat if q.doubt),
         witness=state.witness,
         partial=state.partial,
     )

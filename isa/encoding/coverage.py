@@ -112,9 +112,14 @@ def _matters(encoding: Encoding, step: int) -> bool:
     return encoding.steps[step].mask != 0 or any(slot.name in demanded for slot in encoding.steps[step].slots)
 
 
+def _unit(decode: Decode, number: int) -> Term:
+    """A unit of an instruction, by a name that no operand has."""
+    return terms.variable(decode.unit, f"unit {number}")
+
+
 def _word(decode: Decode, unit: int, units: int) -> Term:
     """The word that `units` units from number `unit` make, as a term."""
-    parts = [terms.variable(decode.unit, f"unit{unit + i}") for i in range(units)]
+    parts = [_unit(decode, unit + i) for i in range(units)]
     word, *rest = parts if decode.order == "big" else parts[::-1]
     for part in rest:
         word = terms.mk("concat", word.width + part.width, word, part)
@@ -172,7 +177,7 @@ def _example(a: Encoding, b: Encoding, common: Mapping[Name, Bits]) -> tuple[int
     )
 
     def fetch(k: int) -> int:
-        return head[k] if k < len(head) else common.get(Name(FREE, f"unit{k - len(head)}"), (0, 0))[1]
+        return head[k] if k < len(head) else common.get(_unit(decode, k - len(head)).name, (0, 0))[1]
 
     read = [Decoder({"": encoding}, decode).decode(fetch) for encoding in (a, b)]
     return max((decoded.units for decoded in read if decoded is not None), key=len, default=head)
@@ -187,7 +192,7 @@ def claimed(encodings: Mapping[str, Encoding], decode: Decode) -> Claim:
 
 def _first_unit(encoding: Encoding) -> list[Bits]:
     """Disjoint (mask, value) pairs of the first unit that the encoding accepts for some following units."""
-    first = terms.variable(encoding.decode.unit, "unit0")
+    first = _unit(encoding.decode, 0)
     parts = [
         part
         for part in knownbits.conjuncts(accepts(encoding))

@@ -16,7 +16,7 @@ from pgcheck.checker.options import Limits
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.result import Effort, ExitCode, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.model import Model, Status
+from pgcheck.checker.solving.model import Answer, Model, Status
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.values import NOTHING
 from pgcheck.checker.verdicts import judge as judging
@@ -165,8 +165,8 @@ def test_canaries_fire_when_everything_is_proved(monkeypatch: pytest.MonkeyPatch
 
 
 class Disagreeing(Solver):
-    def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Status:  # as its base
-        return "sat"
+    def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Answer:  # as its base
+        return Answer("sat")
 
 
 def test_a_second_solver_that_disagrees_makes_an_error_and_never_a_verdict() -> None:
@@ -179,8 +179,8 @@ def test_a_second_solver_that_disagrees_makes_an_error_and_never_a_verdict() -> 
 
 def test_a_second_solver_without_an_answer_weakens_the_evidence_only() -> None:
     class Silent(Solver):
-        def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Status:  # as its base
-            return "unknown"
+        def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Answer:  # as its base
+            return Answer("unknown", "said nothing")
 
     machine = machine_of("m68010")
     honest, silent = Solver(Limits()), Silent(Limits())
@@ -188,6 +188,7 @@ def test_a_second_solver_without_an_answer_weakens_the_evidence_only() -> None:
     honest.close()
     silent.close()
     assert verdict(a, None) == verdict(b, None) and (a.evidence, b.evidence) == ("two-solvers", "solver")
+    assert (a.doubts, a.confirmed) == ((), a.unsat) and (set(b.doubts), len(b.doubts)) == ({"said nothing"}, b.unsat)
 
 
 # ---- witnesses

@@ -206,6 +206,7 @@ def _timing(effort: Effort) -> Json:
         "folded": effort.folded,
         "unsat": effort.unsat,
         "confirmed": effort.confirmed,
+        "unconfirmed": dict(effort.doubts),
         "witnesses": effort.witnesses,
         "replayed": effort.replayed,
     }

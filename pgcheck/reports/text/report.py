@@ -334,9 +334,10 @@ def _assumed(result: MachineResult, main: DeploymentResult) -> Iterator[str]:
 def _effort(effort: Effort) -> str:
     name, seconds = effort.slowest
     slowest = f"; slowest {name} {seconds:.2f} s" if name else ""
+    doubts = "; ".join(f"{count} not confirmed: {why}" for why, count in effort.doubts.items())
     return (
         f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding; "
-        f"{effort.confirmed} of {counted(effort.unsat, 'proof')} confirmed by the second solver; "
+        f"{effort.confirmed} of {counted(effort.unsat, 'proof')} confirmed by the second solver{f' ({doubts})' if doubts else ''}; "
         f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed; "
         f"{effort.seconds:.1f} s{slowest}"
     )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pgcheck.checker.options import Limits
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Answer, Model, Wish
 from pgcheck.checker.solving.smtlib import script
 from pgcheck.checker.solving.solver import Solver, versions
@@ -84,7 +85,7 @@ def fake(folder: Path, behaviour: str, cache: Cache | None = None, **limits: Any
 
 
 def model(**variables: int) -> dict[str, object]:
-    return {"variables": variables, "arrays": {}, "functions": {}}
+    return {"variables": {f"${name}": value for name, value in variables.items()}, "arrays": {}, "functions": {}}
 
 
 # --- answers
@@ -145,7 +146,7 @@ def test_equal_products_are_proved_without_multiplying(solver: Solver) -> None:
     answer = solver.check([lnot(eq(*high))], label="")
     assert answer.status == "unsat"
     assert answer.rlimit < 10_000
-    assert solver.confirm([lnot(eq(*high))]) == "unsat"
+    assert solver.confirm([lnot(eq(*high))]).status == "unsat"
 
 
 def test_a_product_that_only_the_abstraction_satisfies_is_unsat(solver: Solver) -> None:
@@ -249,7 +250,11 @@ def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_p
         "import json, sys\nfrom pgcheck.checker.solving import worker\n"
         f"TEXT = {text!r}\n"
         "check = worker.REQUESTS['check']\n"
-        "worker.REQUESTS['check'] = lambda request: check({**request, 'text': TEXT})\n"
+        "def verbatim(request):\n"
+        "    reply = check({**request, 'text': TEXT})\n"
+        "    model = reply.get('model', {})\n"
+        "    return {**reply, 'model': {part: {f'${s}': v for s, v in given.items()} for part, given in model.items()}}\n"
+        "worker.REQUESTS['check'] = verbatim\n"
         "worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
     )
     for asking in (Solver(Limits()), Solver(Limits(), command=(sys.executable, str(verbatim)))):
@@ -267,7 +272,7 @@ def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_p
         ({"status": "sat", "model": model(a=1)}, "invalid model"),
         ({"status": "sat", "model": model(a=1 << 32, b=4)}, "32 bits"),
         ({"status": "sat", "model": model(a=-1, b=4)}, "32 bits"),
-        ({"status": "sat", "model": {"variables": {"a": "1"}, "arrays": {}, "functions": {}}}, "32 bits"),
+        ({"status": "sat", "model": {"variables": {"$a": "1"}, "arrays": {}, "functions": {}}}, "32 bits"),
         ({"status": "sat", "model": {"variables": []}}, "cannot be read"),
         ({"status": "sat"}, "cannot be read"),
         ({"status": "proved"}, "'proved'"),
@@ -285,7 +290,7 @@ def test_a_wrong_reply_is_an_error(tmp_path: Path, reply: dict[str, object], rea
 
 def test_a_model_that_cannot_be_read_is_unknown_and_not_invalid(tmp_path: Path) -> None:
     """What is unread is no value; a model is invalid only if all of it was read."""
-    unread = {**model(b=2), "unread": {"a": "a form that nobody knows", "~3": "the name of a shared node"}}
+    unread = {**model(b=2), "unread": {"$a": "a form that nobody knows", "~3": "the name of a shared node"}}
     answer = fake(tmp_path, f"reply(read(), **{ {'status': 'sat', 'model': unread}!r})").check(BOTH, label="")
     assert (answer.status, answer.model) == ("unknown", None) and "a form that nobody knows" in answer.reason
     shared = {**model(a=3, b=2), "unread": {"~3": "the name of a shared node"}}
@@ -513,7 +518,7 @@ def test_bits_are_wished_one_by_one(solver: Solver) -> None:
         "read(); raw(b'garbage!')",
         "reply(read(), status='error', reason='boom')",
         f"reply(read(), status='sat', model={model(a=3, b=2)!r})",
-        "reply(read(), status='sat', model={'variables': {'a': 'x'}, 'arrays': {}, 'functions': {}})",
+        "reply(read(), status='sat', model={'variables': {'$a': 'x'}, 'arrays': {}, 'functions': {}})",
     ],
 )
 def test_a_failure_to_minimise_keeps_the_model(tmp_path: Path, behaviour: str) -> None:
@@ -588,35 +593,59 @@ def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_second_solver_says_the_same(solver: Solver, name: Other) -> None:
-    assert solver.confirm(BOTH, name) == "sat"
-    assert solver.confirm([LESS, mk("ult", 0, B, A)], name) == "unsat"
+    assert solver.confirm(BOTH, name).status == "sat"
+    assert solver.confirm([LESS, mk("ult", 0, B, A)], name).status == "unsat"
 
 
 def test_without_a_second_solver_nothing_is_confirmed() -> None:
-    assert Solver(Limits(), second=False).confirm([LESS, mk("ult", 0, B, A)]) == "unknown"
+    assert Solver(Limits(), second=False).confirm([LESS, mk("ult", 0, B, A)]) == Answer(
+        "unknown", "no second solver was asked for"
+    )
 
 
 def test_the_second_solver_has_a_time_limit() -> None:
     own = Solver(Limits(second_seconds=0.5))
     start = time.monotonic()
-    assert own.confirm(HARD) == "unknown"
+    assert own.confirm(HARD) == Answer("unknown", "bitwuzla: no answer within 0.5 s and 6144 MiB")
     assert time.monotonic() - start < 5
     own.close()
 
 
 def test_a_second_solver_that_fails_confirms_nothing(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
-    assert fake(tmp_path, "os._exit(1)", cache).confirm(BOTH) == "error"
-    assert fake(tmp_path, "reply(read(), status='maybe')", cache).confirm(BOTH) == "error"
-    assert fake(tmp_path, "os.kill(os.getpid(), 9)", cache).confirm(BOTH) == "unknown"
+    for behaviour, status, why in (
+        ("os._exit(1)", "error", "ended with code 1"),
+        ("reply(read(), status='maybe')", "error", "answered 'maybe'"),
+        ("reply(read(), status='error', reason='cannot parse')", "error", "cannot parse"),
+        ("os.kill(os.getpid(), 9)", "unknown", "killed by signal 9"),
+    ):
+        answer = fake(tmp_path, behaviour, cache).confirm(BOTH)
+        assert answer.status == status and answer.reason.startswith("bitwuzla: ") and why in answer.reason
+
+
+def test_a_proof_that_is_not_confirmed_says_why(tmp_path: Path) -> None:
+    no = [LESS, mk("ult", 0, B, A)]
+
+    class Tired(Solver):
+        def confirm(self, assertions: Sequence[Term], solver: str = "bitwuzla") -> Answer:  # as its base
+            return Answer("unknown", f"{solver}: no answer")
+
+    for own, expected in ((Tired(Limits()), (None, "bitwuzla: no answer")), (Solver(Limits()), (True, ""))):
+        evidence = Evidence(own)
+        assert not evidence.possible(no, "no") and evidence.possible(BOTH, "both")
+        assert [(q.confirmed, q.doubt) for q in evidence.queries] == [expected, (None, "")]
+        own.close()
 
 
 def test_a_confirmation_is_remembered_only_if_it_is_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     no = [LESS, mk("ult", 0, B, A)]
-    assert (Solver(Limits(), cache).confirm(no), Solver(Limits(), cache).confirm(BOTH)) == ("unsat", "sat")
+    assert (Solver(Limits(), cache).confirm(no).status, Solver(Limits(), cache).confirm(BOTH).status) == (
+        "unsat",
+        "sat",
+    )
     dead = fake(tmp_path, "os._exit(3)", cache)
-    assert (dead.confirm(no), dead.confirm(BOTH)) == ("unsat", "error")
+    assert (dead.confirm(no).status, dead.confirm(BOTH).status) == ("unsat", "error")
     assert dead.check(no, label="").status == "error"
 
 

@@ -91,7 +91,7 @@ def test_a_pair_that_is_too_hard_is_undecided_with_its_predicates() -> None:
     [pair] = result.undecided
     assert not result.found
     names = {v.name.text for v in terms.walk([pair.accepts_a, pair.accepts_b]) if v.op == "var"}
-    assert names == {"unit0", "unit1"}
+    assert names == {"unit 0", "unit 1"}
 
 
 @settings(max_examples=80, deadline=None)
@@ -109,7 +109,7 @@ def test_the_predicate_on_units_is_what_the_decoder_does(table: str, data: st.Da
         return
     units = (first, *rest)
     roomy = Decode(decode.unit, decode.order, decode.pc_unit, 20, decode.prefixes, decode.tails)
-    values = {f"unit{i}": unit for i, unit in enumerate((*units, *[0] * 11))}
+    values = {f"unit {i}": unit for i, unit in enumerate((*units, *[0] * 11))}
     [says] = terms.evaluate(
         [accepts(encodings[name])], lambda t: values.get(t.name.text, 0), lambda _a, _i: 0, lambda _n, _a, _w: 0
     )
