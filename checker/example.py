@@ -94,9 +94,9 @@ functions: |
   function translate {
     returns Bits<8>
     arguments Bits<8> a, Op op, Bits<1> mode
-    description { pages of 16 bytes, an entry of a byte each in the page ROOT }
+    description { pages of 16 bytes for the user, an entry of a byte each in the page ROOT }
     body {
-      if (PAGING == 0) { return a; }
+      if (PAGING == 0 || mode == 0) { return a; }
       Pte pte = read_physical_memory<8>({ROOT, a[7:4]});
       if (pte.V == 0 || (op == Op::Write && pte.W == 0)) { trap(Cause::Memory); }
       return {pte.FRAME, a[3:0]};

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pgcheck.checker.example import PAGED, Example
 from pgcheck.checker.hypotheses import MAPPING
 from pgcheck.checker.law import MachineLaw
+from pgcheck.checker.questions.translated import leading
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.isa.machine.machine import Machine, Translation
-from pgcheck.isa.machine.schemes import Bounds, Entries
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import parameter, walk
 from pgcheck.isa.terms.names import CHOICE, READ
-from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import Execution, initial
 
 
@@ -30,7 +29,7 @@ def translation_is_the_monitors(machine: Machine, evidence: Evidence) -> Iterato
     if open_ := sorted({n.text for n in names if n is not None and n.space in (CHOICE, READ)}):
         message = f"translation depends on {', '.join(open_)}, so it does not answer alike all through a step"
         yield LAW.finding("error", translation.function, message)
-    own = sorted(_own(machine, translation, body))
+    own = sorted(leading(machine))
     if general := [name for name in own if not machine.state.leaves[name].control]:
         message = f"{', '.join(general)}: the monitor translates with this, so it is control state and no program's"
         yield LAW.finding("error", translation.function, message)
@@ -38,20 +37,6 @@ def translation_is_the_monitors(machine: Machine, evidence: Evidence) -> Iterato
         if mirrored := [name for name in own if name in deployment.mirror]:
             message = f"deployment {deployment.name} mirrors {', '.join(mirrored)}, which the monitor translates with"
             yield LAW.finding("error", translation.function, message)
-
-
-def _own(machine: Machine, translation: Translation, body: Execution) -> set[str]:
-    """The leaves that the monitor sets so that translation leads where it wants."""
-    match translation.realise:
-        case Bounds(base=base, limit=limit):
-            return {base, limit, *translation.given}
-        case Entries():
-            roots = free_leaves(address for address, _ in body.loads)
-            held = {
-                name for name in translation.given if machine.state.leaves[name].control
-            }  # the others say when `map` maps
-            return {*roots, *held} - {machine.state.memory}
-    return set()
 
 
 LAW = MachineLaw(

@@ -32,6 +32,7 @@ from pgcheck.isa.terms import (
     walk,
 )
 from pgcheck.isa.terms.names import TRANSLATION
+from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import ADDRESS, FAULT, Access, Execution, initial, resized
 
 FRAME, OTHER_FRAME = Name(TRANSLATION, "frame"), Name(TRANSLATION, "other frame")
@@ -53,6 +54,27 @@ def asked(translation: Translation, translated: Term) -> Term:
 def page(address: Term, shift: int) -> Term:
     """The number of the page of 2**`shift` units that an address lies in."""
     return extract(address, address.width - 1, shift) if shift < address.width else constant(1, 0)
+
+
+@once
+def leading(machine: Machine) -> frozenset[str]:
+    """The leaves that a monitor sets so that translation leads where it wants: base and limit, the roots, and what is given."""
+    translation = machine.code.translation
+    if translation is None:
+        return frozenset()
+    match translation.realise:
+        case Bounds(base=base, limit=limit):
+            return frozenset({base, limit, *translation.given})
+        case Entries():
+            body = Execution(machine, initial(machine), {}, cuts=False)
+            body.call(
+                translation.function,
+                tuple(parameter(w, n) for n, w in machine.code.functions[translation.function].parameters),
+            )
+            roots = free_leaves(address for address, _ in body.loads)
+            held = {n for n in translation.given if machine.state.leaves[n].control}  # the others say when `map` maps
+            return frozenset({*roots, *held}) - {machine.state.memory}
+    return frozenset()
 
 
 @once

@@ -166,7 +166,9 @@ def test_an_example_breaks_its_rule_and_its_twin_does_not(name: str, tmp_path: P
 
 
 def test_the_machine_behind_the_examples_breaks_no_rule(tmp_path: Path) -> None:
-    assert fired(MACHINE, tmp_path, 0) == {"realisable": "none"}  # a unit outside the processor is assumed
+    assert set(fired(MACHINE, tmp_path, 0).values()) == {
+        "none"
+    }  # what is proved, and a unit outside the processor that is assumed
 
 
 @pytest.mark.parametrize("name", NAMES)

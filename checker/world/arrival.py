@@ -1,0 +1,280 @@
+"""The ways into the monitor: each delivery of the real machine from a user state, as terms over the leaves before it.
+
+What the monitor arranges is taken for given: no fault in a delivery, its own entries in tables as `monitor:` says, its own memory
+mapped one to one unless a base and a limit map it, and what a delivery loads lying apart from what it has stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pgcheck.checker.questions import relation
+from pgcheck.checker.questions.copies import Leaves, over, with_fields
+from pgcheck.checker.questions.delegation import condition
+from pgcheck.checker.questions.hole import virtual_modes
+from pgcheck.checker.questions.relation import How, relations
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.questions.translated import asked
+from pgcheck.checker.values import Configuration
+from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.machine import Machine, Translation
+from pgcheck.isa.machine.schemes import Bounds
+from pgcheck.isa.terms import (
+    Term,
+    apply,
+    conjunction,
+    constant,
+    disjunction,
+    distinct_offsets,
+    eq,
+    ite,
+    land,
+    lnot,
+    mk,
+    node,
+    on_leaves,
+    parameter,
+    renamed,
+    rewrite,
+    select,
+    walk,
+)
+from pgcheck.isa.terms.names import CHOICE, PARAMETER, READ, STATE, TABLE, VIRTUAL
+from pgcheck.models.symbolic import ADDRESS, NEXT_PC, Access, Execution, predicate, resized
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A unit of memory that a delivery stores where `guard` holds, and what it holds in the end."""
+
+    guard: Term
+    address: Term
+    value: Term
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A delivery that is made where `before` holds, and is in the monitor where `ends` does; from the leaves `pre` of the real machine to `post`.
+
+    `apart` says of addresses that the monitor chooses that what is loaded or kept there is not what the delivery stores elsewhere.
+    `failures` are the conditions on which it ends early for what is not the guest's.
+    """
+
+    setting: Setting
+    how: Mapping[str, How]
+    name: str
+    before: tuple[Term, ...]
+    ends: Term
+    pre: Leaves
+    post: Leaves
+    stored: tuple[Stored, ...]
+    loaded: tuple[Access, ...]
+    apart: Term
+    failures: tuple[Term, ...]
+
+    @property
+    def machine(self) -> Machine:
+        return self.setting.machine
+
+    @property
+    def label(self) -> str:
+        return f"{self.setting.deployment.name}:{self.name}"
+
+    @property
+    def given(self) -> tuple[Term, ...]:
+        """All that is known of the state before a delivery into the monitor."""
+        return (*self.before, self.ends, self.apart)
+
+    @property
+    def payload(self) -> tuple[Term, ...]:
+        """The parameters of the delivery: what the trap hands over."""
+        return tuple(parameter(w, n) for n, w in self.machine.code.functions[self.name].parameters)
+
+    @cached_property
+    def guests(self) -> frozenset[str]:
+        """The leaves that are the guest's, in which it may have put anything: general and mirrored ones."""
+        return frozenset(n for n, how in self.how.items() if how in ("general", MIRROR))
+
+    def is_monitors(self, term: Term) -> bool:
+        """Whether a value is made of the payload, of the monitor's leaves and entries, and of words at such addresses alone."""
+        return is_monitors(self.machine, self.guests, term)
+
+    def second(self, terms: Sequence[Term], alike: Container[str] = ()) -> list[Term]:
+        """The same from another user state: other values of what is the guest's and of what is left open, all else alike.
+
+        So are the guest's leaves in `alike`, and memory at addresses that the monitor chooses.
+        """
+        memory = self.machine.state.memory
+
+        def other(term: Term, _: tuple[Term, ...]) -> Term | None:
+            if term.op == "select" and term.args[0].leaf == memory and self.is_monitors(term):
+                return term
+            name, leaf = term.free, term.leaf
+            theirs = leaf is not None and leaf in self.guests and leaf not in alike
+            return renamed(term, name.tried(1)) if name is not None and (theirs or _is_open(term)) else None
+
+        return rewrite(terms, other)
+
+
+def is_monitors(machine: Machine, guests: frozenset[str], term: Term) -> bool:
+    """Whether a value is made of a payload, of leaves that are not `guests`, of tables, and of words at such addresses alone."""
+
+    def one(part: Term) -> bool:
+        if part.op == "uf":
+            return part.name.space == TABLE
+        if part.op == "select":
+            return part.args[0].leaf is not None
+        name = part.free
+        if name is None or name.space in (PARAMETER, READ):
+            return True
+        return (leaf := part.leaf) is not None and (leaf == machine.state.memory or leaf not in guests)
+
+    return all(map(one, walk([term])))
+
+
+def _is_open(term: Term) -> bool:
+    """A free term that is the virtual machine's own, or that a step leaves open."""
+    name = term.free
+    return name is not None and (name.space == CHOICE or (name.space, name.copy) == (STATE, VIRTUAL))
+
+
+def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival]:
+    """Every delivery of a trap that enters the monitor, and that of interrupts where it does."""
+    machine = setting.machine
+    how = relations(machine, setting.deployment, configuration)
+    modes = guest_modes(setting)
+    pre = {
+        n: leaf.holding(configuration.constants[n]) if how[n] == relation.CONST else leaf.term
+        for n, leaf in machine.state.leaves.items()
+    }
+    if setting.deployment.real_mode is not None:
+        pre[machine.modes.leaf] = setting.mode(setting.deployment.real_mode)
+    before = _before(setting, how, pre, modes)
+    guests = frozenset(n for n, h in how.items() if h in ("general", MIRROR))
+    interrupt = machine.code.interrupt
+    for name in sorted(setting.entering):
+        run = _Delivery(machine, pre, modes, guests)
+        args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
+        run.deliver(name, args)
+        yield _arrival(setting, how, run, name, [*before, lnot(condition(machine, setting.delegated, name, args))])
+    if interrupt is not None:
+        run = _Delivery(machine, pre, modes, guests)
+        pending = run.value(node("call", 0, data=interrupt.pending))
+        run.deliver(interrupt.deliver, ())
+        yield _arrival(setting, how, run, interrupt.deliver, [*before, pending])
+
+
+def guest_modes(setting: Setting) -> frozenset[int]:
+    """The values of the mode leaf in which the real machine runs a guest."""
+    deployment = setting.deployment
+    if deployment.real_mode is not None:
+        return frozenset({deployment.real_mode})
+    modes = deployment.modes
+    return frozenset(m for each in (modes.supervisor, modes.user) for m in virtual_modes(setting, each))
+
+
+def _before(setting: Setting, how: Mapping[str, How], pre: Leaves, modes: frozenset[int]) -> list[Term]:
+    """A real user state: legal, as `real` says, in a mode of guests, and related to some virtual state of the guest."""
+    machine, classes = setting.machine, setting.deployment.modes
+    virtual = {
+        n: pre[n] if how[n] in ("general", MIRROR) else leaf.copied(VIRTUAL) for n, leaf in machine.state.leaves.items()
+    }
+    running = disjunction(setting.virtual(each) for each in (classes.supervisor, classes.user))
+    mode = pre[machine.modes.leaf]
+    return [
+        over((*setting.legal, setting.real), pre, machine),
+        disjunction(eq(mode, setting.mode(m)) for m in sorted(modes)),
+        over((*setting.legal, setting.guest, running), virtual, machine),
+    ]
+
+
+def _arrival(setting: Setting, how: Mapping[str, How], run: _Delivery, name: str, before: Sequence[Term]) -> Arrival:
+    post = dict(run.frame.state)
+    monitor = on_leaves([predicate(setting.machine, setting.deployment.monitor)], post)[0]
+    ends = land(run.frame.alive, monitor)
+    stored, loaded = tuple(run.stored()), tuple(a for a in run.accesses if not a.write)
+    failures = tuple(e.guard for e in run.exits if is_monitors(setting.machine, run.guests, e.guard))
+    apart = conjunction(run.apart)
+    return Arrival(setting, how, name, tuple(before), ends, run.pre, post, stored, loaded, apart, failures)
+
+
+class _Delivery(Execution):
+    """A delivery on the real machine, as the monitor has arranged it."""
+
+    def __init__(self, machine: Machine, pre: Leaves, modes: frozenset[int], guests: frozenset[str]) -> None:
+        super().__init__(machine, dict(pre), {})
+        self.pre, self.modes, self.guests = pre, modes, guests
+        self.apart: list[Term] = []
+
+    def deliver(self, name: str, args: tuple[Term, ...]) -> None:
+        """Run the delivery from the program counter of the state."""
+        pc = self.machine.state.pc
+        self.frame.state[NEXT_PC] = self.frame.state[pc]
+        self.call(name, args)
+        self.frame.state[pc] = self.frame.state.pop(NEXT_PC)
+
+    def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
+        translation = self.machine.code.translation
+        if translation is not None and name in (translation.function, *translation.probes):
+            bounded = isinstance(translation.realise, Bounds)
+            return None if bounded or name != translation.function else (self._mapped(translation, args),)
+        table = self.machine.code.tables.get(name)
+        found = super().oracle(name, args)
+        if table is None or found is None:
+            return found
+        return tuple(with_fields(self.machine, name, entry, table.monitor) for entry in found)
+
+    def _mapped(self, translation: Translation, args: tuple[Term, ...]) -> Term:
+        """The monitor's own addresses are mapped one to one; a guest's somewhere."""
+        width = self.machine.code.functions[translation.function].results[0]
+        mode = args[translation.mode]
+        address = apply(width, ADDRESS, *args)
+        if not mode.is_constant or mode.value in self.modes:
+            return address
+        return resized(asked(translation, address), width)
+
+    def value(self, term: Term) -> Term:
+        found = super().value(term)
+        return self._resolved(found) if term.op in ("load", "select") else found
+
+    def stored(self) -> Iterator[Stored]:
+        """Every unit of memory that has been stored."""
+        memory = self.frame.state[self.machine.state.memory]
+        for access in self.accesses:
+            for k in range(access.units if access.write else 0):
+                address = mk("add", access.address.width, access.address, constant(access.address.width, k))
+                yield Stored(access.guard, address, self._read(memory, address))
+
+    def _resolved(self, term: Term) -> Term:
+        """What was loaded, where the monitor has it that nothing was stored there before."""
+
+        def replace(part: Term, args: tuple[Term, ...]) -> Term | None:
+            over_stores = part.op == "select" and args[0].op in ("store", "ite")
+            return self._read(*args) if over_stores and _base(args[0]).leaf == self.machine.state.memory else None
+
+        return rewrite([term], replace)[0]
+
+    def _read(self, memory: Term, index: Term) -> Term:
+        """The element of memory at an index; it is none that was stored at an address that the monitor could as well choose apart."""
+        if memory.op == "ite":
+            guard, then, otherwise = memory.args
+            return ite(guard, self._read(then, index), self._read(otherwise, index))
+        if memory.op != "store":
+            return select(memory, index)
+        below, place, value = memory.args
+        if place is index:
+            return value
+        if not distinct_offsets(place, index):
+            if not (is_monitors(self.machine, self.guests, place) and is_monitors(self.machine, self.guests, index)):
+                return select(memory, index)
+            self.apart.append(lnot(eq(place, index)))
+        return self._read(below, index)
+
+
+def _base(memory: Term) -> Term:
+    """The array that stores were made to."""
+    while memory.args:
+        memory = memory.args[1] if memory.op == "ite" else memory.args[0]
+    return memory

@@ -1,0 +1,206 @@
+"""Where the monitor can have its memory and a guest its own: a choice of the monitor's state, made before the guest makes any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pgcheck.checker.questions.entry import valid
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.model import Model
+from pgcheck.checker.world.arrival import Arrival, guest_modes
+from pgcheck.isa.machine.machine import Translation
+from pgcheck.isa.machine.schemes import Bounds
+from pgcheck.isa.terms import (
+    TRUE,
+    Name,
+    Term,
+    conjunction,
+    constant,
+    constant_array,
+    disjunction,
+    eq,
+    ite,
+    land,
+    lnot,
+    lor,
+    mk,
+    rewrite,
+    store,
+    variable,
+)
+from pgcheck.isa.terms.names import FREE, TABLE
+from pgcheck.models.symbolic import Execution, resized
+
+ROUNDS = 16
+GIVEN = "given"  # what some guest is given, an address that the monitor chooses
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A unit of memory that the monitor needs for itself where `guard` holds."""
+
+    guard: Term
+    address: Term
+
+
+def chosen(evidence: Evidence, wanted: Term, sketch: Term, whose: Callable[[Term], bool], label: str) -> bool:
+    """Whether the monitor can choose what is its own (`whose`) so that `wanted` holds, whatever the rest is. Raises Undecided.
+
+    `sketch` is implied by what is wanted; it guides the choice.
+    """
+    lessons = [sketch]
+    for _ in range(ROUNDS):
+        choice = evidence.model(lessons, f"{label}:choice")
+        if choice is None:
+            return False
+        answer = evidence.model([lnot(pinned(wanted, choice, whose))], f"{label}:answer")
+        if answer is None:
+            return True
+        lessons.append(pinned(wanted, answer, lambda t: not whose(t)))
+    raise Undecided(label, f"{ROUNDS} choices of the monitor's state did not settle it")
+
+
+def pinned(formula: Term, model: Model, whose: Callable[[Term], bool]) -> Term:
+    """The formula with free terms, and answers from outside, as in a model."""
+
+    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+        if term.op == "uf" and whose(term):
+            return _answered(term, args, model)
+        if term.free is None or not whose(term):
+            return None
+        if term.shape is None:
+            return constant(term.width, model.leaf(term))
+        index, element = term.shape
+        cells = constant_array(index, element, 0)
+        for place, value in model.cells(term.name).items():
+            cells = store(cells, constant(index, place), constant(element, value))
+        return cells
+
+    return rewrite([formula], replace)[0]
+
+
+def _answered(term: Term, args: tuple[Term, ...], model: Model) -> Term:
+    result = constant(term.width, 0)
+    for (name, given), value in sorted(model.functions.items(), key=str):
+        if name == term.name:
+            same = conjunction(eq(a, constant(a.width, v)) for a, v in zip(args, given, strict=True))
+            result = ite(same, constant(term.width, value), result)
+    return result
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a guest reaches of physical memory through a base and a limit, from the state before a delivery."""
+
+    arrival: Arrival
+    translation: Translation
+    bounds: Bounds
+
+    @cached_property
+    def asked(self) -> Mapping[str, Term]:
+        """Any arguments of a translation."""
+        return self._arguments("asked")
+
+    @cached_property
+    def given(self) -> Term:
+        """Some access of a guest passes."""
+        address, passes = self._translated(self._arguments(GIVEN))
+        return passes
+
+    def reaches(self, address: Term) -> Term:
+        """An access of the guest's with the arguments `asked` is at this address."""
+        there, passes = self._translated(self.asked)
+        return land(passes, eq(there, address))
+
+    def reaches_directly(self, address: Term) -> Term:
+        """The same of the one virtual address that the base leads there from."""
+        base = self.arrival.pre[self.bounds.base]
+        width = self.asked[self.bounds.address].width
+        distance = mk("sub", address.width, address, resized(base, address.width))
+        there, passes = self._translated({**self.asked, self.bounds.address: resized(distance, width)})
+        return land(passes, eq(there, address))
+
+    def _arguments(self, kind: str) -> dict[str, Term]:
+        parameters = self.arrival.machine.code.functions[self.translation.function].parameters
+        return {n: variable(w, Name(FREE, f"{kind} {n}")) for n, w in parameters}
+
+    def _translated(self, args: Mapping[str, Term]) -> tuple[Term, Term]:
+        """Where a guest's access goes, and whether it passes."""
+        machine, setting = self.arrival.machine, self.arrival.setting
+        run = Execution(machine, dict(self.arrival.pre), {}, cuts=False)
+        (address,) = run.call(self.translation.function, tuple(args.values()))
+        mode = list(args.values())[self.translation.mode]
+        running = disjunction(eq(mode, setting.mode(m)) for m in sorted(guest_modes(setting)))
+        faults = disjunction(e.guard for e in run.exits)
+        return address, conjunction([running, *valid(self.translation, args), lnot(faults)])
+
+
+def window(arrival: Arrival) -> Window | None:
+    """The guest's window where a base and a limit make one."""
+    found = arrival.machine.code.confined_by(Bounds)
+    return None if found is None else Window(arrival, *found)
+
+
+def first_instruction(arrival: Arrival) -> tuple[Term, list[Spot]]:
+    """Whether the monitor's first instruction can be fetched from memory, through its own mapping, and from where."""
+    machine = arrival.machine
+    run = Execution(machine, dict(arrival.post), {}, cuts=False)
+    run.call(machine.code.fetch, (arrival.post[machine.state.pc],))
+    read = [a for a in run.accesses if not a.write]
+    fails = disjunction(e.guard for e in run.exits)
+    return land(lnot(fails), disjunction(a.guard for a in read)), [
+        Spot(a.guard, unit(a.address, k)) for a in read for k in range(a.units)
+    ]
+
+
+def unit(address: Term, offset: int) -> Term:
+    """The address of a unit further on."""
+    return mk("add", address.width, address, constant(address.width, offset))
+
+
+def placeable(
+    arrivals: Sequence[Arrival], spots: Callable[[Arrival], tuple[Term, list[Spot]]], evidence: Evidence
+) -> bool:
+    """Whether the monitor can choose its state so that some guest has memory, and none reaches the `spots` of any delivery.
+
+    `spots` gives what else must hold of a delivery, too. Raises Undecided. Without a base and a limit the monitor gives memory away
+    by frames, and keeps those that it needs.
+    """
+    wanted: list[Term] = []
+    sketch: list[Term] = []
+    for arrival in arrivals:
+        begins, enters = conjunction(arrival.before), conjunction([*arrival.before, arrival.ends])
+        view = window(arrival)
+        if view is None:
+            apart = lor(lnot(enters), arrival.apart)
+            wanted += [apart] if arrival.apart is not TRUE else []
+            sketch += [begins, apart] if arrival.apart is not TRUE else []
+            continue
+        holds, needed = spots(arrival)
+        always = [lnot(land(begins, disjunction(arrival.failures))), lor(lnot(enters), land(holds, arrival.apart))]
+        exposed = disjunction(land(s.guard, view.reaches(s.address)) for s in needed)
+        plainly = disjunction(land(s.guard, view.reaches_directly(s.address)) for s in needed)
+        wanted += [*always, view.given, lnot(land(enters, exposed))]
+        sketch += [begins, *always, view.given, lnot(land(enters, plainly))]
+    if not wanted:
+        return True
+    whose = _monitors(arrivals[0])
+    return chosen(
+        evidence, conjunction(wanted), conjunction(sketch), whose, f"{arrivals[0].setting.deployment.name}:placing"
+    )
+
+
+def _monitors(arrival: Arrival) -> Callable[[Term], bool]:
+    memory = arrival.machine.state.memory
+
+    def whose(term: Term) -> bool:
+        if term.op == "uf":
+            return term.name.space == TABLE
+        name, leaf = term.free, term.leaf
+        if name is not None and name.space == FREE:
+            return name.text.startswith(GIVEN)
+        return leaf is not None and (leaf == memory or leaf not in arrival.guests)
+
+    return whose
