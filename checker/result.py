@@ -90,7 +90,7 @@ class InstructionResult:
 class TheoremResult:
     """A theorem's premise: its status, the instructions it fails on, and the configuration under which it is conditional.
 
-    `waived` are those of the failing instructions whose difference somebody has accepted; the status stays `fails`. `premises` are what
+    `waived` are those of the failing instructions and premises whose difference somebody has accepted; the status stays `fails`. `premises` are what
     the machine itself lacks, or what is open of that. `void`: the specification breaks a law, so nothing is said.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from hashlib import blake2b
 from typing import Literal
 
 from pgcheck.checker.example import SILENT, Example, operation
@@ -33,7 +34,8 @@ class Waiver:
 
     `instruction` is a row's id, `meaning` the digest that the instruction had when the waiver was written. For `monitor` the
     differences are the keys of a witness (`virtual:EFLAGS.IF`, `general:GPR`, `trap:next`, ...), in the virtual modes `modes` and for
-    the operands `operands` (value by name; others free); for a theorem they are the row's sensitivities.
+    the operands `operands` (value by name; others free); for a theorem they are the row's sensitivities. `instruction` may be a premise that the
+    machine refutes: the meaning is that of the machine without its instructions, and the differences are what was found.
     """
 
     machine: str
@@ -62,7 +64,7 @@ class Reviewed:
 def review(
     machine: Machine, result: MachineResult, waivers: Sequence[Waiver], evidence: Evidence, today: date
 ) -> tuple[MachineResult, tuple[Reviewed, ...]]:
-    """The result with the waived instructions noted in its theorems, and what became of each waiver of this machine."""
+    """The result with the waived instructions and premises noted in its theorems, and what became of each waiver of this machine."""
     meaning = {i: m.step + m.encoding for i, m in meanings(machine).instructions.items()} if waivers else {}
     found = tuple(
         _reviewed(machine, result, waiver, meaning, evidence, today)
@@ -96,6 +98,20 @@ def modes(machine: Machine, result: DeploymentResult, row: InstructionResult, ev
     )
 
 
+def lacking(result: MachineResult, deployment: str, premise: str) -> frozenset[str]:
+    """All that a waiver of a premise would have to name today: what was found under the deployment."""
+    said = (f for f in result.findings if (f.law, f.status) == (premise, "fails"))
+    return frozenset(f.message for f in said if f.subject == deployment)
+
+
+def meaning_of_machine(machine: Machine) -> str:
+    """The digest of what a machine means apart from its instructions, as a waiver of a premise names it."""
+    found = meanings(machine)
+    return blake2b(
+        repr((sorted(found.exits.items()), sorted(found.frame.items()))).encode(), digest_size=32
+    ).hexdigest()
+
+
 def meaning_of(machine: Machine, row: InstructionResult) -> str:
     """The digest of what a row's instruction means, as a waiver names it."""
     found = meanings(machine).instructions[row.id.removesuffix(row.row)]
@@ -107,6 +123,8 @@ def _reviewed(
 ) -> Reviewed:
     deployment = next((d for d in result.deployments if d.name == waiver.deployment), None)
     row = None if deployment is None else next((r for r in deployment.instructions if r.id == waiver.instruction), None)
+    if deployment is not None and row is None and any(f.law == waiver.instruction for f in result.findings):
+        return _of_premise(machine, result, deployment.theorems[waiver.property], waiver, today)
     if deployment is None or row is None:
         return Reviewed(waiver, "stale", f"{machine.identity.name} has no {waiver.deployment}: {waiver.instruction}")
     if waiver.expires is not None and waiver.expires < today:
@@ -134,6 +152,25 @@ def _reviewed(
         return Reviewed(
             waiver, "outside", f"{row.id} differs otherwise: {', '.join(map(str, witness.differs))}", witness
         )
+    return Reviewed(waiver, "accepted", waiver.reason)
+
+
+def _of_premise(
+    machine: Machine, result: MachineResult, theorem: TheoremResult, waiver: Waiver, today: date
+) -> Reviewed:
+    """What became of a waiver of something that the machine lacks."""
+    name = waiver.instruction
+    if waiver.expires is not None and waiver.expires < today:
+        return Reviewed(waiver, "expired", f"it was accepted until {waiver.expires}")
+    if name not in theorem.premises:
+        return Reviewed(waiver, "unneeded", f"{waiver.property} does not fail for {name}")
+    if theorem.status != "fails":
+        return Reviewed(waiver, "unknown", f"{name} is not decided")
+    if meaning_of_machine(machine) != waiver.meaning:
+        return Reviewed(waiver, "stale", "the machine no longer means what was waived: look at it again")
+    more = lacking(result, waiver.deployment, name) - waiver.differences
+    if more:
+        return Reviewed(waiver, "outside", f"{name} also says: {'; '.join(sorted(more))}")
     return Reviewed(waiver, "accepted", waiver.reason)
 
 
@@ -195,7 +232,7 @@ def _subject(
 def _noted(result: DeploymentResult, accepted: Sequence[Waiver]) -> DeploymentResult:
     def theorem(name: str, found: TheoremResult) -> TheoremResult:
         ids = {w.instruction for w in accepted if w.deployment == result.name and w.property == name}
-        return replace(found, waived=tuple(i for i in found.failing if i in ids))
+        return replace(found, waived=tuple(i for i in (*found.premises, *found.failing) if i in ids))
 
     return replace(result, theorems={n: theorem(n, t) for n, t in result.theorems.items()})
 

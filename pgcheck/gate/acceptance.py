@@ -13,10 +13,20 @@ from typing import Any, Final
 import click
 
 from pgcheck import console
+from pgcheck.checker.lint import premises
 from pgcheck.checker.questions.subject import judgeable
-from pgcheck.checker.result import DeploymentResult, ExitCode, InstructionResult, MachineResult
+from pgcheck.checker.result import DeploymentResult, ExitCode, MachineResult
 from pgcheck.checker.solving.evidence import Undecided
-from pgcheck.checker.verdicts.waiver import CLASSES, Property, Waiver, differences, meaning_of, modes
+from pgcheck.checker.verdicts.waiver import (
+    CLASSES,
+    Property,
+    Waiver,
+    differences,
+    lacking,
+    meaning_of,
+    meaning_of_machine,
+    modes,
+)
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
@@ -53,11 +63,11 @@ def accept(word: str, request: Request, asked: WaiveRequest) -> ExitCode:
     file = _file(word, path, asked.file)
     text = console.read(str(file)) if file.exists() else ""
     waiver_file.parsed(text, file)
-    rows = _named(machine, request.deployment, asked.instruction)
+    names = _named(machine, request.deployment, asked.instruction)
     result = run.judged(machine, request)
-    failing = _failing(result, result.main, rows, asked)
+    failing = _failing(result, result.main, names, asked)
     try:
-        shown = [_waiver(machine, result.main, row, name, request) for row, name in failing]
+        shown = [_waiver(machine, result, failed, name, request) for failed, name in failing]
     except Undecided as undecided:
         click.echo(f"Error: not decided, so nothing is waived: {undecided}", err=True)
         return ExitCode.UNKNOWN
@@ -100,9 +110,10 @@ def _file(word: str, path: Path, given: Path | None) -> Path:
 
 
 def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
-    """The rows that a word means. Raises Failure."""
+    """The rows that a word means, or the premise. Raises Failure."""
     run.under(machine, deployment)
     names = {i.id + r.label: {i.id + r.label, i.id, i.name} for i in judgeable(machine) for r in i.rows}
+    names |= {p.name: {p.name} for p in premises()}
     found = frozenset(row for row, words in names.items() if word in words)
     if not found:
         hint = did_you_mean(word, {n for words in names.values() for n in words})
@@ -111,16 +122,15 @@ def _named(machine: Machine, deployment: str, word: str) -> frozenset[str]:
 
 
 def _failing(
-    result: MachineResult, deployment: DeploymentResult, rows: frozenset[str], asked: WaiveRequest
-) -> list[tuple[InstructionResult, Property]]:
-    """The rows and the properties that fail on them. Raises Failure if nothing is there to waive."""
-    found: list[tuple[InstructionResult, Property]] = []
+    result: MachineResult, deployment: DeploymentResult, names: frozenset[str], asked: WaiveRequest
+) -> list[tuple[str, Property]]:
+    """The rows or the premise, and the properties that fail for them. Raises Failure if nothing is there to waive."""
+    found: list[tuple[str, Property]] = []
     for name in asked.properties or REQUIRED:
         theorem = deployment.theorems[name]
-        failing = rows & set(theorem.failing) if theorem.status == "fails" else ()
-        for row in deployment.instructions:
-            if row.id in failing:
-                found.append((row, name))
+        against = (*theorem.premises, *theorem.failing) if theorem.status == "fails" else ()
+        failing = [one for one in against if one in names]
+        found += [(one, name) for one in failing]
         if asked.properties and not failing:
             raise console.Failure(
                 f"{name} does not fail on {asked.instruction} of {result.name}: nothing is to be waived"
@@ -130,21 +140,24 @@ def _failing(
     return found
 
 
-def _waiver(
-    machine: Machine, result: DeploymentResult, row: InstructionResult, name: Property, request: Request
-) -> Waiver:
-    """All that the row shows today and nothing else, without a reason yet. Raises Undecided."""
+def _waiver(machine: Machine, result: MachineResult, failed: str, name: Property, request: Request) -> Waiver:
+    """All that the row shows today or the machine lacks and nothing else, without a reason yet. Raises Undecided."""
+    main = result.main
+    row = next((row for row in main.instructions if row.id == failed), None)
+    if row is None:
+        found = lacking(result, main.name, failed)
+        return Waiver(machine.identity.name, main.name, failed, name, meaning_of_machine(machine), found, "")
     evidence = application.asking(request.options)
     try:
         return Waiver(
             machine=machine.identity.name,
-            deployment=result.name,
+            deployment=main.name,
             instruction=row.id,
             property=name,
             meaning=meaning_of(machine, row),
-            differences=differences(machine, result, row, name, evidence),
+            differences=differences(machine, main, row, name, evidence),
             reason="",
-            modes=modes(machine, result, row, evidence) if name == "monitor" else frozenset(CLASSES),
+            modes=modes(machine, main, row, evidence) if name == "monitor" else frozenset(CLASSES),
         )
     finally:
         evidence.solver.close()

@@ -44,8 +44,9 @@ def asking(options: Options) -> Evidence:
 
 
 def _asked(machine: Machine, result: MachineResult, waiver: Waiver, request: Request) -> bool:
-    """Whether a run was about a waiver: one about another deployment or instruction of the machine says nothing of it."""
-    judged = {d.name: {row.id for row in d.instructions} for d in result.deployments}
+    """Whether a run was about a waiver: one about another deployment or instruction of the machine says nothing of it, premises are always asked."""
+    laws = {f.law for f in result.findings}
+    judged = {d.name: laws | {row.id for row in d.instructions} for d in result.deployments}
     if waiver.deployment not in judged:
         return not (request.deployment and any(d.name == waiver.deployment for d in machine.deployments))
     return not request.only or waiver.instruction in judged[waiver.deployment]
@@ -68,13 +69,9 @@ def accepted(found: Sequence[Reviewed], property_: Property) -> list[Reviewed]:
 
 
 def waived(theorem: TheoremResult) -> bool:
-    """Whether a premise fails on instructions alone that somebody has accepted."""
-    return (
-        theorem.status == "fails"
-        and bool(theorem.failing)
-        and not theorem.premises
-        and set(theorem.failing) <= set(theorem.waived)
-    )
+    """Whether all that a theorem fails for has been accepted by somebody."""
+    against = {*theorem.premises, *theorem.failing}
+    return theorem.status == "fails" and bool(against) and against <= set(theorem.waived)
 
 
 def code(one: Reviewed) -> ExitCode:

@@ -12,12 +12,11 @@ import pytest
 from pgcheck.checker.check import check
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import Effort, MachineResult
-from pgcheck.checker.verdicts.difference import Version, difference
+from pgcheck.checker.verdicts.difference import Version, difference, version
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.contents import Contents
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.meaning import meanings
 
 WARM, COLD = Options(second=False), Options(second=False, cache=False)
 
@@ -160,7 +159,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
     monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path / "cache"))
     (tmp_path / "small.yaml").write_text(TEXT, "utf-8")
     machine = load(tmp_path / "small.yaml")
-    return Version(answer(machine, WARM), meanings(machine))
+    return version(machine, answer(machine, WARM))
 
 
 @pytest.mark.slow
@@ -169,9 +168,9 @@ def test_warm_is_as_cold_wherever_two_specifications_differ(tmp_path: Path, base
     for machine, cold, warm in compared(tmp_path):
         assert warm == cold
         told_apart += replace(cold, digest=base.result.digest) != base.result
-        found = Version(answer(machine, WARM), meanings(machine))
+        found = version(machine, answer(machine, WARM))
         assert found.result == cold
-        assert difference(base, found) == difference(base, Version(cold, meanings(machine)))
+        assert difference(base, found) == difference(base, version(machine, cold))
         assert cold.main == base.result.main or not difference(base, found).empty
     assert told_apart > 40, "the changes are worth asking about"
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check, solver_for
-from pgcheck.checker.result import MachineResult
+from pgcheck.checker.result import Finding, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.waiver import Reviewed, Waiver, differences, modes, review
+from pgcheck.checker.verdicts.waiver import Reviewed, Waiver, differences, lacking, meaning_of_machine, modes, review
 from pgcheck.checker.witnesses.witness_replay import replay_witness
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.meaning import meanings
+from pgcheck.waivers.application import waived
 from tests.specifications import machine
 
 OPTIONS = Options(second=False)
@@ -161,3 +162,72 @@ def test_operands_that_are_not_there_make_it_stale(
 def test_the_modes_are_those_that_show_it(result: MachineResult, asking: Evidence) -> None:
     row = next(r for r in result.main.instructions if r.id == "popf")
     assert modes(machine("popf"), result.main, row, asking) == {"supervisor"}
+
+
+# ---- what the machine lacks
+
+LACKING = (
+    Finding("no_way_in", "fails", "default", "A cannot be loaded"),
+    Finding("no_way_in", "ok", "default", "B can"),
+)
+
+
+@pytest.fixture(scope="module")
+def without(result: MachineResult) -> MachineResult:
+    """The result, had a premise been refuted."""
+    theorems = {n: replace(t, status="fails", premises=("no_way_in",)) for n, t in result.main.theorems.items()}
+    return replace(result, findings=LACKING, deployments=(replace(result.main, theorems=theorems),))
+
+
+PREMISE = Waiver(
+    "popf",
+    "default",
+    "no_way_in",
+    "monitor",
+    meaning_of_machine(machine("popf")),
+    frozenset({"A cannot be loaded"}),
+    "A is not used",
+)
+
+
+def test_what_the_machine_lacks_is_accepted_by_its_name(without: MachineResult, asking: Evidence) -> None:
+    assert lacking(without, "default", "no_way_in") == PREMISE.differences
+    noted, found = reviewed(machine("popf"), without, PREMISE, asking)
+    assert (found.status, found.message) == ("accepted", "A is not used")
+    assert noted.main.theorems["monitor"].waived == ("no_way_in",)
+    assert noted.main.theorems["theorem1"].waived == ()
+
+
+@pytest.mark.parametrize(
+    "change, status, said",
+    [
+        ({"differences": frozenset({"B cannot be loaded"})}, "outside", "also says: A cannot be loaded"),
+        ({"expires": date(2026, 1, 14)}, "expired", "until 2026-01-14"),
+        ({"meaning": "0" * 64}, "stale", "look at it again"),
+        ({"instruction": "no_way_out"}, "stale", "has no default: no_way_out"),
+    ],
+)
+def test_a_waiver_of_a_premise_does_not_outlive_it(
+    change: dict[str, object], status: str, said: str, without: MachineResult, asking: Evidence
+) -> None:
+    noted, found = reviewed(machine("popf"), without, replace(PREMISE, **change), asking)  # type: ignore[arg-type]
+    assert found.status == status and said in found.message
+    assert noted.main.theorems["monitor"].waived == ()
+
+
+def test_a_premise_that_is_not_refuted_needs_no_waiver(
+    result: MachineResult, without: MachineResult, asking: Evidence
+) -> None:
+    held = replace(result, findings=LACKING[1:])
+    assert reviewed(machine("popf"), held, PREMISE, asking)[1].status == "unneeded"
+    open_ = {n: replace(t, status="unknown") for n, t in without.main.theorems.items()}
+    undecided = replace(without, deployments=(replace(without.main, theorems=open_),))
+    assert reviewed(machine("popf"), undecided, PREMISE, asking)[1].status == "unknown"
+
+
+def test_all_that_a_theorem_fails_for_has_to_be_accepted(
+    without: MachineResult, whole: Waiver, asking: Evidence
+) -> None:
+    one, _ = review(machine("popf"), without, [PREMISE], asking, TODAY)
+    both, _ = review(machine("popf"), without, [PREMISE, whole], asking, TODAY)
+    assert [waived(r.main.theorems["monitor"]) for r in (without, one, both)] == [False, False, True]
