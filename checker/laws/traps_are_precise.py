@@ -56,7 +56,7 @@ LAW = InstructionLaw(
     level="error",
     title="State changes before a trap",
     law="Where an instruction traps nothing has changed yet, unless it says `restart: partial`: the "
-    "monitor emulates it from the state that the trap saved.",
+    "monitor emulates it from the state that the trap saved (then PG134 asks whether that ends alike).",
     formula="forall s: trap(step(s)) implies state at the trap = s",
     reference=f"{PAPER}: a trap changes nothing but the program status word and its old copy",
     hypothesis=PRECISE,

@@ -1,0 +1,54 @@
+"""An instruction that has changed state before its trap is gone on with from the state at the trap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgcheck.checker.example import Example, operation
+from pgcheck.checker.hypotheses import PRECISE
+from pgcheck.checker.law import Premise
+from pgcheck.checker.questions.subject import Setting, subject
+from pgcheck.checker.result import Finding
+from pgcheck.checker.rule import PAPER
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.values import Configuration
+from pgcheck.checker.world.resumption import lost_at_trap
+from pgcheck.isa.machine.machine import Row
+
+
+def partial_instructions_resume(
+    setting: Setting, configuration: Configuration, evidence: Evidence
+) -> Iterator[Finding]:
+    """Each instruction with `restart: partial` ends, from the state at its trap, where the bare machine ends."""
+    partial = [i for i in setting.machine.instructions if i.partial]
+    lost = False
+    for instruction in partial:
+        found = lost_at_trap(setting, subject(setting, instruction, Row("")), configuration, evidence)
+        if found is None:
+            continue
+        lost = True
+        message = (
+            f"{instruction.id} cannot be gone on with after {found.terminator} in virtual mode {found.virtual_mode}: {found.wrong};"
+            " change state after the last check, or so that running it again from there ends alike"
+        )
+        yield PREMISE.answer(setting, "fails", message)
+    if partial and not lost:
+        yield PREMISE.answer(setting, "ok", f"proved of {', '.join(i.id for i in partial)}")
+
+
+PREMISE = Premise(
+    id="PG134",
+    name="partial_instructions_resume",
+    level="error",
+    title="An instruction cannot be gone on with after its trap",
+    law="Where an instruction with `restart: partial` traps into the monitor, the routine that goes on from the state at the trap "
+    "ends where the bare machine ends; the monitor's own state has not changed.",
+    formula="forall v, r related: trap(step(r)) implies step(v with the general state at the trap) = step(v)",
+    reference=f"{PAPER}: the interpreter routines, which start from the state that the trap saved",
+    example=Example(
+        (operation("A = A + 8'd1;\nif (M == 1) { trap(Cause::Privileged); }", "    restart: partial\n"),),
+        (operation("A = 8'd1;\nif (M == 1) { trap(Cause::Privileged); }", "    restart: partial\n"),),
+    ),
+    hypothesis=PRECISE,
+    ask=partial_instructions_resume,
+)
