@@ -10,10 +10,10 @@ from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import Term, conjunction, constant, disjunction, eq, land, lnot, parameter, walk
+from pgcheck.isa.terms import Term, conjunction, disjunction, eq, land, lnot, parameter, walk
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
 from pgcheck.isa.terms.reads import calls
-from pgcheck.models.symbolic import Exit, delivered, initial, run, transition
+from pgcheck.models.symbolic import Exit, delivered, initial, transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Traps:
         machine = self.machine
         if self.name in reached(machine, iter([machine.code.fetch])):
             yield Site(None, ())
-        undefined = run(machine, machine.code.undefined, {}, constant(1, 0))
+        undefined = transition(machine, machine.code.undefined)
         yield from (Site(None, e.args) for e in undefined.exits if e.function == self.name)
         for instruction in machine.instructions:
             if self.name in reached(machine, calls(instruction.body)):
