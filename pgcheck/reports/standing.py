@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pgcheck.checker.hypotheses import HYPOTHESES, ROWS, Hypothesis
+from pgcheck.checker.law import Premise
 from pgcheck.checker.result import DeploymentResult, Finding, MachineResult
-from pgcheck.reports.rulebook import RULES
+from pgcheck.reports.rulebook import BY_NAME, RULES
 
 Status = Literal["holds", "fails", "unknown", "assumed"]
 
@@ -31,6 +32,15 @@ def assumptions(result: MachineResult, deployment: DeploymentResult) -> tuple[st
     """What is assumed, in sentences: of every machine, and of this one."""
     found = (f.message for f in _about(result, deployment) if f.status == "assumed")
     return *(h.claim for h in HYPOTHESES if h.assumed), *(f"{m[0].upper()}{m[1:].rstrip('.')}." for m in found)
+
+
+def cautions(result: MachineResult, deployment: DeploymentResult) -> tuple[Finding, ...]:
+    """What the premises warn of in a deployment: what a monitor there cannot give, though it exists."""
+    return tuple(
+        f
+        for f in result.findings
+        if f.status == "warning" and f.subject == deployment.name and isinstance(BY_NAME.get(f.law), Premise)
+    )
 
 
 def _about(result: MachineResult, deployment: DeploymentResult) -> list[Finding]:

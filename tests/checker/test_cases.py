@@ -11,7 +11,7 @@ from pgcheck import cli
 from tests.specifications import SMALL
 
 CASES = sorted(path for folder in ("soundness", "language") for path in (SMALL / folder).glob("*.yaml"))
-RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE (?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
+RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

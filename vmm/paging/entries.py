@@ -84,17 +84,17 @@ _linear = once(pages)
 @once
 def _form(machine: Machine, settled: Settled) -> Form:
     translation, realise = declared(machine)
-    page = 1 << realise.shift
     relocation = [
         n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation" and isinstance(leaf, ScalarLeaf)
     ]
-    for leaf, shift in product(relocation, (0, realise.shift)):
+    aligned = (realise.shift, *range(1, realise.shift))
+    for leaf, shift in product(relocation, (0, *aligned)):
         if machine.state.leaves[leaf].width + shift < realise.shift + 2:
             continue
         bench = _Bench(Form(machine, translation, realise, _linear(machine), leaf, shift), settled)
-        loads = bench.loads()
-        if loads and page <= loads[0][0] < 2 * page:
-            return replace(bench.shape, levels=bench.depth(loads[0][1]), units=loads[0][1])
+        if bench.rooted(2) and bench.rooted(1):
+            units = bench.loads()[0][1]
+            return replace(bench.shape, levels=bench.depth(units), units=units)
     raise NoTables(f"no relocation leaf of {machine.identity.name} holds the address of the first page table")
 
 
@@ -190,6 +190,12 @@ class _Bench:
 
     def loads(self) -> tuple[tuple[int, int], ...]:
         return walk(self.machine, self.args(None, self.state), self.state, self.surroundings, pretend=True).loads
+
+    def rooted(self, number: int) -> bool:
+        """Whether the walk begins in the page of a number when the root holds its address."""
+        self.state[self.shape.root] = number * self.page >> self.shape.root_shift
+        loads = self.loads()
+        return bool(loads) and loads[0][0] // self.page == number
 
     def depth(self, units: int) -> int:
         """How many entries a walk loads, when as many tables as there can be follow each other."""

@@ -14,7 +14,7 @@ from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.machine.machine import UNDEFINED
 from pgcheck.reports.remarks import printable
-from pgcheck.reports.standing import assumptions, standings
+from pgcheck.reports.standing import assumptions, cautions, standings
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
 
 # Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
@@ -55,7 +55,7 @@ def report(
     main = result.main
     lines = [*_heading(result, main, partly), ""]
     lines += _errors(result.findings)
-    lines += _theorems(main)
+    lines += _theorems(result, main)
     for verdict, title in (("hole", "Holes"), ("unknown", "Not decided")):
         lines += _reasons(main, verdict, title, decode, every_row)
     lines += _waivers(waivers, decode)
@@ -64,7 +64,7 @@ def report(
     lines += _innocuous(main, every_row)
     lines += _hypotheses(result, main) if every_row else ()
     for other in result.deployments[1:]:
-        lines += _other(other)
+        lines += _other(result, other)
     lines += _notes(result)
     lines += _assumed(result, main)
     if timing:
@@ -96,12 +96,14 @@ def answers(result: DeploymentResult) -> Iterator[tuple[str, str, str, TheoremRe
     yield "Monitor", *_monitor(theorem), theorem
 
 
-def _theorems(result: DeploymentResult, indent: str = "") -> Iterator[str]:
-    for title, word, rest, theorem in answers(result):
+def _theorems(result: MachineResult, under: DeploymentResult, indent: str = "") -> Iterator[str]:
+    for title, word, rest, theorem in answers(under):
         yield from _answer(title, (word, rest), theorem, indent)
-    if result.direct:
-        direct = f"A hybrid monitor may run directly the virtual states that satisfy {result.direct}."
+    if under.direct:
+        direct = f"A hybrid monitor may run directly the virtual states that satisfy {under.direct}."
         yield from wrapped(direct, indent + " " * LEFT)
+    for caution in cautions(result, under):
+        yield from wrapped(f"{caution.message[0].upper()}{caution.message[1:]}.", indent + " " * LEFT)
 
 
 def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str]:
@@ -278,11 +280,11 @@ def counted_names(rows: Sequence[InstructionResult]) -> str:
     return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
 
 
-def _other(result: DeploymentResult) -> Iterator[str]:
+def _other(result: MachineResult, under: DeploymentResult) -> Iterator[str]:
     yield ""
-    yield click.style(f"Deployment {result.name}", bold=True)
-    yield from _theorems(result, "  ")
-    counts = {v: sum(i.verdict == v for i in result.instructions) for v in VERDICTS}
+    yield click.style(f"Deployment {under.name}", bold=True)
+    yield from _theorems(result, under, "  ")
+    counts = {v: sum(i.verdict == v for i in under.instructions) for v in VERDICTS}
     yield from wrapped(", ".join(f"{n} {v}" for v, n in counts.items() if n), " " * (LEFT + 2), f"  {'Rows':{LEFT}}")
 
 
@@ -295,7 +297,8 @@ def _errors(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _notes(result: MachineResult) -> Iterator[str]:
-    warnings = [f for f in result.findings if f.status == "warning"]
+    above = [f for under in result.deployments for f in cautions(result, under)]
+    warnings = [f for f in result.findings if f.status == "warning" and f not in above]
     if warnings or result.unmodelled:
         yield ""
     for finding in warnings:

@@ -130,6 +130,20 @@ def test_errors_of_the_specification_come_before_the_theorems_and_warnings_at_th
     assert "not said" not in text
 
 
+def test_what_a_premise_warns_of_is_listed_under_the_monitor() -> None:
+    found = result(
+        *PLAIN, findings=(Finding("monitor_can_map", "warning", "default", "never run directly: half of it"),)
+    )
+    lines = report(found, DECODE, timing=False).splitlines()
+    monitor = next(k for k, line in enumerate(lines) if line.startswith("Monitor"))
+    assert "           Never run directly: half of it." in lines[monitor : lines.index("", monitor)]
+    assert not any(line.startswith("warning") for line in lines)
+    other = result(
+        *PLAIN, findings=(Finding("monitor_can_map", "warning", "another", "never run directly: half of it"),)
+    )
+    assert "Never" not in report(other, DECODE, timing=False)
+
+
 def test_names_are_said_once() -> None:
     rows = [instruction(i) for i in ("cli", "in.al_dx", "in.ax_dx", "csrrw:satp", "csrrs:satp", "mov.cr0")]
     assert grouped_names(rows) == "cli, in (al_dx, ax_dx), csrrw csrrs (satp), mov.cr0"
