@@ -112,6 +112,11 @@ class DeploymentResult:
     configuration: Configuration
     direct: str = ""
 
+    @property
+    def void(self) -> bool:
+        """Whether nothing is said, for the specification breaks a law: then its rows are no claims either."""
+        return any(t.status == "void" for t in self.theorems.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -182,6 +182,8 @@ class Instruction(Obligation):
 
     def demand(self, checked: Checked) -> None:
         main = checked.result.main
+        if main.void:
+            pytest.skip("void: the specification breaks a law")
         failing, accepted = _open(main.theorems[self.parent.require]), _accepted(checked)
         rows = [r for r in main.instructions if r.name == self.mnemonic]
         holes = {r.id for r in rows if r.verdict == "hole"} - accepted

@@ -87,7 +87,7 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
         for name, theorem in deployment.theorems.items():
             if theorem.status == "fails":
                 yield _theorem(checked, deployment, theorem, "error" if main and name == require else "note", places)
-        for row in deployment.instructions:
+        for row in () if deployment.void else deployment.instructions:
             if row.verdict == "hole":
                 yield _row(checked, deployment, row, HOLE, "error" if main else "warning", meant)
             elif row.verdict == "unknown":

@@ -36,7 +36,7 @@ CLAIMS = {
     ),
 }
 COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": "yellow", "void": "yellow"}
-VOID = ("void", ": the specification breaks a law")
+VOID = ("void", ": the specification breaks a law, so nothing is claimed")
 LEFT = 11
 COLUMNS = (28, 15, 12)
 MOST_SUFFIXES = 6

@@ -43,7 +43,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_the_items_are_lint_the_theorems_and_the_instructions(project: Run) -> None:
     lines = project("--collect-only", "-q", "specs/good.yaml").outlines
-    names = ("lint", "theorem1", "theorem2", "theorem3", "monitor", "instruction[cli]")
+    names = ("lint", "theorem1", "theorem2", "theorem3", "monitor", "instruction[cli]", "instruction[(undefined)]")
     assert [line for line in lines if "::" in line] == [f"specs/good.yaml::{name}" for name in names]
 
 
@@ -101,7 +101,7 @@ def test_a_name_of_nothing_is_refused(project: Run, pytester: pytest.Pytester) -
 
 def test_a_sound_machine_passes_and_a_hole_fails_as_the_program_says_it(project: Run) -> None:
     result = project("-rxf")
-    result.assert_outcomes(passed=6 + 1, failed=2, xfailed=3)
+    result.assert_outcomes(passed=7 + 2, failed=2, xfailed=3)
     result.stdout.fnmatch_lines(
         [
             "*bad: theorem1*",
@@ -129,7 +129,7 @@ def test_what_somebody_has_accepted_does_not_fail(project: Run, pytester: pytest
     waive = [sys.executable, "-m", "pgcheck", "waive", "specs/bad.yaml", "cli", "--reason", "the guests never run it"]
     subprocess.run(waive, cwd=pytester.path, check=True, capture_output=True)
     asked = "specs/bad.yaml", "-k", "theorem1 or instruction or lint"
-    project(*asked).assert_outcomes(passed=3)
+    project(*asked).assert_outcomes(passed=4)
     (pytester.path / "specs" / "bad.yaml").write_text(HOLE.mended)
     stale = project(*asked)
     stale.assert_outcomes(passed=2, failed=1)
@@ -141,6 +141,9 @@ def test_a_broken_law_fails_lint(project: Run, pytester: pytest.Pytester) -> Non
     result = project("specs/bad.yaml::lint")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["error: legal_after_reset: *"])
+    project("specs/bad.yaml").assert_outcomes(
+        failed=2, xfailed=3, skipped=2
+    )  # lint, what is required; no row is a claim
 
 
 def test_a_wrong_specification_is_an_error_with_its_place(project: Run, pytester: pytest.Pytester) -> None:

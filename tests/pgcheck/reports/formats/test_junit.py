@@ -56,14 +56,21 @@ def test_rows_theorem_and_findings_are_cases() -> None:
 
 
 @pytest.mark.parametrize(
-    "status, end", [("holds", ""), ("conditional", ""), ("fails", "failure"), ("unknown", "error")]
+    "status, end, row",
+    [
+        ("holds", "", ""),
+        ("conditional", "", ""),
+        ("fails", "failure", ""),
+        ("unknown", "error", ""),
+        ("void", "error", "skipped"),
+    ],
 )
 @pytest.mark.parametrize("required", ["theorem1", "theorem3", "monitor"])
-def test_the_required_answer_is_a_case(required: str, status: Any, end: str) -> None:
+def test_the_required_answer_is_a_case(required: str, status: Any, end: str, row: str) -> None:
     statuses: dict[str, Any] = {required: status}
     whole = read(checked(result(*PLAIN, **statuses)), require=required)
     assert ends(whole)["toy.default", required] == end
-    assert ends(whole)["toy.default", "nop"] == ""
+    assert ends(whole)["toy.default", "nop"] == row
 
 
 def test_a_hole_shows_its_witness() -> None:

@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]  # published without types
 import pytest
 
 from pgcheck.checker.example import MACHINE
-from pgcheck.checker.result import Effort, ExitCode
+from pgcheck.checker.result import THEOREMS, Effort, ExitCode, Finding
 from pgcheck.checker.values import Mismatch
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.build import load
@@ -20,7 +20,7 @@ from pgcheck.reports.rulebook import RULES
 from pgcheck.repository import root
 from pgcheck.running.events import Manner
 from tests.pgcheck.conftest import Pgcheck
-from tests.pgcheck.factory import HOLE, PLAIN, result
+from tests.pgcheck.factory import HOLE, ODD, PLAIN, result
 from tests.pgcheck.stories import BROKEN, HOSTILE, LONG, RICH, TIMELESS, WRONG, checked, hostile, story
 from tests.specifications import ROOT
 
@@ -92,6 +92,12 @@ def test_what_is_reported_and_how_bad_it_is() -> None:
         ("PG200", "error"),
         ("PG200", "error"),
     ]
+
+
+def test_a_specification_that_breaks_a_law_has_that_result_alone() -> None:
+    broken = Finding("traps_are_precise", "error", "popf", "state changes before trap", Position("toy.yaml", 7, 3))
+    void: Any = dict.fromkeys(THEOREMS, "void")
+    assert [r["ruleId"] for r in results(checked(result(HOLE, ODD, findings=(broken,), **void)))] == ["PG110"]
 
 
 def test_a_clean_run_has_no_result() -> None:
