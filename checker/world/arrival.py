@@ -145,13 +145,7 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
     machine = setting.machine
     how = relations(machine, setting.deployment, configuration)
     modes = guest_modes(setting)
-    pre = {
-        n: leaf.holding(configuration.constants[n]) if how[n] == relation.CONST else leaf.term
-        for n, leaf in machine.state.leaves.items()
-    }
-    if setting.deployment.real_mode is not None:
-        pre[machine.modes.leaf] = setting.mode(setting.deployment.real_mode)
-    before = _before(setting, how, pre, modes)
+    pre, before = user_states(setting, configuration)
     guests = frozenset(n for n, h in how.items() if h in ("general", MIRROR))
     interrupt = machine.code.interrupt
     for name in sorted(setting.entering):
@@ -164,6 +158,19 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
         pending = run.value(node("call", 0, data=interrupt.pending))
         run.deliver(interrupt.deliver, ())
         yield _arrival(setting, how, run, interrupt.deliver, [*before, pending])
+
+
+def user_states(setting: Setting, configuration: Configuration) -> tuple[Leaves, list[Term]]:
+    """The leaves of the real machine while a guest runs, and what is known of them."""
+    machine = setting.machine
+    how = relations(machine, setting.deployment, configuration)
+    pre = {
+        n: leaf.holding(configuration.constants[n]) if how[n] == relation.CONST else leaf.term
+        for n, leaf in machine.state.leaves.items()
+    }
+    if setting.deployment.real_mode is not None:
+        pre[machine.modes.leaf] = setting.mode(setting.deployment.real_mode)
+    return pre, _before(setting, how, pre, guest_modes(setting))
 
 
 def guest_modes(setting: Setting) -> frozenset[int]:

@@ -21,7 +21,7 @@ class DeviceModel:
     """A model of devices; `registers` says in words what they are.
 
     `inputs` is the option that says how many interrupt inputs it has, counted from an unused 0 on; empty if it has none. `unit` is the
-    width in bits that the units of memory must have for it, 0 for any.
+    width in bits that the units of memory must have for it, 0 for any. One that `ticks` raises its line after a number of steps.
     """
 
     name: str
@@ -29,6 +29,7 @@ class DeviceModel:
     options: tuple[Option, ...] = ()
     inputs: str = ""
     unit: int = 0
+    ticks: bool = False
 
     def settled(self, given: Options) -> Options:
         """Every option's value. Raises ValueError for one that the model does not have."""

@@ -135,6 +135,9 @@ class Interrupt(Entry):
     pending: Function = Key(description="Says whether an interrupt is to be delivered now.")
     deliver: Function = Key(description="Delivers it.")
     waiting: Function | None = Key(None, description="Says whether the processor waits for one instead of running.")
+    shadow: Natural = Key(
+        0, description="How many instructions may complete before one that is requested is pending (default 0)."
+    )
 
 
 class Frame(Entry):

@@ -67,7 +67,7 @@ def interrupt_rule(program: Program, given: schema.Interrupt) -> Interrupt | Non
         if types != ((), result):
             found = f"{types[1]} {name}({', '.join(map(str, types[0]))})"
             program.problems.report(name.position, f"{name} cannot be used here", found=found, expected=wanted)
-    return Interrupt(str(given.pending), str(given.deliver), str(given.waiting or ""))
+    return Interrupt(str(given.pending), str(given.deliver), str(given.waiting or ""), given.shadow)
 
 
 def check_nesting(program: Program, exits: Mapping[Text, schema.Exit]) -> None:

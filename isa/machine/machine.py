@@ -49,11 +49,13 @@ class Interrupt:
     """How external interrupts come in.
 
     The functions that say whether one is pending, and that deliver it; and the one that says whether the processor waits for one.
+    At most `shadow` instructions complete before one that is requested and not masked is pending.
     """
 
     pending: str
     deliver: str
     waiting: str = ""
+    shadow: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _frame(reader: _Reader) -> dict[str, str]:
     interrupt, platform = machine.code.interrupt, machine.platform
     if interrupt is not None:
         named = (interrupt.pending, interrupt.deliver, interrupt.waiting)
-        parts["interrupt"] = [name and reader.function(name) for name in named]
+        parts["interrupt"] = [*(name and reader.function(name) for name in named), interrupt.shadow]
     firmware = platform.firmware
     called = () if firmware is None else (reader.term(firmware.when), reader.function(firmware.call))
     parts["platform"] = (replace(platform, firmware=None), *called)

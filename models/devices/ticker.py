@@ -35,5 +35,6 @@ MODEL: Final = Model(
     name="ticker",
     registers="none; sets its line every `period` steps",
     options=(Option("period", 1000, "steps, at least 1"),),
+    ticks=True,
     make=lambda wiring, options, outside: Ticker(wiring, max(1, options["period"])),
 )

@@ -49,5 +49,6 @@ class Timer:
 MODEL: Final = Model(
     name="timer",
     registers="TIME and COMPARE, 8 bytes each; requests an interrupt while TIME >= COMPARE",
+    ticks=True,
     make=lambda wiring, options, outside: Timer(wiring),
 )
