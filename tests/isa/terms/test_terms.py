@@ -108,6 +108,8 @@ class Pool:
 
     def add(self, op: str) -> None:
         args, data = self.arguments(op)
+        if self.random.random() < 0.5:
+            args = self.shared(args)
         first = args[0][0]
         width = first.width
         match op:
@@ -130,6 +132,19 @@ class Pool:
         simplified = [b for _, b in args]
         new = store(*simplified) if op == "store" else mk(op, width, *simplified, data=data)
         self.terms.append((raw(op, width, *(a for a, _ in args), data=data), new))
+
+    def shared(self, args: list[Pair]) -> list[Pair]:
+        """The arguments with one of them replaced by a part of another, of the same sort, or by its negation: what rules look for."""
+        place = self.random.randrange(len(args))
+        others = {part for k, (a, _) in enumerate(args) if k != place for part in walk([a])}
+        old = args[place][0]
+        fitting = [p for p in self.terms if p[0] in others and (p[0].width, p[0].shape) == (old.width, old.shape)]
+        if not fitting:
+            return args
+        written, simplified = self.random.choice(fitting)
+        if written.width == 0 and self.random.random() < 0.4:
+            written, simplified = raw("lnot", 0, written), lnot(simplified)
+        return [*args[:place], (written, simplified), *args[place + 1 :]]
 
     def arguments(self, op: str) -> tuple[list[Pair], tuple[int, int] | None]:
         match op:
@@ -363,9 +378,25 @@ def test_what_no_rule_is_about_stays(term: Term) -> None:
     assert term is intern(term.op, term.width, term.args, term.data, term.shape)
 
 
+def test_the_pool_shares_parts_on_purpose() -> None:
+    """Every shape in which a rule asks for the same term twice is drawn."""
+    seen: set[tuple[object, ...]] = set()
+    for seed in range(4000):
+        for written, _ in Pool(seed).terms:
+            for k, arg in enumerate(written.args):
+                seen |= {(written.op, k, arg.op) for other in written.args if other is not arg and other in arg.args}
+                seen |= {(written.op, "twice")} if written.args.count(arg) > 1 else set()
+    deep: set[tuple[object, ...]] = {(op, k, op) for op in ("land", "lor") for k in (0, 1)} | {("ite", 1, "ite"), ("ite", 2, "ite")}
+    negated = {(op, k, "lnot") for op in ("land", "lor") for k in (0, 1)}
+    assert (
+        deep | negated | {(op, "twice") for op in ("land", "lor", "ite", "eq", "sub", "and", "or", "xor", "ult", "ule")}
+        <= seen
+    )
+
+
 def test_every_operator_is_drawn() -> None:
     assert {*SAME, *COMPARE, *OTHERS} == {*OPERATORS, "select", "store"}
-    assert set(folding.RULES) <= {*SAME, *COMPARE, *OTHERS}
+    assert set(folding.FOLDS) <= {*SAME, *COMPARE, *OTHERS}
 
 
 EDGES = [
