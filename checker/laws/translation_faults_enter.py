@@ -13,13 +13,17 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import disjunction, land, parameter
-from pgcheck.isa.terms.ir import UNMODELLED
-from pgcheck.models.symbolic import Execution, initial, predicate
+from pgcheck.isa.terms import disjunction, land, parameter, walk
+from pgcheck.isa.terms.ir import EXECUTE, UNMODELLED
+from pgcheck.models.symbolic import Execution, delivered, initial, predicate
 
 
 def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
-    """Every exit of the translation's body enters the monitor, as the oracle that stands for it assumes of its faults."""
+    """Every exit of the translation's body enters the monitor, as the oracle that stands for it assumes of its faults.
+
+    So does every trap that loads its mode from memory: what lies there is the guest's in the virtual machine and the monitor's in the real one.
+    """
+    yield from _loaded_modes(machine, evidence)
     if machine.code.translation is None:
         return
     name = machine.code.translation.function
@@ -50,13 +54,31 @@ def translation_faults_enter(machine: Machine, evidence: Evidence) -> Iterator[F
                 yield LAW.finding("error", name, message)
 
 
+def _loaded_modes(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
+    memory = machine.state.leaves[machine.state.memory].term
+    for name, rule in machine.code.exits.items():
+        if rule.kind == EXECUTE:
+            continue
+        args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
+        entry = delivered(machine, name, args, initial(machine))
+        if memory not in set(walk([entry.frame.state[machine.modes.leaf]])):
+            continue
+        for deployment in machine.deployments:
+            if escaping(machine, deployment, name, evidence):
+                message = (
+                    f"{name} loads its mode from memory, and need not enter the monitor under {deployment.name}: look it up in a function "
+                    "under `tables`, whose `monitor` says what the monitor has put there"
+                )
+                yield LAW.finding("error", name, message)
+
+
 LAW = MachineLaw(
     id="PG106",
     name="translation_faults_enter",
     level="error",
     title="A fault of address translation does not enter the monitor",
     law="Whatever exit address translation takes, its delivery on the real machine ends in the monitor, "
-    "as the checks assume of memory traps.",
+    "as the checks assume of memory traps; so does that of a trap that loads its mode from memory.",
     formula="forall real s: fault(translate(s)) implies monitor(deliver(s))",
     reference=f"{PAPER}: the definition of a memory trap",
     hypothesis=MAPPING,

@@ -19,6 +19,8 @@ LOCAL = """  function local {
   }
   function load_real_address {"""
 
+TABLE = "  function looked_up { returns Word description { x } body { return read_physical_memory<8>(4'd0); } }\n"
+
 
 def with_local(folder: Path, raised: str, body: str) -> Machine:
     """The paper's machine whose translation raises a trap of its own, delivered by `body`."""
@@ -76,3 +78,30 @@ def test_a_check_says_so(tmp_path: Path) -> None:
     machine = with_local(tmp_path, "if (a == 32'd5) { local(); }", "$pc = 10'd7;")
     found = check(machine, Options(cache=False, second=False, only=("lrr",))).findings
     assert [f.law for f in found if f.status == "error"] == ["translation_faults_enter"]
+
+
+@pytest.mark.parametrize(
+    ("enters", "accepted"),
+    [
+        ("M = read_physical_memory<8>(4'd0)[0];", False),
+        ("M = (A[0][0] == 1) ? read_physical_memory<8>(4'd0)[0] : 1'b0;", False),
+        ("M = read_physical_memory<8>(4'd0)[0] & 1'b0;", True),
+        ("Bits<8> w = read_physical_memory<8>(4'd0); M = (w == 7 && w == 9) ? 1'b1 : 1'b0;", True),  # never 1
+        ("M = looked_up()[0];", True),  # in a table of the monitor's
+        ("M = A[0][0];", True),  # from elsewhere: what does not enter is compared as it is
+        ("M = 0;", True),
+    ],
+)
+def test_a_mode_that_is_loaded_from_memory_is_the_monitors(
+    enters: str, accepted: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    machine = edited(
+        tmp_path,
+        ("exits: {", "tables: {looked_up: {role: vector, respond: [mirror], monitor: {MODE: 0}}}\nexits: {load: {kind: other}, "),
+        ("  enum Access", "  bitfield (8) Word { REST 7-1 MODE 0 }\n  enum Access"),
+        ("functions: |\n", "functions: |\n  function load { description { x } body { " + enters + " $pc = 4'd1; } }\n" + TABLE),
+        base="soundness/z00_control",
+    )  # fmt: skip
+    found = list(translation_faults_enter(machine, evidence))
+    assert [(f.status, f.subject) for f in found] == ([] if accepted else [("error", "load")])
+    assert all("loads its mode from memory" in f.message and "under default" in f.message for f in found)
