@@ -9,7 +9,8 @@ from pgcheck.checker.example import Example
 from pgcheck.checker.hypotheses import SUBJECT
 from pgcheck.checker.law import MachineLaw
 from pgcheck.checker.questions.classical import classify
-from pgcheck.checker.questions.hole import question, virtual_modes
+from pgcheck.checker.questions.copies import over
+from pgcheck.checker.questions.hole import question, related, virtual_modes
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.questions.taint import footprint
 from pgcheck.checker.result import Finding
@@ -19,6 +20,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
 from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
+from pgcheck.isa.terms.names import SECOND
 from pgcheck.models.symbolic import run
 
 
@@ -97,17 +99,22 @@ def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
                 "there is no free control leaf to make canaries of, so the checks are untested",
             )
             continue
-        leaf, bit = free
-        modes = (deployment.modes.supervisor, deployment.modes.user)
+        leaf, bit, modes = free
+        every = (deployment.modes.supervisor, deployment.modes.user)
         for canary in made_up(leaf, bit, general[0]):
-            shows = modes if leaf.name == machine.modes.leaf or not canary.hole else (deployment.modes.user,)
-            yield from _asked(setting, canary, shows, evidence)
+            yield from _asked(setting, canary, modes if canary.hole else every, evidence)
 
 
-def free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
-    """A control leaf, and a bit of it that may differ in the two machines: the lowest of a free leaf, else one of the mode."""
-    machine = setting.machine
-    counted = (
+Free = tuple[Leaf, int, tuple[ModeClass, ...]]
+
+
+def free_bit(setting: Setting, evidence: Evidence) -> Free | None:
+    """A control leaf, and a bit of it that may differ in the two machines in one of some classes of modes.
+
+    The lowest of a free leaf, rather in virtual user mode than in supervisor mode, else one of the mode, in either.
+    """
+    machine, modes = setting.machine, setting.deployment.modes
+    counted = [
         leaf
         for leaf in machine.state.control
         if _usable(leaf, machine)
@@ -115,21 +122,36 @@ def free_bit(setting: Setting, evidence: Evidence) -> tuple[Leaf, int] | None:
         and leaf.name not in setting.deployment.mirror
         and leaf.name != machine.modes.leaf
         and not _hardwired(leaf)
-    )
-    free = next((leaf for leaf in counted if _free(setting, leaf, evidence)), None)
-    if free is not None:
-        return free, 0
+    ]
+    for mode_class in (modes.user, modes.supervisor):
+        free = next((leaf for leaf in counted if _free(setting, leaf, mode_class, evidence)), None)
+        if free is not None:
+            return free, 0, (mode_class,)
     mode = machine.state.leaves[machine.modes.leaf]
     bit = next((k for k in range(max(mode.width, 1)) if _differing(setting, k, evidence)), None)
-    return None if bit is None else (mode, bit)
+    return None if bit is None else (mode, bit, (modes.supervisor, modes.user))
 
 
-def _free(setting: Setting, leaf: Leaf, evidence: Evidence) -> bool:
-    """Both values of the leaf's lowest bit are legal, in the guest and in the real machine."""
-    value = _read(leaf)
-    low = value if value.width == 0 else mk("eq", 0, mk("extract", 1, value, data=(0, 0)), constant(1, 1))
-    known = [*setting.legal, setting.guest, setting.real]
-    return all(evidence.possible([*known, side], f"canary:{leaf.name}") for side in (low, mk("lnot", 0, low)))
+def _free(setting: Setting, leaf: Leaf, mode_class: ModeClass, evidence: Evidence) -> bool:
+    """The leaf's lowest bit may differ in a guest of the class and the real machine, and in two states that differ in nothing else."""
+    machine, label = setting.machine, f"canary:{leaf.name}"
+
+    def low(value: Term) -> Term:
+        value = select(value, index) if (index := _element(leaf)) is not None else value
+        return value if value.width == 0 else mk("eq", 0, mk("extract", 1, value, data=(0, 0)), constant(1, 1))
+
+    def differ(a: Term, b: Term) -> Term:
+        return mk("lnot", 0, mk("eq", 0, low(a), low(b)))
+
+    other = leaf.copied(SECOND)
+    for mode in virtual_modes(setting, mode_class):
+        states = related(setting, mode_class, mode)
+        apart = [states.of_virtual, states.of_real, differ(states.virtual[leaf.name], states.real[leaf.name])]
+        changed = {**states.virtual, leaf.name: other}
+        alone = [states.of_virtual, over(setting.legal, changed, machine), differ(states.virtual[leaf.name], other)]
+        if evidence.possible(apart, label) and evidence.possible(alone, label):
+            return True
+    return False
 
 
 def _differing(setting: Setting, bit: int, evidence: Evidence) -> bool:
