@@ -13,7 +13,6 @@ from pgcheck.checker.lint import granted, lint
 from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import DeploymentResult, Effort, Event, Finding, Finished, MachineResult, Started
-from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.smtlib import Script
 from pgcheck.checker.solving.solver import Solver, versions
@@ -60,9 +59,7 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
         return known
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         rows = RowCache(kept, machine, options)
-        surveys = [survey(d, work, pool, rows, on_event) for d in machine.deployments]
-        for s in surveys:
-            s.granted = granted(s.setting, s.configuration, Evidence(pool.solver, options.second))
+        surveys = [survey(d, work, pool, rows, on_event, granted) for d in machine.deployments]
         findings = [f for s in surveys for f in (*s.findings, *s.granted)]
         findings += lint(machine, pool, options.second, instructions, rows)
     silent = _silent(machine, findings)

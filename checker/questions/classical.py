@@ -178,12 +178,12 @@ def classify(
     for pair in _pairs(real, footprint):
         _behaviour(pair, evidence, found)
     for tied in _tied_pairs(real, footprint):
-        if not any(s.start == tied.start and s.kind != "tks" and s.role in tied.roles for s in found):
+        if not any(tied.start in (s.start, "SU") and s.kind in ("beh", "trs") and s.role in tied.roles for s in found):
             _behaviour(tied, evidence, found)
     for pair in _guest_pairs(guest, real, footprint) if fixed else ():
         _behaviour(pair, evidence, found)
-    for start in starts if footprint.modes else ():
-        _explicit(real, start, evidence, found)
+    if footprint.modes:
+        _explicit(real, starts, evidence, found)
     always_traps = not (done.supervisor or done.user)
     varies = always_traps and _kind_varies(real, [s.mode for s in starts], evidence)
     return Classical(done.privileged, tuple(found), done.supervisor, done.user, varies)
@@ -345,23 +345,25 @@ def _behaviour(pair: _Pair, evidence: Evidence, found: dict[Sensitivity, None]) 
             found[sensitivity] = None
 
 
-def _explicit(runs: _Runs, start: _Start, evidence: Evidence, found: dict[Sensitivity, None]) -> None:
+def _explicit(runs: _Runs, starts: Sequence[_Start], evidence: Evidence, found: dict[Sensitivity, None]) -> None:
     """An access that names another mode than the current one shows that mode's translation, where the monitor gives the current one's."""
-    machine, subject = runs.setting.machine, runs.subject
-    a = runs.run(FIRST, start.mode)
-    b = instantiate(
-        machine,
-        subject.transition,
-        a.pre,
-        own_mode_oracle(machine, runs.setting.mode(start.mode)),
-        FIRST,
-        subject.private,
-    )
-    shown = lor(differences(a, b)["beh"], lor(land(a.goes_on, lnot(b.goes_on)), land(lnot(a.goes_on), b.goes_on)))
-    sensitivity = Sensitivity("beh", MODE, start.name)
-    assume = [runs.known(a), lnot(a.unmodelled)]
-    if sensitivity not in found and evidence.possible([*assume, shown], f"{subject.id}:explicit@{start.name}"):
-        found[sensitivity] = None
+    setting, subject = runs.setting, runs.subject
+    shown: dict[Sensitivity, Term] = {}
+    for start in starts:
+        a = runs.run(FIRST, start.mode)
+        own = own_mode_oracle(setting.machine, setting.mode(start.mode))
+        b = instantiate(setting.machine, subject.transition, a.pre, own, FIRST, subject.private)
+        ends = lor(land(a.goes_on, lnot(b.goes_on)), land(lnot(a.goes_on), b.goes_on))
+        differs = conjunction([runs.known(a), lnot(a.unmodelled), lor(differences(a, b)["beh"], ends)])
+        sensitivity = Sensitivity("beh", MODE, start.name)
+        shown[sensitivity] = lor(shown.get(sensitivity, FALSE), differs)
+    asked = {s: d for s, d in shown.items() if s not in found and d is not FALSE}
+    where = f"{subject.id}:explicit"
+    if len(asked) > 1 and not evidence.possible([disjunction(asked.values())], f"{where}@any"):
+        return
+    for sensitivity, differs in asked.items():
+        if evidence.possible([differs], f"{where}@{sensitivity.start}"):
+            found[sensitivity] = None
 
 
 def differences(a: Copy, b: Copy, *, refused: bool = False) -> dict[str, Term]:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from pgcheck.checker.questions.hole import Related, related, virtual_modes
+from pgcheck.checker.questions.hole import related, virtual_modes
 from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.questions.translated import leading
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -19,6 +21,8 @@ from pgcheck.isa.terms import (
     conjunction,
     constant,
     constant_array,
+    eq,
+    land,
     lnot,
     rewrite,
     store,
@@ -167,9 +171,21 @@ def _needed(best: frozenset[Item], wanted: Wanted) -> frozenset[Item]:
 def admissible(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
     """Whether a configuration excludes nothing that `legal` and `real` allow without it; else its proofs would be about fewer states, or none.
 
-    Every virtual state has a real one that is related to it, and every user start mode a legal state. Raises Undecided.
+    Every virtual state has a real one that is related to it, in which translation is set up as `realise` says and stays the
+    monitor's, and every user start mode has a legal state. Raises Undecided.
     """
-    return _every_user_mode(setting, configuration, evidence) and _every_virtual_state(setting, configuration, evidence)
+    return (
+        _leaves_mapping(setting.machine, configuration)
+        and _every_user_mode(setting, configuration, evidence)
+        and _every_virtual_state(setting, configuration, evidence)
+    )
+
+
+def _leaves_mapping(machine: Machine, configuration: Configuration) -> bool:
+    """What the monitor translates with is neither mirrored nor fixed to another value than is given."""
+    given = {} if machine.code.translation is None else machine.code.translation.given
+    chosen = {n: v for n, v in configuration.leaves.items() if n in leading(machine)}
+    return all(given.get(n) == v for n, v in chosen.items())
 
 
 def _every_user_mode(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
@@ -189,30 +205,37 @@ def _every_user_mode(setting: Setting, configuration: Configuration, evidence: E
 
 def _every_virtual_state(setting: Setting, configuration: Configuration, evidence: Evidence) -> bool:
     modes = setting.deployment.modes
-    return all(
-        _represented(
-            related(setting, mode_class, mode, configuration), evidence, f"{setting.deployment.name}:real state@{mode}"
-        )
-        for mode_class in (modes.supervisor, modes.user)
-        for mode in virtual_modes(setting, mode_class)
-    )
+    for mode_class in (modes.supervisor, modes.user):
+        for mode in virtual_modes(setting, mode_class):
+            states = related(setting, mode_class, mode, configuration)
+            of_real = land(states.of_real, _confining(setting.machine, states.real))
+            if not _represented(states.of_virtual, of_real, evidence, f"{setting.deployment.name}:real state@{mode}"):
+                return False
+    return True
 
 
-def _represented(states: Related, evidence: Evidence, label: str) -> bool:
+def _confining(machine: Machine, real: Mapping[str, Term]) -> Term:
+    """The real machine's translation is set up as `realise` says: what is given of control state."""
+    translation, leaves = machine.code.translation, machine.state.leaves
+    given = {} if translation is None else translation.given
+    return conjunction(eq(real[n], leaves[n].holding(v)) for n, v in given.items() if leaves[n].control)
+
+
+def _represented(of_virtual: Term, of_real: Term, evidence: Evidence, label: str) -> bool:
     """For every virtual state there is a real one, by expansion over real states that will do for many."""
-    if states.of_real is TRUE or states.of_virtual is FALSE:
+    if of_real is TRUE or of_virtual is FALSE:
         return True
-    if not any(_is_leaf(t, VIRTUAL) for t in walk([states.of_real])):
-        return evidence.possible([states.of_real], label) or not evidence.possible([states.of_virtual], label)
+    if not any(_is_leaf(t, VIRTUAL) for t in walk([of_real])):
+        return evidence.possible([of_real], label) or not evidence.possible([of_virtual], label)
     covered: list[Term] = []
     for _ in range(ROUNDS):
-        virtual = evidence.model([states.of_virtual, *map(lnot, covered)], label)
+        virtual = evidence.model([of_virtual, *map(lnot, covered)], label)
         if virtual is None:
             return True
-        real = evidence.model([_pinned(states.of_real, VIRTUAL, virtual)], label)
+        real = evidence.model([_pinned(of_real, VIRTUAL, virtual)], label)
         if real is None:
             return False
-        covered.append(_pinned(states.of_real, REAL, real))
+        covered.append(_pinned(of_real, REAL, real))
     raise Undecided(label, "whether every virtual state has a real one is open")
 
 

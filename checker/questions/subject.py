@@ -57,7 +57,16 @@ class Setting:
     @cached_property
     def tied(self) -> tuple[frozenset[str], ...]:
         """The control leaves that conjuncts of legality tie together, directly or by others."""
-        return tied(self.machine, self.legal)
+        return _tied(self.machine, self.legal)
+
+    @cached_property
+    def coupled(self) -> tuple[frozenset[str], ...]:
+        """The control leaves of the real machine, in its mode, that legality and `real` tie together."""
+        mode, real_mode = self.machine.modes.leaf, self.deployment.real_mode
+        known = [*self.legal, self.real]
+        if real_mode is not None:
+            known = substitute(known, {self.machine.state.leaves[mode].term: self.mode(real_mode)})
+        return _tied(self.machine, known, besides=mode)
 
     @cached_property
     def guest(self) -> Term:
@@ -76,9 +85,8 @@ class Setting:
         return constant(self.machine.state.leaves[self.machine.modes.leaf].width, value)
 
 
-def tied(machine: Machine, predicates: Iterable[Term]) -> tuple[frozenset[str], ...]:
-    """The control leaves that conjuncts of `predicates` tie together, directly or by others."""
-    control = {leaf.name for leaf in machine.state.control}
+def _tied(machine: Machine, predicates: Iterable[Term], *, besides: str = "") -> tuple[frozenset[str], ...]:
+    control = {leaf.name for leaf in machine.state.control} - {besides}
     found: list[frozenset[str]] = []
     for part in (p for predicate_ in predicates for p in conjuncts(predicate_)):
         leaves = free_leaves([part]) & control

@@ -24,7 +24,7 @@ class Footprint:
     """Control leaves read and written (and what `real` speaks of written), tables and probes asked (by function), and whether the two modes
     take the same step.
 
-    `modes` says that it translates for another mode than the current one, `never` that the step always traps, `halts` that it may stop
+    `tied` are the control leaves that legality and `real` tie to those. `modes` says that it translates for another mode than the current one, `never` that the step always traps, `halts` that it may stop
     the processor. `knobs` are the control leaves on which it depends whether it traps. `outside` are the ways in which it may leave the specification (`unpredictable@S`, `unmodelled@U`, ...), by mode class; `vague` that it only leaves it or traps.
     """
 
@@ -38,6 +38,12 @@ class Footprint:
     outside: frozenset[str] = frozenset()
     vague: bool = False
     knobs: frozenset[str] = frozenset()
+    tied: frozenset[str] = frozenset()
+
+    @property
+    def concerns(self) -> frozenset[str]:
+        """The leaves whose value in the real machine may matter to it."""
+        return self.reads | self.writes | self.tied
 
     @property
     def innocuous(self) -> bool:
@@ -101,6 +107,7 @@ def footprint(setting: Setting, subject: Subject) -> Footprint:
         outside=outside,
         vague=traps and bool(outside),
         knobs=frozenset(knobs),
+        tied=frozenset().union(*(leaves for leaves in setting.coupled if leaves & (reads | writes))),
     )
 
 

@@ -58,22 +58,23 @@ def page(address: Term, shift: int) -> Term:
 
 @once
 def leading(machine: Machine) -> frozenset[str]:
-    """The leaves that a monitor sets so that translation leads where it wants: base and limit, the roots, and what is given."""
+    """The leaves that a monitor sets so that translation leads where it wants; none where a unit outside the processor does that.
+
+    Base and limit, and what else moves addresses between them; the roots of tables; what is given.
+    """
     translation = machine.code.translation
     if translation is None:
         return frozenset()
+    body = Execution(machine, initial(machine), {}, cuts=False)
+    parameters = machine.code.functions[translation.function].parameters
+    answer = body.call(translation.function, tuple(parameter(w, n) for n, w in parameters))
+    control = {leaf.name for leaf in machine.state.control}
     match translation.realise:
         case Bounds(base=base, limit=limit):
-            return frozenset({base, limit, *translation.given})
-        case Entries():
-            body = Execution(machine, initial(machine), {}, cuts=False)
-            body.call(
-                translation.function,
-                tuple(parameter(w, n) for n, w in machine.code.functions[translation.function].parameters),
-            )
+            return frozenset({base, limit, *translation.given, *(free_leaves(answer) & control)})
+        case Entries():  # a general leaf that is given says when `map` maps
             roots = free_leaves(address for address, _ in body.loads)
-            held = {n for n in translation.given if machine.state.leaves[n].control}  # the others say when `map` maps
-            return frozenset({*roots, *held}) - {machine.state.memory}
+            return roots - {machine.state.memory} | control & translation.given.keys()
     return frozenset()
 
 

@@ -20,9 +20,11 @@ Judged = Sequence[tuple[InstructionRow, Judgement]]
 
 
 def user_visible(setting: Setting, rows: Judged, evidence: Evidence) -> Iterator[Finding]:
-    """A warning for each control leaf that some row changes, and some row shows, in user mode without a trap."""
+    """A warning for each control leaf but the mode that some row changes, and some row shows, in user mode without a trap."""
     free = [(w, j, c) for w, j in rows if (c := j.classical) is not None and c.completes_user and not j.trouble]
     for leaf in setting.machine.state.control:
+        if leaf.name == setting.machine.modes.leaf:
+            continue
         writers = [w for w, j, c in free if leaf.name in j.footprint.writes and _says(c, "ctl", leaf)]
         readers = [w for w, j, c in free if leaf.name in j.footprint.reads and _says(c, "beh", leaf)]
         if not writers or not readers:

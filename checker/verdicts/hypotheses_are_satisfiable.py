@@ -36,7 +36,7 @@ def vacuous(setting: Setting, evidence: Evidence) -> Iterator[Finding]:
         if not evidence.possible([*setting.legal, *terms], f"{deployment.name}:{m}")
     ]
     if not empty and not admissible(setting, NOTHING, evidence):
-        empty.append("`legal` or `real` leaves some virtual state without a real one")
+        empty.append("`legal`, `real` or `realise.given` leaves some virtual state without a real one")
     for message in empty:
         yield RULE.finding("error", deployment.name, f"vacuous: {message}")
 
@@ -47,7 +47,7 @@ def excludes(setting: Setting, configuration: Configuration, evidence: Evidence)
         return (
             ""
             if admissible(setting, configuration, evidence)
-            else f"vacuous: `legal` and `real` do not allow {configuration} in every state"
+            else f"vacuous: `legal`, `real` and `realise` do not allow {configuration} in every state"
         )
     except Undecided as undecided:
         return f"vacuous, perhaps: {undecided}"

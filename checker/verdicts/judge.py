@@ -260,11 +260,10 @@ def _hole(mode_class: str, asked: Question, label: str, evidence: Evidence, know
 
 
 def relevant(setting: Setting, found: Footprint) -> Iterator[Configuration]:
-    """Assignments to the candidates that the row's footprint touches, smallest first; leaves of one candidate group vary apart."""
-    touched = found.reads | found.writes
+    """Assignments to the candidates that matter to the row, smallest first; leaves of one candidate group vary apart."""
     options: dict[tuple[str, str], list[Configuration]] = {}
     for c in setting.machine.candidates:
-        if c.leaf in touched:
+        if c.leaf in found.concerns:
             options.setdefault(("leaf", c.leaf), []).extend(Configuration({c.leaf: v}) for v in c.values)
     for table in sorted(found.tables):
         options["table", table] = [Configuration({}, {table: r}) for r in setting.machine.code.tables[table].respond]

@@ -63,8 +63,9 @@ def survey(
     pool: Pool,
     kept: RowCache,
     on_event: Callable[[Event], None],
+    granted: Premises,
 ) -> Survey:
-    """Judge all rows of a deployment of the machine that `kept` is about, with its options.
+    """Judge all rows of a deployment of the machine that `kept` is about, with its options; `granted` answers for the premises.
 
     A row whose step no part of the configuration touches has the same obligations under it, and is not asked again. Raises Contradiction.
     """
@@ -94,35 +95,68 @@ def survey(
     pairs = [(w, found.alone[w.id]) for w in work]
     found.findings += _guarded(general_or_mirror.RULE, deployment, lambda: user_visible(setting, pairs, evidence))
     found.findings += list(leaving_rows(deployment, found.alone.values()))
+    asked = _Asked(setting, evidence, granted)
     if not empty:
-        _configured(found, run, evidence)
+        _configured(found, run, asked)
+    found.granted = asked.findings(found.configuration)
     return found
 
 
+Premises = Callable[[Setting, Configuration, Evidence], list[Finding]]
 Run = Callable[[str, Configuration | None, Sequence[InstructionRow]], dict[str, Judgement]]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The premises of a deployment, asked once of each configuration."""
+
+    setting: Setting
+    evidence: Evidence
+    granted: Premises
+    known: dict[str, list[Finding]] = field(default_factory=dict)
+
+    def findings(self, configuration: Configuration) -> list[Finding]:
+        key = str(configuration)
+        if key not in self.known:
+            self.known[key] = self.granted(self.setting, configuration, self.evidence)
+        return self.known[key]
+
+    def lost(self, configuration: Configuration) -> bool:
+        """Whether what is mirrored refutes a premise, or leaves one open, that the machine offers with all of that the monitor's own."""
+        if not configuration.mirrored:
+            return False
+        under, alone = (
+            {f.law for f in self.findings(c) if f.status in ("fails", "unknown")} for c in (configuration, NOTHING)
+        )
+        return bool(under - alone)
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A configuration, the rows to be asked again under it, the innocuous ones among them judged; `vacuous` says why it proves nothing."""
+    """A configuration, the rows to be asked again under it, the innocuous ones among them judged.
+
+    `vacuous` says why it proves nothing, `lost` that the guest could take the machine by what is mirrored.
+    """
 
     configuration: Configuration
     again: Sequence[InstructionRow]
     vacuous: str
+    lost: bool
     plain: Mapping[str, Judgement]
 
 
-def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
-    """One configuration that excludes no state and makes no innocuous row trap, and the rows that it touches again under exactly it."""
+def _configured(found: Survey, run: Run, asked: _Asked) -> None:
+    """One configuration that excludes no state, loses no premise and makes no innocuous row trap; the rows that it touches, under exactly it."""
     demands = list(_demands(found.alone.values()))
     if not demands:
         return
     vetoed: list[Configuration] = []
-    trial = _tried(found, common(demands), run, evidence)
-    while (trial.vacuous or spoiled(trial.plain)) and len(vetoed) < MAX_VETOES:
+    trial = _tried(found, common(demands), run, asked)
+    while (trial.vacuous or trial.lost or spoiled(trial.plain)) and len(vetoed) < MAX_VETOES:
         vetoed += [trial.configuration] if trial.vacuous else []
+        vetoed += [trial.configuration.within(trial.configuration.mirrored, ())] if trial.lost else []
         vetoed += [Configuration(touched(trial.configuration, found.alone[i]).constants) for i in spoiled(trial.plain)]
-        trial = _tried(found, common(demands, vetoed), run, evidence)
+        trial = _tried(found, common(demands, vetoed), run, asked)
     found.configuration = trial.configuration
     found.under = {i: j for i, j in found.alone.items() if j.classical is not None}
     if trial.vacuous:
@@ -143,11 +177,12 @@ def _configured(found: Survey, run: Run, evidence: Evidence) -> None:
         }
 
 
-def _tried(found: Survey, configuration: Configuration, run: Run, evidence: Evidence) -> _Trial:
+def _tried(found: Survey, configuration: Configuration, run: Run, asked: _Asked) -> _Trial:
     again = [w for w in found.work if _asked_again(found.alone[w.id], configuration)]
-    vacuous = excludes(found.setting, configuration, evidence)
-    plain = [] if vacuous else [w for w in again if runs_directly(found.alone[w.id])]
-    return _Trial(configuration, again, vacuous, run("configuration", configuration, plain))
+    vacuous = excludes(found.setting, configuration, asked.evidence)
+    lost = not vacuous and asked.lost(configuration)
+    plain = [] if vacuous or lost else [w for w in again if runs_directly(found.alone[w.id])]
+    return _Trial(configuration, again, vacuous, lost, run("configuration", configuration, plain))
 
 
 def _asked_again(alone: Judgement, configuration: Configuration) -> bool:
@@ -206,11 +241,12 @@ def _row(
 
 
 def touched(configuration: Configuration, judgement: Judgement) -> Configuration:
-    """What of a configuration a row's step depends on: its obligations mention no other leaf and no other table."""
-    found = judgement.footprint
-    return configuration.within(found.reads | found.writes, found.tables)
+    """What of a configuration a row's step depends on: nothing else says anything of the leaves and tables in its obligations."""
+    return configuration.within(judgement.footprint.concerns, judgement.footprint.tables)
 
 
 def _evidence(alone: Judgement, under: Judgement | None) -> str:
-    levels = {alone.evidence} | ({under.evidence} if under is not None else set())
+    """The weakest evidence of the judgements that the solver had something to prove for."""
+    judged = [j for j in (alone, under) if j is not None and j.unsat] or [alone]
+    levels = {j.evidence for j in judged}
     return next(level for level in ("solver", "two-solvers", "taint") if level in levels)

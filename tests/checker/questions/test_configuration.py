@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.questions.configuration import Demand, common, exhaustive
+from pgcheck.checker.questions.configuration import Demand, admissible, common, exhaustive
+from pgcheck.checker.questions.translated import leading
+from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import NOTHING, Configuration
-from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.choices import MIRROR, Choice
+from tests.checker.judging import setting_of
 from tests.checker.results import Checked, row
-from tests.specifications import machine_of
+from tests.checker.variants import edited
+from tests.specifications import SMALL, machine_of
 
 
 def fixed(**leaves: int) -> Configuration:
@@ -105,3 +111,53 @@ def test_a_configuration_that_spoils_all_the_same_is_an_error(monkeypatch: pytes
         f for f in check(machine_of("spoiled"), Options(cache=False, second=False)).findings if f.law == "efficiency"
     ]
     assert found.status == "error" and "calc" in found.message
+
+
+# ---- what the monitor translates with
+
+BASE_AND_BOUND, PAGES = SMALL / "soundness/d13b_mirror_candidate", SMALL / "soundness/d16_const_pg"
+
+
+@pytest.mark.parametrize(
+    ("path", "leaves", "allowed"),
+    [
+        (PAGES, {"PG": 1}, True),
+        (PAGES, {"PG": 0}, False),
+        (PAGES, {"PG": MIRROR}, False),
+        (PAGES, {"ROOT": MIRROR}, False),
+        (PAGES, {"ROOT": 0}, False),
+        (PAGES, {"IE": 0, "SP": MIRROR}, True),
+        (BASE_AND_BOUND, {"L": MIRROR}, False),
+        (BASE_AND_BOUND, {"B": MIRROR}, False),
+        (BASE_AND_BOUND, {"L": 0}, False),
+        (BASE_AND_BOUND, {"B": 15}, False),
+        (BASE_AND_BOUND, {"IE": 0, "SP": MIRROR}, True),
+    ],
+    ids=str,
+)
+def test_what_the_monitor_translates_with_is_fixed_to_what_is_given_or_not_at_all(
+    path: Path, leaves: dict[str, Choice], allowed: bool, evidence: Evidence
+) -> None:
+    setting = setting_of(machine_of(str(path)))
+    assert admissible(setting, Configuration(leaves), evidence) == allowed
+
+
+@pytest.mark.parametrize("real", ["PG == 0", "PG == 0 || IE == 0 && IE == 1"])
+def test_a_real_machine_whose_translation_is_not_set_up_proves_nothing(
+    real: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    text = ("configurations: {c: {PG: [0]}}", f'deployments: {{d: {{real_mode: 1, real: "{real}"}}}}')
+    assert not admissible(setting_of(edited(tmp_path, text, base=str(PAGES))), NOTHING, evidence)
+    other = (text[0], text[1].replace("PG == 0", "PG == 1"))
+    assert admissible(setting_of(edited(tmp_path, other, base=str(PAGES))), NOTHING, evidence)
+
+
+def test_whatever_moves_addresses_between_bounds_is_the_monitors(tmp_path: Path, evidence: Evidence) -> None:
+    assert leading(machine_of(str(BASE_AND_BOUND))) == {"L", "B"}
+    moved = edited(tmp_path, ("return sum[3:0];", "return sum[3:0] ^ {3'd0, IE};"), base=str(BASE_AND_BOUND))
+    assert leading(moved) == {"L", "B", "IE"}
+    assert not admissible(setting_of(moved), Configuration({"IE": MIRROR}), evidence)
+    refused = edited(tmp_path, ("if (a >= B)", "if (IE == 1 || a >= B)"), base=str(BASE_AND_BOUND))
+    assert leading(refused) == {"L", "B"}
+    assert leading(machine_of("m68000")) == frozenset()
+    assert leading(machine_of(str(PAGES))) == {"ROOT", "PG"}

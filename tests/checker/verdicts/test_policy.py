@@ -39,12 +39,12 @@ def test_the_real_machine_is_in_user_mode_and_else_as_after_reset(checked: Check
 def test_what_the_configuration_fixes_and_mirrors_is_in_it(checked: Checked, evidence: Evidence) -> None:
     fixed = policy(machine_of("conditional"), checked("conditional").main, evidence)
     assert (fixed.fixed, fixed.mirrored) == ({"TRAPIO": 1}, frozenset()) and "uio" in fixed.traps
-    machine = machine_of("shrink_mirror")
-    mirror = policy(machine, checked("shrink_mirror").main, evidence)
-    assert mirror.fixed == {} and mirror.mirrored == {"R.b"} and "lim" in mirror.traps
+    machine = machine_of("mask_mirror")
+    mirror = policy(machine, checked("mask_mirror").main, evidence)
+    assert mirror.fixed == {} and mirror.mirrored == {"MASK"} and "mask" in mirror.traps
     deployments = tuple(replace(d, mirror=frozenset({"R.l"})) for d in machine.deployments)
-    both = policy(replace(machine, deployments=deployments), checked("shrink_mirror").main, evidence)
-    assert both.mirrored == {"R.l", "R.b"}
+    both = policy(replace(machine, deployments=deployments), checked("mask_mirror").main, evidence)
+    assert both.mirrored == {"R.l", "MASK"}
 
 
 def test_responses_are_the_tables_own(checked: Checked, evidence: Evidence) -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker import check as checking
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.result import Event, Judged
-from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.result import Event, Finding, FindingStatus, Judged
+from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts import judge as judging
 from tests.checker.results import Checked, row
 from tests.checker.variants import variant
-from tests.specifications import machine_of
+from tests.specifications import SMALL, machine_of
 
 PLAIN = Options(cache=False, second=False)
 
@@ -28,7 +30,8 @@ PLAIN = Options(cache=False, second=False)
         ("read_mode", "M == 1"),
         ("shrink", ""),
         ("lra", ""),
-        ("shrink_mirror", "M == 1"),
+        ("shrink_mirror", ""),
+        ("mask_mirror", "M == 1"),
     ],
 )
 def test_virtual_user_mode_runs_directly_unless_a_row_is_a_hole_there(name: str, direct: str, checked: Checked) -> None:
@@ -78,3 +81,45 @@ def test_a_row_that_is_unknown_states_nothing_but_that_it_is_privileged(monkeypa
         "theorem1": ("popf",), "theorem2": ("popf",), "theorem3": ("popf",), "monitor": ("lrr", "popf"),
     }  # fmt: skip
     assert {t.status for t in result.main.theorems.values()} == {"unknown"}
+
+
+# ---- premises that what is mirrored would lose
+
+
+@pytest.mark.parametrize(
+    ("status", "alone", "chosen"),
+    [("fails", "ok", False), ("unknown", "ok", False), ("ok", "ok", True), ("fails", "fails", True)],
+)
+def test_nothing_is_mirrored_that_loses_a_premise(
+    status: FindingStatus, alone: FindingStatus, chosen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Configuration] = []
+
+    def granted(setting: Setting, configuration: Configuration, evidence: Evidence) -> list[Finding]:
+        asked.append(configuration)
+        return [Finding("made_up", status if configuration.mirrored else alone, setting.deployment.name, "")]
+
+    monkeypatch.setattr(checking, "granted", granted)
+    main = check(machine_of("mask_mirror"), replace(PLAIN, only=("mask", "add"))).main
+    assert bool(main.configuration) == chosen
+    assert main.theorems["monitor"].status == ("fails" if alone == "fails" or not chosen else "conditional")
+    assert main.theorems["monitor"].premises == (("made_up",) if alone == "fails" else ())
+    assert len(asked) == len(set(map(str, asked))), "each configuration is asked about once"
+
+
+def test_what_is_fixed_is_the_monitors_and_asks_no_premise_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def granted(setting: Setting, configuration: Configuration, evidence: Evidence) -> list[Finding]:
+        asked.append(str(configuration))
+        return []
+
+    monkeypatch.setattr(checking, "granted", granted)
+    check(machine_of("conditional"), replace(PLAIN, only=("uio",)))
+    assert asked == ["TRAPIO = 1"]
+
+
+def test_a_row_is_asked_again_under_what_legality_ties_to_its_leaves(checked: Checked) -> None:
+    result = checked(str(SMALL / "soundness/f01_cfg_through_legal"))
+    assert row(result, "x").configuration == result.main.configuration == Configuration({"C": 0})
+    assert (row(result, "x").privileged, row(result, "x").privileged_under_configuration) == (False, True)

@@ -101,7 +101,7 @@ def test_each_difference_has_words(key: str, words: str) -> None:
         ("user_only", "usr", "in virtual supervisor: the virtual machine would have trapped, the real one goes on"),
         ("shrink", "lim", "changes the virtual machine's R.b"),
         ("conditional", "uio", "closed by TRAPIO = 1"),
-        ("shrink_mirror", "lim", "closed by R.b = mirror"),
+        ("mask_mirror", "mask", "closed by MASK = mirror"),
         ("timer_read", "rdt", "time"),
         ("unpredictable", "odd", "may do anything on the real machine"),
         ("halt", "halt", "stops the real processor"),
