@@ -7,22 +7,44 @@ by the paths of P: each ends in a value that is none of w's, or leaves w as it w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
+from operator import or_
 
-from pgcheck.isa.terms import Term, walk
+from pgcheck.isa.terms import Term
 
 Leaves = Mapping[str, Term]
 
 
-class Absorption:
-    """What a step that begins at the leaves `before` makes of them when it begins with those in `changed` already written."""
+class Origins:
+    """Which of the leaves `before` a term depends on, as a set of bits, each term looked at once."""
 
-    def __init__(self, before: Leaves, changed: Leaves) -> None:
+    def __init__(self, before: Leaves) -> None:
+        self.before = before
+        self._known: dict[Term, int] = {leaf: 1 << k for k, leaf in enumerate(before.values())}
+
+    def of(self, term: Term) -> int:
+        known, todo = self._known, [term]
+        while todo:
+            here = todo[-1]
+            missing = () if here in known else [a for a in here.args if a not in known]
+            if missing:
+                todo += missing
+                continue
+            todo.pop()
+            if here not in known:
+                known[here] = reduce(or_, (known[a] for a in here.args), 0)
+        return known[term]
+
+
+class Absorption:
+    """What a step makes of its leaves when it begins with those in `changed` already written."""
+
+    def __init__(self, origins: Origins, changed: Leaves) -> None:
         self._changed = changed
-        self._leaves = {before[n]: changed[n] for n in changed}
-        self._mentions: dict[Term, bool] = {}
-        self._plain = all(self._over(t, None, base, {}) for base, t in self._leaves.items())
+        self._origins, self._before = origins, origins.before
+        self._written = reduce(or_, (origins.of(self._before[n]) for n in changed), 0)
+        self._plain = all(self._over(t, None, self._before[n], {}) for n, t in changed.items())
         self._ends: dict[str, dict[Term, bool]] = {n: {} for n in changed}
-        self._before = before
 
     def unread(self, terms: Iterable[Term]) -> bool:
         """No term depends on what has changed."""
@@ -38,12 +60,7 @@ class Absorption:
         )
 
     def _mentioned(self, term: Term) -> bool:
-        known = self._mentions
-        if term not in known:
-            for t in walk([term]):
-                if t not in known:
-                    known[t] = t in self._leaves or any(known[a] for a in t.args)
-        return known[term]
+        return bool(self._origins.of(term) & self._written)
 
     def _over(self, term: Term, on: Term | None, base: Term, known: dict[Term, bool]) -> bool:
         """On every path a term is a value that is none of what has changed, or is made on top of `on`; of `base` where that is None."""

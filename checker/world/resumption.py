@@ -28,7 +28,7 @@ from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.values import Configuration
-from pgcheck.checker.world.absorption import Absorption
+from pgcheck.checker.world.absorption import Absorption, Origins
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds
@@ -140,13 +140,14 @@ def _seen_apart(setting: Setting, states: Related, virtual: Transition, real: Tr
     apart: list[Term] = []
     ends = [(virtual.completes, (), virtual.post), *((e.guard, e.args, e.state) for e in virtual.exits)]
     decides = [t for guard, args, _ in ends for t in (guard, *args)]
+    origins = Origins(states.virtual)
     for own, trap in zip(virtual.exits, real.exits, strict=True):
         if trap not in _trapping(setting, real) or not _changed(trap, states.real):
             continue
         changed = {n: t for n, t in trap.state.items() if t is not states.real[n]}
         if any(n in _apart(states) or own.state[n] is not t for n, t in changed.items()):
             return TRUE
-        written = Absorption(states.virtual, changed)
+        written = Absorption(origins, changed)
         if not written.unread(decides):
             return TRUE
         apart += [land(trap.guard, guard) for guard, _, state in ends if not written.absorbed(state)]

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from pgcheck.checker.world.absorption import Absorption
+from pgcheck.checker.world.absorption import Absorption, Origins
 from pgcheck.isa.terms import Term, array, constant, eq, ite, mk, select, store, variable
 from pgcheck.isa.terms.names import leaf_name
 
@@ -37,15 +37,15 @@ PERHAPS: Final = ite(C, WRITTEN, M)
     ],
 )
 def test_what_is_written_twice(changed: Term, after: Term, right: bool) -> None:
-    written = Absorption(BEFORE, {"M": changed})
+    written = Absorption(Origins(BEFORE), {"M": changed})
     assert written.absorbed({**BEFORE, "M": after}) is right
     assert written.absorbed({**BEFORE, "M": after}) is right
 
 
 def test_what_depends_on_a_change_is_seen() -> None:
-    written = Absorption(BEFORE, {"A": mk("add", 8, A, ONE)})
+    written = Absorption(Origins(BEFORE), {"A": mk("add", 8, A, ONE)})
     assert written.unread([C, select(M, P)])
     assert not written.unread([C, eq(A, ONE)])
     assert not written.absorbed({**BEFORE, "A": mk("add", 8, A, ONE)})
-    assert not Absorption(BEFORE, {"A": ONE}).absorbed({**BEFORE, "M": WRITTEN, "A": ONE})
-    assert Absorption(BEFORE, {"A": ONE}).absorbed({**BEFORE, "A": ONE})
+    assert not Absorption(Origins(BEFORE), {"A": ONE}).absorbed({**BEFORE, "M": WRITTEN, "A": ONE})
+    assert Absorption(Origins(BEFORE), {"A": ONE}).absorbed({**BEFORE, "A": ONE})
