@@ -80,13 +80,34 @@ def monitor_is_preemptive(setting: Setting, configuration: Configuration, eviden
     yield PREMISE.answer(setting, "fails", "; ".join(refuted))
 
 
-def _timers(setting: Setting, configuration: Configuration) -> list[Attachment]:
-    """The devices that ask for an interrupt by themselves, at a leaf that is not the guest's."""
+@dataclass(frozen=True, slots=True)
+class _Timer:
+    """A device that asks for interrupts by itself, and the leaf in which that shows."""
+
+    name: str
+    line: str
+
+
+def _timers(setting: Setting, configuration: Configuration) -> list[_Timer]:
+    """Those whose request shows, through whatever controller, in a leaf that is not the guest's."""
     how = relations(setting.machine, setting.deployment, configuration)
-    return [d for d in setting.machine.platform.devices if models()[d.model].ticks and how.get(d.line) == relation.OWN]
+    devices = setting.machine.platform.devices
+    timers = [_Timer(d.name, _shown(devices, d.line)) for d in devices if models()[d.model].ticks]
+    return [t for t in timers if how.get(t.line) == relation.OWN]
 
 
-def _losses(setting: Setting, configuration: Configuration, interrupt: Interrupt, timer: Attachment) -> Iterator[_Loss]:
+def _shown(devices: Sequence[Attachment], line: str) -> str:
+    """The leaf in which a request shows that is made at a leaf, or at an input of an interrupt controller."""
+    lines, name = {d.name: d.line for d in devices}, line
+    for _ in devices:
+        controller, _, number = name.rpartition(".")
+        if not number.isdigit():
+            break
+        name = lines.get(controller, "")
+    return name
+
+
+def _losses(setting: Setting, configuration: Configuration, interrupt: Interrupt, timer: _Timer) -> Iterator[_Loss]:
     machine = setting.machine
     pre, _ = user_states(setting, configuration)
     line = machine.state.leaves[timer.line]
@@ -109,7 +130,7 @@ def _asked(setting: Setting) -> Term:
     return FALSE if interrupt is None else predicate(setting.machine, node("call", 0, data=interrupt.pending))
 
 
-def _quiet(setting: Setting, pre: Leaves, before: Term, timer: Attachment) -> Term:
+def _quiet(setting: Setting, pre: Leaves, before: Term, timer: _Timer) -> Term:
     """No interrupt is taken where the timer does not ask for one: a guest can run."""
     line = setting.machine.state.leaves[timer.line]
     return substitute([land(before, lnot(on_leaves([_asked(setting)], pre)[0]))], {line.term: line.holding(0)})[0]

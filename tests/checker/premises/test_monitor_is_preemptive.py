@@ -142,6 +142,15 @@ def test_a_longer_shadow_is_proved_or_open(tmp_path: Path, evidence: Evidence) -
         status(timed(tmp_path, "IE == 1 && S == 0", mirror="S", more=long, shadow=2), evidence)
 
 
+@pytest.mark.parametrize(("pending", "expected"), [("IE == 1", "ok"), ("G == 1", "fails")])
+def test_a_timer_may_ask_through_a_controller(pending: str, expected: str, tmp_path: Path, evidence: Evidence) -> None:
+    platform = (
+        "platform: {devices: {clock: {model: ticker, line: gate.1}, "
+        "gate: {model: interrupt_controller, line: LINE, options: {lines: 4}}}}\n"
+    )
+    assert status(timed(tmp_path, pending, platform=platform), evidence) == expected
+
+
 @pytest.mark.parametrize("platform", ["", "platform: {devices: {console: {model: console, line: LINE}}}\n"])
 def test_a_machine_without_a_timer_is_taken_to_have_one(platform: str, tmp_path: Path, evidence: Evidence) -> None:
     assert said(PREMISE, timed(tmp_path, "G == 1", platform=platform), evidence) == [
