@@ -17,7 +17,7 @@ from pgcheck.isa.idl.types import Bitfield, Bits, Type
 from pgcheck.isa.machine.choices import Choice, Fields
 from pgcheck.isa.machine.platform import Platform
 from pgcheck.isa.machine.schemes import Bounds, Entries, Scheme
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Term, walk
 from pgcheck.isa.terms.ir import Block, Functions
 from pgcheck.isa.words import Order, order
 
@@ -302,6 +302,12 @@ class Machine:
     deployments: tuple[Deployment, ...]
     platform: Platform = field(default_factory=Platform)
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def starts(self) -> tuple[Term, ...]:
+        """The conjuncts of legality that speak of the program counter alone: a program that starts elsewhere is refused."""
+        pc = self.state.leaves[self.state.pc].term
+        return tuple(t for t in self.legal if {n for n in walk([t]) if n.op == "call" or n.leaf is not None} == {pc})
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id, `UNDEFINED` among them. Raises KeyError."""

@@ -16,6 +16,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.words import joined
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.memory import Region
+from pgcheck.models.reference.cycle import holds
 
 ELF_MAGIC: Final = b"\x7fELF"
 MAX_SEGMENTS: Final = 1024
@@ -132,13 +133,15 @@ def load(image: Image, computer: Computer) -> None:
     """Put a program into memory and the program counter at its start. Raises BadImage, and then nothing is changed."""
     ram = computer.bus.ram
     check(image, ram)
+    pc = computer.machine.state.leaves[computer.machine.state.pc]
+    if image.entry >> pc.width:
+        raise BadImage(f"its entry {image.entry:#x} does not fit the program counter")
+    if not all(holds(computer.machine, term, {pc.name: image.entry}) for term in computer.machine.starts):
+        raise BadImage(f"its entry {image.entry:#x} is no legal program counter")
     for segment in image.segments:
         for k in range(0, segment.size, CHUNK):
             extent = min(CHUNK, segment.size - k)
             ram.store(segment.address + k, extent, _value(segment.units[k : k + extent], extent, computer))
-    pc = computer.machine.state.leaves[computer.machine.state.pc]
-    if image.entry >> pc.width:
-        raise BadImage(f"its entry {image.entry:#x} does not fit the program counter")
     computer.state[pc.name] = image.entry
 
 

@@ -43,3 +43,12 @@ def test_a_program_starts_in_a_legal_state_wherever_it_lies(
     machine = variant(tmp_path, f'legal: ["{legal}"]\noverride:\n  platform: {{boot: {{{boot}}}}}\n')
     found = [f.message for f in legal_after_reset(machine, evidence)]
     assert found == (["conjunct 1 of `legal` may be false where the platform starts a program"] if broken else [])
+
+
+@pytest.mark.parametrize(("start", "broken"), [(2, False), (3, True)])
+def test_what_is_legal_of_the_program_counter_alone_holds_where_programs_start(
+    start: int, broken: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    """A program that starts elsewhere is refused when it is loaded."""
+    machine = variant(tmp_path, f'legal: ["P[0] == 0"]\noverride:\n  platform: {{start: {start}}}\n')
+    assert bool(list(legal_after_reset(machine, evidence))) == broken

@@ -161,6 +161,15 @@ def test_an_entry_beyond_the_program_counter_is_refused() -> None:
         load(Image((Segment(0, 1, (0,)),), 2000), wide)
 
 
+def test_an_entry_that_is_no_legal_program_counter_is_refused() -> None:
+    """What `legal` says of the program counter alone: here that instructions are aligned."""
+    computer = Computer(machine("riscv64"))
+    with pytest.raises(BadImage, match="is no legal program counter"):
+        load(Image((Segment(BASE, 16, CODE),), BASE + 2), computer)
+    assert computer.bus.ram.load(BASE, 1) == 0
+    load(Image((Segment(BASE, 16, CODE),), BASE + 4), computer)
+
+
 def test_a_raw_image_is_memory_from_its_start_on() -> None:
     computer = Computer(machine("riscv64"))
     load(parse(CODE * 1000, machine("riscv64")), computer)
