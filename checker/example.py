@@ -47,6 +47,7 @@ state:
   M: {type: Bits<1>, role: mode}
   BASE: {type: Bits<8>, role: relocation}
   IE: {type: Bits<1>, role: interrupt}
+  OLD: {type: Bits<8>, role: saved}
 memory: {state: E, unit: 8, endian: little}
 modes: {state: M, supervisor: {values: [0]}, user: {values: [1]}}
 exits:
@@ -56,8 +57,8 @@ exits:
 _REST = """\
   function trap {
     arguments Cause cause
-    description { enters the supervisor at address 4 }
-    body { M = 0; $pc = 8'd4; }
+    description { enters the supervisor at address 4, and saves the program counter }
+    body { OLD = $pc; M = 0; $pc = 8'd4; }
   }
   function fetch {
     returns Bits<8>

@@ -229,7 +229,7 @@ LAW = MachineLaw(
     reference="a test of the check itself within every run",
     hypothesis=SUBJECT,
     example=Example(
-        (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [BASE, IE]}}\nfunctions: |\n"),),
+        (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [BASE, IE, OLD]}}\nfunctions: |\n"),),
         (("functions: |\n", "deployments: {default: {real_mode: same}}\nfunctions: |\n"),),
     ),
     ask=canaries,

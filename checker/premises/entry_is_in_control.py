@@ -44,6 +44,7 @@ def entry_is_in_control(setting: Setting, configuration: Configuration, evidence
         return
     mapped = machine.code.confined_by(Bounds) is not None or machine.code.confined_by(Entries) is not None
     assumed = "" if mapped or not entries else "; what lies there is the monitor's, as nothing in the processor maps it"
+    assumed += "; that a delivery meets no fault is the monitor's doing" if entries else ""
     leaves = ", ".join(sorted(led))
     yield PREMISE.answer(setting, "ok", f"after {names or 'no delivery'} the monitor alone says {leaves}{assumed}")
 
@@ -71,7 +72,7 @@ def _kept(arrival: Arrival) -> tuple[Term, list[Spot]]:
 
 
 def _own_page(arrival: Arrival, evidence: Evidence) -> bool:
-    """With page tables: some leave the first instruction to the monitor, and refuse its address to the guest's own mode."""
+    """With page tables: some let the monitor fetch its first instruction, and let no guest write there."""
     found = arrival.machine.code.confined_by(Entries)
     if found is None:
         return True
@@ -94,9 +95,10 @@ def _own_page(arrival: Arrival, evidence: Evidence) -> bool:
 
 
 def _guests_own(arrival: Arrival, translation: Translation, args: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
-    """The same address asked for by a guest, in each mode and for each kind of access."""
+    """The same address, asked for by a guest in each of its modes, to write there."""
     type_ = translation.parameters[translation.access][1]
-    kinds = sorted(set(type_.members.values())) if isinstance(type_, Enum) else [None]
+    members = type_.members if isinstance(type_, Enum) else {}
+    kinds: list[int | None] = [members["Write"]] if "Write" in members else [*sorted(set(members.values()))] or [None]
     for mode in sorted(guest_modes(arrival.setting)):
         for kind in kinds:
             asked = list(in_mode(arrival.machine, args, arrival.setting.mode(mode)))

@@ -35,5 +35,5 @@ RULE = Rule(
     formula="forall real s: trap(s) implies monitor(deliver(s))",
     reference=f"{PAPER}: a trap gives control to the supervisor",
     hypothesis=CONTROL,
-    example=Example((("body { M = 0;", "body { M = A[0];"),), ()),
+    example=Example((("M = 0; $pc", "M = A[0]; $pc"),), ()),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.world.arrival import Arrival, guest_modes
+from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import (
@@ -115,12 +116,22 @@ class Window:
         return land(passes, eq(there, address))
 
     def reaches_directly(self, address: Term) -> Term:
-        """The same of the one virtual address that the base leads there from."""
+        """The same of the one virtual address that the base leads there from, in every mode of guests and for every kind of access."""
         base = self.arrival.pre[self.bounds.base]
         width = self.asked[self.bounds.address].width
         distance = mk("sub", address.width, address, resized(base, address.width))
-        there, passes = self._translated({**self.asked, self.bounds.address: resized(distance, width)})
-        return land(passes, eq(there, address))
+        direct = {**self.asked, self.bounds.address: resized(distance, width)}
+        found = (self._translated(args) for args in self._of_guests(direct))
+        return disjunction(land(passes, eq(there, address)) for there, passes in found)
+
+    def _of_guests(self, args: Mapping[str, Term]) -> Iterator[dict[str, Term]]:
+        """The arguments with each mode of guests and each kind of access."""
+        translation, setting = self.translation, self.arrival.setting
+        mode, (access, type_) = translation.parameters[translation.mode][0], translation.parameters[translation.access]
+        kinds = sorted(set(type_.members.values())) if isinstance(type_, Enum) else []
+        for m in sorted(guest_modes(setting)):
+            for kind in [constant(args[access].width, k) for k in kinds] or [args[access]]:
+                yield {**args, mode: setting.mode(m), access: kind}
 
     def _arguments(self, kind: str) -> dict[str, Term]:
         parameters = self.arrival.machine.code.functions[self.translation.function].parameters

@@ -23,7 +23,6 @@ from pgcheck.isa.terms import (
     mk,
     rewrite,
     select,
-    show,
 )
 
 MOST_ELEMENTS = 256  # of an array that a delivery changes
@@ -36,8 +35,15 @@ class Kept:
     back: ReadBack
     fixed: tuple[tuple[int, int, int], ...]
 
+    @property
+    def moved(self) -> bool:
+        """Whether it is read back from elsewhere."""
+        return str(self) != f"{self.back.target.name} <- {self.back.target.name}"
+
     def __str__(self) -> str:
-        return str(self.back)
+        name, slices = self.back.target.name, self.back.slices
+        shown = [str(self.back) if len(slices) < 3 else f"{name} <- {slices[0]} .. {slices[-1]}"] if slices else []
+        return ", ".join([*shown, *(f"{name}[{high}:{low}] is {value:#x}" for high, low, value in self.fixed)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def reader(arrival: Arrival, evidence: Evidence) -> Callable[[Place], ReadBack]:
 
     def read(target: Place) -> ReadBack:
         back = read_back(target, places, settle)
-        if back.missing and (whole := _counted(arrival, target, evidence)) is not None:
+        if back.missing and (whole := _whole(arrival, target, evidence)) is not None:
             back = ReadBack(target, (whole,), ())
         if evidence.possible([*arrival.given, lnot(back.proof())], f"{arrival.label}:recovery of {target.name}"):
             raise Undecided(arrival.label, f"the copy {back} does not hold what it was read off to hold")
@@ -143,28 +149,35 @@ def _places(arrival: Arrival) -> Iterator[Place]:
         if small and not leaf.volatile:
             yield from _values(leaf, arrival.post[name])
     for s in arrival.stored:
-        yield Place(f"the word stored at {show(s.address)}", s.value)
+        yield Place(_cell(arrival, s.address), s.value)
 
 
-# ---- values that are stored in several units, a constant more or less
+# ---- values that are copied whole, though not by copies of their bits
 
 
-def _counted(arrival: Arrival, target: Place, evidence: Evidence) -> Slice | None:
-    """The whole of a value as a run of stored units, a constant more or less, proved."""
-    unit = arrival.machine.state.memory_unit
+def _whole(arrival: Arrival, target: Place, evidence: Evidence) -> Slice | None:
+    """The whole of a value where it was, or in a run of stored units, a constant more or less; proved."""
     width = bits(target.term).width
-    if width % unit:
-        return None
-    for run in _runs(arrival, width // unit):
-        word = run.term
+    for place in _candidates(arrival, target):
+        word = bits(place.term)
         zero = rewrite([word], lambda t, _: constant(t.width, 0) if t is target.term else None)[0]
         if zero is word or not zero.is_constant:
             continue
-        found = Slice(0, width, (Copied(TRUE, run, 0, zero.value),))
+        found = Slice(0, width, (Copied(TRUE, place, 0, zero.value),))
         wrong = lnot(ReadBack(target, (found,), ()).proof())
-        if not evidence.possible([*arrival.given, wrong], f"{arrival.label}:{target.name} counted on"):
+        if not evidence.possible([*arrival.given, wrong], f"{arrival.label}:{target.name} copied whole"):
             return found
     return None
+
+
+def _candidates(arrival: Arrival, target: Place) -> Iterator[Place]:
+    """What may hold the whole of a value."""
+    for name, leaf in arrival.machine.state.leaves.items():
+        if name in arrival.guests and arrival.pre[name] in (target.term, *target.term.args[:1]):
+            yield Place(target.name, _held(arrival, leaf, target))
+    unit, width = arrival.machine.state.memory_unit, bits(target.term).width
+    if width % unit == 0:
+        yield from _runs(arrival, width // unit)
 
 
 def _runs(arrival: Arrival, count: int) -> Iterator[Place]:
@@ -179,7 +192,18 @@ def _runs(arrival: Arrival, count: int) -> Iterator[Place]:
                 run = [units[first + k].value for k in range(count)]
                 ordered = run if arrival.machine.state.big_endian else run[::-1]
                 word = reduce(lambda high, low: mk("concat", high.width + low.width, high, low), ordered)
-                yield Place(f"the word stored at {show(units[first].address)}", word)
+                yield Place(_cell(arrival, units[first].address), word)
+
+
+def _cell(arrival: Arrival, address: Term) -> str:
+    """A stored unit, as people write it."""
+    base, offset = _parted(address)
+    memory = arrival.machine.state.memory
+    if base is None:
+        return f"{memory}[{offset:#x}]"
+    inner = base.args[0] if base.op == "extract" else base
+    far = offset - (1 << address.width) if offset >> (address.width - 1) else offset
+    return f"{memory}[{inner.leaf or '...'}{f'{far:+}' if far else ''}]"
 
 
 def _parted(address: Term) -> tuple[Term | None, int]:

@@ -10,15 +10,34 @@ from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import Term, conjunction, disjunction, eq, land, lnot, parameter, walk
+from pgcheck.isa.terms import (
+    TRUE,
+    Term,
+    conjunction,
+    constant,
+    disjunction,
+    eq,
+    extract,
+    land,
+    lnot,
+    mask,
+    mk,
+    operand,
+    parameter,
+    renamed,
+    rewrite,
+    walk,
+    zext,
+)
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT
+from pgcheck.isa.terms.names import OPERAND
 from pgcheck.isa.terms.reads import calls
 from pgcheck.models.symbolic import Exit, delivered, initial, transition
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place where a trap is taken: by an instruction, or by bits that none accepts (None)."""
+    """A place where a trap is taken: by an instruction, or by a fetch (None)."""
 
     instruction: Instruction | None
     args: tuple[Term, ...]
@@ -60,27 +79,43 @@ class Traps:
         if not sites or not all(pc in set(walk(s.args)) for s in sites):
             return False
         for site in sites:
-            if any(self._tells(k, site, sites, pc) for k in self.saved):
+            if any(self._tells(k, site, sites, evidence) for k in self.saved):
                 continue
             if not (forgotten(self.machine, self.name) and self._alike(site, evidence)):
-                where = "undefined bits" if site.instruction is None else site.instruction.id
+                where = "the fetch" if site.instruction is None else site.instruction.id
                 reason = f"where {where} was is handed over by no constant distance, and {self.name} saves no more"
                 raise Undecided(f"{self.setting.deployment.name}:{self.name}", reason)
         return True
 
-    def _tells(self, k: int, site: Site, sites: Sequence[Site], pc: Term) -> bool:
-        """An argument is at one distance from the instruction at this site and at all that look like it."""
+    def _tells(self, k: int, site: Site, sites: Sequence[Site], evidence: Evidence) -> bool:
+        """An argument is at one distance from the instruction at this site and at all that the monitor takes for it."""
+        pc = self.machine.state.leaves[self.machine.state.pc].term
         distance = site.beyond(k, pc)
-        return distance is not None and all(s.beyond(k, pc) == distance or site.told_from(s) for s in sites)
+        return distance is not None and all(
+            other.beyond(k, pc) == distance or site.told_from(other) or self._read_apart(k, site, other, evidence)
+            for other in sites
+        )
+
+    def _read_apart(self, k: int, site: Site, other: Site, evidence: Evidence) -> bool:
+        """Both hand over the address behind the instruction, and the last units before that are never those of both."""
+        pc = self.machine.state.leaves[self.machine.state.pc].term
+        ends = [_end(s) if s.beyond(k, pc) == _length(s) else None for s in (site, other)]
+        if ends[0] is None or ends[1] is None:
+            return False
+        (word, held), (word_too, held_too) = ends[0], ends[1]
+        both = constant(word.width, held & held_too)
+        handed = [(a, b) for n, (a, b) in enumerate(zip(site.args, other.args, strict=True)) if n != k]
+        theirs = _renamed([word_too, *(b for _, b in handed)])
+        alike = [eq(a, b) for (a, _), b in zip(handed, theirs[1:], strict=True)]
+        alike.append(eq(mk("and", word.width, word, both), mk("and", word.width, theirs[0], both)))
+        return not evidence.possible(alike, f"{self.setting.deployment.name}:{self.name} read apart")
 
     def _sites(self) -> Iterator[Site]:
         """Every place where it is taken; where a fetch or its translation takes it, nothing is known of the arguments."""
         machine = self.machine
         if self.name in reached(machine, iter([machine.code.fetch])):
             yield Site(None, ())
-        undefined = transition(machine, machine.code.undefined)
-        yield from (Site(None, e.args) for e in undefined.exits if e.function == self.name)
-        for instruction in machine.instructions:
+        for instruction in (machine.code.undefined, *machine.instructions):
             if self.name in reached(machine, calls(instruction.body)):
                 step = transition(machine, instruction)
                 yield from (Site(instruction, e.args) for e in step.exits if e.function == self.name)
@@ -105,6 +140,36 @@ class Traps:
         real = [e for e in asked.real.exits if e.function == self.name]
         apart = disjunction(land(r.guard, lnot(disjunction(_same(r, v) for v in virtual))) for r in real)
         return [*asked.assumptions, apart]
+
+
+def _length(site: Site) -> int | None:
+    """The length of the instruction in units of PC, if it has one."""
+    length = None if site.instruction is None else site.instruction.length
+    return length.value if length is not None and length.is_constant else None
+
+
+def _end(site: Site) -> tuple[Term, int] | None:
+    """The last unit of an encoding as a term over its operands, and the bits of it that the encoding holds."""
+    encoding = None if site.instruction is None else site.instruction.encoding
+    if encoding is None or encoding.steps[-1].when is not TRUE or encoding.decode.unit != encoding.decode.pc_unit:
+        return None
+    step = encoding.steps[-1]
+    if step.units != 1:
+        return None
+    word, held = constant(encoding.decode.unit, step.value), step.mask
+    for slot in step.slots:
+        for low, at, count in slot.pieces:
+            piece = zext(extract(operand(slot.width, slot.name), low + count - 1, low), word.width)
+            word = mk("or", word.width, word, mk("shl", word.width, piece, constant(word.width, at)))
+            held |= mask(count) << at
+    return word, held
+
+
+def _renamed(terms: Sequence[Term]) -> list[Term]:
+    """Terms over the operands of another instruction than those of the same names."""
+    return rewrite(
+        terms, lambda t, _: renamed(t, t.free.tried(1)) if t.free is not None and t.free.space == OPERAND else None
+    )
 
 
 def _same(real: Exit, virtual: Exit) -> Term:

@@ -1,0 +1,113 @@
+"""Out of the state after a trap entry the monitor can read the guest's state before it, or two states show that it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pgcheck.checker.premises.entry_is_recoverable import PREMISE
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from tests.checker.premises.asking import ENTRY, entry, said
+from tests.specifications import machine
+
+SAVED = ("  SM:", "  S: {type: Bits<4>, role: saved}\n  SA: {type: Bits<8>, role: saved}\n  SM:")
+LENT = ("functions: |\n", "deployments: {default: {real_mode: 1, mirror: [IE]}}\nfunctions: |\n")
+ALWAYS_OFF = (LENT[0], LENT[1].replace("mirror", 'guest: "IE == 0", mirror'))
+
+
+@pytest.mark.parametrize(
+    ("body", "map_"),
+    [
+        (ENTRY, "P <- SP"),
+        ("SA = A[0]; A[0] = 0; " + ENTRY, "A[0] <- SA"),
+        ("Bits<8> old = A[0]; A[0] = A[1]; A[1] = old; " + ENTRY, "A[0] <- A[1], A[1] <- A[0]"),
+        ("write_physical_memory<8>(S, A[0]); A[0] = 0; " + ENTRY, "A[0] <- MEM[S]"),
+        ("write_physical_memory<8>(S - 4'd1, A[3]); A[3] = {A[2][3:0], 4'd0}; " + ENTRY, "A[3] <- MEM[S-1]"),
+        ("SA = {A[0][3:0], A[1][3:0]}; A[0][3:0] = 0; A[1][3:0] = 0; " + ENTRY, "A[0][3:0] <- SA[7:4]"),
+        (ENTRY.replace("SP = $pc", "SP = $pc + 4'd1"), "P <- SP - 1"),
+        ("if (cause == Cause::Service) { SA = A[0]; A[0] = 0; } " + ENTRY, "A[0] <- "),
+        ("if (A[0] == 0) { A[0] = 0; } " + ENTRY, "P <- SP"),
+        ("SA = A[0]; A[0] = A[0] + A[1]; " + ENTRY, "A[0] <- SA"),
+    ],
+)
+def test_what_is_saved_is_read_back(body: str, map_: str, tmp_path: Path, evidence: Evidence) -> None:
+    ((status, message),) = said(PREMISE, entry(tmp_path, body, SAVED), evidence)
+    assert status == "ok" and map_ in message
+
+
+@pytest.mark.parametrize(
+    ("body", "leaf"),
+    [
+        ("A[0] = 0; " + ENTRY, "A[0]"),
+        ("if (cause == Cause::Service) { A[0] = 0; } " + ENTRY, "A[0]"),
+        ("A[0] = {4'd0, A[0][3:0]}; " + ENTRY, "A[0]"),
+        ("SA = A[0] ^ A[1]; A[0] = 0; A[1] = 0; " + ENTRY, "A[0]"),
+        ("A[2] = A[2] | 8'd1; " + ENTRY, "A[2]"),
+        ("SA = A[1] + A[1]; A[1] = 0; " + ENTRY, "A[1]"),
+        ("write_physical_memory<8>(S, A[0]); write_physical_memory<8>(S, A[1]); A[0] = 0; " + ENTRY, "A[0]"),
+        ("if (A[1] == 0) { SA = A[0]; } A[0] = 0; " + ENTRY, "A[0]"),
+        (ENTRY.replace("SP = $pc;", ""), "P"),
+        (ENTRY.replace("SP = $pc;", "SP = {1'b0, $pc[2:0]};"), "P"),
+    ],
+)
+def test_what_is_lost_is_shown_by_two_states(body: str, leaf: str, tmp_path: Path, evidence: Evidence) -> None:
+    """Cleared, for one cause alone, cut, two made one, overwritten, or kept where the guest decides."""
+    ((status, message),) = said(PREMISE, entry(tmp_path, body, SAVED), evidence)
+    assert status == "fails" and f" takes {leaf} = " in message and message.endswith("to one state")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "A[0] = A[0] ^ A[1]; " + ENTRY,
+        "A[0] = ~A[0]; " + ENTRY,
+        "A[0] = A[0] * 3; " + ENTRY,
+        "if (A[1] == 0) { SA = A[0]; A[0] = 0; } else { SA = 0; } " + ENTRY,
+    ],
+)
+def test_what_no_copy_of_bits_reads_back_is_open(body: str, tmp_path: Path, evidence: Evidence) -> None:
+    """No two states end alike; but the monitor would have to compute, or to look at the guest before it knows how to read it."""
+    with pytest.raises(Undecided, match="no copy of bits reads it back"):
+        said(PREMISE, entry(tmp_path, body, SAVED), evidence)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "body", "status"),
+    [
+        (LENT, "SA = {7'd0, IE}; IE = 0; ", "ok"),
+        (LENT, "IE = 0; ", "fails"),
+        (ALWAYS_OFF, "IE = 0; ", "ok"),
+        (("functions: |\n", "functions: |\n"), "IE = 0; ", "ok"),
+    ],
+)
+def test_what_is_lent_to_the_guest_is_its_state(
+    deployment: tuple[str, str], body: str, status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    found = said(PREMISE, entry(tmp_path, body + ENTRY, SAVED, deployment), evidence)
+    assert [s for s, _ in found] == [status]
+
+
+@pytest.mark.parametrize(("body", "status"), [(ENTRY, "ok"), ("A[1] = 0; " + ENTRY, "fails")])
+def test_an_interrupt_is_asked_as_well(body: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
+    interrupt = (
+        "functions: |\n",
+        'interrupt: {pending: "pending?", deliver: interrupt}\nfunctions: |\n'
+        "  function pending? { returns Boolean description { x } body { return IE == 1; } }\n"
+        f"  function interrupt {{ description {{ x }} body {{ {body} }} }}\n",
+    )
+    assert [s for s, _ in said(PREMISE, entry(tmp_path, ENTRY, interrupt), evidence)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("name", "map_"),
+    [
+        ("pg74", "P <- E[0x0][30:21]"),
+        ("m68010", "A[7] <- OSP"),
+        ("m68000", "PC <- MEM[OSP-4] - 2"),
+        ("pdp10-ka10", "- 1"),
+    ],
+)
+def test_shipped_machines_keep_the_guests_state(name: str, map_: str, evidence: Evidence) -> None:
+    ((status, message),) = said(PREMISE, machine(name), evidence)
+    assert status == "ok" and map_ in message
