@@ -13,6 +13,7 @@ from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
+from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.translate import Args, accesses, walk
 
 FULL = 3
@@ -127,12 +128,15 @@ class _Space:
     written: dict[int, int]
 
     def map(self, page: int, target: int, fields: Fields, level: int) -> None:
-        """Map a page, through tables that are there or are made."""
+        """Map a page, through tables that are there or are made; no deeper than its walk goes, which differs where tables are mapped too."""
         shape = self.tables.shape
         realise = shape.realise
         high, low = realise.entry.ranges[realise.frame]
         table = self.root
         offsets = self.tables.offsets(page)
+        if not offsets:
+            return
+        level = min(level, len(offsets) - 1)
         for depth in range(level):
             slot = table + offsets[depth]
             value = self.written.get(slot)
@@ -152,13 +156,22 @@ def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:
     if found is None:
         return None
     translation, entries = found
-    state: State = {**real, **holding(machine, entries.given)}
+    user = machine.modes.user.values[0]
+    state: State = {**real, **holding(machine, entries.given), machine.modes.leaf: user}
     shape = form(machine, state)
     rights: dict[int, tuple[Fields, ...]] = {}
     for mode in (*machine.modes.supervisor.values[:1], *machine.modes.user.values[:1]):
-        kinds = permissions(shape, {**state, machine.modes.leaf: mode})
-        rights[mode] = tuple(kinds[p] for p in sorted(kinds, key=_most)) or (entries.map,)
+        rights[mode] = _rights(shape, {**state, machine.modes.leaf: mode}) or (entries.map,)
     return Tables(machine, translation, shape, layout, rights)
+
+
+def _rights(shape: Form, state: State) -> tuple[Fields, ...]:
+    """The fields of entries that permit something, most first; none in a mode that tables are nothing to."""
+    try:
+        kinds = permissions(shape, state)
+    except NoTables:
+        return ()
+    return tuple(kinds[p] for p in sorted(kinds, key=_most))
 
 
 def _most(permitted: Permissions) -> tuple[int, list[int]]:

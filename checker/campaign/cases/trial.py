@@ -21,9 +21,11 @@ class Trial:
         self.bus = Bus(self.ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         self.state = reset(machine)
         for name, leaf in machine.state.leaves.items():
-            if isinstance(leaf, ArrayLeaf) and not leaf.control and name != machine.state.memory and leaf.width > 8:
-                self.state[name] = Cells(stack & mask(leaf.width))
-            elif leaf.role == "saved" and leaf.width > 16:
+            saved = leaf.role == "saved" and leaf.element_width > 16
+            if isinstance(leaf, ArrayLeaf):
+                if saved or (not leaf.control and name != machine.state.memory and leaf.width > 8):
+                    self.state[name] = Cells(stack & mask(leaf.width))
+            elif saved:
                 self.state[name] = stack & mask(leaf.width)
         self.state[machine.state.pc] = code
 

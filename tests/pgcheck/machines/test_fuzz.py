@@ -56,6 +56,27 @@ def test_theorem_3_gives_the_same_machine_a_hybrid_monitor(pgcheck: Pgcheck, tmp
     assert ran.code == 0 and "hybrid: no findings" in ran.out
 
 
+@pytest.mark.parametrize("name", ["tables_mapped", "saved_arrays"])
+def test_tables_that_are_mapped_themselves_and_arrays_of_saved_state_are_machines_like_any(
+    pgcheck: Pgcheck, name: str, tmp_path: Path
+) -> None:
+    path = SMALL / "campaigns" / f"{name}.yaml"
+    ran = pgcheck("fuzz", path, "--force", "--cases", "24", "--jobs", "1", "--database", tmp_path / "c.sqlite")
+    assert ran.code == 0 and "no findings in" in ran.out and " memory " in ran.out
+
+
+@pytest.mark.parametrize("command", ["fuzz", "prove-monitor"])
+def test_tables_that_cannot_be_filled_are_said(pgcheck: Pgcheck, command: str, tmp_path: Path) -> None:
+    text = (SMALL / "campaigns" / "tables_mapped.yaml").read_text("utf-8")
+    odd = "({SBR, 8'd0} ^ 16'h5500) + {8'd0, a[14:8], 1'b0}"
+    path = tmp_path / "odd.yaml"
+    path.write_text(text.replace("{SBR, a[14:8], 1'b0}", odd), "utf-8")
+    more = ("--database", tmp_path / "c.sqlite") if command == "fuzz" else ("--only", "ld")
+    ran = pgcheck(command, path, "--force", "--jobs", "1", *more)
+    assert ran.code == (2 if command == "fuzz" else 3)
+    assert "no relocation leaf of tables_mapped holds the address of the first page table" in ran.err
+
+
 GUESTED = """include: [pg74]
 name: guested
 title: The guest's states are not all states
