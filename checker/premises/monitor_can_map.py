@@ -60,6 +60,8 @@ def monitor_can_map(setting: Setting, configuration: Configuration, evidence: Ev
             yield PREMISE.answer(setting, "unknown", f"the monitor cannot fill the page tables: {reason}")
             return
     reached = list(_reached(setting, translation, configuration, evidence))
+    if not reached:
+        return
     for other, message in _alike(setting, translation):
         if any(evidence.possible(r.confused(other), f"{setting.deployment.name}:maps apart") for r in reached):
             yield PREMISE.answer(setting, "fails", message)

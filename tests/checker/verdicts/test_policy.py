@@ -12,6 +12,7 @@ from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
+from pgcheck.isa.machine.machine import UNDEFINED
 from pgcheck.isa.terms import TRUE, Name, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.isa.terms.names import STATE
@@ -20,7 +21,7 @@ from tests.checker.results import Checked
 from tests.checker.variants import variant
 from tests.specifications import machine_of
 
-PRIVILEGED = {"svc", "lpsw", "lrr", "srr", "lra", "sio", "tio", "stm", "rtm", "halt"}
+PRIVILEGED = {UNDEFINED, "svc", "lpsw", "lrr", "srr", "lra", "sio", "tio", "stm", "rtm", "halt"}
 
 
 def test_a_monitor_intercepts_what_traps_and_fixes_nothing_more(checked: Checked, evidence: Evidence) -> None:
