@@ -23,6 +23,7 @@ from pgcheck.isa.terms import (
     mk,
     rewrite,
     select,
+    walk,
 )
 
 MOST_ELEMENTS = 256  # of an array that a delivery changes
@@ -148,8 +149,18 @@ def _places(arrival: Arrival) -> Iterator[Place]:
         small = not isinstance(leaf, ArrayLeaf) or leaf.size <= MOST_ELEMENTS
         if small and not leaf.volatile:
             yield from _values(leaf, arrival.post[name])
+        if isinstance(leaf, ArrayLeaf) and name != arrival.machine.state.memory and not leaf.volatile:
+            yield from _written(arrival, leaf)
     for s in arrival.stored:
         yield Place(_cell(arrival, s.address), s.value)
+
+
+def _written(arrival: Arrival, leaf: ArrayLeaf) -> Iterator[Place]:
+    """The elements of an array that are written at indices which the monitor knows."""
+    after = arrival.post[leaf.name]
+    for part in walk([after]):
+        if part.op == "store" and arrival.is_monitors(index := part.args[1]):
+            yield Place(f"{leaf.name}[{index.leaf or '...'}]", select(after, index))
 
 
 # ---- values that are copied whole, though not by copies of their bits

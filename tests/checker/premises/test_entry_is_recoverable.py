@@ -88,6 +88,23 @@ def test_what_is_lent_to_the_guest_is_its_state(
     assert [s for s, _ in found] == [status]
 
 
+@pytest.mark.parametrize(
+    ("index", "status"),
+    [("TOP", "ok"), ("TOP + 2'd1", "ok"), ("2'd3", "ok"), ("A[0][1:0]", "open"), ("$pc[1:0]", "fails")],
+)
+def test_a_stack_of_registers_saves_at_an_index_of_the_monitors(
+    index: str, status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    """With an index that the guest says the value is somewhere, and nobody knows where; or it may be lost."""
+    stack = ("  SM:", "  TOP: {type: Bits<2>, role: saved}\n  STACK: {type: Bits<4>, size: 4, role: saved}\n  SM:")
+    pushing = entry(tmp_path, ENTRY.replace("SP = $pc;", f"STACK[{index}] = $pc; TOP = TOP + 1;"), stack)
+    try:
+        found = [s for s, _ in said(PREMISE, pushing, evidence)]
+    except Undecided:
+        found = ["open"]
+    assert found == [status]
+
+
 @pytest.mark.parametrize(("body", "status"), [(ENTRY, "ok"), ("A[1] = 0; " + ENTRY, "fails")])
 def test_an_interrupt_is_asked_as_well(body: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
     interrupt = (
