@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from pgcheck.checker.questions.hole import related, virtual_modes
+from pgcheck.checker.questions.hole import Related, related, virtual_modes
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.translated import leading
 from pgcheck.checker.solving.evidence import Evidence, Undecided
@@ -208,17 +208,19 @@ def _every_virtual_state(setting: Setting, configuration: Configuration, evidenc
     for mode_class in (modes.supervisor, modes.user):
         for mode in virtual_modes(setting, mode_class):
             states = related(setting, mode_class, mode, configuration)
-            of_real = land(states.of_real, _confining(setting.machine, states.real))
+            of_real = _confining(setting.machine, states)
             if not _represented(states.of_virtual, of_real, evidence, f"{setting.deployment.name}:real state@{mode}"):
                 return False
     return True
 
 
-def _confining(machine: Machine, real: Mapping[str, Term]) -> Term:
-    """The real machine's translation is set up as `realise` says: what is given of control state."""
+def _confining(machine: Machine, states: Related) -> Term:
+    """The real state is one in which translation is set up as `realise` says: what is given of control state."""
     translation, leaves = machine.code.translation, machine.state.leaves
     given = {} if translation is None else translation.given
-    return conjunction(eq(real[n], leaves[n].holding(v)) for n, v in given.items() if leaves[n].control)
+    held = {states.real[n]: leaves[n].holding(v) for n, v in given.items() if leaves[n].control}
+    scalars = conjunction(eq(real, value) for real, value in held.items() if real.shape is None)
+    return land(*substitute([states.of_real, scalars], {r: v for r, v in held.items() if r.shape is not None}))
 
 
 def _represented(of_virtual: Term, of_real: Term, evidence: Evidence, label: str) -> bool:
