@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final
 
 HEADER: Final = struct.Struct(">I")
 OUT_OF_MEMORY: Final = 101
+FEW: Final = 8  # bits of an index of which every element can be asked
 Reply = dict[str, Any]
 
 
@@ -159,6 +160,9 @@ def _why(reason: str, rlimit: int) -> str:
     return f"resource limit {rlimit} reached" if reason in ("canceled", "max. resource limit exceeded") else reason
 
 
+Table = tuple[int, dict[int, int]]
+
+
 class _Reading:
     """A model as z3 gives it, read value by value; ValueError says what cannot be read."""
 
@@ -180,36 +184,73 @@ class _Reading:
         rows = [([number(e.arg_value(k)) for k in range(e.num_args())], number(e.value())) for e in entries]
         return number(function.else_value()), rows
 
-    def array(self, value: Any) -> tuple[int, list[tuple[int, int]]]:
-        z3, number = self.z3, self.number
-        stored: dict[int, int] = {}
-        while z3.is_store(value):
-            value, index, element = value.children()
-            stored.setdefault(number(index), number(element))
-        if z3.is_K(value):
-            return number(value.arg(0)), list(stored.items())
-        if z3.is_as_array(value):
-            default, rows = self.table(self.model[z3.get_as_array_func(value)])
-        elif z3.is_quantifier(value) and value.is_lambda():
-            default, rows = self.chosen(value.body())
-        elif (known := self.model.eval(value, model_completion=True)) is not None and not known.eq(value):
-            default, again = self.array(known)
-            rows = [([index], element) for index, element in again]
-        else:
-            raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
-        return default, list({**{index: v for (index,), v in rows}, **stored}.items())
+    def array(self, value: Any) -> Table:
+        """An array by its form, or else element by element where there are few: the default, and the elements that differ."""
+        try:
+            return self.formed(value)
+        except ValueError:
+            if value.sort().domain().size() > FEW:
+                raise
+        elements = (self.number(self.z3.Select(value, index)) for index in range(1 << value.sort().domain().size()))
+        return 0, dict(enumerate(elements))
 
-    def chosen(self, body: Any) -> tuple[int, list[tuple[list[int], int]]]:
-        """A lambda that tells its argument from numbers, one after the other."""
-        z3, rows = self.z3, dict[int, int]()
-        while z3.is_app_of(body, z3.Z3_OP_ITE):
-            test, then, body = body.children()
-            sides = test.children() if z3.is_eq(test) else []
-            index = next((side for side in sides if not z3.is_var(side)), None)
-            if index is None or not any(map(z3.is_var, sides)):
-                raise ValueError(f"the model gives {str(test)[:80]} where a comparison with a number was expected")
-            rows.setdefault(self.number(index), self.number(then))
-        return self.number(body), [([index], element) for index, element in rows.items()]
+    def formed(self, value: Any) -> Table:
+        z3 = self.z3
+        if z3.is_store(value):
+            below, index, element = value.children()
+            default, rows = self.formed(below)
+            return default, {**rows, self.number(index): self.number(element)}
+        if z3.is_K(value):
+            return self.number(value.arg(0)), {}
+        if z3.is_as_array(value):
+            default, entries = self.table(self.model[z3.get_as_array_func(value)])
+            return default, {index: element for (index,), element in reversed(entries)}
+        if z3.is_quantifier(value) and value.is_lambda() and value.num_vars() == 1:
+            return self.chosen(value.body())
+        known = self.model.eval(value, model_completion=True)
+        if known.eq(value):
+            raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
+        return self.formed(known)
+
+    def chosen(self, body: Any) -> Table:
+        """The body of a lambda that tells its argument from numbers, or looks it up."""
+        z3 = self.z3
+        if z3.is_app_of(body, z3.Z3_OP_ITE):
+            test, then, other = body.children()
+            while z3.is_not(test):
+                test, then, other = test.arg(0), other, then
+            default, rows = self.chosen(other)
+            return default, rows | {k: self.at(then, k) for k in self.told(test)}
+        if z3.is_select(body) and z3.is_var(body.arg(1)) and not _variables(z3, body.arg(0)):
+            return self.formed(body.arg(0))
+        return self.number(body), {}
+
+    def at(self, body: Any, index: int) -> int:
+        """What a body gives for a number."""
+        z3 = self.z3
+        sorts = [v.sort() for v in _variables(z3, body)][:1]
+        return self.number(z3.substitute_vars(body, *(z3.BitVecVal(index, s.size(), ctx=body.ctx) for s in sorts)))
+
+    def told(self, test: Any) -> list[int]:
+        """The numbers of which a test is true: it is an equation of the argument with one, or one of several such."""
+        z3 = self.z3
+        if z3.is_or(test):
+            return [k for part in test.children() for k in self.told(part)]
+        sides = test.children() if z3.is_eq(test) else []
+        number = next((side for side in sides if not z3.is_var(side)), None)
+        if number is None or not any(map(z3.is_var, sides)):
+            raise ValueError(f"the model gives {str(test)[:80]} where a comparison with a number was expected")
+        return [self.number(number)]
+
+
+def _variables(z3: Any, term: Any) -> list[Any]:
+    """The bound variables in a term."""
+    found, todo = [], [term]
+    while todo:
+        top = todo.pop()
+        found += [top] if z3.is_var(top) else []
+        todo += top.children()
+    return found
 
 
 def interpretation(z3: Any, model: Any) -> Reply:
@@ -225,7 +266,8 @@ def interpretation(z3: Any, model: Any) -> Reply:
             if symbol.arity():
                 functions[symbol.name()] = reading.table(value)
             elif symbol.range().kind() == z3.Z3_ARRAY_SORT:  # a lambda is one too
-                arrays[symbol.name()] = reading.array(value)
+                default, rows = reading.array(value)
+                arrays[symbol.name()] = default, list(rows.items())
             else:
                 variables[symbol.name()] = reading.number(value)
         except ValueError as error:

@@ -15,7 +15,7 @@ from pgcheck.checker.solving.formula import idl
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.values import NOTHING, Configuration
-from pgcheck.checker.verdicts import efficiency, general_or_mirror, hypotheses_are_satisfiable
+from pgcheck.checker.verdicts import efficiency, general_or_mirror, hypotheses_are_satisfiable, unfolded
 from pgcheck.checker.verdicts.efficiency import runs_directly, spoiled
 from pgcheck.checker.verdicts.general_or_mirror import user_visible
 from pgcheck.checker.verdicts.hypotheses_are_satisfiable import excludes, vacuous
@@ -89,6 +89,7 @@ def survey(
     empty = _guarded(hypotheses_are_satisfiable.RULE, deployment, lambda: vacuous(setting, evidence))
     found.findings += empty
     found.alone = run("rows", None, work)
+    found.judged += unfolded.held(setting, work, found.alone, pool.solver, options.second)
     if empty:
         said = "; ".join(f.message for f in empty)
         found.alone = {i: replace(j, trouble=said, privileged=False) for i, j in found.alone.items()}

@@ -5,7 +5,8 @@ Every rule keeps the meaning that `operators.OPERATORS` and SMT-LIB give: a solv
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Final
 
@@ -15,7 +16,7 @@ from pgcheck.isa.terms.operators import OPERATORS
 
 # Rules that push an operator into both arms of an `ite` visit a shared part once.
 _PUSHING: Final = frozenset(("extract", "eq", "select"))
-_pushed: Final[dict[tuple[str, int, tuple[Term, ...], Hashable], Term]] = {}
+_pushed: dict[tuple[str, int, tuple[Term, ...], Hashable], Term] = {}
 
 
 def mk(op: str, width: int, *args: Term, data: Hashable = None) -> Term:
@@ -26,7 +27,7 @@ def mk(op: str, width: int, *args: Term, data: Hashable = None) -> Term:
     key = (op, width, args, data) if op in _PUSHING else None
     if key is not None and (known := _pushed.get(key)) is not None:
         return known
-    fold = FOLDS.get(op)
+    fold = _folds.get(op)
     result = fold(width, args, data) if fold is not None else None
     if result is None:
         result = intern(op, width, args, data, args[1].shape if op == "ite" else None)
@@ -234,6 +235,27 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("(select (ite g m n) i)", lambda g, m, n, i: ite(g, select(m, i), select(n, i)), bounded=0),
 )
 # fmt: on
-FOLDS: Final[Mapping[str, Fold]] = {
-    op: compiled(list(rules)) for op, rules in groupby(RULES, key=lambda rule: rule.node.op)
-}
+
+
+def _by_operator(rules: Iterable[Rule]) -> Mapping[str, Fold]:
+    return {op: compiled(list(of)) for op, of in groupby(rules, key=lambda rule: rule.node.op)}
+
+
+FOLDS: Final = _by_operator(RULES)
+PLAIN: Final = _by_operator(rule for rule in RULES if rule.literal)
+_folds = FOLDS
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """Makes terms as they are written: nothing is folded but constants, and connectives and choices of which a part is TRUE or FALSE.
+
+    Without that no loop of a specification would end. Terms that were made before are as they are.
+    """
+    global _folds, _pushed
+    before = _folds, _pushed
+    _folds, _pushed = PLAIN, {}
+    try:
+        yield
+    finally:
+        _folds, _pushed = before

@@ -50,6 +50,13 @@ class Rule:
     bounded: int | None = None
 
     @property
+    def literal(self) -> bool:
+        """Whether the pattern is one node of which an argument is TRUE or FALSE."""
+        return bool({"TRUE", "FALSE"} & {a for a in self.node.args if isinstance(a, str)}) and not any(
+            isinstance(a, Node) for a in self.node.args
+        )
+
+    @property
     def node(self) -> Node:
         """The pattern, read."""
         return read(self.pattern)
