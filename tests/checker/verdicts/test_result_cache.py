@@ -26,7 +26,7 @@ def test_a_kept_result_comes_back_whole(tmp_path: Path, result: MachineResult) -
     assert load_result(kept, machine("jrst1"), OPTIONS) is None
     keep_result(kept, machine("jrst1"), OPTIONS, result)
     assert load_result(kept, machine("jrst1"), OPTIONS) == result
-    assert result.main.instructions[-1].witness is not None
+    assert any(r.witness is not None for r in result.main.instructions)
 
 
 @pytest.mark.parametrize("status", ["unknown", "error"])
