@@ -123,12 +123,10 @@ class _Asked:
         return self.known[key]
 
     def lost(self, configuration: Configuration) -> bool:
-        """Whether what is mirrored refutes a premise, or leaves one open, that the machine offers with all of that the monitor's own."""
+        """Whether what is mirrored refutes a premise that the machine offers with all of that the monitor's own."""
         if not configuration.mirrored:
             return False
-        under, alone = (
-            {f.law for f in self.findings(c) if f.status in ("fails", "unknown")} for c in (configuration, NOTHING)
-        )
+        under, alone = ({f.law for f in self.findings(c) if f.status == "fails"} for c in (configuration, NOTHING))
         return bool(under - alone)
 
 

@@ -15,7 +15,7 @@ from pgcheck.isa.machine.choices import MIRROR, Choice
 from tests.checker.judging import setting_of
 from tests.checker.results import Checked, row
 from tests.checker.variants import edited
-from tests.specifications import SMALL, machine_of
+from tests.specifications import machine_of
 
 
 def fixed(**leaves: int) -> Configuration:
@@ -115,7 +115,7 @@ def test_a_configuration_that_spoils_all_the_same_is_an_error(monkeypatch: pytes
 
 # ---- what the monitor translates with
 
-BASE_AND_BOUND, PAGES = SMALL / "soundness/d13b_mirror_candidate", SMALL / "soundness/d16_const_pg"
+BASE_AND_BOUND, PAGES = "soundness/d13b_mirror_candidate", "soundness/d16_const_pg"
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,9 @@ BASE_AND_BOUND, PAGES = SMALL / "soundness/d13b_mirror_candidate", SMALL / "soun
     ids=str,
 )
 def test_what_the_monitor_translates_with_is_fixed_to_what_is_given_or_not_at_all(
-    path: Path, leaves: dict[str, Choice], allowed: bool, evidence: Evidence
+    path: str, leaves: dict[str, Choice], allowed: bool, evidence: Evidence
 ) -> None:
-    setting = setting_of(machine_of(str(path)))
+    setting = setting_of(machine_of(path))
     assert admissible(setting, Configuration(leaves), evidence) == allowed
 
 
@@ -147,17 +147,17 @@ def test_a_real_machine_whose_translation_is_not_set_up_proves_nothing(
     real: str, tmp_path: Path, evidence: Evidence
 ) -> None:
     text = ("configurations: {c: {PG: [0]}}", f'deployments: {{d: {{real_mode: 1, real: "{real}"}}}}')
-    assert not admissible(setting_of(edited(tmp_path, text, base=str(PAGES))), NOTHING, evidence)
+    assert not admissible(setting_of(edited(tmp_path, text, base=PAGES)), NOTHING, evidence)
     other = (text[0], text[1].replace("PG == 0", "PG == 1"))
-    assert admissible(setting_of(edited(tmp_path, other, base=str(PAGES))), NOTHING, evidence)
+    assert admissible(setting_of(edited(tmp_path, other, base=PAGES)), NOTHING, evidence)
 
 
 def test_whatever_moves_addresses_between_bounds_is_the_monitors(tmp_path: Path, evidence: Evidence) -> None:
-    assert leading(machine_of(str(BASE_AND_BOUND))) == {"L", "B"}
-    moved = edited(tmp_path, ("return sum[3:0];", "return sum[3:0] ^ {3'd0, IE};"), base=str(BASE_AND_BOUND))
+    assert leading(machine_of(BASE_AND_BOUND)) == {"L", "B"}
+    moved = edited(tmp_path, ("return sum[3:0];", "return sum[3:0] ^ {3'd0, IE};"), base=BASE_AND_BOUND)
     assert leading(moved) == {"L", "B", "IE"}
     assert not admissible(setting_of(moved), Configuration({"IE": MIRROR}), evidence)
-    refused = edited(tmp_path, ("if (a >= B)", "if (IE == 1 || a >= B)"), base=str(BASE_AND_BOUND))
+    refused = edited(tmp_path, ("if (a >= B)", "if (IE == 1 || a >= B)"), base=BASE_AND_BOUND)
     assert leading(refused) == {"L", "B"}
     assert leading(machine_of("m68000")) == frozenset()
-    assert leading(machine_of(str(PAGES))) == {"ROOT", "PG"}
+    assert leading(machine_of(PAGES)) == {"ROOT", "PG"}
