@@ -37,7 +37,7 @@ MODE = "mode"
 
 @dataclass(frozen=True, slots=True)
 class Classical:
-    """The classical booleans of a subject. `timing` alone never counts as sensitive.
+    """The classical booleans of a subject. What only shows time is not sensitive; what sets a clock is.
 
     `kind_varies`: it always traps, but control state decides with which kind.
     """
@@ -50,12 +50,12 @@ class Classical:
 
     @property
     def sensitive(self) -> bool:
-        return any(s.role != TIMING for s in self.sensitivities)
+        return any(map(_counts, self.sensitivities))
 
     @property
     def tells(self) -> bool:
         """Where it completes it changes or shows control state: it does not only trap by it."""
-        return any(s.kind in ("ctl", "beh") and s.role != TIMING for s in self.sensitivities)
+        return any(s.kind in ("ctl", "beh") and _counts(s) for s in self.sensitivities)
 
     @property
     def timing(self) -> bool:
@@ -63,8 +63,12 @@ class Classical:
 
     @property
     def user_sensitive(self) -> bool:
-        """Theorem 3: it changes a resource from a user state, or tells two user states apart by any; time does not count."""
-        return any(s.start == "U" and s.role != TIMING and s.kind != "tks" for s in self.sensitivities)
+        """Theorem 3: it changes a resource from a user state, or tells two user states apart by any."""
+        return any(s.start == "U" and s.kind != "tks" and _counts(s) for s in self.sensitivities)
+
+
+def _counts(sensitivity: Sensitivity) -> bool:
+    return sensitivity.role != TIMING or sensitivity.kind == "ctl"
 
 
 @dataclass(frozen=True, slots=True)
