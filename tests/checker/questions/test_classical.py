@@ -209,3 +209,19 @@ def test_what_may_do_anything_on_the_real_machine_counts_as_completing(
 ) -> None:
     assert ways(tmp_path, body.format(end), evidence) >= expected
     assert bool(ways(tmp_path, body.format(end), evidence)) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("body", "sensitive", "user", "timing"),
+    [
+        ("A[r] = TIMER;", False, False, True),
+        ("TIMER = A[r];", True, True, True),
+        ("if (M == 0) { TIMER = A[r]; }", True, False, True),
+        ("A[r] = A[0];", False, False, False),
+    ],
+)
+def test_what_shows_time_is_exempt_and_not_what_sets_a_clock(
+    body: str, sensitive: bool, user: bool, timing: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    found = classical(with_instruction(tmp_path, body), "new", evidence)
+    assert (found.sensitive, found.user_sensitive, found.timing) == (sensitive, user, timing)
