@@ -71,11 +71,10 @@ def confirm(setting: Setting, work: InstructionRow, folded: Judgement, solver: S
 
 
 def _said(judgement: Judgement) -> dict[str, object]:
+    """What does not hang on which leaves a term names: a configuration is tried only where it does."""
     classical = judgement.classical
     return {
         "holes": sorted(judgement.holed),
-        "time": judgement.timing,
-        "closed by": sorted(map(str, judgement.good)),
         "sensitive": classical is not None and classical.sensitive,
         "privileged": judgement.privileged,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from itertools import groupby
 from typing import Final
 
@@ -242,8 +243,12 @@ def _by_operator(rules: Iterable[Rule]) -> Mapping[str, Fold]:
 
 
 FOLDS: Final = _by_operator(RULES)
-PLAIN: Final = _by_operator(rule for rule in RULES if rule.literal)
 _folds = FOLDS
+
+
+@cache
+def _plain() -> Mapping[str, Fold]:
+    return _by_operator(rule for rule in RULES if rule.literal)
 
 
 @contextmanager
@@ -254,7 +259,7 @@ def as_written() -> Iterator[None]:
     """
     global _folds, _pushed
     before = _folds, _pushed
-    _folds, _pushed = PLAIN, {}
+    _folds, _pushed = _plain(), {}
     try:
         yield
     finally:
