@@ -19,7 +19,7 @@ from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass, Row
 from pgcheck.isa.terms import TRUE, Term, constant, eq, mk, select
-from pgcheck.isa.terms.ir import Block, SetElement, SetLeaf
+from pgcheck.isa.terms.ir import HALT, Block, Raise, SetElement, SetLeaf
 from pgcheck.isa.terms.names import SECOND
 from pgcheck.models.symbolic import run
 
@@ -79,28 +79,36 @@ def made_up(control: Leaf, bit: int, held: Leaf) -> tuple[Canary, ...]:
     )
     shown = mk("zext", _read(held).width, low) if _read(held).width else mk("eq", 0, low, constant(1, 1))
     return (
-        Canary("nothing", (), hole=False, sensitive=False),
+        NOTHING,
         Canary("changes control state", (_write(control, _flipped(control)),), hole=True, sensitive=True),
         Canary("shows control state", (_write(held, shown),), hole=True, sensitive=True),
     )
 
 
+NOTHING = Canary("nothing", (), hole=False, sensitive=False)
+STOPS = Canary("stops the processor", (Raise(HALT, ()),), hole=True, sensitive=True)
+
+
 def canaries(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
-    """Every family gives the known answers, in every deployment; a deployment in which none can be made stays untested."""
+    """Every family gives the known answers, in every deployment; one in which the two machines share all control state has one of its own.
+
+    A machine without a general leaf that could show anything stays untested.
+    """
     for deployment in machine.deployments:
         setting = Setting(machine, deployment, frozenset(machine.code.exits))
         general = [leaf for leaf in machine.state.general if _usable(leaf, machine) and not _hardwired(leaf)]
         general += [leaf for leaf in machine.state.general if _usable(leaf, machine) and _hardwired(leaf)]
+        if not general:
+            message = "there is no general leaf for canaries to show anything in, so the checks are untested"
+            yield LAW.finding("unknown", deployment.name, message)
+            continue
+        every = (deployment.modes.supervisor, deployment.modes.user)
         free = free_bit(setting, evidence)
-        if free is None or not general:
-            yield LAW.finding(
-                "unknown",
-                deployment.name,
-                "there is no free control leaf to make canaries of, so the checks are untested",
-            )
+        if free is None:
+            for canary in (NOTHING, STOPS):
+                yield from _asked(setting, canary, every, evidence)
             continue
         leaf, bit, modes = free
-        every = (deployment.modes.supervisor, deployment.modes.user)
         for canary in made_up(leaf, bit, general[0]):
             yield from _asked(setting, canary, modes if canary.hole else every, evidence)
 
@@ -223,14 +231,14 @@ LAW = MachineLaw(
     level="error",
     title="The checks do not know what is known",
     law="Instructions are made up whose answers are certain (one that does nothing, one that changes "
-    "control state, one that shows it) and asked like any other. A check that does not give these "
-    "answers, or cannot be given them, proves nothing.",
+    "control state, one that shows it; where the two machines share all control state one that stops the processor) and asked like "
+    "any other. A check that does not give these answers, or cannot be given them, proves nothing.",
     formula="forall canary c: hole(c) = the known answer and sensitive(c) = the known answer",
     reference="a test of the check itself within every run",
     hypothesis=SUBJECT,
     example=Example(
-        (("functions: |\n", "deployments: {default: {real_mode: same, mirror: [BASE, IE, OLD]}}\nfunctions: |\n"),),
-        (("functions: |\n", "deployments: {default: {real_mode: same}}\nfunctions: |\n"),),
+        (("  A: {type: Bits<8>, role: general}", "  A: {type: Bits<8>, role: saved}"),),
+        (),
     ),
     ask=canaries,
 )

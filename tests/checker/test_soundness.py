@@ -233,7 +233,8 @@ def answers(result: MachineResult) -> set[str]:
 def test_no_theorem_holds_without_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     only = replace(PLAIN, only=("add",))
     assert answers(check(machine_of("pg74"), only)) == {"holds"}
-    monkeypatch.setattr(asking, "free_bit", lambda *_: None)
+    monkeypatch.setattr(asking, "_hardwired", lambda _: True)
+    monkeypatch.setattr(asking, "_usable", lambda leaf, _: leaf.control)
     result = check(machine_of("pg74"), only)
     assert answers(result) == {"unknown"} and result.main.direct == ""
     assert {f.status for f in result.findings if f.law == "canaries"} == {"unknown"}
@@ -256,12 +257,32 @@ def test_the_mode_makes_canaries_where_no_other_leaf_is_free(monkeypatch: pytest
         assert list(canaries(machine, evidence)) == []
 
 
-def test_a_mode_that_both_machines_share_makes_none(monkeypatch: pytest.MonkeyPatch, solver: Solver) -> None:
-    monkeypatch.setattr(asking, "_free", lambda *_: False)
-    machine = machine_of("pg74")
-    shared = replace(machine, deployments=(replace(machine.deployments[0], real_mode=None),))
-    (found,) = canaries(shared, Evidence(solver, False))
-    assert (found.law, found.status) == ("canaries", "unknown")
+def sharing(machine: Machine) -> Machine:
+    """The machine with all control state mirrored, the mode too."""
+    all_ = frozenset(leaf.name for leaf in machine.state.control) - {machine.modes.leaf}
+    return replace(machine, deployments=(replace(machine.deployments[0], real_mode=None, mirror=all_),))
+
+
+def test_two_machines_that_share_all_control_state_have_a_canary_that_stops_them(solver: Solver) -> None:
+    shared, evidence = sharing(machine_of("pg74")), Evidence(solver, False)
+    assert asking.free_bit(setting_of(shared), evidence) is None
+    assert list(canaries(shared, evidence)) == []
+    asked = {q.label.partition(":")[0] for q in evidence.queries if ":hole@" in q.label}
+    assert asked == {"canary nothing", "canary stops the processor"}
+
+
+def test_a_machine_that_shares_all_control_state_is_decided_like_any_other() -> None:
+    result = check(sharing(machine_of("m68000")), replace(PLAIN, only=("move.from_sr",)))
+    assert row(result, "move.from_sr").verdict == "trap-mediated" and answers(result) == {"fails"}
+    assert not [f for f in result.findings if f.status in ("unknown", "error")]
+
+
+def test_a_check_that_does_not_see_the_processor_stop_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, solver: Solver
+) -> None:
+    monkeypatch.setattr(asking, "STOPS", replace(asking.STOPS, hole=False))
+    found = list(canaries(sharing(machine_of("pg74")), Evidence(solver, False)))
+    assert [(f.law, f.status, f.subject) for f in found] == [("canaries", "error", "default: stops the processor")]
 
 
 def test_canaries_of_the_mode_fire(monkeypatch: pytest.MonkeyPatch) -> None:
