@@ -72,7 +72,7 @@ def _kept(arrival: Arrival) -> tuple[Term, list[Spot]]:
 
 
 def _own_page(arrival: Arrival, evidence: Evidence) -> bool:
-    """With page tables: some let the monitor fetch its first instruction, and let no guest write there."""
+    """With page tables: some let the monitor fetch its first instruction, and refuse its address to every guest."""
     found = arrival.machine.code.confined_by(Entries)
     if found is None:
         return True
@@ -95,10 +95,10 @@ def _own_page(arrival: Arrival, evidence: Evidence) -> bool:
 
 
 def _guests_own(arrival: Arrival, translation: Translation, args: tuple[Term, ...]) -> Iterator[tuple[Term, ...]]:
-    """The same address, asked for by a guest in each of its modes, to write there."""
+    """The same address, asked for by a guest in each of its modes, for each kind of access."""
     type_ = translation.parameters[translation.access][1]
     members = type_.members if isinstance(type_, Enum) else {}
-    kinds: list[int | None] = [members["Write"]] if "Write" in members else [*sorted(set(members.values()))] or [None]
+    kinds: list[int | None] = [*sorted(set(members.values()))] or [None]
     for mode in sorted(guest_modes(arrival.setting)):
         for kind in kinds:
             asked = list(in_mode(arrival.machine, args, arrival.setting.mode(mode)))

@@ -116,11 +116,13 @@ def paged(folder: Path, *edits: tuple[str, str]) -> Machine:
 
 
 def test_with_page_tables_the_monitor_needs_a_page_of_its_own(tmp_path: Path, evidence: Evidence) -> None:
-    """Where the supervisor is mapped as the user is, the entry changes no root, and no page can be read-only, nothing is the monitor's own."""
+    """Where the supervisor is mapped as the user is, and the entry changes no root, a guest reads what is fetched there.
+
+    And sees the monitor where its own memory should be.
+    """
     alike = ("if (PAGING == 0 || mode == 0)", "if (PAGING == 0)")
-    writable = ("if (pte.V == 0 || (op == Op::Write && pte.W == 0))", "if (pte.V == 0)")
-    ((status, message),) = said(PREMISE, paged(tmp_path, alike, writable), evidence)
+    ((status, message),) = said(PREMISE, paged(tmp_path, alike), evidence)
     assert status == "fails" and "a guest reaches where trap leads" in message
     root = ("M = 0; $pc", "ROOT = 4'd3; M = 0; $pc")
-    for edits in ((), (alike,), (writable,), (alike, writable, root)):
+    for edits in ((), (alike, root)):
         assert [s for s, _ in said(PREMISE, paged(tmp_path, *edits), evidence)] == ["ok"]
