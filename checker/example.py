@@ -73,6 +73,9 @@ instructions:
     operation(): |
       if (M == 1) { trap(Cause::Privileged); }
       IE = 1'b0;
+  - name: ret
+    encoding: {match: "11111110"}
+    operation(): "if (M != 0) { trap(Cause::Privileged); } M = 1'b1; $pc = OLD;"
 """
 
 MACHINE = _HEAD + _TRANSLATION + _REST

@@ -174,7 +174,7 @@ def test_the_machine_behind_the_examples_breaks_no_rule(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_small(name: str) -> None:
     example = BY_NAME[name].example
-    assert len(example.broken.splitlines()) < 70
+    assert len(example.broken.splitlines()) < 75
     changed = [line for line in example.difference() if line[0] in "+-"]
     assert len(changed) <= 6 and (changed or example.budget)
 

@@ -1,0 +1,174 @@
+"""For every state of a guest there is a state of the monitor from which an instruction leads there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pgcheck.checker.example import Example
+from pgcheck.checker.hypotheses import RETURN
+from pgcheck.checker.law import Premise
+from pgcheck.checker.questions.copies import differ
+from pgcheck.checker.questions.hole import Related, related, virtual_modes
+from pgcheck.checker.questions.relation import OWN
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.result import Finding
+from pgcheck.checker.rule import PAPER
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.values import Configuration
+from pgcheck.checker.world.entrymap import EntryMap
+from pgcheck.checker.world.goal import Goal, Way, ways
+from pgcheck.checker.world.leading import Unreachable, leading
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
+from pgcheck.isa.machine.choices import Fields
+from pgcheck.isa.machine.schemes import Bounds
+from pgcheck.isa.terms import FALSE, Term, disjunction, eq
+from pgcheck.isa.terms.reads import free_leaves
+from pgcheck.models.symbolic import predicate
+
+
+def guest_can_be_entered(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
+    """A return instruction leads to every real user state, and what it does not load can be set before."""
+    machine = setting.machine
+    returns = ways(machine, machine.modes.leaf)
+    shown: list[str] = []
+    for entry in _entries(setting, configuration):
+        try:
+            maps = _entering(entry, returns, evidence)
+            shown += map(str, maps)
+            for leaf in entry.set_before(frozenset().union(*(m.kept for m in maps))):
+                shown += [f"{leaf} by {m.instruction}" for m in _setting(entry, leaf, evidence)]
+        except Unreachable as unreachable:
+            yield PREMISE.answer(setting, "fails", str(unreachable))
+            return
+    yield PREMISE.answer(setting, "ok", "; ".join(dict.fromkeys(shown)))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The real user states of one mode that are related to some virtual state."""
+
+    setting: Setting
+    states: Related
+    assumed: tuple[Term, ...]
+    tables: Mapping[str, Fields | None]
+
+    @property
+    def monitor(self) -> tuple[Term, ...]:
+        """What holds of the monitor's states."""
+        return (*self.setting.legal, predicate(self.setting.machine, self.setting.deployment.monitor))
+
+    @cached_property
+    def bounds(self) -> frozenset[str]:
+        """The leaves by which the monitor confines guests, which are to have any value."""
+        found = self.setting.machine.code.confined_by(Bounds)
+        return frozenset() if found is None else frozenset({found[1].base, found[1].limit})
+
+    @property
+    def entered(self) -> Goal:
+        """A real user state is wanted, but for the memory, in which the monitor has words of its own, and what is its own besides."""
+        space, how = self.setting.machine.state, self.states.how
+        mode = self.setting.machine.modes.leaf
+        real = {n: t for n, t in self.states.real.items() if n != space.memory}
+        return Goal(
+            machine=self.setting.machine,
+            wanted={n: t for n, t in real.items() if how[n] != OWN or n == mode or n in self.bounds},
+            passing={n: t for n, t in real.items() if n != mode},
+            assumed=self.assumed,
+            before=self.monitor,
+            after=(*self.setting.legal, self.setting.real),
+            label=f"{self.setting.deployment.name}:entered",
+            tables=self.tables,
+        )
+
+    def set_before(self, kept: frozenset[str]) -> list[str]:
+        """The leaves that no return loads and that are not as the monitor pleases: it sets them before."""
+        how, mode = self.states.how, self.setting.machine.modes.leaf
+        bound = self.bounds | free_leaves([self.setting.real])
+        control = {leaf.name for leaf in self.setting.machine.state.control}
+        return sorted(n for n in kept & control if n != mode and (how[n] != OWN or n in bound))
+
+    def set(self, leaf: str) -> Goal:
+        """One leaf is wanted as it is in real user states, and the monitor goes on."""
+        return replace(
+            self.entered,
+            wanted={leaf: self.states.real[leaf]},
+            passing={},
+            after=self.monitor,
+            label=f"{self.setting.deployment.name}:set {leaf}",
+        )
+
+
+def _entries(setting: Setting, configuration: Configuration) -> Iterator[_Entry]:
+    """The real user states, by their mode."""
+    modes, leaf = setting.deployment.modes, setting.machine.modes.leaf
+    found: dict[Term, tuple[Related, list[Term]]] = {}
+    for mode_class in (modes.supervisor, modes.user):
+        for mode in virtual_modes(setting, mode_class):
+            states = related(setting, mode_class, mode, configuration)
+            if states.of_virtual is not FALSE:
+                found.setdefault(states.real[leaf], (states, []))[1].append(states.of_virtual)
+    for states, virtual in found.values():
+        yield _Entry(setting, states, (states.of_real, disjunction(virtual)), configuration.tables)
+
+
+def _entering(entry: _Entry, returns: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
+    """How the monitor enters. Raises Unreachable and Undecided."""
+    try:
+        return leading(entry.entered, returns, evidence)
+    except Unreachable as unreachable:
+        raise Unreachable(f"the monitor is led by no instruction to {unreachable}") from unreachable
+
+
+def _setting(entry: _Entry, leaf: str, evidence: Evidence) -> list[EntryMap]:
+    """How the monitor sets a leaf: to every value that it has in real user states, or to one if it is the monitor's own.
+
+    Raises Unreachable and Undecided.
+    """
+    declared = entry.setting.machine.state.leaves[leaf]
+    goal, found = entry.set(leaf), ways(entry.setting.machine, leaf)
+    own = entry.states.how[leaf] == OWN and leaf not in entry.bounds
+    if own:
+        target = evidence.model(entry.assumed, goal.label)
+        if target is None or isinstance(declared, ArrayLeaf):
+            raise Undecided(goal.label, "whether the monitor can have it so is open")
+        if evidence.possible(
+            [*entry.assumed, eq(entry.states.real[leaf], declared.holding(declared.reset))], goal.label
+        ):
+            return []
+        value = declared.holding(target.leaf(entry.states.real[leaf]))
+        goal = replace(goal, assumed=(*entry.assumed, eq(entry.states.real[leaf], value)))
+    try:
+        return leading(goal, found, evidence)
+    except Unreachable as unreachable:
+        if own:
+            raise Undecided(goal.label, f"nothing sets it as in {unreachable}") from unreachable
+    return _besides_reset(goal, found, declared, evidence)
+
+
+def _besides_reset(goal: Goal, found: Sequence[Way], leaf: Leaf, evidence: Evidence) -> list[EntryMap]:
+    """How the monitor sets a leaf to what it is not at reset. Raises Unreachable, and Undecided if it would have to set it back."""
+    other = differ(leaf, goal.wanted[leaf.name], leaf.holding(leaf.reset))
+    try:
+        maps = leading(replace(goal, assumed=(*goal.assumed, other)), found, evidence)
+    except Unreachable as unreachable:
+        raise Unreachable(f"nothing that the monitor may execute sets {leaf.name} as in {unreachable}") from unreachable
+    if maps:
+        raise Undecided(goal.label, "nothing that the monitor may execute sets it back to what it is at reset")
+    return maps
+
+
+PREMISE = Premise(
+    id="PG135",
+    name="guest_can_be_entered",
+    level="error",
+    title="A guest cannot be entered",
+    law="For every real state in which a guest runs the monitor has a state, equal to it in what a return does not load, from which one "
+    "instruction leads there; what is fixed or mirrored and is not loaded can be set before.",
+    formula="forall v, r related: exists m, i: monitor(m) and step(i, m) = r",
+    reference=f"{PAPER}: the dispatcher ends in LPSW, which restores the guest's program status word",
+    example=Example((("$pc = OLD;", "$pc = OLD; A = 8'd0;"),), ()),
+    hypothesis=RETURN,
+    ask=guest_can_be_entered,
+)

@@ -1,0 +1,221 @@
+"""The entry map: from the state that is wanted after an instruction to the one before it, by copies of bits, and where it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pgcheck.checker.solving.model import Model
+from pgcheck.checker.world.goal import Cell, Goal, Way
+from pgcheck.checker.world.slices import bits, pieces
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
+from pgcheck.isa.terms import (
+    FALSE,
+    Name,
+    Term,
+    conjunction,
+    constant,
+    constant_array,
+    eq,
+    extract,
+    mk,
+    on_leaves,
+    operand,
+    rewrite,
+    select,
+    store,
+    substitute,
+    variable,
+)
+from pgcheck.isa.terms.names import FREE, TABLE
+from pgcheck.models.symbolic import ADDRESS, resized
+
+MEMORY: Final = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMap:
+    """The instruction, the copies of bits as text, where the map is right, and the leaves that the instruction leaves alone."""
+
+    instruction: str
+    copies: tuple[str, ...]
+    domain: Term
+    kept: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.instruction} ({', '.join(self.copies)})" if self.copies else self.instruction
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The bits of a source from `low` on are these."""
+
+    low: int
+    value: Term
+
+
+@dataclass
+class _Before:
+    """The state before, as it is made: what is copied to which source, all else as in one model that leads to one state."""
+
+    goal: Goal
+    way: Way
+    sketch: Model
+    post: Mapping[str, Term]
+    copies: dict[Term, list[_Copy]] = field(default_factory=dict)
+    words: dict[Term, Term] = field(default_factory=dict)
+    unknown: int = 0
+
+    def leaf(self, leaf: Leaf) -> Term:
+        """A leaf of the state before."""
+        passing = self.goal.passing.get(leaf.name)
+        if passing is not None and self.post[leaf.name] is leaf.term and leaf.term not in self.copies:
+            return passing
+        if not isinstance(leaf, ArrayLeaf):
+            return self.value(leaf.term)
+        if passing is None:
+            result = constant_array(leaf.index_width, leaf.element_width, 0)
+            for index, value in self.sketch.cells(leaf.term.name).items():
+                result = store(result, constant(leaf.index_width, index), constant(leaf.element_width, value))
+        else:
+            result = passing
+        for source in [*self.copies, *self._moved(leaf, passing)]:
+            if source.op == "select" and source.args[0] is leaf.term and source.args[1].is_constant:
+                result = store(result, source.args[1], self.value(source))
+        return result
+
+    def _moved(self, leaf: ArrayLeaf, passing: Term | None) -> Iterator[Term]:
+        """The elements that the instruction changes, which are the monitor's to choose before it."""
+        for k in range(leaf.size if passing is not None and leaf.size <= self.goal.most else 0):
+            place = constant(leaf.index_width, k)
+            before = select(leaf.term, place)
+            if select(self.post[leaf.name], place) is not before:
+                yield before
+
+    def monitors(self, source: Term) -> bool:
+        """Whether a source is the monitor's to choose."""
+        if not self.goal.chooses(source) and source.op != "select":
+            return False
+        if source.op == "uf":
+            return True
+        name = (source.args[0] if source.op == "select" else source).leaf
+        if name is None or name == self.goal.machine.state.memory:
+            return name is not None
+        if source.op != "select":
+            return not self.goal.fixed(name) or self.post[name] is not source
+        if not source.args[1].is_constant:
+            return False
+        return not self.goal.fixed(name) or select(self.post[name], source.args[1]) is not source
+
+    def value(self, source: Term) -> Term:
+        """The bits of a source: those that are copied to it, and in between those of the model."""
+        (known,) = self.sketch.values([source])
+        width, position = bits(source).width, 0
+        result: Term | None = None
+        for copy in sorted(self.copies.get(source, []), key=lambda c: c.low):
+            result = _beneath(result, _constant(known, copy.low - 1, position))
+            result = _beneath(result, copy.value)
+            position = copy.low + copy.value.width
+        result = _beneath(result, _constant(known, width - 1, position))
+        assert result is not None
+        return eq(result, constant(1, 1)) if source.width == 0 else result
+
+    def copied(self, source: Term, low: int, value: Term) -> bool:
+        """Copy bits to a source, unless something else has been copied there."""
+        found = self.copies.setdefault(source, [])
+        if any(c.low < low + value.width and low < c.low + c.value.width for c in found):
+            return False
+        found.append(_Copy(low, value))
+        return True
+
+    def replace(self, term: Term, args: tuple[Term, ...]) -> Term | None:
+        """What takes a term over the state after operands are fixed to one over the wanted state."""
+        space = self.goal.machine.state
+        if term.op == "select" and term.args[0].leaf == space.memory:
+            place = self._place(args[1])
+            return self._unknown(term) if self.goal.guests(place) else self.words.setdefault(place, self.value(term))
+        if term.op == "uf" and term.name.space == TABLE:
+            guests = term.name.text in self.goal.tables or any(map(self.goal.guests, args))
+            return self._unknown(term) if guests else self.value(term)
+        if term.args or (name := term.leaf) is None:
+            return None
+        leaf = space.leaves[name]
+        return leaf.term if name == space.memory else self.leaf(leaf)
+
+    def _unknown(self, term: Term) -> Term:
+        """What lies where the guest's state leads, of which the monitor knows nothing."""
+        self.unknown += 1
+        return variable(term.width, Name(FREE, "elsewhere", self.unknown))
+
+    def _place(self, address: Term) -> Term:
+        """An address where translation leads the monitor to its own memory in order."""
+        translation = self.goal.machine.code.translation
+        if translation is None:
+            return address
+        plain = [k for k in range(len(translation.parameters)) if k not in (translation.mode, translation.access)]
+
+        def straight(term: Term, args: tuple[Term, ...]) -> Term | None:
+            if term.op != "uf" or term.name != ADDRESS:
+                return None
+            return resized(max((args[k] for k in plain), key=lambda a: a.width), term.width)
+
+        return rewrite([address], straight)[0]
+
+
+def generalised(goal: Goal, way: Way, sketch: Model) -> EntryMap | None:
+    """What one model shows of how an instruction leads where it is wanted, as a map; None where it writes to memory, or leads nowhere."""
+    machine = goal.machine
+    chosen = {
+        operand(b.width, name): constant(b.width, sketch.leaf(operand(b.width, name)))
+        for name, b in way.instruction.operands.items()
+    }
+    completes, canonical, *after = substitute([way.completes, way.instruction.canonical, *way.post.values()], chosen)
+    post = dict(zip(way.post, after, strict=True))
+    before = _Before(goal, way, sketch, post)
+    shown = [
+        f"{cell.name} <- {_named(machine.state.memory, s)}" for cell in goal.cells(post) for s in _copied(before, cell)
+    ]
+    cells = goal.cells(post)
+    roots = [completes, canonical, *goal.before, *on_leaves(goal.after, post), *(c.term for c in cells)]
+    made = rewrite([*roots, post[machine.state.memory]], before.replace)
+    writes = made.pop() is not machine.state.leaves[machine.state.memory].term
+    split = len(roots) - len(cells)
+    reached = (eq(a, c.wanted) for a, c in zip(made[split:], cells, strict=True))
+    domain = conjunction([*made[:split], *reached])
+    if writes or domain is FALSE:
+        return None
+    kept = frozenset(n for n, t in post.items() if t is machine.state.leaves[n].term)
+    return EntryMap(way.instruction.id, tuple(dict.fromkeys(shown)), domain, kept)
+
+
+def _copied(before: _Before, cell: Cell) -> Iterator[Term]:
+    """Copy a wanted cell to where the instruction takes it from; the sources."""
+    wanted = bits(cell.wanted)
+    for piece in pieces(cell.term):
+        if before.monitors(piece.source) and before.sketch.satisfies([piece.guard]):
+            value = extract(wanted, piece.at + piece.width - 1, piece.at)
+            if piece.plus:
+                value = mk("add", value.width, value, constant(value.width, -piece.plus))
+            if before.copied(piece.source, piece.low, value):
+                yield piece.source
+
+
+def _named(memory: str, source: Term) -> str:
+    if source.op == "uf":
+        return source.name.text
+    if source.op != "select":
+        return str(source.leaf)
+    array = str(source.args[0].leaf)
+    return MEMORY if array == memory else f"{array}[{source.args[1].value}]"
+
+
+def _beneath(high: Term | None, low: Term | None) -> Term | None:
+    if high is None or low is None:
+        return low if high is None else high
+    return mk("concat", high.width + low.width, low, high)
+
+
+def _constant(known: int, high: int, low: int) -> Term | None:
+    """Bits of a number, or None for no bits."""
+    return constant(high - low + 1, known >> low) if high >= low else None
