@@ -10,11 +10,12 @@ import hashlib
 import importlib.metadata
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from pgcheck.checker.options import Limits
+from pgcheck.checker.solving.elements import element_name, expanded, small
 from pgcheck.checker.solving.model import Answer, Model, Status, Wish
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
 from pgcheck.checker.solving.smtlib import Script, abstract, script
@@ -82,7 +83,7 @@ class Solver:
         cached = self._recall(key, assertions)
         if cached is not None and cached.model is not None:
             return cached.model
-        text = script([*assertions, *formulas])
+        text = script(expanded([*assertions, *formulas], wide=False))
         request = {
             "do": "minimise",
             "text": text.text,
@@ -150,7 +151,7 @@ class Solver:
         return self._printed[1]
 
     def _solve(self, assertions: Sequence[Term]) -> Answer:
-        """z3 on the abstracted and then, if that does not settle it, on the exact obligation."""
+        """z3 on the abstracted and then, if that does not settle it, on the exact obligation, in one form and another."""
         spent = 0
         answer = Answer("unknown")
         for attempt in _attempts(assertions):
@@ -171,11 +172,12 @@ class Solver:
                 return answer
             if model is not None and not model.satisfies(attempt):
                 if unread := _unread(reply["model"], text):
-                    return Answer("unknown", f"the solver's model cannot be read: {unread}", rlimit=spent)
+                    answer = Answer("unknown", f"the solver's model cannot be read: {unread}", rlimit=spent)
+                    continue
                 return Answer(
                     "error", "invalid model: an assertion is false under the solver's own model", rlimit=spent
                 )
-            if model is not None and (attempt is assertions or model.satisfies(assertions)):
+            if model is not None and (_same(attempt, assertions) or model.satisfies(assertions)):
                 return answer
         return answer
 
@@ -227,10 +229,20 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _attempts(assertions: Sequence[Term]) -> list[Sequence[Term]]:
-    """The abstraction, if there is anything to abstract, then the exact obligation."""
-    looser = abstract(assertions)
-    return [assertions] if all(a is b for a, b in zip(looser, assertions, strict=True)) else [looser, assertions]
+def _attempts(assertions: Sequence[Term]) -> Iterator[Sequence[Term]]:
+    """The abstraction, if there is anything to abstract, the exact obligation, and last that with all small arrays taken apart."""
+    exact = expanded(assertions, wide=False)
+    looser = abstract(exact)
+    if not _same(looser, exact):
+        yield looser
+    yield exact
+    wide = expanded(assertions, wide=True)
+    if not _same(wide, exact):
+        yield wide
+
+
+def _same(some: Sequence[Term], others: Sequence[Term]) -> bool:
+    return all(a is b for a, b in zip(some, others, strict=True))
 
 
 def _read_status(reply: Mapping[str, Any]) -> Status:
@@ -269,6 +281,10 @@ def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Mod
             return variables.setdefault(term.name, fit(plain.get(known.get(term.name), 0), term.width))
 
         def element(array: Term, index: int) -> int:
+            apart = known.get(element_name(array.name, index)) if small(array) else None
+            if apart is not None:
+                value = plain.get(apart, 0)
+                return elements.setdefault((array.name, index), fit(value, array.array_sort[1]))
             default, rows = arrays.get(known.get(array.name), (0, {}))
             return elements.setdefault((array.name, index), fit(rows.get(index, default), array.array_sort[1]))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, TypeAlias, get_args
 
-Space: TypeAlias = Literal["", "s", "l", "o", "p", "n", "f", "k", "table", "probe", "xl", "mmu"]
+Space: TypeAlias = Literal["", "s", "l", "o", "p", "n", "f", "k", "e", "table", "probe", "xl", "mmu"]
 FREE: Final = ""  # what no specification names: a field of an encoding, an unknown of a proof
 STATE: Final = "s"  # a leaf
 LOCAL: Final = "l"
@@ -19,6 +19,7 @@ PARAMETER: Final = "p"  # of a function that is looked at by itself
 CHOICE: Final = "n"  # what a nondeterministic site gives
 READ: Final = "f"  # what a volatile leaf gives, or becomes by being read
 INDEX: Final = "k"  # the element at which two values of an array leaf are compared
+ELEMENT: Final = "e"  # of a small array, which the text is the name of, at an index
 TABLE: Final = "table"
 PROBE: Final = "probe"
 TRANSLATION: Final = "xl"
