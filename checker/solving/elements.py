@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.isa.terms import ARRAY, Name, Term, constant, eq, extract, ite, rewrite, variable
+from pgcheck.isa.terms.folding import folds
 from pgcheck.isa.terms.names import ELEMENT
 
 INDEX_BITS: Final = 4  # of arrays of at most 16 elements
@@ -28,12 +29,14 @@ def expanded(assertions: Sequence[Term], *, wide: bool) -> Sequence[Term]:
 
     Without `wide` only those of arrays of few bits: many wide elements cost a solver more than its theory of arrays does.
     """
-    return rewrite(assertions, _Expanding(wide), _EXPANDED[wide])
+    kind = wide, folds()
+    return rewrite(assertions, _Expanding(wide, _ELEMENTS.setdefault(kind, {})), _EXPANDED.setdefault(kind, {}))
 
 
-# Terms live as long as the process, and obligations share most of theirs: what one is made into, by `wide`.
-_EXPANDED: Final[dict[bool, dict[Term, Term]]] = {False: {}, True: {}}
-_ELEMENTS: Final[dict[bool, dict[Term, tuple[Term, ...]]]] = {False: {}, True: {}}
+# Terms live as long as the process, and obligations share most of theirs: what one is made into, by `wide` and
+# whether terms are folded.
+_EXPANDED: Final[dict[tuple[bool, bool], dict[Term, Term]]] = {}
+_ELEMENTS: Final[dict[tuple[bool, bool], dict[Term, tuple[Term, ...]]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,10 @@ class _Expanding:
     """What replaces the reads of arrays that are taken apart, and keeps what their elements are."""
 
     wide: bool
+    elements: dict[Term, tuple[Term, ...]]
 
     def __call__(self, term: Term, args: tuple[Term, ...]) -> Term | None:
-        elements = _ELEMENTS[self.wide]
+        elements = self.elements
         match term.op:
             case "select" if self.apart(term.args[0]):
                 return _chosen(elements[term.args[0]], args[1])

@@ -251,6 +251,11 @@ def _plain() -> Mapping[str, Fold]:
     return _by_operator(rule for rule in RULES if rule.literal)
 
 
+def folds() -> bool:
+    """Whether terms are folded now, and not made as they are written."""
+    return _folds is FOLDS
+
+
 @contextmanager
 def as_written() -> Iterator[None]:
     """Makes terms as they are written: nothing is folded but constants, and connectives and choices of which a part is TRUE or FALSE.
