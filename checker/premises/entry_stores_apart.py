@@ -16,7 +16,8 @@ from pgcheck.checker.world.arrival import Arrival, arrivals
 from pgcheck.checker.world.placing import Spot, placeable
 from pgcheck.checker.world.said import differing, spread
 from pgcheck.isa.machine.schemes import Bounds
-from pgcheck.isa.terms import TRUE, Term
+from pgcheck.isa.terms import TRUE, Term, walk
+from pgcheck.models.symbolic import ADDRESS
 
 
 def entry_stores_apart(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
@@ -46,6 +47,8 @@ def entry_stores_apart(setting: Setting, configuration: Configuration, evidence:
 def _stray(arrival: Arrival, evidence: Evidence) -> str:
     """Where a delivery stores at an address that is not the monitor's."""
     for s in arrival.stored:
+        if any(t.op == "uf" and t.name == ADDRESS for t in walk([s.address])):
+            return f"{arrival.name} stores where the guest's own mapping leads"
         if spread(arrival, s.address):
             return f"{arrival.name} stores at an address that the trap itself names"
         shown = differing(arrival, s.address, s.guard, evidence, "store")

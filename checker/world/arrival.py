@@ -1,6 +1,6 @@
 """The ways into the monitor: each delivery of the real machine from a user state, as terms over the leaves before it.
 
-What the monitor arranges is taken for given: no fault in a delivery, its own entries in tables as `monitor:` says, its own memory
+What the monitor arranges is taken for given: no fault of its own in a delivery, its own entries in tables as `monitor:` says, its own memory
 mapped one to one unless a base and a limit map it, and what a delivery loads lying apart from what it has stored.
 """
 
@@ -41,8 +41,9 @@ from pgcheck.isa.terms import (
     select,
     walk,
 )
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE
 from pgcheck.isa.terms.names import CHOICE, PARAMETER, READ, STATE, TABLE, VIRTUAL
-from pgcheck.models.symbolic import ADDRESS, NEXT_PC, Access, Execution, predicate, resized
+from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Access, Execution, predicate, resized
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A delivery that is made where `before` holds, and is in the monitor where `ends` does; from the leaves `pre` of the real machine to `post`.
+    """A delivery, with the arguments that a trap hands over, that is made where `before` holds, and is in the monitor where `ends` does; from the leaves `pre` of the real machine to `post`.
 
     `apart` says of addresses that the monitor chooses that what is loaded or kept there is not what the delivery stores elsewhere.
     `failures` are the conditions on which it ends early for what is not the guest's.
@@ -65,6 +66,7 @@ class Arrival:
     setting: Setting
     how: Mapping[str, How]
     name: str
+    payload: tuple[Term, ...]
     before: tuple[Term, ...]
     ends: Term
     pre: Leaves
@@ -86,11 +88,6 @@ class Arrival:
     def given(self) -> tuple[Term, ...]:
         """All that is known of the state before a delivery into the monitor."""
         return (*self.before, self.ends, self.apart)
-
-    @property
-    def payload(self) -> tuple[Term, ...]:
-        """The parameters of the delivery: what the trap hands over."""
-        return tuple(parameter(w, n) for n, w in self.machine.code.functions[self.name].parameters)
 
     @cached_property
     def guests(self) -> frozenset[str]:
@@ -152,7 +149,11 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
         run = _Delivery(machine, pre, modes, guests)
         args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
         run.deliver(name, args)
-        yield _arrival(setting, how, run, name, [*before, lnot(condition(machine, setting.delegated, name, args))])
+        known = [*before, lnot(condition(machine, setting.delegated, name, args))]
+        yield _arrival(setting, how, run, name, known)
+        nested = machine.code.exits[name].nested
+        if nested in setting.entering and (met := run.nested(nested)) is not None:
+            yield _arrival(setting, how, met[1], f"{nested} in {name}", [*known, met[0]])
     if interrupt is not None:
         run = _Delivery(machine, pre, modes, guests)
         pending = run.value(node("call", 0, data=interrupt.pending))
@@ -204,7 +205,7 @@ def _arrival(setting: Setting, how: Mapping[str, How], run: _Delivery, name: str
     stored, loaded = tuple(run.stored()), tuple(a for a in run.accesses if not a.write)
     failures = tuple(e.guard for e in run.exits if is_monitors(setting.machine, run.guests, e.guard))
     apart = conjunction(run.apart)
-    return Arrival(setting, how, name, tuple(before), ends, run.pre, post, stored, loaded, apart, failures)
+    return Arrival(setting, how, name, run.args, tuple(before), ends, run.pre, post, stored, loaded, apart, failures)
 
 
 class _Delivery(Execution):
@@ -213,14 +214,32 @@ class _Delivery(Execution):
     def __init__(self, machine: Machine, pre: Leaves, modes: frozenset[int], guests: frozenset[str]) -> None:
         super().__init__(machine, dict(pre), {})
         self.pre, self.modes, self.guests = pre, modes, guests
+        self.args: tuple[Term, ...] = ()
         self.apart: list[Term] = []
 
     def deliver(self, name: str, args: tuple[Term, ...]) -> None:
         """Run the delivery from the program counter of the state."""
-        pc = self.machine.state.pc
+        pc, self.args = self.machine.state.pc, self.args or args
         self.frame.state[NEXT_PC] = self.frame.state[pc]
         self.call(name, args)
         self.frame.state[pc] = self.frame.state.pop(NEXT_PC)
+
+    def nested(self, name: str) -> tuple[Term, _Delivery] | None:
+        """The delivery of `name` where this one meets a fault that is the guest's, with the condition of that; None where it meets none."""
+        met = [
+            e
+            for e in self.exits
+            if e.function not in BUILTIN_EXITS and not is_monitors(self.machine, self.guests, e.guard)
+        ]
+        if not met:
+            return None
+        state = dict(met[0].state)
+        for e in met[1:]:
+            state = {leaf: ite(e.guard, e.state[leaf], value) for leaf, value in state.items()}
+        run = _Delivery(self.machine, state, self.modes, self.guests)
+        run.pre, run.args, run.accesses, run.apart = self.pre, self.args, list(self.accesses), list(self.apart)
+        run.deliver(name, ())
+        return disjunction(e.guard for e in met), run
 
     def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
         translation = self.machine.code.translation
@@ -234,13 +253,14 @@ class _Delivery(Execution):
         return tuple(with_fields(self.machine, name, entry, table.monitor) for entry in found)
 
     def _mapped(self, translation: Translation, args: tuple[Term, ...]) -> Term:
-        """The monitor's own addresses are mapped one to one; a guest's somewhere."""
+        """The monitor's own addresses are mapped one to one; a guest's somewhere, if at all."""
         width = self.machine.code.functions[translation.function].results[0]
         mode = args[translation.mode]
         address = apply(width, ADDRESS, *args)
-        if not mode.is_constant or mode.value in self.modes:
-            return address
-        return resized(asked(translation, address), width)
+        if mode.is_constant and mode.value not in self.modes:
+            return resized(asked(translation, address), width)
+        self.exit(TRANSLATE, args, when=apply(0, FAULT, *args))
+        return address
 
     def value(self, term: Term) -> Term:
         found = super().value(term)

@@ -183,18 +183,19 @@ def placeable(
     sketch: list[Term] = []
     for arrival in arrivals:
         begins, enters = conjunction(arrival.before), conjunction([*arrival.before, arrival.ends])
+        state = [t for t in arrival.before if arrival is arrivals[0] or arrival.is_monitors(t)]
         view = window(arrival)
         if view is None:
             apart = lor(lnot(enters), arrival.apart)
             wanted += [apart] if arrival.apart is not TRUE else []
-            sketch += [begins, apart] if arrival.apart is not TRUE else []
+            sketch += [*state, apart] if arrival.apart is not TRUE else []
             continue
         holds, needed = spots(arrival)
         always = [lnot(land(begins, disjunction(arrival.failures))), lor(lnot(enters), land(holds, arrival.apart))]
         exposed = disjunction(land(s.guard, view.reaches(s.address)) for s in needed)
         plainly = disjunction(land(s.guard, view.reaches_directly(s.address)) for s in needed)
         wanted += [*always, view.given, lnot(land(enters, exposed))]
-        sketch += [begins, *always, view.given, lnot(land(enters, plainly))]
+        sketch += [*state, *always, view.given, lnot(land(enters, plainly))]
     if not wanted:
         return True
     whose = _monitors(arrivals[0])

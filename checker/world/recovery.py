@@ -58,7 +58,7 @@ class Lost:
     def shown(self, arrival: Arrival) -> str:
         """The two user states, as far as they tell."""
         one, two = self.pair.values([bits(self.target.term), bits(self.other)])
-        names = [n for n, _ in arrival.machine.code.functions[arrival.name].parameters]
+        names = [t.name.text for t in arrival.payload]
         payload = zip(names, self.pair.values([bits(t) for t in arrival.payload]), strict=True)
         given = "".join(f" with {n} = {v:#x}" if k == 0 else f", {n} = {v:#x}" for k, (n, v) in enumerate(payload))
         return (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pgcheck.checker.example import PAGED, Example
 from pgcheck.checker.law import Premise
 from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import NOTHING
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.variants import edited
 
@@ -20,6 +22,13 @@ def said(premise: Premise, machine: Machine, evidence: Evidence) -> list[tuple[s
     """(status, message) of each finding, of the first deployment."""
     setting = settled(machine, machine.deployments[0], evidence)
     return [(f.status, f.message) for f in premise.ask(setting, NOTHING, evidence)]
+
+
+def paged(folder: Path, *edits: tuple[str, str]) -> Machine:
+    """The machine of the rules' examples with page tables."""
+    file = folder / "paged.yaml"
+    file.write_text(Example(edits, (), PAGED).broken, "utf-8")
+    return load(file)
 
 
 def entry(folder: Path, body: str, *more: tuple[str, str]) -> Machine:

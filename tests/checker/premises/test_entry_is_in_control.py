@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.example import PAGED, Example
 from pgcheck.checker.premises.entry_is_in_control import PREMISE
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.machine import Machine
-from tests.checker.premises.asking import ENTRY, entry, said
+from tests.checker.premises.asking import ENTRY, entry, paged, said
 from tests.specifications import machine
 
 VECTOR = ("  SM:", "  V: {type: Bits<4>, role: vector}\n  SM:")
@@ -108,13 +105,6 @@ def test_shipped_machines_give_control(name: str, evidence: Evidence) -> None:
     assert [status for status, _ in said(PREMISE, machine(name), evidence)] == ["ok"]
 
 
-def paged(folder: Path, *edits: tuple[str, str]) -> Machine:
-    """The machine of the rules' examples with page tables."""
-    file = folder / "paged.yaml"
-    file.write_text(Example(edits, (), PAGED).broken, "utf-8")
-    return load(file)
-
-
 def test_with_page_tables_the_monitor_needs_a_page_of_its_own(tmp_path: Path, evidence: Evidence) -> None:
     """Where the supervisor is mapped as the user is, and the entry changes no root, a guest reads what is fetched there.
 
@@ -126,3 +116,10 @@ def test_with_page_tables_the_monitor_needs_a_page_of_its_own(tmp_path: Path, ev
     root = ("M = 0; $pc", "ROOT = 4'd3; M = 0; $pc")
     for edits in ((), (alike, root)):
         assert [s for s, _ in said(PREMISE, paged(tmp_path, *edits), evidence)] == ["ok"]
+
+
+@pytest.mark.parametrize(("mode", "status"), [("M", "fails"), ("1'b1", "fails"), ("1'b0", "ok")])
+def test_a_vector_that_the_guest_maps_is_its_word(mode: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
+    leads = f"$pc = read_physical_memory<8>(translate(8'd5, Op::Read, {mode})); M = 0;"
+    change = ("OLD = $pc; M = 0; $pc = 8'd4;", f"OLD = $pc; {leads}")
+    assert [s for s, _ in said(PREMISE, paged(tmp_path, change), evidence)] == [status]

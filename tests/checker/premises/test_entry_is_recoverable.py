@@ -105,6 +105,25 @@ def test_a_stack_of_registers_saves_at_an_index_of_the_monitors(
     assert found == [status]
 
 
+@pytest.mark.parametrize(
+    ("first", "status"),
+    [
+        ("Bits<8> word = rd(A[0][3:0]);", "ok"),
+        ("SA = A[1]; A[1] = 0; Bits<8> word = rd(A[0][3:0]); A[1] = SA;", "ok"),
+        ("Bits<8> old = A[1]; A[1] = 0; Bits<8> word = rd(A[0][3:0]); A[1] = old;", "fails"),
+        ("Bits<8> old = A[1]; A[1] = 0; Bits<8> word = rd(4'd3); A[1] = old;", "ok"),
+    ],
+)
+def test_a_fault_of_the_guests_in_a_delivery_is_delivered_too(
+    first: str, status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    """A delivery reads where a guest points: what is nested in it starts from what it has done so far. At an address of its own it meets none."""
+    nested = ("exits: {trap: {", "exits: {stopped: {kind: memory}, trap: {nested: stopped, ")
+    body = ("functions: |\n", f"functions: |\n  function stopped {{ description {{ x }} body {{ {ENTRY} }} }}\n")
+    found = [s for s, _ in said(PREMISE, entry(tmp_path, f"{first} {ENTRY}", nested, body, SAVED), evidence)]
+    assert found == [status]
+
+
 @pytest.mark.parametrize(("body", "status"), [(ENTRY, "ok"), ("A[1] = 0; " + ENTRY, "fails")])
 def test_an_interrupt_is_asked_as_well(body: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
     interrupt = (

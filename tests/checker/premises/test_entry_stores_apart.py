@@ -8,7 +8,7 @@ import pytest
 
 from pgcheck.checker.premises.entry_stores_apart import PREMISE
 from pgcheck.checker.solving.evidence import Evidence
-from tests.checker.premises.asking import ENTRY, entry, said
+from tests.checker.premises.asking import ENTRY, entry, paged, said
 from tests.specifications import machine
 
 STACK = ("  SM:", "  S: {type: Bits<4>, role: saved}\n  SM:")
@@ -53,3 +53,11 @@ def test_a_store_that_a_guest_aims_or_reaches_is_found(
 @pytest.mark.parametrize("name", ["pg74", "m68010"])
 def test_shipped_machines_store_apart(name: str, evidence: Evidence) -> None:
     assert [status for status, _ in said(PREMISE, machine(name), evidence)] == ["ok"]
+
+
+@pytest.mark.parametrize(("before", "status"), [("", "fails"), ("M = 0; ", "ok")])
+def test_a_store_that_the_guest_maps_is_found(before: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
+    """At one address, but through the tables of whoever was interrupted."""
+    stores = f"{before}write_physical_memory<8>(translate(8'd5, Op::Write, M), OLD); M = 0; $pc = 8'd4;"
+    change = ("OLD = $pc; M = 0; $pc = 8'd4;", f"OLD = $pc; {stores}")
+    assert [s for s, _ in said(PREMISE, paged(tmp_path, change), evidence)] == [status]
