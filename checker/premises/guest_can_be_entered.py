@@ -30,15 +30,17 @@ from pgcheck.models.symbolic import predicate
 
 def guest_can_be_entered(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
     """A return instruction leads to every real user state, and what it does not load can be set before."""
-    machine = setting.machine
-    returns = ways(machine, machine.modes.leaf)
+    mode = setting.machine.modes.leaf
+    entries = list(_entries(setting, configuration))
+    found = ways(setting.machine, {mode, *(leaf for entry in entries for leaf in entry.set_before)})
     shown: list[str] = []
-    for entry in _entries(setting, configuration):
+    for entry in entries:
         try:
-            maps = _entering(entry, returns, evidence)
+            maps = _entering(entry, found[mode], evidence)
             shown += map(str, maps)
-            for leaf in entry.set_before(frozenset().union(*(m.kept for m in maps))):
-                shown += [f"{leaf} by {m.instruction}" for m in _setting(entry, leaf, evidence)]
+            for leaf in entry.set_before:
+                if any(leaf in m.kept for m in maps):
+                    shown += [f"{leaf} by {m.instruction}" for m in _setting(entry, leaf, found[leaf], evidence)]
         except Unreachable as unreachable:
             yield PREMISE.answer(setting, "fails", str(unreachable))
             return
@@ -82,12 +84,13 @@ class _Entry:
             tables=self.tables,
         )
 
-    def set_before(self, kept: frozenset[str]) -> list[str]:
-        """The leaves that no return loads and that are not as the monitor pleases: it sets them before."""
+    @property
+    def set_before(self) -> list[str]:
+        """The leaves that are not as the monitor pleases: it sets before what no return loads."""
         how, mode = self.states.how, self.setting.machine.modes.leaf
         bound = self.bounds | free_leaves([self.setting.real])
-        control = {leaf.name for leaf in self.setting.machine.state.control}
-        return sorted(n for n in kept & control if n != mode and (how[n] != OWN or n in bound))
+        control = (leaf.name for leaf in self.setting.machine.state.control)
+        return sorted(n for n in control if n != mode and (how[n] != OWN or n in bound))
 
     def set(self, leaf: str) -> Goal:
         """One leaf is wanted as it is in real user states, and the monitor goes on."""
@@ -121,13 +124,13 @@ def _entering(entry: _Entry, returns: Sequence[Way], evidence: Evidence) -> list
         raise Unreachable(f"the monitor is led by no instruction to {unreachable}") from unreachable
 
 
-def _setting(entry: _Entry, leaf: str, evidence: Evidence) -> list[EntryMap]:
+def _setting(entry: _Entry, leaf: str, found: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
     """How the monitor sets a leaf: to every value that it has in real user states, or to one if it is the monitor's own.
 
     Raises Unreachable and Undecided.
     """
     declared = entry.setting.machine.state.leaves[leaf]
-    goal, found = entry.set(leaf), ways(entry.setting.machine, leaf)
+    goal = entry.set(leaf)
     own = entry.states.how[leaf] == OWN and leaf not in entry.bounds
     if own:
         target = evidence.model(entry.assumed, goal.label)

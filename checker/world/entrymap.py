@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Final
 
 from pgcheck.checker.solving.model import Model
@@ -19,6 +20,7 @@ from pgcheck.isa.terms import (
     constant_array,
     eq,
     extract,
+    lnot,
     mk,
     on_leaves,
     operand,
@@ -182,7 +184,8 @@ def generalised(goal: Goal, way: Way, sketch: Model) -> EntryMap | None:
     writes = made.pop() is not machine.state.leaves[machine.state.memory].term
     split = len(roots) - len(cells)
     reached = (eq(a, c.wanted) for a, c in zip(made[split:], cells, strict=True))
-    domain = conjunction([*made[:split], *reached])
+    apart = (lnot(eq(a, b)) for a, b in combinations(before.words, 2))
+    domain = conjunction([*made[:split], *reached, *apart])
     if writes or domain is FALSE:
         return None
     kept = frozenset(n for n, t in post.items() if t is machine.state.leaves[n].term)

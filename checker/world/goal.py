@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -86,15 +86,17 @@ class Goal:
         return any(t.free in self._theirs for t in walk([term]))
 
 
-def ways(machine: Machine, leaf: str) -> list[Way]:
-    """The instructions that can change a leaf, those with the fewest operands first."""
-    term = machine.state.leaves[leaf].term
-    found = []
+def ways(machine: Machine, leaves: Collection[str]) -> dict[str, list[Way]]:
+    """The instructions that can change each of some leaves, those with the fewest operands first."""
+    found: dict[str, list[Way]] = {leaf: [] for leaf in leaves}
     for instruction in sorted(machine.instructions, key=lambda i: sum(b.width for b in i.operands.values())):
         step = transition(machine, instruction)
-        if step.post[leaf] is not term:
+        changed = [leaf for leaf in leaves if step.post[leaf] is not machine.state.leaves[leaf].term]
+        if changed:
             completes, *post = rewrite([step.completes, *step.post.values()], _without_faults)
-            found.append(Way(instruction, completes, dict(zip(step.post, post, strict=True))))
+            way = Way(instruction, completes, dict(zip(step.post, post, strict=True)))
+            for leaf in changed:
+                found[leaf].append(way)
     return found
 
 
