@@ -24,8 +24,8 @@ GUEST: Final = Hypothesis(
     "A step, a trap entry, an interrupt and the firmware of the virtual machine keep `guest`; every mode is of one class.",
 )
 SUBJECT: Final = Hypothesis(
-    "there is something to be proved",
-    "Legal states, guests, and a real state for every virtual one exist under the configuration; questions with a known answer get it.",
+    "the check is awake",
+    "Made-up instructions whose answers are known get them in every deployment.",
 )
 ENCODING: Final = Hypothesis(
     "every word is one instruction",
@@ -66,7 +66,8 @@ RETURN: Final = Hypothesis(
 )
 CONFIGURATION: Final = Hypothesis(
     "what is fixed and what is mirrored",
-    "Every state that the monitor fixes or lends is allowed together with `legal`, `real` and the mapping, and is no way out.",
+    "There are legal states and guests, and every virtual state has a real one, with all that the monitor fixes and lends, that "
+    "`legal`, `real` and the mapping allow.",
 )
 ROWS: Final = Hypothesis(
     "no row is a hole",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pgcheck.checker.example import Example, legal_if
-from pgcheck.checker.hypotheses import SUBJECT
+from pgcheck.checker.hypotheses import CONFIGURATION
 from pgcheck.checker.questions.configuration import admissible
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
@@ -62,6 +62,6 @@ RULE = Rule(
     "everything is proved of no state, or of fewer than there are.",
     formula="exists s: legal(s) and mode(s), and forall v exists r: related(v, r)",
     reference="vacuity of a proof",
-    hypothesis=SUBJECT,
+    hypothesis=CONFIGURATION,
     example=Example((legal_if("M == 0"),), ()),
 )

@@ -72,9 +72,9 @@ def test_rows_stand_as_they_were_judged() -> None:
 
 def test_what_is_found_of_another_deployment_says_nothing_of_this_one() -> None:
     found = result(*PLAIN, findings=(Finding("canaries", "error", "elsewhere:nop", "silent"),))
-    assert status(found, "there is something to be proved") == "fails"
+    assert status(found, "the check is awake") == "fails"
     both = replace(found, deployments=(*found.deployments, ELSEWHERE))
-    assert status(both, "there is something to be proved") == "holds"
+    assert status(both, "the check is awake") == "holds"
 
 
 def test_what_is_assumed_is_said_in_sentences() -> None:
