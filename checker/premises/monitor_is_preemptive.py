@@ -174,8 +174,9 @@ class _Question:
             chosen = {leaf.name: tried.leaf(leaf.term) for leaf in fixed}
             held = {leaf.term: leaf.holding(chosen[leaf.name]) for leaf in fixed}
             state = self.evidence.model(substitute([whole], held), f"{self.label}:lost")
-            if state is None and admissible(self.setting, self.configuration | Configuration(chosen), self.evidence):
-                return self._needed(whole, chosen)
+            needed = self._needed(whole, chosen) if state is None else chosen
+            if state is None and admissible(self.setting, self.configuration | Configuration(needed), self.evidence):
+                return needed
             vague = vague or state is None
             known.append(lnot(conjunction(eq(leaf, value) for leaf, value in held.items())))
             if state is not None:
