@@ -11,7 +11,7 @@ from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.choices import MIRROR
+from pgcheck.isa.machine.choices import MIRROR, Choice
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.shipped import shipped
 from tests.checker.variants import edited, variant
@@ -115,7 +115,7 @@ SET = """instructions:
     ],
 )
 def test_what_is_fixed_or_mirrored_can_be_set(
-    value: str, choice: int | str, status: str, tmp_path: Path, evidence: Evidence
+    value: str, choice: Choice, status: str, tmp_path: Path, evidence: Evidence
 ) -> None:
     machine = variant(tmp_path, FIXED + SET.format(value))
     assert [s for s, _ in asked(machine, evidence, Configuration({"F": choice}))] == [status]
