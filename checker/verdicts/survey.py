@@ -124,10 +124,15 @@ class _Asked:
 
     def lost(self, configuration: Configuration) -> bool:
         """Whether what is mirrored refutes a premise that the machine offers with all of that the monitor's own."""
-        if not configuration.mirrored:
-            return False
-        under, alone = ({f.law for f in self.findings(c) if f.status == "fails"} for c in (configuration, NOTHING))
-        return bool(under - alone)
+        return bool(
+            configuration.mirrored
+            and self.refuted(configuration)
+            and self.refuted(configuration) - self.refuted(NOTHING)
+        )
+
+    def refuted(self, configuration: Configuration) -> frozenset[str]:
+        """The premises that fail under a configuration."""
+        return frozenset(f.law for f in self.findings(configuration) if f.status == "fails")
 
 
 @dataclass(frozen=True, slots=True)
