@@ -41,9 +41,9 @@ RULE = Rule(
     name="efficiency",
     level="error",
     title="The configuration makes innocuous instructions trap",
-    law="Innocuous instructions run on the hardware directly. Of the configurations that close holes, "
-    "none of those tried spares an instruction that would run otherwise.",
-    formula="forall innocuous i: completes(i) in user mode under the configuration",
+    law="Instructions run on the hardware directly that are no holes and, where they complete, neither change nor show control state. "
+    "Of the configurations that close holes, none of those tried spares one that would run otherwise.",
+    formula="forall i that changes and shows no control state: completes(i) in user mode under the configuration",
     reference=f"{PAPER}: the efficiency property",
     example=Example((_SPOILED,), (_SPARED,), _SPOILING),
 )
