@@ -148,8 +148,11 @@ def _examine(
         if state.good:
             return
     if holes:
-        state.timing = not any(_holes(setting, one, evidence, chosen, logical_time=True))
-        if not state.timing:
+        lasting = {h.mode_class for h in _holes(setting, one, evidence, chosen, logical_time=True)}
+        state.timing = not lasting
+        if lasting:
+            holes = [h for h in holes if h.mode_class in lasting] or holes
+            state.holed = frozenset(h.mode_class for h in holes)
             if found.tables:
                 _no_response(setting, one, holes, evidence)
                 guests = Configuration({}, {t: None for t in found.tables if t not in chosen.tables})

@@ -16,7 +16,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts import judge as judging
 from tests.checker.results import Checked, row
-from tests.checker.variants import variant
+from tests.checker.variants import variant, with_instruction
 from tests.specifications import machine_of
 
 PLAIN = Options(cache=False, second=False)
@@ -123,3 +123,12 @@ def test_a_row_is_asked_again_under_what_legality_ties_to_its_leaves() -> None:
     result = check(machine_of("soundness/f01_cfg_through_legal"), PLAIN)
     assert row(result, "x").configuration == result.main.configuration == Configuration({"C": 0})
     assert (row(result, "x").privileged, row(result, "x").privileged_under_configuration) == (False, True)
+
+
+def test_what_shows_time_alone_in_user_mode_is_no_hole_there(tmp_path: Path) -> None:
+    body = "if (M == 0) { K = A[r][0]; } else { A[r] = TIMER; }"
+    machine = with_instruction(tmp_path, body, more="state:\n  K: {type: Bits<1>, role: interrupt}\n")
+    result = check(machine, replace(PLAIN, only=("new",)))
+    assert row(result, "new").verdict == "hole" and not row(result, "new").holed_user
+    statuses = {n: t.status for n, t in result.main.theorems.items()}
+    assert statuses == {"theorem1": "fails", "theorem2": "fails", "theorem3": "holds", "monitor": "fails"}
