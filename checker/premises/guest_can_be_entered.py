@@ -121,7 +121,8 @@ def _entering(entry: _Entry, returns: Sequence[Way], evidence: Evidence) -> list
     try:
         return leading(entry.entered, returns, evidence)
     except Unreachable as unreachable:
-        raise Unreachable(f"the monitor is led by no instruction to {unreachable}") from unreachable
+        hint = "let a return load it, or say in `legal` that no such state is"
+        raise Unreachable(f"the monitor is led by no instruction to {unreachable}; {hint}") from unreachable
 
 
 def _setting(entry: _Entry, leaf: str, found: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
@@ -156,7 +157,10 @@ def _besides_reset(goal: Goal, found: Sequence[Way], leaf: Leaf, evidence: Evide
     try:
         maps = leading(replace(goal, assumed=(*goal.assumed, other)), found, evidence)
     except Unreachable as unreachable:
-        raise Unreachable(f"nothing that the monitor may execute sets {leaf.name} as in {unreachable}") from unreachable
+        hint = "let an instruction set it, or a return load it"
+        raise Unreachable(
+            f"nothing that the monitor may execute sets {leaf.name} as in {unreachable}; {hint}"
+        ) from unreachable
     if maps:
         raise Undecided(goal.label, "nothing that the monitor may execute sets it back to what it is at reset")
     return maps

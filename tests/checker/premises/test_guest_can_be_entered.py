@@ -125,7 +125,8 @@ def test_what_no_instruction_sets_is_as_at_reset(tmp_path: Path, evidence: Evide
     machine = variant(tmp_path, FIXED)
     assert [s for s, _ in asked(machine, evidence, Configuration({"F": 0}))] == ["ok"]
     ((status, message),) = asked(machine, evidence, Configuration({"F": 1}))
-    assert status == "fails" and message == "nothing that the monitor may execute sets F as in the state with F = 0x1"
+    assert status == "fails"
+    assert message.startswith("nothing that the monitor may execute sets F as in the state with F = 0x1; let")
 
 
 def test_a_leaf_that_cannot_be_set_back_leaves_the_answer_open(tmp_path: Path, evidence: Evidence) -> None:
