@@ -15,6 +15,7 @@ from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import Arrival, arrivals, guest_modes
+from pgcheck.checker.world.canary import canary, noticed
 from pgcheck.checker.world.placing import Spot, first_instruction, placeable, unit
 from pgcheck.checker.world.said import led_apart, spread
 from pgcheck.isa.idl.state import ScalarLeaf
@@ -42,6 +43,9 @@ def entry_is_in_control(setting: Setting, configuration: Configuration, evidence
         message = f"wherever the monitor has its memory, a guest reaches where {names} leads: supervisor mode runs what the guest wrote"
         yield PREMISE.answer(setting, "fails", message)
         return
+    made = canary(entries, evidence)
+    if made is not None:
+        noticed(f"{made.arrival.label}:canary", [*_guests_word(made.led, [machine.state.pc], evidence)])
     mapped = machine.code.confined_by(Bounds) is not None or machine.code.confined_by(Entries) is not None
     assumed = "" if mapped or not entries else "; what lies there is the monitor's, as nothing in the processor maps it"
     assumed += "; that a delivery meets no fault is the monitor's doing" if entries else ""

@@ -13,6 +13,7 @@ from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import Arrival, arrivals
+from pgcheck.checker.world.canary import canary, noticed
 from pgcheck.checker.world.recovery import Kept, Lost, recovered, saved
 from pgcheck.checker.world.sites import Traps
 
@@ -22,9 +23,8 @@ def entry_is_recoverable(setting: Setting, configuration: Configuration, evidenc
     lost: list[str] = []
     maps: dict[str, list[str]] = {}
     undecided: list[Undecided] = []
-    for arrival in arrivals(setting, configuration):
-        if not evidence.possible(arrival.given, f"{arrival.label}:arrives"):
-            continue
+    entries = [a for a in arrivals(setting, configuration) if evidence.possible(a.given, f"{a.label}:arrives")]
+    for arrival in entries:
         try:
             found = [*_located(arrival, configuration, evidence)]
         except Undecided as reason:
@@ -37,6 +37,11 @@ def entry_is_recoverable(setting: Setting, configuration: Configuration, evidenc
         return
     if undecided:
         raise undecided[0]
+    made = canary(entries, evidence)
+    if made is not None:
+        noticed(
+            f"{made.arrival.label}:canary", [o for o in recovered(made.forgetting, evidence) if isinstance(o, Lost)]
+        )
     shown = "; ".join(f"{', '.join(names)}: {back or 'all is left as it was'}" for back, names in maps.items())
     yield PREMISE.answer(
         setting, "ok", f"{shown or 'no delivery enters the monitor'}; what is not moved its own code can read"

@@ -13,6 +13,7 @@ from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import Arrival, arrivals
+from pgcheck.checker.world.canary import canary, noticed
 from pgcheck.checker.world.placing import Spot, placeable
 from pgcheck.checker.world.said import differing, spread
 from pgcheck.isa.machine.schemes import Bounds
@@ -34,6 +35,9 @@ def entry_stores_apart(setting: Setting, configuration: Configuration, evidence:
         )
         yield PREMISE.answer(setting, "fails", message)
         return
+    made = canary(entries, evidence)
+    if made is not None:
+        noticed(f"{made.arrival.label}:canary", _stray(made.straying, evidence))
     units = sum(len(a.stored) for a in entries)
     told = f"{units} units, at addresses that the monitor chooses" if units else "nothing"
     assumed = (
