@@ -47,8 +47,9 @@ class Survey:
     def result(self) -> DeploymentResult:
         """The report of the deployment."""
         rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), self.configuration) for w in self.work)
-        direct = "" if any(r.holed_user or r.verdict == "unknown" for r in rows) else self.direct
         answers = theorems(rows, self.configuration, self.granted)
+        open_ = answers["theorem3"].premises or any(r.holed_user or r.verdict == "unknown" for r in rows)
+        direct = "" if open_ else self.direct
         return DeploymentResult(self.setting.deployment.name, answers, rows, self.configuration, direct)
 
     @property

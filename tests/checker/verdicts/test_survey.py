@@ -15,9 +15,10 @@ from pgcheck.checker.result import Event, Finding, FindingStatus, Judged
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts import judge as judging
+from pgcheck.isa.machine.build import load
 from tests.checker.results import Checked, row
 from tests.checker.variants import variant, with_instruction
-from tests.specifications import machine_of
+from tests.specifications import SMALL, machine_of
 
 PLAIN = Options(cache=False, second=False)
 
@@ -36,6 +37,12 @@ PLAIN = Options(cache=False, second=False)
 )
 def test_virtual_user_mode_runs_directly_unless_a_row_is_a_hole_there(name: str, direct: str, checked: Checked) -> None:
     assert checked(name).main.direct == direct
+
+
+def test_nothing_runs_directly_where_a_premise_is_refuted() -> None:
+    main = check(load(SMALL / "soundness" / "no_return.yaml"), PLAIN).main
+    assert main.theorems["theorem3"].premises == ("guest_can_be_entered",)
+    assert not any(r.holed_user for r in main.instructions) and main.direct == ""
 
 
 def test_a_row_shows_what_of_the_configuration_closes_it_and_others_nothing(checked: Checked) -> None:
