@@ -16,7 +16,7 @@ from pgcheck.checker.questions.subject import Setting, judgeable, subject
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence, Undecided
-from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.pinning import pinned
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import arrivals, user_states
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
@@ -26,14 +26,12 @@ from pgcheck.isa.terms import (
     FALSE,
     Term,
     conjunction,
-    constant,
     disjunction,
     eq,
     land,
     lnot,
     node,
     on_leaves,
-    rewrite,
     substitute,
     walk,
 )
@@ -163,6 +161,7 @@ class _Question:
         whole = land(self.before, disjunction(lost))
         own = self._own(disjunction(lost))
         fixed = [leaf for leaf in own if not isinstance(leaf, ArrayLeaf)]
+        mine = frozenset(leaf.term for leaf in fixed)
         known: list[Term] = []
         vague = len(fixed) < len(own)
         for _ in range(ROUNDS):
@@ -180,7 +179,7 @@ class _Question:
             vague = vague or state is None
             known.append(lnot(conjunction(eq(leaf, value) for leaf, value in held.items())))
             if state is not None:
-                known.append(lnot(_pinned(whole, {*held}, state)))
+                known.append(lnot(*pinned([whole], state, lambda t: t not in mine)))
         raise Undecided(self.label, "whether the monitor can choose its own state so that it comes back is open")
 
     def _needed(self, whole: Term, chosen: Mapping[str, int]) -> Mapping[str, int]:
@@ -202,15 +201,6 @@ class _Question:
             for name, leaf in machine.state.leaves.items()
             if how[name] == relation.OWN and name not in lines and not leaf.volatile and leaf.term in free
         ]
-
-
-def _pinned(formula: Term, own: set[Term], model: Model) -> Term:
-    """The formula with every variable but the monitor's own as in a model."""
-
-    def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
-        return constant(term.width, model.leaf(term)) if term.op == "var" and term not in own else None
-
-    return rewrite([formula], replace)[0]
 
 
 _INTERRUPT = (

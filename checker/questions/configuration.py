@@ -10,7 +10,7 @@ from pgcheck.checker.questions.hole import Related, related, virtual_modes
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.translated import leading
 from pgcheck.checker.solving.evidence import Evidence, Undecided
-from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.pinning import pinned
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.machine.machine import Machine
@@ -19,13 +19,9 @@ from pgcheck.isa.terms import (
     TRUE,
     Term,
     conjunction,
-    constant,
-    constant_array,
     eq,
     land,
     lnot,
-    rewrite,
-    store,
     substitute,
     walk,
 )
@@ -234,30 +230,13 @@ def _represented(of_virtual: Term, of_real: Term, evidence: Evidence, label: str
         virtual = evidence.model([of_virtual, *map(lnot, covered)], label)
         if virtual is None:
             return True
-        real = evidence.model([_pinned(of_real, VIRTUAL, virtual)], label)
+        real = evidence.model(pinned([of_real], virtual, lambda t: _is_leaf(t, VIRTUAL)), label)
         if real is None:
             return False
-        covered.append(_pinned(of_real, REAL, real))
+        covered += pinned([of_real], real, lambda t: _is_leaf(t, REAL))
     raise Undecided(label, "whether every virtual state has a real one is open")
 
 
 def _is_leaf(term: Term, copy: Tag) -> bool:
     name = term.free
     return name is not None and (name.space, name.copy) == (STATE, copy)
-
-
-def _pinned(formula: Term, copy: Tag, model: Model) -> Term:
-    """The formula with the leaves of a copy as in a model."""
-
-    def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
-        if not _is_leaf(term, copy):
-            return None
-        if term.shape is None:
-            return constant(term.width, model.leaf(term))
-        index, element = term.shape
-        cells = constant_array(index, element, 0)
-        for place, value in model.cells(term.name).items():
-            cells = store(cells, constant(index, place), constant(element, value))
-        return cells
-
-    return rewrite([formula], replace)[0]

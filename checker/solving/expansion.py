@@ -5,26 +5,23 @@ It is decided by expansion: copies of the formula over one state, one for each a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.pinning import pinned
 from pgcheck.isa.terms import (
     TRUE,
     Name,
     Term,
     apply,
-    conjunction,
     constant,
-    constant_array,
-    eq,
     ite,
     lnot,
     renamed,
     rewrite,
-    store,
     substitute,
     walk,
 )
@@ -92,7 +89,7 @@ class Expansion:
     def _closing(self, model: Model) -> Values | None:
         """Constants for which the formula is false in the state of a model, whatever the rest; None if none. Raises Undecided."""
         names = {a.name for a in self.answers}
-        formula, own = _under([self.formula, self.own], model, lambda n: n in names or self.rest(n))
+        formula, own = pinned([self.formula, self.own], model, lambda t: t.name not in names and not self.rest(t.name))
         excluded: list[Term] = []
         for _ in range(ROUNDS):
             found = self.evidence.model([own, *excluded], f"{self.label}:answer")
@@ -103,7 +100,7 @@ class Expansion:
             against = self.evidence.model([answered], f"{self.label}:against")
             if against is None:
                 return values
-            excluded.append(lnot(*_under([formula], against, lambda n: n in names)))
+            excluded.append(lnot(*pinned([formula], against, lambda t: t.name not in names)))
         raise Undecided(self.label, f"not decided after {ROUNDS} answers")
 
     def _generalised(self, values: Values, model: Model) -> Values:
@@ -127,29 +124,3 @@ class Expansion:
             elif term.width > 0 and not term.is_constant:
                 mine.append(term)
         return mine
-
-
-def _under(terms: Sequence[Term], model: Model, keep: Callable[[Name], bool]) -> list[Term]:
-    """The terms with every name but those to keep as in a model."""
-
-    def replace(term: Term, args: Values) -> Term | None:
-        name = term.name if term.op == "uf" else term.free
-        if name is None or keep(name):
-            return None
-        match term.op:
-            case "var":
-                return constant(term.width, model.leaf(term))
-            case "array":
-                index, element = term.array_sort
-                cells = constant_array(index, element, 0)
-                for place, value in model.cells(name).items():
-                    cells = store(cells, constant(index, place), constant(element, value))
-                return cells
-        result = constant(term.width, 0)
-        for (function, given), value in sorted(model.functions.items()):
-            if function == name:
-                same = conjunction(eq(a, constant(a.width, g)) for a, g in zip(args, given, strict=True))
-                result = ite(same, constant(term.width, value), result)
-        return result
-
-    return rewrite(terms, replace)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.solving.evidence import Evidence, Undecided
-from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.pinning import pinned
 from pgcheck.checker.world.arrival import Arrival, guest_modes
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
@@ -19,16 +19,12 @@ from pgcheck.isa.terms import (
     Term,
     conjunction,
     constant,
-    constant_array,
     disjunction,
     eq,
-    ite,
     land,
     lnot,
     lor,
     mk,
-    rewrite,
-    store,
     variable,
 )
 from pgcheck.isa.terms.names import FREE, TABLE
@@ -56,39 +52,11 @@ def chosen(evidence: Evidence, wanted: Term, sketch: Term, whose: Callable[[Term
         choice = evidence.model(lessons, f"{label}:choice")
         if choice is None:
             return False
-        answer = evidence.model([lnot(pinned(wanted, choice, whose))], f"{label}:answer")
+        answer = evidence.model([lnot(*pinned([wanted], choice, whose))], f"{label}:answer")
         if answer is None:
             return True
-        lessons.append(pinned(wanted, answer, lambda t: not whose(t)))
+        lessons += pinned([wanted], answer, lambda t: not whose(t))
     raise Undecided(label, f"{ROUNDS} choices of the monitor's state did not settle it")
-
-
-def pinned(formula: Term, model: Model, whose: Callable[[Term], bool]) -> Term:
-    """The formula with free terms, and answers from outside, as in a model."""
-
-    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
-        if term.op == "uf" and whose(term):
-            return _answered(term, args, model)
-        if term.free is None or not whose(term):
-            return None
-        if term.shape is None:
-            return constant(term.width, model.leaf(term))
-        index, element = term.shape
-        cells = constant_array(index, element, 0)
-        for place, value in model.cells(term.name).items():
-            cells = store(cells, constant(index, place), constant(element, value))
-        return cells
-
-    return rewrite([formula], replace)[0]
-
-
-def _answered(term: Term, args: tuple[Term, ...], model: Model) -> Term:
-    result = constant(term.width, 0)
-    for (name, given), value in sorted(model.functions.items(), key=str):
-        if name == term.name:
-            same = conjunction(eq(a, constant(a.width, v)) for a, v in zip(args, given, strict=True))
-            result = ite(same, constant(term.width, value), result)
-    return result
 
 
 @dataclass(frozen=True)
