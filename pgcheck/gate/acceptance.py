@@ -130,7 +130,7 @@ def _failing(
         theorem = deployment.theorems[name]
         against = (*theorem.premises, *theorem.failing) if theorem.status == "fails" else ()
         failing = [one for one in against if one in names]
-        found += [(one, name) for one in failing]
+        found.extend((one, name) for one in failing)
         if asked.properties and not failing:
             raise console.Failure(
                 f"{name} does not fail on {asked.instruction} of {result.name}: nothing is to be waived"

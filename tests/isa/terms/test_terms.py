@@ -386,10 +386,7 @@ def test_the_pool_shares_parts_on_purpose() -> None:
             for k, arg in enumerate(written.args):
                 seen |= {(written.op, k, arg.op) for other in written.args if other is not arg and other in arg.args}
                 seen |= {(written.op, "twice")} if written.args.count(arg) > 1 else set()
-    deep: set[tuple[object, ...]] = {(op, k, op) for op in ("land", "lor") for k in (0, 1)} | {
-        ("ite", 1, "ite"),
-        ("ite", 2, "ite"),
-    }
+    deep = {(op, k, op) for op, places in (("land", (0, 1)), ("lor", (0, 1)), ("ite", (1, 2))) for k in places}
     negated = {(op, k, "lnot") for op in ("land", "lor") for k in (0, 1)}
     assert (
         deep | negated | {(op, "twice") for op in ("land", "lor", "ite", "eq", "sub", "and", "or", "xor", "ult", "ule")}
