@@ -85,7 +85,7 @@ TIME: Final = Hypothesis(
 )
 LOADED: Final = Hypothesis(
     "ordinary registers can be loaded",
-    "The monitor's own code can save and load the general state that no trap entry and no return moves.",
+    "The monitor's own code can save and load the general state that no trap entry and no return moves, and what those save and load.",
     True,
 )
 ALONE: Final = Hypothesis(

@@ -21,7 +21,7 @@ def deliveries_keep_guest(machine: Machine, evidence: Evidence) -> Iterator[Find
         for move in moves(machine, served=True):
             broken = leaves([guest], move.alive, move.state, move.exits)
             if evidence.possible([*legal(machine), guest, broken], f"{deployment.name}:delivery:{move.name}:guest"):
-                message = f"the delivery in the virtual machine may leave `guest` of {deployment.name}"
+                message = f"{move.what} in the virtual machine may leave `guest` of {deployment.name}"
                 yield LAW.finding("error", move.name, message)
 
 
@@ -31,7 +31,7 @@ LAW = MachineLaw(
     name="deliveries_keep_guest",
     level="error",
     title="A delivery leaves the states of the guest",
-    law="The delivery of a trap or of an interrupt in the virtual machine, and what firmware does at its entry, "
+    law="The delivery of a trap or of an interrupt in the virtual machine, what firmware does at its entry, and a request that a device shows, "
     "ends in a state of the deployment's `guest`: nothing is asked of the states beside them.",
     formula="forall s, payload: legal(s) and guest(s) implies guest(deliver(s, payload))",
     reference="induction over the steps of the virtual machine",

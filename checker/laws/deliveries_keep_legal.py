@@ -20,7 +20,7 @@ def deliveries_keep_legal(machine: Machine, evidence: Evidence) -> Iterator[Find
         broken = leaves_legal(machine, move.alive, move.state, move.exits)
         if evidence.possible([*legal(machine), broken], f"delivery:{move.name}:legal"):
             wrong.add(move.name)
-            yield LAW.finding("error", move.name, "the delivery may leave the legal states")
+            yield LAW.finding("error", move.name, f"{move.what} may leave the legal states")
     for move in moves(machine, served=True) if machine.platform.firmware is not None else ():
         broken = leaves_legal(machine, move.alive, move.state, move.exits)
         known = [*legal(machine), broken]
@@ -34,7 +34,7 @@ LAW = MachineLaw(
     level="error",
     title="A delivery leaves the legal states",
     law="The delivery of a trap from a legal state ends in a legal state, whatever its payload; so does that of an interrupt "
-    "that is pending, and what firmware does at its entry.",
+    "that is pending, what firmware does at its entry, and a request that a device shows or takes back.",
     formula="forall s, payload: legal(s) implies legal(deliver(s, payload))",
     reference="induction over the steps of the machine",
     hypothesis=LEGAL,

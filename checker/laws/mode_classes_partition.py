@@ -12,7 +12,8 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import lnot
+from pgcheck.isa.terms import disjunction, eq, lnot
+from pgcheck.models.symbolic import predicate
 
 
 def mode_classes_partition(machine: Machine, evidence: Evidence) -> Iterator[Finding]:
@@ -27,6 +28,13 @@ def mode_classes_partition(machine: Machine, evidence: Evidence) -> Iterator[Fin
             yield LAW.finding(
                 "error", deployment.name, f"supervisor and user mode meet{shown}: no state is of both classes"
             )
+        monitor = predicate(machine, deployment.monitor)
+        users = disjunction(eq(leaf.term, setting.mode(v)) for v in modes.user.values)
+        if not both and evidence.possible(
+            [*setting.legal, monitor, users], f"{deployment.name}:the monitor in user mode"
+        ):
+            message = "`monitor` holds in user mode too, where no privileged instruction can be executed"
+            yield LAW.finding("error", deployment.name, message)
         known = [*setting.legal, setting.guest, lnot(supervisor), lnot(user)]
         outside = evidence.model(known, f"{deployment.name}:outside the classes")
         if outside is not None:
@@ -42,7 +50,8 @@ LAW = MachineLaw(
     name="mode_classes_partition",
     level="error",
     title="A state is in no mode class, or in two",
-    law="Every legal state of the guest is in exactly one of the classes supervisor and user: instructions are judged there and nowhere else.",
+    law="Every legal state of the guest is in exactly one of the classes supervisor and user: instructions are judged there and nowhere else. "
+    "The monitor is in none of the modes that users run in.",
     formula="forall s: legal(s) and guest(s) implies exactly one of supervisor(s), user(s)",
     reference=f"{PAPER}: a processor has two modes",
     hypothesis=GUEST,

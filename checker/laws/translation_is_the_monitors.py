@@ -14,6 +14,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import parameter, walk
 from pgcheck.isa.terms.names import CHOICE, READ
+from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import Execution, initial
 
 
@@ -28,6 +29,10 @@ def translation_is_the_monitors(machine: Machine, evidence: Evidence) -> Iterato
     names = (t.free for t in walk([*answer, *(e.guard for e in body.exits)]))
     if open_ := sorted({n.text for n in names if n is not None and n.space in (CHOICE, READ)}):
         message = f"translation depends on {', '.join(open_)}, so it does not answer alike all through a step"
+        yield LAW.finding("error", translation.function, message)
+    read = free_leaves([*answer, *(e.guard for e in body.exits)])
+    if asked := sorted(read & {*machine.platform.lines}):
+        message = f"devices set and clear {', '.join(asked)}, which translation depends on"
         yield LAW.finding("error", translation.function, message)
     own = sorted(leading(machine))
     if general := [name for name in own if not machine.state.leaves[name].control]:
@@ -45,7 +50,8 @@ LAW = MachineLaw(
     level="error",
     title="What the monitor translates with is not its own",
     law="The base and the limit, or what leads to the tables, and the leaves that `realise.given` names are control state, and "
-    "no deployment mirrors them: else a guest moves itself. Translation gives the same for the same arguments all through a step.",
+    "no deployment mirrors them: else a guest moves itself. Translation gives the same for the same arguments all through a step, "
+    "whatever a device asks for.",
     formula="forall x in base, limit, root, given: x is control and is not mirrored",
     reference=f"{PAPER}: resource control",
     hypothesis=MAPPING,

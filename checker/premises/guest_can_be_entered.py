@@ -9,6 +9,7 @@ from functools import cached_property
 from pgcheck.checker.example import Example
 from pgcheck.checker.hypotheses import RETURN
 from pgcheck.checker.law import Premise
+from pgcheck.checker.questions.configuration import confining
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.questions.hole import Related, related, virtual_modes
 from pgcheck.checker.questions.relation import OWN
@@ -20,7 +21,7 @@ from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.entrymap import EntryMap
 from pgcheck.checker.world.goal import Goal, Way, ways
 from pgcheck.checker.world.leading import Unreachable, leading
-from pgcheck.isa.idl.state import ArrayLeaf, Leaf
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import FALSE, Term, disjunction, eq
@@ -55,6 +56,7 @@ class _Entry:
     states: Related
     assumed: tuple[Term, ...]
     tables: Mapping[str, Fields | None]
+    given: frozenset[str]
 
     @property
     def monitor(self) -> tuple[Term, ...]:
@@ -88,7 +90,7 @@ class _Entry:
     def set_before(self) -> list[str]:
         """The leaves that are not as the monitor pleases: it sets before what no return loads."""
         how, mode = self.states.how, self.setting.machine.modes.leaf
-        bound = self.bounds | free_leaves([self.setting.real])
+        bound = self.bounds | self.given | free_leaves([self.setting.real])
         control = (leaf.name for leaf in self.setting.machine.state.control)
         return sorted(n for n in control if n != mode and (how[n] != OWN or n in bound))
 
@@ -112,8 +114,12 @@ def _entries(setting: Setting, configuration: Configuration) -> Iterator[_Entry]
             states = related(setting, mode_class, mode, configuration)
             if states.of_virtual is not FALSE:
                 found.setdefault(states.real[leaf], (states, []))[1].append(states.of_virtual)
+    translation = setting.machine.code.translation
+    leaves, given = setting.machine.state.leaves, {} if translation is None else translation.given
+    set_ = frozenset(n for n in given if leaves[n].control and isinstance(leaves[n], ScalarLeaf))
     for states, virtual in found.values():
-        yield _Entry(setting, states, (states.of_real, disjunction(virtual)), configuration.tables)
+        assumed = (confining(setting.machine, states), disjunction(virtual))
+        yield _Entry(setting, states, assumed, configuration.tables, set_)
 
 
 def _entering(entry: _Entry, returns: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
@@ -132,7 +138,7 @@ def _setting(entry: _Entry, leaf: str, found: Sequence[Way], evidence: Evidence)
     """
     declared = entry.setting.machine.state.leaves[leaf]
     goal = entry.set(leaf)
-    own = entry.states.how[leaf] == OWN and leaf not in entry.bounds
+    own = entry.states.how[leaf] == OWN and leaf not in entry.bounds | entry.given
     if own:
         target = evidence.model(entry.assumed, goal.label)
         if target is None or isinstance(declared, ArrayLeaf):

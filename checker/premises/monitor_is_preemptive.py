@@ -21,7 +21,6 @@ from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import arrivals, user_states
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Interrupt
-from pgcheck.isa.machine.platform import Attachment
 from pgcheck.isa.terms import (
     FALSE,
     Term,
@@ -89,20 +88,9 @@ class _Timer:
 def _timers(setting: Setting, configuration: Configuration) -> list[_Timer]:
     """Those whose request shows, through whatever controller, in a leaf that is not the guest's."""
     how = relations(setting.machine, setting.deployment, configuration)
-    devices = setting.machine.platform.devices
-    timers = [_Timer(d.name, _shown(devices, d.line)) for d in devices if models()[d.model].ticks]
+    platform = setting.machine.platform
+    timers = [_Timer(d.name, platform.shown(d)) for d in platform.devices if models()[d.model].ticks]
     return [t for t in timers if how.get(t.line) == relation.OWN]
-
-
-def _shown(devices: Sequence[Attachment], line: str) -> str:
-    """The leaf in which a request shows that is made at a leaf, or at an input of an interrupt controller."""
-    lines, name = {d.name: d.line for d in devices}, line
-    for _ in devices:
-        controller, _, number = name.rpartition(".")
-        if not number.isdigit():
-            break
-        name = lines.get(controller, "")
-    return name
 
 
 def _losses(setting: Setting, configuration: Configuration, interrupt: Interrupt, timer: _Timer) -> Iterator[_Loss]:

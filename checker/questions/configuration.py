@@ -204,13 +204,13 @@ def _every_virtual_state(setting: Setting, configuration: Configuration, evidenc
     for mode_class in (modes.supervisor, modes.user):
         for mode in virtual_modes(setting, mode_class):
             states = related(setting, mode_class, mode, configuration)
-            of_real = _confining(setting.machine, states)
+            of_real = confining(setting.machine, states)
             if not _represented(states.of_virtual, of_real, evidence, f"{setting.deployment.name}:real state@{mode}"):
                 return False
     return True
 
 
-def _confining(machine: Machine, states: Related) -> Term:
+def confining(machine: Machine, states: Related) -> Term:
     """The real state is one in which translation is set up as `realise` says: what is given of control state."""
     translation, leaves = machine.code.translation, machine.state.leaves
     given = {} if translation is None else translation.given

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term, conjunction, disjunction, land, lnot, node, on_leaves, parameter
+from pgcheck.isa.terms import TRUE, Term, conjunction, disjunction, land, lnot, node, on_leaves, parameter
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, Block, Do, If
+from pgcheck.isa.terms.names import SECOND
 from pgcheck.models.symbolic import NEXT_PC, Execution, Exit, delivered, initial, predicate
 
 
@@ -19,6 +20,7 @@ class Move:
     alive: Term
     state: Mapping[str, Term]
     exits: tuple[Exit, ...]
+    what: str = "the delivery"
 
 
 def legal(machine: Machine) -> tuple[Term, ...]:
@@ -43,12 +45,15 @@ def leaves_legal(machine: Machine, alive: Term, state: Mapping[str, Term], exits
 
 
 def moves(machine: Machine, *, served: bool = False) -> Iterator[Move]:
-    """The delivery of every trap, whatever its payload; an interrupt: awaited, asked for, delivered.
+    """A request that a device shows or takes back; the delivery of every trap, whatever its payload; an interrupt: awaited, asked for, delivered.
 
     With `served` a delivery that reaches the firmware ends when that has served it.
     """
     interrupt, firmware = machine.code.interrupt, machine.platform.firmware
     after = () if firmware is None or not served else (If(firmware.when, _called(firmware.call), ()),)
+    for name in machine.platform.lines:
+        line = machine.state.leaves[name].copied(SECOND)
+        yield Move(name, TRUE, {**initial(machine), name: line}, (), "a device")
     for name in machine.code.exits:
         args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
         yield _move(name, delivered(machine, name, args, initial(machine)), after)

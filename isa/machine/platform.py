@@ -52,3 +52,18 @@ class Platform:
     devices: tuple[Attachment, ...] = ()
     firmware: Firmware | None = None
     choices: Mapping[str, int] = field(default_factory=dict)
+
+    def shown(self, device: Attachment) -> str:
+        """The leaf in which a device's request shows, through whatever interrupt controller; empty where it has none."""
+        lines, name = {d.name: d.line for d in self.devices}, device.line
+        for _ in self.devices:
+            controller, _, number = name.rpartition(".")
+            if not number.isdigit():
+                break
+            name = lines.get(controller, "")
+        return name
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The leaves in which devices show their requests."""
+        return tuple(dict.fromkeys(filter(None, map(self.shown, self.devices))))

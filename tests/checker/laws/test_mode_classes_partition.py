@@ -44,3 +44,10 @@ def test_every_state_of_a_guest_is_in_one_class(
     found = list(mode_classes_partition(machine, evidence))
     assert len(found) == len(said)
     assert all(f.status == "error" and words in f.message for f, words in zip(found, said, strict=True))
+
+
+def test_the_monitor_is_in_no_mode_of_users(evidence: Evidence) -> None:
+    machine = load(SMALL / "soundness" / "monitor_in_user_mode.yaml")
+    assert [f.message[:39] for f in mode_classes_partition(machine, evidence)] == [
+        "`monitor` holds in user mode too, where"
+    ]
