@@ -8,7 +8,9 @@ import pytest
 
 from pgcheck.checker.laws.mode_classes_partition import mode_classes_partition
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.isa.machine.build import load
 from tests.checker.variants import edited
+from tests.specifications import SMALL
 
 MODES = "  supervisor: {values: [0]}\n  user: {values: [1]}\n"
 
