@@ -16,7 +16,7 @@ from pgcheck.words import VERDICTS, configuration, difference, sensitivities, un
 
 if TYPE_CHECKING:
     from pgcheck.checker.result import InstructionResult, MachineResult
-    from pgcheck.isa.machine.machine import Machine
+    from pgcheck.isa.machine.machine import Identity, Machine
 
 MOST_ROWS: Final = 12
 COMMAND: Final = (sys.executable, "-P", "-m", "pgcheck.editor.verdict")
@@ -57,11 +57,18 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
         return {"error": "the specification has errors"}
     machine: Machine = found.machine
     for path in (machine.identity.path, *question["others"]):
-        kept = load_result(Cache(), replace(machine, identity=replace(machine.identity, path=path)), Options())
+        kept = load_result(Cache(), replace(machine, identity=_read_as(machine.identity, path)), Options())
         if kept is not None:
             return {"text": shown(machine, kept, question["instruction"], alone=False)}
     result = check(machine, Options(jobs=1, only=(question["instruction"],)))
     return {"text": shown(machine, result, question["instruction"], alone=True)}
+
+
+def _read_as(identity: Identity, path: str) -> Identity:
+    """The same files, had the first been named `path`: the others in the same folder are named alike."""
+    folder = identity.path.removesuffix(path) if identity.path.endswith(path) else ""
+    others = (f.removeprefix(folder) for f in identity.files[1:])
+    return replace(identity, path=path, files=(path, *others))
 
 
 def shown(machine: Machine, result: MachineResult, identifier: str, *, alone: bool) -> str:

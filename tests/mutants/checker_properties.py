@@ -49,8 +49,8 @@ def reply(**rest):
     raw(struct.pack(">I", len(body)) + body)
 request = read()
 """
-GOOD = {"variables": {"a": 1, "b": 4}, "arrays": {}, "functions": {}}
-BAD = {"variables": {"a": 1, "b": 3}, "arrays": {}, "functions": {}}
+GOOD = {"variables": {"$a": 1, "$b": 4}, "arrays": {}, "functions": {}}
+BAD = {"variables": {"$a": 1, "$b": 3}, "arrays": {}, "functions": {}}
 REASONS = ("unsat core is not available", "sat", "tired", "unsat", "error: unsat")
 
 

@@ -29,6 +29,14 @@ def mended(text: str) -> str:
     return "\n".join([*lines[: last + 1], *("      " + line for line in operation), ""])
 
 
+# No limit admits address 255, which a guest's supervisor reaches: it is interpreted there, and the report says so.
+LAST_ADDRESS = [("monitor_can_map", "warning")]
+
+
+def said(result: MachineResult) -> list[tuple[str, str]]:
+    return [(f.law, f.status) for f in result.findings if f.status not in ("ok", "assumed")]
+
+
 def test_it_has_exactly_the_hole_that_it_tells_of_and_the_mend_closes_it(pgcheck: Pgcheck, tmp_path: Path) -> None:
     written = pgcheck("new", "isa", "tiny", "--folder", tmp_path)
     path = tmp_path / "tiny.yaml"
@@ -39,11 +47,11 @@ def test_it_has_exactly_the_hole_that_it_tells_of_and_the_mend_closes_it(pgcheck
     assert [r.id for r in broken.main.instructions if r.verdict == "hole"] == ["setie"]
     assert broken.main.theorems["theorem1"].failing == ("setie",) and broken.main.theorems["monitor"].status == "fails"
     assert "# The hole is `setie`." in text
-    assert not [f for f in broken.findings if f.status not in ("ok", "assumed")]
+    assert said(broken) == LAST_ADDRESS
     path.write_text(mended(text))
     sound = judged(path)
     assert {t.status for t in sound.main.theorems.values()} == {"holds"}
-    assert not [f for f in sound.findings if f.status not in ("ok", "assumed")]
+    assert said(sound) == LAST_ADDRESS
 
 
 def test_it_goes_by_its_name(tmp_path: Path) -> None:

@@ -43,7 +43,16 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_the_items_are_lint_the_theorems_and_the_instructions(project: Run) -> None:
     lines = project("--collect-only", "-q", "specs/good.yaml").outlines
-    names = ("lint", "theorem1", "theorem2", "theorem3", "monitor", "instruction[cli]", "instruction[(undefined)]")
+    names = (
+        "lint",
+        "theorem1",
+        "theorem2",
+        "theorem3",
+        "monitor",
+        "instruction[cli]",
+        "instruction[ret]",
+        "instruction[(undefined)]",
+    )
     assert [line for line in lines if "::" in line] == [f"specs/good.yaml::{name}" for name in names]
 
 
@@ -101,7 +110,7 @@ def test_a_name_of_nothing_is_refused(project: Run, pytester: pytest.Pytester) -
 
 def test_a_sound_machine_passes_and_a_hole_fails_as_the_program_says_it(project: Run) -> None:
     result = project("-rxf")
-    result.assert_outcomes(passed=7 + 2, failed=2, xfailed=3)
+    result.assert_outcomes(passed=8 + 3, failed=2, xfailed=3)
     result.stdout.fnmatch_lines(
         [
             "*bad: theorem1*",
@@ -129,10 +138,10 @@ def test_what_somebody_has_accepted_does_not_fail(project: Run, pytester: pytest
     waive = [sys.executable, "-m", "pgcheck", "waive", "specs/bad.yaml", "cli", "--reason", "the guests never run it"]
     subprocess.run(waive, cwd=pytester.path, check=True, capture_output=True)
     asked = "specs/bad.yaml", "-k", "theorem1 or instruction or lint"
-    project(*asked).assert_outcomes(passed=4)
+    project(*asked).assert_outcomes(passed=5)
     (pytester.path / "specs" / "bad.yaml").write_text(HOLE.mended)
     stale = project(*asked)
-    stale.assert_outcomes(passed=3, failed=1)
+    stale.assert_outcomes(passed=4, failed=1)
     stale.stdout.fnmatch_lines(["waiver of cli: *"])
 
 
@@ -142,7 +151,7 @@ def test_a_broken_law_fails_lint(project: Run, pytester: pytest.Pytester) -> Non
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["error: legal_after_reset: *"])
     project("specs/bad.yaml").assert_outcomes(
-        failed=2, xfailed=3, skipped=2
+        failed=2, xfailed=3, skipped=3
     )  # lint, what is required; no row is a claim
 
 
@@ -162,7 +171,7 @@ def test_the_fixture_gives_machines(project: Run, pytester: pytest.Pytester) -> 
         "import pytest\n"
         "def test_machine(pgcheck_machine):\n"
         "    machine = pgcheck_machine('good')\n"
-        "    assert [i.id for i in machine.instructions] == ['cli'] and pgcheck_machine('good') is machine\n"
+        "    assert [i.id for i in machine.instructions] == ['cli', 'ret'] and pgcheck_machine('good') is machine\n"
         "    assert pgcheck_machine('specs/bad.yaml').identity.path.endswith('bad.yaml')\n"
         "def test_none(pgcheck_machine):\n"
         "    with pytest.raises(Exception, match=\"no specification or file 'nothing'\"):\n"
