@@ -84,8 +84,9 @@ TIME: Final = Hypothesis(
     "time is not seen", "A guest is compared step by step; what a clock of the real world tells it is left out.", True
 )
 LOADED: Final = Hypothesis(
-    "ordinary registers can be loaded",
-    "The monitor's own code can save and load the general state that no trap entry and no return moves, and what those save and load.",
+    "the monitor's own code does its part",
+    "The monitor's code learns which trap has come and lies where it is fetched; it reads and sets, one beside the other, what a trap entry "
+    "saves, what a return loads, and all that neither moves.",
     True,
 )
 ALONE: Final = Hypothesis(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pgcheck.checker.example import Example
 from pgcheck.checker.hypotheses import CONTROL
 from pgcheck.checker.law import Premise
-from pgcheck.checker.questions.copies import Leaves, differ, over
+from pgcheck.checker.questions.copies import Leaves, differ, executing, over
 from pgcheck.checker.questions.relation import OWN, relations
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.translated import leading
@@ -16,8 +16,10 @@ from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import arrivals, user_states
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, conjunction, disjunction, land, lnot, node
 from pgcheck.isa.terms.names import SECOND
+from pgcheck.models.devices.standard import models
 from pgcheck.models.symbolic import Execution
 
 
@@ -39,6 +41,19 @@ def interrupts_are_the_monitors(
     elif handed_on:
         message = f"what {handed_on} hands to the guest without the monitor is the guest's own, as are the requests that it has"
         yield PREMISE.answer(setting, "assumed", message)
+    for sentence in _given(setting.machine):
+        yield PREMISE.answer(setting, "assumed", sentence)
+
+
+def _given(machine: Machine) -> Iterator[str]:
+    """What surrounds a guest and is not asked about."""
+    timers = [d.name for d in machine.platform.devices if models()[d.model].ticks]
+    if timers:
+        yield f"the monitor can have {', '.join(timers)} ask for it"
+    if machine.platform.firmware is not None:
+        yield "firmware serves the virtual machine; on the real one the monitor is in its place"
+    if executing(machine):
+        yield "an instruction that has others executed comes to an end"
 
 
 def _set_by_devices(
