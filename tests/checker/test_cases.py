@@ -10,6 +10,8 @@ import pytest
 from pgcheck import cli
 from tests.specifications import SMALL
 
+pytestmark = pytest.mark.slow
+
 CASES = sorted(path for folder in ("soundness", "language") for path in (SMALL / folder).glob("*.yaml"))
 RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
 

@@ -14,6 +14,8 @@ from pgcheck.checker.result import InstructionResult
 from tests.checker.results import Checked, deployment, row
 from tests.specifications import ROOT, machine_of
 
+pytestmark = pytest.mark.slow
+
 DATA = ROOT / "tests" / "data"
 HARMLESS = {"innocuous", "always_trap"}
 

@@ -18,6 +18,8 @@ from pgcheck.cli import command
 from tests.docs import console
 from tests.specifications import ROOT
 
+pytestmark = pytest.mark.slow
+
 PAGES = sorted(str(p.relative_to(ROOT)) for p in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 SHOWN = [p for p in PAGES if "```console" in (ROOT / p).read_text(encoding="utf-8")]
 COPIED = ("checker", "docs", "isa", "models", "pgcheck", "specs", "vmm", "tests/guests")

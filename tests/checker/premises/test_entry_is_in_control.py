@@ -11,6 +11,8 @@ from pgcheck.checker.solving.evidence import Evidence
 from tests.checker.premises.asking import ENTRY, entry, paged, said
 from tests.specifications import machine
 
+pytestmark = pytest.mark.slow
+
 VECTOR = ("  SM:", "  V: {type: Bits<4>, role: vector}\n  SM:")
 WORD = ("  SM:", "  W: {type: Bits<8>, size: 4, role: vector}\n  SM:")
 PAYLOAD = (

@@ -11,6 +11,8 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from tests.checker.premises.asking import ENTRY, entry, said
 from tests.specifications import machine
 
+pytestmark = pytest.mark.slow
+
 SAVED = ("  SM:", "  S: {type: Bits<4>, role: saved}\n  SA: {type: Bits<8>, role: saved}\n  SM:")
 LENT = ("functions: |\n", "deployments: {default: {real_mode: 1, mirror: [IE]}}\nfunctions: |\n")
 ALWAYS_OFF = (LENT[0], LENT[1].replace("mirror", 'guest: "IE == 0", mirror'))

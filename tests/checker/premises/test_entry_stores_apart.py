@@ -11,6 +11,8 @@ from pgcheck.checker.solving.evidence import Evidence
 from tests.checker.premises.asking import ENTRY, entry, paged, said
 from tests.specifications import machine
 
+pytestmark = pytest.mark.slow
+
 STACK = ("  SM:", "  S: {type: Bits<4>, role: saved}\n  SM:")
 REST = "M = 0; L = 0; B = 15; $pc = 4'd1;"
 

@@ -17,6 +17,8 @@ from pgcheck.shipped import shipped
 from tests.checker.variants import edited, variant
 from tests.specifications import SMALL, machine_of
 
+pytestmark = pytest.mark.slow
+
 
 def asked(machine: Machine, evidence: Evidence, configuration: Configuration = NOTHING) -> list[tuple[str, str]]:
     """(status, message) of what the premise says of the first deployment."""

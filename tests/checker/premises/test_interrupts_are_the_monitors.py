@@ -12,6 +12,8 @@ from pgcheck.checker.values import NOTHING
 from pgcheck.isa.machine.build import load
 from tests.specifications import SMALL, every_name, machine_of
 
+pytestmark = pytest.mark.slow
+
 
 def found(name: str, evidence: Evidence) -> list[Finding]:
     machine = load(SMALL / "soundness" / f"{name}.yaml")

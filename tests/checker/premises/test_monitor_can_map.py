@@ -13,6 +13,8 @@ from pgcheck.isa.machine.build import load
 from tests.checker.premises.asking import said
 from tests.specifications import SMALL
 
+pytestmark = pytest.mark.slow
+
 MAPPED = "every address that a guest reaches can be mapped for it"
 REFUSED = "never run directly: what a guest reaches where {}; user mode refuses that however the monitor maps it"
 BODY = "if (a == 8'd255) { trap(Cause::Memory); }\n      return a + BASE;"

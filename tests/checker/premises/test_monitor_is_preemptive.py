@@ -13,6 +13,8 @@ from tests.checker.premises.asking import CONTROL, said
 from tests.checker.variants import edited
 from tests.specifications import machine_of
 
+pytestmark = pytest.mark.slow
+
 LINE = "platform: {devices: {clock: {model: ticker, line: LINE}}}\n"
 ENTER = "LINE = 0; M = 0; L = 0; B = 15; $pc = 4'd1;"
 

@@ -14,6 +14,8 @@ from pgcheck.isa.machine.machine import Machine
 from tests.checker.variants import with_instruction
 from tests.specifications import machine_of
 
+pytestmark = pytest.mark.slow
+
 
 def asked(machine: Machine, evidence: Evidence) -> list[tuple[str, str]]:
     """(status, message) of what the premise says of the first deployment."""

@@ -10,6 +10,8 @@ from pgcheck.checker.check import Options, check
 from tests.checker.results import row
 from tests.checker.variants import with_instruction
 
+pytestmark = pytest.mark.slow
+
 SITES = "nondeterminism: {b: Boolean, one: Bits<1>, wide: Bits<16>, widest: Bits<32>}\n"
 
 

@@ -18,6 +18,8 @@ from tests.checker.results import row
 from tests.checker.variants import with_instruction
 from tests.specifications import SMALL
 
+pytestmark = pytest.mark.slow
+
 PARTIAL = SMALL / "field" / "partial-delegation.yaml"
 WHERE = "breakpoints_delegated"
 

@@ -23,6 +23,8 @@ from tests.checker.results import Checked, row
 from tests.checker.variants import with_instruction
 from tests.specifications import machine_of, small_names
 
+pytestmark = pytest.mark.slow
+
 
 def contradictions(judged: Judgement) -> Iterator[str]:
     """The theorems whose premise holds of a row that is a hole where their monitor runs it; time apart."""

@@ -14,6 +14,8 @@ from pgcheck.checker.world.arrival import arrivals
 from pgcheck.checker.world.canary import canary, noticed
 from tests.specifications import every_name, machine_of
 
+pytestmark = pytest.mark.slow
+
 # What finds it out, by premise.
 FOUND_BY = {"entry_is_recoverable": "recovered", "entry_is_in_control": "_guests_word", "entry_stores_apart": "_stray"}
 

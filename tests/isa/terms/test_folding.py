@@ -22,6 +22,8 @@ from pgcheck.isa.terms.folding import RULES
 from pgcheck.isa.terms.matching import LITERALS, Node, Pattern, Rule, compiled, read
 from pgcheck.isa.terms.nodes import FALSE, TRUE, intern
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (1, 2, 3, 4, 8, 33, 64)
 INDEX = 2
 BOOLEAN = frozenset({"land", "lor", "lnot"})

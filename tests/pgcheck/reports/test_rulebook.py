@@ -156,6 +156,7 @@ def fired(text: str, folder: Path, budget: int, waivers: str = "") -> dict[str, 
     return worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_breaks_its_rule_and_its_twin_does_not(name: str, tmp_path: Path) -> None:
     example = BY_NAME[name].example
