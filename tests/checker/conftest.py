@@ -6,6 +6,7 @@ import fcntl
 import os
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,13 @@ from pgcheck.checker.solving.solver import Solver
 from tests.checker.judging import PLAIN
 from tests.checker.results import Checked
 from tests.specifications import machine_of
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What solvers answer hangs on no version of Python: all that is below this folder is slow."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -230,7 +230,7 @@ def test_a_witness_that_the_reference_does_not_reproduce_is_an_error(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["popf", "conditional", "mask_mirror", "m68010"])
+@pytest.mark.parametrize("name", ["popf", "conditional", "mask_mirror"])
 def test_runs_agree_whatever_the_cache_and_the_workers(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

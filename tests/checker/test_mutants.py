@@ -110,6 +110,7 @@ def outlived(found: Sequence[Fate]) -> list[str]:
     return [f"{f.outcome}: {f.mutant}: {f.reason}" for f in found if f.outcome not in ("caught", "equivalent")]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", QUOTA)
 def test_mutants_are_caught_or_equivalent(name: str, checked: Checked, tmp_path: Path) -> None:
     found = fates(name, checked, QUOTA[name])

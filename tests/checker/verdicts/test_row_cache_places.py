@@ -162,7 +162,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
     return version(machine, answer(machine, WARM))
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_warm_is_as_cold_wherever_two_specifications_differ(tmp_path: Path, base: Version) -> None:
     told_apart = 0
     for machine, cold, warm in compared(tmp_path):
