@@ -75,7 +75,8 @@ ROWS: Final = Hypothesis(
 )
 PREEMPTION: Final = Hypothesis(
     "the monitor comes back",
-    "A timer interrupts every state of a guest after a bounded number of instructions, and no such state waits.",
+    "A timer interrupts every state of a guest after a bounded number of instructions, no such state waits, and what devices and interrupts do "
+    "while a guest runs is the monitor's.",
 )
 HARDWARE: Final = Hypothesis(
     "the specification is the hardware", "The hardware does what the specification says.", True
@@ -85,8 +86,8 @@ TIME: Final = Hypothesis(
 )
 LOADED: Final = Hypothesis(
     "the monitor's own code does its part",
-    "The monitor's code learns which trap has come and lies where it is fetched; it reads and sets, one beside the other, what a trap entry "
-    "saves, what a return loads, and all that neither moves.",
+    "The monitor learns which trap has come, keeps its memory mapped for itself and from its guests, and reads and sets, one beside the other, "
+    "what a trap entry saves, what a return loads, and all that neither moves.",
     True,
 )
 ALONE: Final = Hypothesis(

@@ -21,7 +21,7 @@ from pgcheck.checker.world.said import led_apart, spread
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
-from pgcheck.isa.machine.schemes import Bounds, Entries
+from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import Term, constant, disjunction, eq, lnot
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.symbolic import Execution
@@ -46,11 +46,8 @@ def entry_is_in_control(setting: Setting, configuration: Configuration, evidence
     made = canary(entries, evidence)
     if made is not None:
         noticed(f"{made.arrival.label}:canary", [*_guests_word(made.led, [machine.state.pc], evidence)])
-    mapped = machine.code.confined_by(Bounds) is not None or machine.code.confined_by(Entries) is not None
-    assumed = "" if mapped or not entries else "; what lies there is the monitor's, as nothing in the processor maps it"
-    assumed += "; that a delivery meets no fault is the monitor's doing" if entries else ""
     leaves = ", ".join(sorted(led))
-    yield PREMISE.answer(setting, "ok", f"after {names or 'no delivery'} the monitor alone says {leaves}{assumed}")
+    yield PREMISE.answer(setting, "ok", f"after {names or 'no delivery'} the monitor alone says {leaves}")
 
 
 def _guests_word(arrival: Arrival, leaves: Sequence[str], evidence: Evidence) -> Iterator[str]:

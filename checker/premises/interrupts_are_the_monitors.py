@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.checker.example import Example
-from pgcheck.checker.hypotheses import CONTROL
+from pgcheck.checker.hypotheses import PREEMPTION
 from pgcheck.checker.law import Premise
 from pgcheck.checker.questions.copies import Leaves, differ, executing, over
 from pgcheck.checker.questions.relation import OWN, relations
@@ -112,7 +112,7 @@ PREMISE = Premise(
     "whatever they ask for; asking for interrupts changes nothing of the guest's where there is none; and an interrupt ends in the monitor.",
     formula="forall user s, requests q: real(s with q); not pending(s) implies s after pending = s; pending(s) implies monitor(deliver(s))",
     reference=f"{PAPER}: resource control",
-    hypothesis=CONTROL,
+    hypothesis=PREEMPTION,
     example=Example(
         (("body { return LINE == 1; }", "body { if (LINE == 1) { return true; } A = 8'd0; return false; }"),),
         (),

@@ -183,7 +183,7 @@ class _Question:
         """What the monitor may set of the leaves that matter, but for what devices set: their lines, and what is volatile."""
         machine = self.setting.machine
         how = relations(machine, self.setting.deployment, self.configuration)
-        lines, free = {d.line for d in machine.platform.devices}, set(walk([lost]))
+        lines, free = machine.platform.lines, set(walk([lost]))
         return [
             leaf
             for name, leaf in machine.state.leaves.items()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from pgcheck.checker.questions import relation
 from pgcheck.checker.questions.copies import Leaves, over, with_fields
@@ -17,6 +18,7 @@ from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.relation import How, relations
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.translated import asked
+from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.machine.machine import Machine, Translation
@@ -44,6 +46,8 @@ from pgcheck.isa.terms import (
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE
 from pgcheck.isa.terms.names import CHOICE, PARAMETER, READ, STATE, TABLE, VIRTUAL
 from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Access, Execution, predicate, resized
+
+MOST_STORED: Final = 512  # units, by one delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +271,10 @@ class _Delivery(Execution):
         return self._resolved(found) if term.op in ("load", "select") else found
 
     def stored(self) -> Iterator[Stored]:
-        """Every unit of memory that has been stored."""
+        """Every unit of memory that has been stored. Raises Undecided for more than MOST_STORED."""
         memory = self.frame.state[self.machine.state.memory]
+        if sum(a.units for a in self.accesses if a.write) > MOST_STORED:
+            raise Undecided("trap entry", f"it stores more than {MOST_STORED} units, too many to be told apart")
         for access in self.accesses:
             for k in range(access.units if access.write else 0):
                 address = mk("add", access.address.width, access.address, constant(access.address.width, k))
@@ -285,19 +291,38 @@ class _Delivery(Execution):
 
     def _read(self, memory: Term, index: Term) -> Term:
         """The element of memory at an index; it is none that was stored at an address that the monitor could as well choose apart."""
-        if memory.op == "ite":
-            guard, then, otherwise = memory.args
-            return ite(guard, self._read(then, index), self._read(otherwise, index))
-        if memory.op != "store":
-            return select(memory, index)
-        below, place, value = memory.args
-        if place is index:
-            return value
+        found: dict[Term, Term] = {}
+        beneath: dict[Term, tuple[Term, ...]] = {}
+        todo = [memory]
+        while todo:
+            here = todo[-1]
+            if here not in beneath:
+                beneath[here] = self._beneath(here, index)
+            missing = [m for m in beneath[here] if m not in found]
+            todo += missing
+            if missing:
+                continue
+            todo.pop()
+            match [found[m] for m in beneath[here]]:
+                case [then, otherwise]:
+                    found[here] = ite(here.args[0], then, otherwise)
+                case [below]:
+                    found[here] = below
+                case _:
+                    stored = here.op == "store" and here.args[1] is index
+                    found[here] = here.args[2] if stored else select(here, index)
+        return found[memory]
+
+    def _beneath(self, memory: Term, index: Term) -> tuple[Term, ...]:
+        """Where the element lies: either side of a choice, beneath a store elsewhere, or beneath one that the monitor is to have elsewhere."""
+        if memory.op != "store" or memory.args[1] is index:
+            return memory.args[1:] if memory.op == "ite" else ()
+        place = memory.args[1]
         if not distinct_offsets(place, index):
             if not (is_monitors(self.machine, self.guests, place) and is_monitors(self.machine, self.guests, index)):
-                return select(memory, index)
+                return ()
             self.apart.append(lnot(eq(place, index)))
-        return self._read(below, index)
+        return memory.args[:1]
 
 
 def _base(memory: Term) -> Term:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from itertools import islice
+from typing import Final
 
 from pgcheck.isa.encoding.coverage import Undecided, overlaps
 from pgcheck.isa.encoding.encoding import (
@@ -41,6 +43,8 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.names import OPERAND
 from pgcheck.isa.words import order
+
+MOST_VALUES: Final = 4096  # that an operand is asked for, if it may have one beyond its rows
 
 
 def decode_of(given: schema.Decode) -> Decode:
@@ -222,9 +226,7 @@ class Instructions:
             if value >> operands[str(name)].width:
                 problems.report(name.position, f"{value} does not fit operand '{name}'")
         listed = tuple(Row(f":{n}", str(name), v) for v, n in names.items())
-        width = operands[str(name)].width
-        chosen, others = operand(width, str(name)), (v for v in range(1 << width) if v not in names)
-        left = any(substitute([canonical], {chosen: constant(width, v)})[0] is not FALSE for v in others)
+        left = _others(canonical, str(name), operands[str(name)].width, names)
         return (*listed, Row(":other", str(name), None, tuple(names))) if left else listed
 
     def check_overlaps(self, instructions: Sequence[Instruction]) -> tuple[Undecided, ...]:
@@ -269,3 +271,11 @@ def encoding_word(encoding: Encoding) -> Term | None:
             placed = mk("shl", width, mk("zext", width, piece), constant(width, at))
             word = mk("or", width, word, placed)
     return word
+
+
+def _others(canonical: Term, name: str, width: int, listed: Container[int]) -> bool:
+    """Whether an operand can have a value that is not listed; of more than MOST_VALUES that cannot be is not found out."""
+    chosen, others = operand(width, name), (v for v in range(1 << width) if v not in listed)
+    tried = islice(others, MOST_VALUES)
+    possible = any(substitute([canonical], {chosen: constant(width, v)})[0] is not FALSE for v in tried)
+    return possible or next(others, None) is not None

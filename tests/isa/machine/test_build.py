@@ -73,6 +73,22 @@ instructions:
     assert [r.label for r in load(path, shipped=shipped).instruction("get").rows] == labels
 
 
+def test_a_wide_operand_is_not_asked_for_every_value(tmp_path: Path) -> None:
+    path = tmp_path / "wide.yaml"
+    path.write_text(
+        """include: [pg74]
+name: wide
+instructions:
+  - name: wide
+    encoding: {match: "10000001------------------------", variables: ["imm 23-0"], when: "imm == 5"}
+    rows: {imm: [5]}
+    operation(): "privileged();"
+""",
+        "utf-8",
+    )
+    assert [r.label for r in load(path, shipped=shipped).instruction("wide").rows] == [":5", ":other"]
+
+
 def test_a_deployment_has_its_own_modes_or_those_of_the_machine(tmp_path: Path) -> None:
     made = machine(tmp_path)
     plain, own = made.deployments
