@@ -165,13 +165,13 @@ def writes(shape: Form, available: Mapping[Permissions, Fields]) -> frozenset[in
 
 
 class _Bench:
-    """A scratch memory on which the processor's walk is tried: page 0 is never used, tables from page 1 on, one target page."""
+    """A scratch memory on which the processor's walk is tried: page 0 is never used, tables from page 1 on, one target page, the last."""
 
     def __init__(self, shape: Form, settled: Settled) -> None:
         machine, realise = shape.machine, shape.realise
         self.machine, self.realise, self.shape = machine, realise, shape
         page = 1 << realise.shift
-        self.page, self.target = page, (MAX_LEVELS + 1) * page
+        self.page, self.target = page, min((MAX_LEVELS + 1) * page, machine.state.memory_size - page)
         self.ram = Ram(0, self.target + page, machine.state.memory_unit, machine.state.big_endian, realise.shift)
         width = machine.state.address_width
         self.surroundings = Surroundings(
@@ -200,8 +200,10 @@ class _Bench:
     def depth(self, units: int) -> int:
         """How many entries a walk loads, when as many tables as there can be follow each other."""
         for levels in range(1, MAX_LEVELS):
-            slot = self.loads()[-1][0]
-            self.ram.store(slot, units, self.shape.entry(self.realise.table, (levels + 1) * self.page))
+            slot, deeper = self.loads()[-1][0], (levels + 1) * self.page
+            if deeper > self.target:
+                break
+            self.ram.store(slot, units, self.shape.entry(self.realise.table, deeper))
             if len(self.loads()) == levels:
                 self.ram.store(slot, units, 0)
                 return levels

@@ -1,0 +1,250 @@
+"""The parts of a tiny machine's text: its state, trap entry, translation, and instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.oracle.plans import Plan
+
+
+def state(p: Plan) -> dict[str, str]:
+    """Every leaf, and how it is declared."""
+    wide = p.address
+    leaves = {
+        "MEM": f"type: Bits<4>, size: {1 << p.physical}, role: general",
+        "M": f"type: Bits<{2 if p.has('hybrid') else 1}>, role: mode",
+        "P": f"type: Bits<{wide}>, role: general, pc: true",
+        "A": "type: Bits<1>, role: general",
+    }
+    if p.has("saved"):
+        leaves["SP"] = f"type: Bits<{wide}>, role: saved"
+    if p.has("bounds"):
+        leaves |= {"L": "type: Bits<1>, role: relocation", "B": "type: Bits<1>, role: relocation, reset: 1"}
+    if p.has("pages"):
+        leaves["ROOT"] = "type: Bits<2>, role: relocation"
+    if p.has("interrupts"):
+        leaves["LINE"] = "type: Bits<1>, role: interrupt"
+    if p.has("waiting"):
+        leaves["W"] = "type: Bits<1>, role: run"
+    if p.has("delegation"):
+        leaves["D"] = "type: Bits<1>, role: vector"
+    if p.has("mirrors"):
+        leaves["F"] = "type: Bits<1>, role: configuration"
+    if p.has("candidates"):
+        leaves["C"] = "type: Bits<1>, role: configuration"
+    return leaves
+
+
+def entry(p: Plan, *, interrupt: bool = False) -> str:
+    """What a trap entry, or that of an interrupt, does."""
+    wide, saves = p.address, []
+    if p.has("saved"):
+        forgets = p.has("interrupt forgets") if interrupt else p.has("entry forgets the address")
+        saves.append(f"SP = {wide}'d0;" if forgets else "SP = $pc;")
+    if p.has("stores"):
+        kept = "$pc" if not p.has("entry forgets the address") else f"{wide}'d0"
+        saves.append(f"write_physical_memory<4>({p.physical}'d0, {{{4 - wide}'d0, {kept}}});")
+    if p.has("entry spoils a register") and not interrupt:
+        saves.append("A = 0;")
+    if p.has("waiting"):
+        saves.append("W = 0;")
+    if interrupt:
+        saves.append("LINE = 0;")
+    where = f"{wide}'d1"
+    if p.has("entry goes where the guest says"):
+        where = "A" if wide == 1 else "{1'b0, A}"
+    stays = p.has("interrupt stays") if interrupt else False
+    return " ".join([*saves, "" if stays else "M = 0;", f"$pc = {where};"])
+
+
+def interrupt_functions(p: Plan) -> Iterator[str]:
+    """The trap entry, and how interrupts come in."""
+    user, wide = p.modes - 1, p.address
+    body = entry(p)
+    if p.has("delegation"):
+        body = f"if (D == 1 && M == {user} && cause == Cause::Service) {{ $pc = {wide}'d0; }} else {{ {body} }}"
+    if p.has("entry keeps the mode"):
+        body = f"if (M == {user} && cause == Cause::Undefined) {{ $pc = {wide}'d0; }} else {{ {body} }}"
+    yield f"  function trap {{ arguments Cause cause description {{ x }} body {{ {body} }} }}"
+    if p.has("execute"):
+        yield "  function execute { arguments Bits<8> word description { x } body { } }"
+    if p.has("interrupts"):
+        when = f"LINE == 1 && M == {user}" + (" && A == 1" if p.has("interrupt is masked") else "")
+        yield f"  function asked? {{ returns Boolean description {{ x }} body {{ return {when}; }} }}"
+        yield f"  function asked {{ description {{ x }} body {{ {entry(p, interrupt=True)} }} }}"
+    if p.has("waiting"):
+        yield "  function waits? { returns Boolean description { x } body {"
+        yield "    if (LINE == 1) { W = 0; } return W == 1; } }"
+
+
+def translation(p: Plan) -> Iterator[str]:
+    """The key `translate`."""
+    yield "translate:"
+    yield "  function: translate"
+    yield "  mode: mode"
+    yield "  access: op"
+    if p.has("bounds"):
+        yield "  realise: {bounds: {base: L, limit: B, address: a}}"
+    elif p.has("external"):
+        yield "  realise: external_mmu"
+    else:
+        yield "  realise:"
+        yield "    entry: Pte"
+        yield "    table: {V: 1, W: 1}"
+        yield "    deny: {V: 0}"
+        yield "    map: {V: 1, W: 1}"
+        yield "    readonly: {V: 1, W: 0}"
+        yield "    frame: {field: FRAME, shift: 1, address: a}"
+
+
+def translate(p: Plan) -> list[str]:
+    """The function `translate`."""
+    user, wide, physical = p.modes - 1, p.address, p.physical
+    lines = [f"if (mode != {user}) {{ return {_extended(p)}; }}"] if not p.has("external") else []
+    if p.has("bounds"):
+        if not p.has("limit lets in"):
+            lines.append("if (a > B) { trap(Cause::Memory); }")
+        lines.append(f"return {'{L, a[0]}' if not p.has('base is not added') else _extended(p)};")
+    elif p.has("external"):
+        lines.append("return a;")
+    else:
+        lines.append("Pte e = read_physical_memory<4>({ROOT, a[1]});")
+        if not p.has("denied is let in"):
+            lines.append("if (e.V == 0) { trap(Cause::Memory); }")
+        if not p.has("read-only is written"):
+            lines.append("if (op == Access::Write && e.W == 0) { trap(Cause::Memory); }")
+        lines.append("return {e.FRAME, a[0]};")
+    return [
+        "  function translate {",
+        f"    returns Bits<{physical}> arguments Bits<{wide}> a, Access op, Bits<{2 if p.has('hybrid') else 1}> mode",
+        f"    description {{ x }} body {{ {' '.join(lines)} }}",
+        "  }",
+    ]
+
+
+def _extended(p: Plan) -> str:
+    return "a" if p.physical == p.address else f"{{{p.physical - p.address}'d0, a}}"
+
+
+def _address(p: Plan) -> str:
+    """An address that a program makes of its register."""
+    return "A" if p.address == 1 else "{A, 1'b1}"
+
+
+def bodies(p: Plan) -> Iterator[tuple[str, str, int, str]]:
+    """Each instruction: its name, body, how many bits of operand it has, and further keys."""
+    user, at = p.modes - 1, _address(p)
+    priv = "" if p.has("no refusal") else "priv(); "
+    spoils = " A = 0;" if p.has("return spoils a register") else ""
+    back = "SP" if p.has("saved") else "kept"
+    loads = "" if p.has("saved") else f"Bits<4> w = rd({p.address}'d0); Bits<{p.address}> kept = w[{p.address - 1}:0]; "
+    if p.has("return forgets a bit"):
+        back = f"{{{back}[1], 1'b0}}" if p.address == 2 else "1'b0"
+    yield "svc", "trap(Cause::Service);", 0, ""
+    yield "rfe", f"priv(); {loads}M = {user}; $pc = {back};{spoils}", 0, ""
+    yield (
+        "flip",
+        "A = ~A;" if not p.has("kind is read") else f"if (M == {user} && A == 1) {{ trap(Cause::Undefined); }} A = ~A;",
+        0,
+        "",
+    )
+    if not p.has("trap after a write"):
+        yield "load", f"Bits<4> w = rd({at}); A = w[0];", 0, ""
+    else:
+        yield "load", f"A = ~A; Bits<4> w = rd({at}); A = w[0];", 0, ""
+    yield "store", f"wr({at}, {{3'd0, A}});", 0, ""
+    if p.has("mode is read"):
+        yield "mode", "A = M[0];", 0, ""
+    if p.has("access is not translated"):
+        yield "raw", f"Bits<4> w = read_physical_memory<4>({p.physical}'d0); A = w[0];", 0, ""
+    if p.has("address is a value"):
+        yield "where", f"Bits<{p.physical}> w = translate({at}, Access::Read, M); A = w[0];", 0, ""
+    if p.has("bounds"):
+        yield "setr", f"{priv}if (i == 0) {{ L = A; }} else {{ B = A; }}", 1, ""
+    elif p.has("pages"):
+        refused = "" if p.has("root is the guest's") else priv
+        yield "setr", f"{refused}ROOT = {{1'b1, A}};", 0, ""
+    elif p.has("saved"):
+        yield "gets", f"{priv}A = SP[0];", 0, ""
+    yield from _featured(p, user, at)
+
+
+def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]]:
+    if p.has("hybrid"):
+        yield "inner", "priv(); M = 1;", 0, ""
+    if p.has("fields"):
+        yield "imm", "A = i;", 1, ""
+    if p.has("rows"):
+        refused = "" if p.has("row is not refused") else "priv(); "
+        yield "csr", f"if (i == 0) {{ A = 1; }} else {{ {refused}A = M[0]; }}", 1, "rows: {i: [0]}"
+    if p.has("choices"):
+        guard = f"M == {user} && " if p.has("choice of the user") else ""
+        text = 'A = undefined<1>("any.value");' if p.seed % 2 else f'if ({guard}choice("any.way")) {{ A = ~A; }}'
+        if p.seed % 2 and guard:
+            text = f"if (M == {user}) {{ {text} }} else {{ A = 0; }}"
+        yield "any", text, 0, ""
+    if p.has("waiting"):
+        yield "wait", ("" if p.has("wait is not refused") else "priv(); ") + "W = 1;", 0, ""
+    if p.has("delegation"):
+        yield "setd", "priv(); D = A;", 0, ""
+    if p.has("mirrors"):
+        one_sided = f"if (M != {user}) {{ F = A; }}" if p.has("mirror is one-sided") else "F = A;"
+        yield "swap", f"Bits<1> old = F; {one_sided} A = old;", 0, ""
+    if p.has("candidates"):
+        refused = f"if (M == {user} && C == 1) {{ trap(Cause::Privileged); }}"
+        shown = "C" if p.has("candidate does not help") else "M[0]"
+        yield "gate", f"{'' if p.has('candidate does not help') else refused} A = {shown};", 0, ""
+        yield "setc", "priv(); C = A;", 0, ""
+    if p.has("tables"):
+        guard = f" || M == {user}" if p.has("table tells the mode") else ""
+        yield (
+            "look",
+            f"Entry e = looked(); if (e.PRESENT == 0{guard}) {{ trap(Cause::Undefined); }} A = e.SHOWN;",
+            0,
+            "",
+        )
+    if p.has("partial"):
+        twice = "A = ~A; " if p.has("partial twice") else ""
+        low, high = f"{p.address}'d0", f"{p.address}'d{(1 << p.address) - 1}"
+        yield "pair", f"wr({low}, {{3'd0, A}}); {twice}wr({high}, {{3'd0, A}});", 0, "restart: partial"
+    if p.has("unmodelled"):
+        when = f"M == {user}" if p.has("left out for the user") else "A == 1"
+        yield "odd", f'if ({when}) {{ unmodelled("odd"); }} A = 1;', 0, ""
+    if p.has("unpredictable"):
+        when = f"M == {user}" if p.has("anything for the user") else "A == 1"
+        yield "wild", f'if ({when}) {{ unpredictable("wild"); }} A = 1;', 0, ""
+    if p.has("execute"):
+        word = "{7'd0, M[0]}" if p.has("executes another word") else "{4'd0, w}"
+        yield "xct", f"Bits<4> w = rd({at}); execute({word});", 0, ""
+    if p.has("halt"):
+        yield "stop", ("" if p.has("halt is not refused") else "priv(); ") + "halt();", 0, ""
+    if p.has("refused in silence"):
+        silent = "SP" if p.has("saved") else next(n for n in ("L", "ROOT", "A") if n == "A" or n in state(p))
+        width = p.address if silent == "SP" else 1
+        yield (
+            "quiet",
+            f"if (M != {user}) {{ {silent} = {at if width > 1 else 'A' if silent != 'A' else '~A'}; }}",
+            0,
+            "",
+        )
+    if p.has("line is read"):
+        yield "line", "A = LINE;", 0, ""
+    if p.has("middle mode is read"):
+        yield "which", "A = M[0];", 0, ""
+
+
+def instructions(p: Plan) -> Iterator[str]:
+    """The key `instructions`, words in order."""
+    word = 0
+    for name, body, bits, keys in bodies(p):
+        word += word % (1 << bits)
+        match = f"{word:08b}"[: 8 - bits] + "-" * bits
+        yield f"  - name: {name}"
+        variables = ', variables: ["i 0"]' if bits else ""
+        yield f'    encoding: {{match: "{match}"{variables}}}'
+        if keys:
+            yield f"    {keys}"
+        yield "    operation(): |"
+        yield f"      {body}"
+        word += 1 << bits
+    assert word <= 16, (p, word)

@@ -1,0 +1,148 @@
+"""What a generated machine has, and how it is wrong: drawn from a seed, within 256 states of the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from random import Random
+
+SCHEMES = ("bounds", "pages", "external")
+FEATURES = (
+    *SCHEMES,
+    "saved",  # a trap entry saves in leaves
+    "stores",  # a trap entry saves in memory
+    "interrupts",
+    "timer",
+    "waiting",
+    "delegation",
+    "partial",
+    "fields",
+    "rows",
+    "choices",
+    "mirrors",
+    "candidates",
+    "tables",
+    "deployments",
+    "hybrid",  # three modes
+    "unmodelled",
+    "unpredictable",
+    "execute",
+    "halt",
+)
+"""Everything that the language has, as far as a machine of this size can have it."""
+NEEDS: Mapping[str, str] = {"timer": "interrupts", "waiting": "interrupts"}
+STATES = 256
+WORDS = 16
+PAIRS = tuple(p for p in combinations(FEATURES, 2) if not set(p) <= set(SCHEMES))
+"""Pairs of features; a machine has one mapping scheme."""
+BITS: Mapping[str, int] = {"interrupts": 1, "waiting": 1, "delegation": 1, "mirrors": 1, "candidates": 1}
+CODES: Mapping[str, int] = {
+    "hybrid": 1,
+    "fields": 2, "rows": 2, "interrupts": 0, "waiting": 1, "delegation": 1, "partial": 1, "choices": 1, "mirrors": 1,
+    "candidates": 2, "tables": 1, "unmodelled": 1, "unpredictable": 1, "execute": 1, "halt": 1,
+}  # fmt: skip
+
+# What can be wrong, and the feature that it needs ("" for none).
+FAULTS: Mapping[str, str] = {
+    "mode is read": "",
+    "no refusal": "",
+    "refused in silence": "",
+    "entry forgets the address": "",
+    "entry spoils a register": "",
+    "entry keeps the mode": "",
+    "entry goes where the guest says": "",
+    "return forgets a bit": "",
+    "return spoils a register": "",
+    "trap after a write": "",
+    "legal is not kept": "",
+    "guest is not kept": "",
+    "access is not translated": "",
+    "address is a value": "",
+    "kind is read": "",
+    "limit lets in": "bounds",
+    "base is not added": "bounds",
+    "denied is let in": "pages",
+    "read-only is written": "pages",
+    "root is the guest's": "pages",
+    "line is read": "interrupts",
+    "interrupt stays": "interrupts",
+    "interrupt forgets": "interrupts",
+    "interrupt is masked": "timer",
+    "wait is not refused": "waiting",
+    "delegation is not the monitor's": "delegation",
+    "partial twice": "partial",
+    "row is not refused": "rows",
+    "choice of the user": "choices",
+    "mirror is one-sided": "mirrors",
+    "mirror is forgotten": "mirrors",
+    "candidate does not help": "candidates",
+    "candidate is not offered": "candidates",
+    "table tells the mode": "tables",
+    "second deployment is worse": "deployments",
+    "middle mode is read": "hybrid",
+    "left out for the user": "unmodelled",
+    "anything for the user": "unpredictable",
+    "executes another word": "execute",
+    "halt is not refused": "halt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A machine to be written: its features, its faults, the widths of its addresses (in bits)."""
+
+    seed: int
+    features: frozenset[str]
+    faults: frozenset[str]
+    address: int
+    physical: int
+
+    def has(self, name: str) -> bool:
+        """Whether it has this feature, or this fault."""
+        return name in self.features or name in self.faults
+
+    @property
+    def modes(self) -> int:
+        return 3 if self.has("hybrid") else 2
+
+
+def plan(seed: int) -> Plan:
+    """What the machine of this seed has. Every pair of features comes round once in `len(PAIRS)` seeds."""
+    random = Random(seed)
+    first = PAIRS[seed * 89 % len(PAIRS)]
+    wanted = [*first, *random.sample(FEATURES, len(FEATURES))]
+    count = random.randint(4, 8)
+    chosen: set[str] = set()
+    for name in wanted:
+        more = chosen | {name, NEEDS.get(name, name)}
+        if len(chosen) < count + 2 and len(more & set(SCHEMES)) <= 1 and fits(_whole(more)):
+            chosen = more
+    features = _whole(chosen)
+    possible = [fault for fault, needed in FAULTS.items() if not needed or needed in features]
+    faults = random.sample(possible, random.choice((0, 0, 0, 0, 1, 1, 1, 2)))
+    wide = 2 if "pages" in features or (random.random() < 0.3 and fits(features, 2)) else 1
+    physical = {"pages": 3, "bounds": 2}.get(scheme(features), wide)
+    return Plan(seed, features, frozenset(faults), wide, physical)
+
+
+def scheme(features: frozenset[str]) -> str:
+    """How a machine with these features translates."""
+    return next(f for f in SCHEMES if f in features)
+
+
+def _whole(chosen: set[str]) -> frozenset[str]:
+    """Features with what every machine has one of."""
+    mapping = set() if chosen & set(SCHEMES) else {"bounds"}
+    entry = set() if chosen & {"saved", "stores"} else {"stores"}
+    return frozenset(chosen | mapping | entry)
+
+
+def fits(features: frozenset[str], address: int = 1) -> bool:
+    """Whether a machine with these features is small enough."""
+    wide = 2 if "pages" in features else address
+    bits = wide + 1 + sum(BITS.get(f, 0) for f in features)
+    bits += wide if "saved" in features else 0
+    bits += 0 if scheme(features) == "external" else 2
+    modes = 3 if "hybrid" in features else 2
+    return modes << bits <= STATES and 9 + sum(CODES.get(f, 0) for f in features) <= WORDS
