@@ -47,7 +47,7 @@ def interrupts_are_the_monitors(
 
 def _given(machine: Machine) -> Iterator[str]:
     """What surrounds a guest and is not asked about."""
-    timers = [d.name for d in machine.platform.devices if models()[d.model].ticks]
+    timers = [d.name for d in machine.platform.devices if models()[d.model].ticks and d.line]
     if timers:
         yield f"the monitor can have {', '.join(timers)} ask for it"
     if machine.platform.firmware is not None:

@@ -208,6 +208,12 @@ def pg74(machine: Machine) -> Setup:
     return setup
 
 
+def pg74_timer(machine: Machine) -> Setup:
+    """A program of tests/guests that its timer interrupts."""
+    program = assembled(machine, (GUESTS / "pg74" / "timer.s").read_text(), 0)
+    return lambda computer: loaded(computer, program)
+
+
 # ---- The MC68010 and the KA10: the supervisors that tests/guests has, with a user program of our own.
 
 M68_SIZE = 1 << 16

@@ -25,6 +25,7 @@ GROWTH = 1.15
 # RAM of the program, the program, and what each monitor needs besides.
 PROGRAMS = {
     "pg74": (512, programs.pg74, 64),
+    "pg74 with its timer": (512, programs.pg74_timer, 64),
     "m68010": (programs.M68_SIZE, programs.m68, 1 << 12),
     "riscv64": (programs.RISCV_SIZE, programs.riscv, TABLES << 12),
 }
@@ -34,8 +35,9 @@ class Tower:
     """A bare computer, and next to it one with `depth` monitors, each on the guest of the one below."""
 
     def __init__(self, name: str, deployment: str, depth: int) -> None:
-        machine, rules = machine_of(name), policy_of(name, deployment)
         size, program, extra = PROGRAMS[name]
+        name = name.partition(" ")[0]
+        machine, rules = machine_of(name), policy_of(name, deployment)
         setup = program(machine)
         self.printed = bytearray(), bytearray()
         self.bare = Computer(machine, ram=ram(machine, size), makers=standard(self.printed[0].append))
@@ -83,6 +85,13 @@ def test_interventions_grow_by_a_bounded_factor(name: str, deployment: str) -> N
         assert tower.guests[-1].monitor.statistics.count("interpreted") == 0
     assert all(after <= GROWTH * before for before, after in zip(counts, counts[1:], strict=False)), counts
     assert 0 < counts[0] <= counts[-1]
+
+
+def test_a_timer_interrupts_the_guest_of_a_guest() -> None:
+    tower = Tower("pg74 with its timer", "default", 2)
+    while tower.step(7):
+        assert contents(tower.bare) == contents(tower.top)
+    assert [bytes(printed) for printed in tower.printed] == [b"12345\n"] * 2
 
 
 def test_a_monitor_that_needs_what_its_guest_has_not_interprets() -> None:

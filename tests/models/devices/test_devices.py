@@ -328,12 +328,26 @@ def test_a_controller_can_have_more_than_a_word_of_inputs() -> None:
 
 def test_a_counter_counts_from_what_was_written() -> None:
     bench = Bench()
-    counter = Counter(bench)
+    counter = Counter(bench, 32)
     bench.now = 5
     assert counter.read(0, 1) == 5
     counter.write(0, 1, 100)
     bench.now = 12
-    assert counter.read(0, 1) == 107 and counter.due() is None
+    assert counter.read(0, 1) == 107 and counter.due() == (1 << 32) - 100 + 5
+
+
+def test_a_counter_asks_from_when_it_comes_to_0_until_it_is_written() -> None:
+    bench = Bench()
+    counter = Counter(bench, 4)
+    assert counter.due() == 16 and not bench.line
+    bench.now = 3
+    counter.write(0, 1, 14)
+    assert counter.due() == 5 and bench.expected == [5]
+    bench.now = 6
+    counter.tick(6)
+    assert bench.line and counter.due() is None and counter.read(0, 1) & 15 == 1
+    counter.write(0, 1, 0)
+    assert not bench.line and counter.due() == 22
 
 
 def test_a_ticker_raises_its_line_at_every_multiple_of_its_period() -> None:
