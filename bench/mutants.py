@@ -1,10 +1,11 @@
-"""The mutation score: every bug of tests/data/bugs.yaml that this monitor can have, put back, and the property that kills it.
+"""The mutation score: known bugs and listed faults, put into this checker and its monitor, and who kills them.
 
-    python bench/mutants.py [ID...] [--seeds N]
+    python bench/mutants.py [ID...] [--seeds N] [--room ROOM...] [--without-bugs | --without-faults]
     python bench/mutants.py --generated N [--seed S] [--module M...]
 
-A mutant is killed when a property fails on every seed, and the failing case fails again with the mutant and passes without. Cases are
-the median of the seeds. The exit code is 1 when a listed mutant survives.
+B and C are bugs of tests/data/bugs.yaml: killed when a property fails on every seed, and the failing case fails again with the mutant and
+passes without; cases are the median of the seeds. F and K are faults of tests/data/faults.yaml: killed when what a user runs gives another
+answer, or a test fails, which passes without the fault. The score counts them by room and by who kills. The exit code is 1 when one survives.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutants.generated import Generated, sample  # noqa: E402  # a bare checkout runs without installation
+from tests.mutants.killers import WHO, Tried, tried, who  # noqa: E402
 from tests.mutants.mutant import MECHANISMS, Mutant, bugs, function_of, identifiers, missing, mutant  # noqa: E402
+from tests.mutants.planted import ROOMS, Fault, faults, listed  # noqa: E402
 from tests.mutants.trial import Kill, trial  # noqa: E402
 
 # What ought to notice a change of a module, the quickest first.
@@ -51,45 +55,92 @@ GENERATED = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one: who killed it, by what, in how many cases and seconds; without a killer it survives, or is proved equivalent."""
+
+    id: str
+    room: str
+    shown: str
+    killer: str = ""
+    cases: float = 1
+    seconds: float = 0.0
+    equivalent: bool = False
+
+    @property
+    def fate(self) -> str:
+        return who(self.killer) if self.killer else "equivalent" if self.equivalent else "survives"
+
+    def __str__(self) -> str:
+        by = self.killer or self.fate.upper()
+        return f"{self.id:<4} {self.room:<8} {self.fate:<13} {by:<70} {self.cases:>6g} {self.seconds:>7.1f}  {self.shown[:110]}"
+
+
 def patch(one: Mutant | Generated) -> Callable[[], None]:
     """The means to break a process, made now: the sources may change while others are tried."""
     code, function = one.code(), function_of(one.target)
     return lambda: setattr(function, "__code__", code)
 
 
-def listed(names: list[str], seeds: int) -> int:
-    """Try the mutants of the corpus; how many survive."""
-    known, survivors = bugs(), 0
-    kills: list[Kill] = []
-    print(f"{'id':<5} {'killed by':<34} {'cases':>6} {'seconds':>8}  what it shows")
-    chosen = [(name, mutant(name)) for name in names or identifiers()]
-    patched = [(name, one, patch(one)) for name, one in chosen]
-    for name, one, apply in patched:
+def of_bugs(names: Sequence[str], seeds: int) -> Iterator[Result]:
+    """What becomes of bugs of the corpus."""
+    chosen = [(name, mutant(name)) for name in names]
+    for name, one, apply in [(name, one, patch(one)) for name, one in chosen]:
+        room = one.target.split(".")[1]
         found = trial(apply, one.by, seeds)
         if isinstance(found, Kill):
-            kills.append(found)
-            print(
-                f"{name:<5} {found.property:<34} {found.cases:>6g} {found.seconds:>8.1f}  {found.failure[:110]}",
-                flush=True,
-            )
+            yield Result(name, room, found.failure, found.property, found.cases, found.seconds)
         else:
-            survivors += 1
-            print(f"{name:<5} SURVIVES: {found.why}", flush=True)
-    if kills:
-        print(
-            f"\n{len(kills)} of {len(kills) + survivors} killed, with a median of {median(k.cases for k in kills):g} cases."
-        )
-    if not names:
-        print("\nNot applicable, and what is missing:")
-        for name, bug in known.items():
-            if name in missing():
-                print(f"{name:<5} {bug['title']}: {missing()[name]}")
-        apart = Counter(b["mechanism"] for n, b in known.items() if b["mechanism"] not in MECHANISMS)
-        print(
-            "Of mechanisms that are not built: "
-            + ", ".join(f"{n} {mechanism}" for mechanism, n in sorted(apart.items()))
-        )
-    return survivors
+            yield Result(name, room, found.why)
+
+
+@cache
+def without(killer: str) -> Tried:
+    """What a killer comes to where nothing is wrong."""
+    return tried(killer)
+
+
+def of_fault(fault: Fault) -> Result:
+    """What becomes of a listed fault."""
+    if fault.equivalent:
+        proof = without(fault.equivalent)
+        passes = not (proof.failed or proof.lost)
+        return Result(fault.id, fault.room, proof.shown, seconds=proof.seconds, equivalent=passes)
+    reasons = []
+    for killer in fault.by:
+        found = tried(killer, fault.id)
+        if found.failed and not (clean := without(killer)).failed and not clean.lost:
+            return Result(fault.id, fault.room, found.shown, killer, 1, found.seconds)
+        why = "fails without it as well" if found.failed else found.shown if found.lost else "passes"
+        reasons.append(f"{killer}: {why[-200:]}")
+    return Result(fault.id, fault.room, "; ".join(reasons))
+
+
+def score(results: Sequence[Result]) -> None:
+    """The table of who kills how many, by room."""
+    fates = [*WHO, "equivalent", "survives"]
+    print(f"\n{'':<9}" + "".join(f"{fate:>14}" for fate in fates))
+    for room in (*ROOMS, "all"):
+        counts = Counter(r.fate for r in results if room in (r.room, "all"))
+        print(f"{room:<9}" + "".join(f"{counts[fate]:>14}" for fate in fates))
+    alive = [r for r in results if r.fate != "equivalent"]
+    killed = [r for r in alive if r.killer]
+    used = [r for r in killed if r.fate != "suite"]
+    print(
+        f"\n{len(killed)} of {len(alive)} killed, {len(used)} by what a user runs, and {len(results) - len(alive)} proved equivalent."
+    )
+
+
+def told() -> None:
+    """What has no mutant, and why."""
+    print("\nNot applicable, and what is missing:")
+    titles = {**{n: b["title"] for n, b in bugs().items()}, **{n: row["title"] for n, row in listed().items()}}
+    for name, reason in missing().items():
+        print(f"{name:<5} {titles[name]}: {reason}")
+    apart = Counter(b["mechanism"] for b in bugs().values() if b["mechanism"] not in MECHANISMS)
+    print(
+        "Of mechanisms that are not built: " + ", ".join(f"{n} {mechanism}" for mechanism, n in sorted(apart.items()))
+    )
 
 
 def generated(count: int, seed: int, modules: list[str]) -> None:
@@ -126,22 +177,38 @@ def generated(count: int, seed: int, modules: list[str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ids", nargs="*", metavar="ID")
-    parser.add_argument("--seeds", type=int, default=3, help="how often a property must kill (default 3)")
+    parser.add_argument("--seeds", type=int, default=3, help="how often a property must kill a bug (default 3)")
+    parser.add_argument("--room", action="append", choices=ROOMS, help="faults and bugs of these rooms only")
+    parser.add_argument("--without-bugs", action="store_true", help="the faults of tests/data/faults.yaml alone")
+    parser.add_argument("--without-faults", action="store_true", help="the bugs of tests/data/bugs.yaml alone")
     parser.add_argument("--generated", type=int, metavar="N", help="try N mutants that nobody listed")
     parser.add_argument("--seed", type=int, default=0, help="which of them")
     parser.add_argument("--module", action="append", default=[], help="from these modules only (the end of the name)")
     options = parser.parse_args()
     started = time.monotonic()
-    unknown = [i for i in options.ids if i not in identifiers()]
-    if unknown:
+    known = faults()
+    if unknown := [i for i in options.ids if i not in (*identifiers(), *known)]:
         parser.error(f"no mutant {', '.join(unknown)}")
     if options.generated is not None:
         generated(options.generated, options.seed, options.module)
-        survivors = 0
-    else:
-        survivors = listed(options.ids, options.seeds)
+        print(f"{time.monotonic() - started:.0f} s")
+        return 0
+    asked = options.ids or [*known, *identifiers()]
+    rooms = options.room or ROOMS
+    chosen = [known[i] for i in asked if i in known and not options.without_faults and known[i].room in rooms]
+    old = [i for i in asked if i not in known and not options.without_bugs]
+    old = [i for i in old if mutant(i).target.split(".")[1] in rooms]
+    print(f"{'id':<4} {'room':<8} {'who':<13} {'by':<70} {'cases':>6} {'seconds':>7}  what it shows")
+    results: list[Result] = []
+    for source in (map(of_fault, chosen), of_bugs(old, options.seeds)):
+        for result in source:
+            results.append(result)
+            print(result, flush=True)
+    score(results)
+    if not options.ids:
+        told()
     print(f"{time.monotonic() - started:.0f} s")
-    return 1 if survivors else 0
+    return 1 if any(r.fate == "survives" for r in results) else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,160 @@
+"""What may kill a fault, by name, each run in a process of its own: what a user runs, and tests.
+
+    check PATH            the command that the first line of a case names, held against the exit code that it says
+    verdicts NAME         a small machine whose text says its verdicts
+    prove SPECIFICATION   `pgcheck prove-monitor`, which must exit with 0
+    fuzz SPECIFICATION    `pgcheck fuzz` with the words that follow, which must exit with 0
+    suite FILE[::TEST]    tests
+    EQ2 pg74, ...         a property of properties.py
+
+`python -m tests.mutants.killers [--fault ID] KILLER` ends with 0 when it passes, and with KILLED when it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.mutants.planted import ROOT, faults, plant
+
+KILLED = 9
+RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
+CRASH = "Internal error: "
+FUZZED = ("EQ2", "EQ3", "RC1", "RC2", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "NE1", "EF1")
+WHO = ("check", "prove-monitor", "fuzz", "suite")
+SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a killer came to: whether it failed, what it showed, and in how many seconds; `lost`: it came to no end, or its harness crashed."""
+
+    failed: bool
+    shown: str
+    seconds: float
+    lost: bool = False
+
+
+def who(killer: str) -> str:
+    """Who runs a killer: check, prove-monitor, fuzz or suite."""
+    word, _, rest = killer.partition(" ")
+    match word:
+        case "check" | "verdicts":
+            return "check"
+        case "prove" | "EQ1":
+            return "prove-monitor"
+        case "fuzz":
+            return "fuzz"
+        case _ if word in FUZZED and not rest.endswith(("maps", "extents", "memory", "maps with few tables")):
+            return "fuzz"
+    return "suite"
+
+
+def tried(killer: str, fault: str = "", seconds: float = SECONDS) -> Tried:
+    """Run a killer in a process of its own, with a fault planted in it or none, and a cache of its own."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PGCHECK_CACHE": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "tests.mutants.killers", *(["--fault", fault] if fault else []), killer]
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return Tried(False, f"no end after {seconds:g} s", seconds, lost=True)
+    shown = " ".join((done.stdout + done.stderr).split())
+    lost = done.returncode not in (0, KILLED)
+    return Tried(done.returncode == KILLED, shown[-400:], time.monotonic() - started, lost)
+
+
+def _checked(path: Path) -> str:
+    """Why the answer to a case is wrong; empty if it is right."""
+    right = RIGHT.match(path.read_text("utf-8"))
+    assert right is not None, f"{path} does not say how its command must end"
+    words = [*right["command"].split(), str(path), *right["words"].split()]
+    return _commanded(words, [int(code) for code in right["codes"].split(" or ")])
+
+
+def _commanded(words: list[str], codes: list[int]) -> str:
+    from pgcheck import cli  # after the fault is planted
+
+    code = cli.run(words)
+    return "" if code in codes else f"pgcheck {' '.join(words)} exits with {code}, and must with {codes}"
+
+
+def _verdicts(name: str) -> str:
+    import yaml
+
+    from pgcheck.checker.check import Options, check  # after the fault is planted
+    from tests.specifications import machine_of, path_of
+
+    wanted: Mapping[str, object] = yaml.safe_load(path_of(name).read_text("utf-8"))["verdicts"]
+    main = check(machine_of(name), Options(cache=False, second=False)).main
+    found: dict[str, object] = {n: t.status for n, t in main.theorems.items()}
+    rows = {r.id: r.verdict for r in main.instructions}
+    wrong = [f"{n} {found[n]}, not {w}" for n, w in wanted.items() if n != "instructions" and found[n] != w]
+    instructions = wanted.get("instructions")
+    assert isinstance(instructions, dict)
+    wrong += [f"{i} {rows[i]}, not {w['verdict']}" for i, w in instructions.items() if rows[i] != w["verdict"]]
+    return ", ".join(wrong)
+
+
+def _tests(words: str) -> str:
+    import pytest
+
+    asked = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not campaign"]
+    code = pytest.main([*asked, *words.split(" ")])
+    assert code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED), f"pytest ends with {code}"
+    return "" if code == pytest.ExitCode.OK else "a test fails"
+
+
+def _property(name: str) -> str:
+    from tests.mutants.properties import PROPERTIES  # after the fault is planted
+    from tests.mutants.trial import found
+
+    one = PROPERTIES[name]
+    one.prepare()
+    result = found(one.case, 0, one.length, one.cases)
+    return str(result["failure"]) if "failure" in result else ""
+
+
+def run(killer: str) -> str:
+    """What a killer finds wrong, run in this process; empty if nothing is."""
+    word, _, rest = killer.partition(" ")
+    match word:
+        case "check":
+            return _checked(ROOT / rest)
+        case "verdicts":
+            return _verdicts(rest)
+        case "prove":
+            return _commanded(["prove-monitor", *rest.split()], [0])
+        case "fuzz":
+            return _commanded(["fuzz", *rest.split()], [0])
+        case "suite":
+            return _tests(rest)
+        case _:
+            return _property(killer)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fault", default="")
+    parser.add_argument("killer")
+    options = parser.parse_args()
+    if options.fault:
+        plant(faults()[options.fault])
+    wrong = run(options.killer)
+    print(f"\n{wrong or 'passes'}")
+    return KILLED if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
