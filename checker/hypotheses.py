@@ -50,7 +50,7 @@ PRECISE: Final = Hypothesis(
 )
 RECOVERABLE: Final = Hypothesis(
     "trap entry keeps the guest",
-    "Out of the state after a trap entry the monitor can read the guest's state before it.",
+    "Out of the state after a trap entry the monitor can read the guest's state before it, whatever has come.",
 )
 CONTROL: Final = Hypothesis(
     "trap entry gives control",
@@ -86,7 +86,7 @@ TIME: Final = Hypothesis(
 )
 LOADED: Final = Hypothesis(
     "the monitor's own code does its part",
-    "The monitor learns which trap has come, keeps its memory mapped for itself and from its guests, and reads and sets, one beside the other, "
+    "The monitor keeps its memory mapped for itself and from its guests, and reads and sets, one beside the other, "
     "what a trap entry saves, what a return loads, and all that neither moves.",
     True,
 )

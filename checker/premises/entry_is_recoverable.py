@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 from pgcheck.checker.example import Example
 from pgcheck.checker.hypotheses import RECOVERABLE
@@ -16,22 +17,25 @@ from pgcheck.checker.world.arrival import Arrival, arrivals
 from pgcheck.checker.world.canary import canary, noticed
 from pgcheck.checker.world.recovery import Kept, Lost, recovered, saved
 from pgcheck.checker.world.sites import Traps
+from pgcheck.checker.world.telling import Recovery, confusion, shows
 
 
 def entry_is_recoverable(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
     """Whatever of the guest's a delivery changes is read back by copies of bits; what it does not change is there."""
     lost: list[str] = []
-    maps: dict[str, list[str]] = {}
+    maps: list[Recovery] = []
     undecided: list[Undecided] = []
     entries = [a for a in arrivals(setting, configuration) if evidence.possible(a.given, f"{a.label}:arrives")]
     for arrival in entries:
         try:
-            found = [*_located(arrival, configuration, evidence)]
+            found = _recovery(arrival, configuration, evidence)
         except Undecided as reason:
             undecided.append(reason)
             continue
-        lost += [one.shown(arrival) for one in found if isinstance(one, Lost)]
-        maps.setdefault(", ".join(one for one in found if isinstance(one, str)), []).append(arrival.name)
+        if isinstance(found, Recovery):
+            maps.append(found)
+        else:
+            lost += [one.shown(arrival) for one in found]
     if lost:
         yield PREMISE.answer(setting, "fails", "; ".join(lost))
         return
@@ -42,27 +46,36 @@ def entry_is_recoverable(setting: Setting, configuration: Configuration, evidenc
         noticed(
             f"{made.arrival.label}:canary", [o for o in recovered(made.forgetting, evidence) if isinstance(o, Lost)]
         )
-    shown = "; ".join(f"{', '.join(names)}: {back or 'all is left as it was'}" for back, names in maps.items())
-    yield PREMISE.answer(
-        setting, "ok", f"{shown or 'no delivery enters the monitor'}; what is not moved its own code can read"
-    )
+    confused = confusion(maps, evidence)
+    if confused:
+        message = f"nothing tells the monitor which has come of {confused}, and it would read the guest's state back otherwise"
+        yield PREMISE.answer(setting, "fails", message)
+        return
+    yield PREMISE.answer(setting, "ok", _shown(maps) or "no delivery enters the monitor")
 
 
-def _located(arrival: Arrival, configuration: Configuration, evidence: Evidence) -> Iterator[str | Lost]:
-    """What is lost, and how the rest is read back; where the instruction was, from the arguments if they say it."""
+def _shown(maps: Sequence[Recovery]) -> str:
+    """What is read back from where, those deliveries together that are read back alike."""
+    names: dict[str, list[str]] = {}
+    for one in maps:
+        names.setdefault(one.words, []).append(one.arrival.name)
+    return "; ".join(f"{', '.join(n)}: {words or 'all is left as it was'}" for words, n in names.items())
+
+
+def _recovery(arrival: Arrival, configuration: Configuration, evidence: Evidence) -> Recovery | list[Lost]:
+    """What is lost, or how all is read back; where the instruction was, from the arguments if they say it."""
     pc = arrival.machine.state.pc
-    gone = []
-    for one in recovered(arrival, evidence):
-        if isinstance(one, Kept):
-            yield from [str(one)] if one.moved else []
-        else:
-            gone.append(one)
+    found = list(recovered(arrival, evidence))
+    moved = [one for one in found if isinstance(one, Kept) and one.moved]
+    gone = [one for one in found if isinstance(one, Lost)]
+    words, always = [str(one) for one in moved], all(one.always for one in moved)
     if [one.target.name for one in gone] == [pc] and arrival.name in arrival.machine.code.exits:
         handed = saved(arrival, evidence)
-        if Traps(arrival.setting, configuration, arrival.name, handed).located(evidence):
-            yield f"{pc} <- {', '.join(str(arrival.payload[k].name.text) for k in handed)}"
-            return
-    yield from gone
+        shown = cache(lambda k: shows(arrival, k, evidence))
+        if Traps(arrival.setting, configuration, arrival.name, handed, shown).located(evidence):
+            words.append(f"{pc} <- {', '.join(str(arrival.payload[k].name.text) for k in handed)}")
+            return Recovery(arrival, ", ".join(words), always, handed=True)
+    return gone or Recovery(arrival, ", ".join(words), always, handed=False)
 
 
 PREMISE = Premise(
@@ -71,7 +84,7 @@ PREMISE = Premise(
     level="error",
     title="A trap entry loses state of the guest",
     law="No two user states that agree in the monitor's leaves and differ in one of the guest's are taken by a trap entry, "
-    "for one payload, to one state; each such leaf is a concatenation of slices of leaves and stored words, a constant more or less. "
+    "to one state, be it by one trap or by two that are read back differently; each such leaf is a concatenation of slices of leaves and stored words, a constant more or less. "
     "The address of the instruction may be what the trap hands over, if every such trap hands it over alike.",
     formula="forall user s, t, payload: monitor's(s) = monitor's(t) and deliver(s, payload) = deliver(t, payload) implies s = t",
     reference=f"{PAPER}: the state that a trap saves",

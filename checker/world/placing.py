@@ -10,6 +10,7 @@ from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.pinning import pinned
 from pgcheck.checker.world.arrival import Arrival, guest_modes
+from pgcheck.checker.world.outside import set_outside
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
 from pgcheck.isa.machine.schemes import Bounds
@@ -166,14 +167,16 @@ def placeable(
         sketch += [*state, *always, view.given, lnot(land(enters, plainly))]
     if not wanted:
         return True
-    whose = _monitors(arrivals[0])
+    whose = monitors(arrivals[0])
     return chosen(
         evidence, conjunction(wanted), conjunction(sketch), whose, f"{arrivals[0].setting.deployment.name}:placing"
     )
 
 
-def _monitors(arrival: Arrival) -> Callable[[Term], bool]:
+def monitors(arrival: Arrival) -> Callable[[Term], bool]:
+    """What picks the terms that are the monitor's to choose: its leaves, its entries in tables, and memory."""
     memory = arrival.machine.state.memory
+    theirs = arrival.guests | set_outside(arrival.machine)
 
     def whose(term: Term) -> bool:
         if term.op == "uf":
@@ -181,6 +184,6 @@ def _monitors(arrival: Arrival) -> Callable[[Term], bool]:
         name, leaf = term.free, term.leaf
         if name is not None and name.space == FREE:
             return name.text.startswith(GIVEN)
-        return leaf is not None and (leaf == memory or leaf not in arrival.guests)
+        return leaf is not None and (leaf == memory or leaf not in theirs)
 
     return whose

@@ -41,6 +41,11 @@ class Kept:
         """Whether it is read back from elsewhere."""
         return str(self) != f"{self.back.target.name} <- {self.back.target.name}"
 
+    @property
+    def always(self) -> bool:
+        """Whether it is read back by the same copies, whatever has come."""
+        return all(len(s.copies) == 1 for s in self.back.slices)
+
     def __str__(self) -> str:
         name, slices = self.back.target.name, self.back.slices
         shown = [str(self.back) if len(slices) < 3 else f"{name} <- {slices[0]} .. {slices[-1]}"] if slices else []

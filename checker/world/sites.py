@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pgcheck.checker.questions.hole import Question, question, virtual_modes
@@ -50,20 +50,24 @@ class Site:
         counted = given.op == "add" and given.args[0] is pc and given.args[1].is_constant
         return given.args[1].value if counted else None
 
-    def told_from(self, other: Site) -> bool:
-        """Whether a constant that is handed over tells the two apart."""
-        pairs = zip(self.args, other.args, strict=True)
-        return any(a.is_constant and b.is_constant and a is not b for a, b in pairs)
+    def told_from(self, other: Site, shown: Callable[[int], bool]) -> bool:
+        """Whether a constant that is handed over, and is `shown` by its position, tells the two apart."""
+        pairs = enumerate(zip(self.args, other.args, strict=True))
+        return any(a.is_constant and b.is_constant and a is not b and shown(k) for k, (a, b) in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Traps:
-    """The traps by one terminator under a deployment and a configuration; `saved` are the arguments that its delivery saves."""
+    """The traps by one terminator under a deployment and a configuration.
+
+    `saved` are the positions of the arguments that its delivery saves, `shown` says which the state afterwards tells.
+    """
 
     setting: Setting
     configuration: Configuration
     name: str
     saved: tuple[int, ...]
+    shown: Callable[[int], bool]
 
     @property
     def machine(self) -> Machine:
@@ -92,7 +96,9 @@ class Traps:
         pc = self.machine.state.leaves[self.machine.state.pc].term
         distance = site.beyond(k, pc)
         return distance is not None and all(
-            other.beyond(k, pc) == distance or site.told_from(other) or self._read_apart(k, site, other, evidence)
+            other.beyond(k, pc) == distance
+            or site.told_from(other, self.shown)
+            or self._read_apart(k, site, other, evidence)
             for other in sites
         )
 

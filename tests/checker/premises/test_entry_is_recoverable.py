@@ -149,3 +149,92 @@ def test_an_interrupt_is_asked_as_well(body: str, status: str, tmp_path: Path, e
 def test_shipped_machines_keep_the_guests_state(name: str, map_: str, evidence: Evidence) -> None:
     ((status, message),) = said(PREMISE, machine(name), evidence)
     assert status == "ok" and map_ in message
+
+
+NEXT = ENTRY.replace("SP = $pc", "SP = (cause == Cause::Service) ? $pc + 4'd1 : $pc")
+VECTORS = ("  SM:", "  V: {type: Bits<4>, role: vector}\n  W: {type: Bits<4>, role: vector}\n  SA: {type: Bits<8>, role: saved}\n  SM:")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (NEXT, "fails"),
+        (NEXT.replace("$pc = 4'd1", "$pc = (cause == Cause::Service) ? 4'd2 : 4'd1"), "ok"),
+        (NEXT.replace("$pc = 4'd1", "$pc = (cause == Cause::Memory) ? 4'd2 : 4'd1"), "fails"),
+        (NEXT.replace("$pc = 4'd1", "$pc = {2'd1, $bits(cause)}"), "ok"),
+        (NEXT.replace("$pc = 4'd1", "$pc = V + {2'd0, $bits(cause)}"), "ok"),
+        (NEXT.replace("$pc = 4'd1", "$pc = (cause == Cause::Service) ? V : W"), "ok"),
+        (NEXT.replace("$pc = 4'd1", "$pc = {(cause == Cause::Service) ? V[0] : W[0], 3'd1}"), "ok"),
+        (NEXT.replace("$pc = 4'd1", "$pc = IE == 1 ? {2'd1, $bits(cause)} : 4'd1"), "ok"),
+        (NEXT.replace("$pc = 4'd1", "$pc = A[0] == 0 ? {2'd1, $bits(cause)} : 4'd1"), "fails"),
+        (NEXT + " SA = {6'd0, $bits(cause)};", "ok"),
+        (NEXT + " SA = (cause == Cause::Service) ? 8'd1 : 8'd0;", "ok"),
+        (NEXT + " SA = {7'd0, $bits(cause)[0]};", "fails"),
+        (NEXT + " if (cause == Cause::Service) { SA = SA ^ 8'd1; }", "ok"),
+        (NEXT + " write_physical_memory<8>(V, {6'd0, $bits(cause)});", "ok"),
+        (NEXT + " write_physical_memory<8>(V, {4'd0, $pc});", "ok"),
+        ("if (cause == Cause::Service) { SA = A[0]; A[0] = 0; } " + ENTRY, "ok"),
+    ],
+)
+def test_what_has_come_is_told_where_the_state_is_read_back_otherwise(
+    body: str, status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    """By an address of its own, which the monitor may choose; by a leaf, a change of one, or a stored word; or by nothing.
+
+    Where the monitor has 0 in SA, both ways of reading A[0] back give the same.
+    """
+    ((found, message),) = said(PREMISE, entry(tmp_path, body, VECTORS), evidence)
+    assert found == status and ("nothing tells" in message) == (status == "fails")
+
+
+LINE = ("  IE:", "  LINE: {type: Bits<1>, role: interrupt}\n  IE:")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (ENTRY, "ok"),
+        ("LINE = 0; " + ENTRY, "ok"),
+        (ENTRY.replace("SP = $pc", "SP = $pc + 4'd1"), "fails"),
+        ("LINE = 0; " + ENTRY.replace("SP = $pc", "SP = $pc + 4'd1"), "fails"),
+        (ENTRY.replace("SP = $pc", "SP = $pc + 4'd1").replace("4'd1;", "4'd2;"), "ok"),
+    ],
+)
+def test_an_interrupt_is_told_from_a_trap(body: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
+    """Where both save alike it need not be. What a device asks is not the monitor's to know: a request may come and go."""
+    interrupt = (
+        "functions: |\n",
+        'interrupt: {pending: "pending?", deliver: interrupt}\nfunctions: |\n'
+        "  function pending? { returns Boolean description { x } body { return LINE == 1; } }\n"
+        f"  function interrupt {{ description {{ x }} body {{ {body} }} }}\n",
+    )
+    assert [s for s, _ in said(PREMISE, entry(tmp_path, ENTRY, interrupt, LINE), evidence)] == [status]
+
+
+HANDED = (
+    ("arguments Cause cause", "arguments Cause cause, Bits<4> next"),
+    ("trap(Cause::Privileged)", "trap(Cause::Privileged, $pc)"),
+    ("trap(Cause::Service)", "trap(Cause::Service, $pc + 4'd1)"),
+    ("trap(Cause::Undefined)", "trap(Cause::Undefined, $pc)"),
+    ("exits: {trap", "exits: {fault: {kind: memory}, trap"),
+    (
+        "  function fetch",
+        "  function fault { description { x } body { SM = M; SP = $pc; M = 0; $pc = 4'd3; } }\n  function fetch",
+    ),  # fmt: skip
+    ("if (a >= B) { trap(Cause::Memory); }", "if (a >= B) { fault(); }"),
+    ("if (sum[4] == 1) { trap(Cause::Memory); }", "if (sum[4] == 1) { fault(); }"),
+)
+
+
+@pytest.mark.parametrize(
+    ("kept", "status"), [("SA = {6'd0, $bits(cause)}; ", "ok"), ("", "open"), ("SA = 8'd1;", "open")]
+)
+def test_what_is_handed_over_tells_where_it_was_if_the_cause_is_kept(
+    kept: str, status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    body = kept + ENTRY.replace("SP = $pc", "SP = next")
+    try:
+        found = [s for s, _ in said(PREMISE, entry(tmp_path, body, VECTORS, *HANDED), evidence)]
+    except Undecided:
+        found = ["open"]
+    assert found == [status]
