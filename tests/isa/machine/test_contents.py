@@ -31,7 +31,7 @@ def read(machine: Machine) -> tuple[str, dict[str, str]]:
         (('comment: ";"', 'comment: "#"'), True, set()),
         (("C: {type: Bits<1>, role: general}", "C: {type: Bits<1>, role: general, reset: 1}"), True, set()),
         (("name: pg74", "name: pg75"), True, set()),
-        (("timer: {model: counter, in: TIMER}", "clock: {model: counter, in: TIMER}"), True, set()),
+        (("timer: {model: counter, in: TIMER", "clock: {model: counter, in: TIMER"), True, set()),
     ],
 )  # fmt: skip
 def test_a_change_is_seen_where_it_is(change: tuple[str, str], around: bool, reached: set[str], tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ DIGESTS = {
     "m68000": "7b732c54dffeac31",
     "m68010": "51c54c7d17816c74",
     "pdp10-ka10": "b0946e6b78a80ac4",
-    "pg74": "af673124d503f85d",
+    "pg74": "6309c68aa5dda0da",
     "riscv64": "c801efe12630ce71",
     "x86-umip": "1a9d5f5fbc020b88",
 }
