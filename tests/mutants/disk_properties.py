@@ -80,6 +80,13 @@ def disk(data: bytes) -> str | None:
             value = tape.choose((3, 1, 2))
             device.write(0x64, 4, value)
             model.write(0x64, value)
+        if tape.chance(40):
+            offset, value = (
+                tape.choose((0x38, 0x80, 0x84, 0x90, 0x94, 0xA0, 0xA4)),
+                tape.choose((0, 1, 2, USED, BUFFERS)),
+            )
+            device.write(offset, 4, value)
+            model.write(offset, value)
         if model.status & 0x40 and tape.chance(128):
             index = 0
             found = _set_up(tape, device, model, length)
@@ -182,6 +189,9 @@ def _request(tape: Tape, ram: object, length: int, slot: int, size: int) -> int:
     if kind == 1 and tape.chance(60):  # the header and the data in one descriptor
         parts = [[header, 16 + 16, 0], [at + 0x20, bytes_, 0], [at + 0xFF0, 1, 2]]
         parts[1][1] -= 16
+    if kind != 1 and length >= 8 and tape.chance(60):  # the data in two descriptors
+        cut = tape.choose((256, 1, 200))
+        parts[1:2] = [[at + 0x20, cut, 2], [at + 0x20 + cut, bytes_ - cut, 2]]
     if length < 4:
         parts = [parts[0], [at + 0x20, bytes_ + 1, 2]] if kind != 1 else [[header, 16 + bytes_, 0], parts[2]]
     numbers = [(first + k) % length for k in range(len(parts))]

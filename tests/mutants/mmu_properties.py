@@ -117,6 +117,11 @@ class _Maps:
         number = self.tape.below(len(self.layout.tables))
         last = number >= len(self.layout.tables) - 3
         slot = self.layout.tables[number] + self.tape.choose((0, 0, 1)) * self.form.units
+        if self.tape.chance(40):  # a part of it, or what lies on both sides of its beginning
+            at, count = slot + self.tape.choose((-1, -2, 1, 2)), self.tape.choose((1, 2, 3))
+            if self.memory.holds(at, count):
+                self.memory.store(at, count, self.tape.bits(self.machine.state.memory_unit * count))
+            return
         self.memory.store(slot, self.form.units, self._entry(last))
 
     def _retype(self) -> str | None:
@@ -207,7 +212,11 @@ class _Maps:
         if mended > 3:
             return f"{address:#x} misses again and again"
         meant, marks = _translated(machine, args(mode), self.virtual, guest)
-        value = self._entry(self.tape.chance(128)) if self.tape.chance(160) else self.tape.bits(64)
+        value = (
+            self._entry(self.tape.chance(128))
+            if self.tape.chance(160)
+            else self.tape.bits(self.machine.state.memory_unit * self.form.units)
+        )
         writes = op in mmu.writes
         inside = meant is not None and self.memory.holds(meant, self.form.units)
         if reached is None and inside and not writes and not marks:

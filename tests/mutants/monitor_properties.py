@@ -322,6 +322,7 @@ def every() -> Iterator[Entry]:
     for name in ("riscv64", "riscv64 in M"):
         yield f"SH1 {name} maps", maps(name), TAPE, 100, _preparing(name)
         yield f"SH1 {name} maps with few tables", maps(name, tight), TAPE, 100, _preparing(name)
+    yield "SH1 i386 maps", maps("i386"), TAPE, 100, _preparing("i386")
     for name in ("pg74", "riscv64"):
         yield f"RC2 {name} scheduled", scheduled(name), TAPE, 100, _preparing(name)
     yield "EF1 pg74 extents", extents, 64, 200, _preparing("pg74")

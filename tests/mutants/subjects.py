@@ -35,6 +35,7 @@ SUBJECTS = {
     "pg74": Subject("pg74"),
     "riscv64": Subject("riscv64", "s_in_u"),
     "riscv64 in M": Subject("riscv64", "vmm_in_m"),
+    "i386": Subject("i386"),
     "m68010": Subject("m68010"),
     "pdp10-ka10": Subject("pdp10-ka10", "default", "hybrid"),
 }

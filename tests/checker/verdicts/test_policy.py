@@ -32,7 +32,12 @@ def test_a_monitor_intercepts_what_traps_and_fixes_nothing_more(checked: Checked
 
 
 def test_the_real_machine_is_in_user_mode_and_else_as_after_reset(checked: Checked, evidence: Evidence) -> None:
-    assert policy(machine_of("pg74"), checked("pg74").main, evidence).real == {"M": 1, "R.l": 0, "R.b": 1024, "EXPIRED": 0}
+    assert policy(machine_of("pg74"), checked("pg74").main, evidence).real == {
+        "M": 1,
+        "R.l": 0,
+        "R.b": 1024,
+        "EXPIRED": 0,
+    }
     fixed = policy(machine_of("conditional"), checked("conditional").main, evidence)
     assert fixed.real == {"M": 1, "R.l": 0, "R.b": 1024, "EXPIRED": 0, "TRAPIO": 1}
 

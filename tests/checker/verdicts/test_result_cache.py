@@ -52,6 +52,15 @@ def test_another_budget_specification_or_selection_is_another_result(tmp_path: P
     assert load_result(kept, machine("jrst1"), OPTIONS) == result
 
 
+def test_another_solver_is_another_result(
+    tmp_path: Path, result: MachineResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Cache(tmp_path)
+    keep_result(kept, machine("jrst1"), OPTIONS, result)
+    monkeypatch.setattr("pgcheck.checker.verdicts.result_cache.versions", lambda: {"z3-solver": "0"})
+    assert load_result(kept, machine("jrst1"), OPTIONS) is None
+
+
 def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
     deep = tmp_path / "inner" / "deep"
     deep.mkdir(parents=True)
