@@ -37,7 +37,7 @@ class Counter:
         self.exits: list[int] = []
 
     def __call__(self, case: Case) -> None:
-        pair = self.ground.pair()
+        pair = self.ground.pair(case)
         engine = pair.host.engine
         with pair.hosted_by(Audited(engine, Auditor(pair.vmm)) if self.audited else engine):
             outcome = eq2(self.ground, (case,), None)

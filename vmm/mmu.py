@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,6 +16,7 @@ from pgcheck.models.memory import Bus
 from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import Allocator
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.statistics import Event
 from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.translate import Args
 
@@ -53,7 +55,8 @@ class Tenant:
     """A guest as a mapping scheme is given it: its memory on a host, and what the monitor lends it.
 
     `real` is the monitor's own control state, `shared` are the leaves that the guest changes on the processor without a trap, and `pool`
-    gives the frames for its tables, which belong to `tables`; it raises OutOfMemory.
+    gives the frames for its tables, which belong to `tables`; it raises OutOfMemory. What becomes of the guest's mappings is counted
+    in `events`.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Tenant:
     pool: Callable[[], Allocator]
     shared: frozenset[str] = frozenset()
     tlb: Tlb = field(default_factory=Tlb)
+    events: Counter[Event] = field(default_factory=Counter)
 
     @property
     def tables(self) -> str:
@@ -104,13 +108,14 @@ Audit = Callable[[], Iterable[Finding]]
 class Mechanism:
     """What a monitor does on processors of one mapping scheme: a guest's memory management, and what does not hold of it since last asked.
 
-    `outside`: the processor asks for every access, as a unit outside it would answer.
+    `outside`: the processor asks for every access, as a unit outside it would answer. `events` are those that can come.
     """
 
     scheme: type[object]
     made: Callable[[Tenant], Mmu]
     audit: Callable[[Audited], Audit]
     outside: bool = False
+    events: tuple[Event, ...] = ()
 
 
 @cache

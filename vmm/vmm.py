@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
@@ -17,6 +18,7 @@ from pgcheck.vmm.mmu import Mmu, Tenant, mechanism, tables_of
 from pgcheck.vmm.monitor import ResourceControlLost, TrapAndEmulate
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.routines import Routines
+from pgcheck.vmm.statistics import Event
 from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.world import World, world
 
@@ -29,7 +31,7 @@ class Guest:
     """A guest and its account: at most `quota` steps, of which it has `used` some.
 
     `stopped` says how it ended: by an exit; without one its quota is used up, or `lost` names the real state that it changed
-    (which only a policy that was forced lets happen).
+    (which only a policy that was forced lets happen). `events` counts what became of its mappings.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Guest:
     used: int = 0
     stopped: VmExit | None = None
     lost: str = ""
+    events: Counter[Event] = field(default_factory=Counter)
 
 
 class Vmm:
@@ -82,8 +85,9 @@ class Vmm:
             self.zero(frame)
         try:
             memory = GuestMemory(self.machine.platform.ram_base, frames, self.host.bus, self.page_shift)
-            engine = TrapAndEmulate(self.host, self.division, self.policy, self._mmu(name, memory, tables))
-            guest = Guest(name, Computer(self.machine, engine, memory, makers), engine, quota)
+            events: Counter[Event] = Counter()
+            engine = TrapAndEmulate(self.host, self.division, self.policy, self._mmu(name, memory, tables, events))
+            guest = Guest(name, Computer(self.machine, engine, memory, makers), engine, quota, events=events)
             engine.binding = Routines(self.machine, frozenset(guest.computer.surroundings.ports)).binding()
         except Exception:
             self._release(name)
@@ -134,7 +138,7 @@ class Vmm:
     def zero(self, frame: int) -> None:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
 
-    def _mmu(self, name: str, memory: GuestMemory, tables: int) -> Mmu:
+    def _mmu(self, name: str, memory: GuestMemory, tables: int, events: Counter[Event]) -> Mmu:
         tenant = Tenant(
             name=name,
             machine=self.machine,
@@ -144,6 +148,7 @@ class Vmm:
             pool=lambda: Allocator(self.allocator.take_run(tables_of(name), tables)),
             shared=frozenset(self.division.shared),
             tlb=self.tlb,
+            events=events,
         )
         return mechanism(self.machine).made(tenant)
 

@@ -19,7 +19,8 @@ from pgcheck.models.state import Cells, State
 from pgcheck.vmm.policy import Policy
 
 KIND: Final = "finding"
-VERSION: Final = "2"
+VERSION: Final = "3"
+READ: Final = ("2", VERSION)
 LIMIT: Final = 4 << 20
 MAX_CASES: Final = 8
 
@@ -124,6 +125,10 @@ def _case(machine: Machine, case: Case) -> dict[str, object]:
         "site": case.site,
         "events": [list(e) for e in case.events],
         "turns": list(case.turns),
+        "writes": [[step, hex(a), n, hex(v)] for step, a, n, v in case.writes],
+        "tight": case.tight,
+        "hot": case.hot,
+        "plain": case.plain,
     }
 
 
@@ -137,8 +142,8 @@ def read(text: str, path: str = "<finding>") -> Mapping[str, Any]:
         raise BadFinding(f"{path}: no JSON: {error}") from None
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise BadFinding(f'{path}: this is no finding ("kind": "{KIND}" is missing)')
-    if document.get("finding_version") != VERSION:
-        raise BadFinding(f"{path}: unknown finding_version, expected {VERSION}")
+    if document.get("finding_version") not in READ:
+        raise BadFinding(f"{path}: unknown finding_version, expected {' or '.join(READ)}")
     for key, kind in (("specification", str), ("property", str), ("identity", str), ("policy", dict), ("cases", list)):
         if not isinstance(document.get(key), kind):
             raise BadFinding(f"{path}: key '{key}' is missing or of the wrong type")
@@ -157,7 +162,7 @@ def again(machine: Machine, document: Mapping[str, Any], path: str = "<finding>"
     chosen = PROPERTIES[document["property"]]
     if len(cases) != chosen.cases:
         raise BadFinding(f"{path}: {len(cases)} cases, and {chosen.id} takes {chosen.cases}")
-    return chosen.run(Ground(Author(machine, policy)), cases, 1)
+    return chosen.tried(Ground(Author(machine, policy)), cases, 1)
 
 
 def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
@@ -179,11 +184,9 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
     if unknown:
         raise ValueError(f"no state {min(unknown)}")
     width = machine.state.address_width
-    stores = []
-    for address, count, value in given["stores"]:
-        if not isinstance(count, int) or not 0 < count <= 1 << 16:
-            raise ValueError(f"a store of {count} units")
-        stores.append((_number(address, width), count, _number(value, count * machine.state.memory_unit)))
+    unit = machine.state.memory_unit
+    stores = [_placed(placed, width, unit) for placed in given["stores"]]
+    writes = [(int(step), *_placed(placed, width, unit)) for step, *placed in given.get("writes", ())]
     steps, stride = given["steps"], given["stride"]
     if not (isinstance(steps, int) and isinstance(stride, int) and 0 < steps <= 1 << 16 and 0 < stride):
         raise ValueError("steps and stride are positive numbers")
@@ -191,7 +194,27 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
     if any(n not in machine.state.leaves for _, n, _ in events):
         raise ValueError("an event of no leaf")
     turns = tuple(max(1, int(t)) for t in given["turns"])
-    return Case(state, tuple(stores), steps, stride, int(given["site"]), events, turns or (1,))
+    return Case(
+        state=state,
+        stores=tuple(stores),
+        steps=steps,
+        stride=stride,
+        site=int(given["site"]),
+        events=events,
+        turns=turns or (1,),
+        writes=tuple(writes),
+        tight=bool(given.get("tight")),
+        hot=bool(given.get("hot")),
+        plain=bool(given.get("plain")),
+    )
+
+
+def _placed(placed: Sequence[object], width: int, unit: int) -> tuple[int, int, int]:
+    """An address, a number of memory units and their value."""
+    address, count, value = placed
+    if not isinstance(count, int) or not 0 < count <= 1 << 16:
+        raise ValueError(f"a store of {count} units")
+    return _number(address, width), count, _number(value, count * unit)
 
 
 def _number(value: object, width: int) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.tape import counted
 from pgcheck.checker.campaign.finding import Finding, finding_text
 from pgcheck.checker.campaign.pairs import coverage
+from pgcheck.checker.campaign.pairs.account import Subject, unmet
 from pgcheck.checker.campaign.pairs.coverage import Coverage
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.pairs.property import Property
@@ -18,20 +20,24 @@ from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.store import Shard, Store
 from pgcheck.vmm.policy import Policy
 
-GENERATOR: Final = "1"
+GENERATOR: Final = "2"
 SHARD: Final = 32
 TRIES: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a campaign does: its properties in order, its seed, and when it ends (None: not by this)."""
+    """What a campaign does: its properties in order, its seed, and when it ends (None: not by this). Raises ValueError for one without end."""
 
     properties: tuple[Property, ...]
     seed: str
     cases: int | None = None
     seconds: float | None = None
     shrink: bool = True
+
+    def __post_init__(self) -> None:
+        if self.cases is None and not (self.seconds is not None and 0 < self.seconds < float("inf")):
+            raise ValueError("a campaign needs a number of cases or of seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Campaign:
     resume: bool = False
     clock: Callable[[], float] = time.monotonic
     coverage: Coverage = field(init=False)
+    events: dict[str, Counter[str]] = field(init=False)
     findings: dict[str, str] = field(init=False)
     ground: Ground = field(init=False)
 
@@ -81,6 +88,12 @@ class Campaign:
         self.coverage = Coverage(self.author.machine)
         self.ground = Ground(self.author)
         self.findings = {}
+        self.events = {p.id: Counter() for p in self.plan.properties}
+
+    def unmet(self) -> dict[str, Subject]:
+        """What the properties are about and never met, by property."""
+        found = {p.id: unmet(p.subject, self.events[p.id]) for p in self.plan.properties}
+        return {name: subject for name, subject in found.items() if subject}
 
     @property
     def key(self) -> str:
@@ -113,6 +126,7 @@ class Campaign:
 
     def _recalled(self, shard: Shard, kept: dict[str, str]) -> Iterator[Event]:
         self.coverage.merge(coverage.load(shard.coverage))
+        self.events[shard.property].update(shard.events)
         for identity in shard.found:
             if identity in kept:
                 self.findings.setdefault(identity, kept[identity])
@@ -122,6 +136,7 @@ class Campaign:
         modes = self.author.deployment.modes
         steps = excluded = 0
         found: dict[str, None] = {}
+        events: Counter[str] = Counter()
         local = Coverage(self.author.machine)
         for place in range(number * SHARD, number * SHARD + size):
             tape = counted(f"{self.plan.seed} {chosen.id}", place, TAPE)
@@ -129,6 +144,7 @@ class Campaign:
             steps += outcome.steps
             excluded += outcome.excluded
             local.add(outcome.log, modes)
+            events.update(outcome.events)
             if outcome.failure is not None:
                 event = self._kept(chosen, tape, place, outcome.failure)
                 found[event.failure.identity] = None
@@ -137,13 +153,14 @@ class Campaign:
                     yield event
             yield Tick(chosen.id, place)
         self.coverage.merge(local.cells)
-        shard = Shard(chosen.id, number, size, steps, excluded, tuple(found), coverage.dump(local.cells))
+        self.events[chosen.id].update(events)
+        shard = Shard(chosen.id, number, size, steps, excluded, tuple(found), coverage.dump(local.cells), dict(events))
         self.store.finish(self.key, shard)
         yield Done(shard, skipped=False)
 
     def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
         """The outcome of a tape."""
-        return chosen.run(self.ground, self.author.cases(tape, chosen.cases), stride)
+        return chosen.tried(self.ground, self.author.cases(tape, chosen.cases), stride)
 
     def _kept(self, chosen: Property, tape: bytes, place: int, failure: Failure) -> Found:
         """Look closer at a failure and store it, unless it is known."""
@@ -165,8 +182,3 @@ class Campaign:
         file = finding_text(machine, self.policy, found, self.version)
         self.store.add(self.key, exact.identity, place, file)
         return Found(place, exact, file)
-
-
-def parts(properties: Sequence[Property]) -> str:
-    """The names of properties."""
-    return ", ".join(p.id for p in properties)

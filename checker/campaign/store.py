@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -12,12 +13,12 @@ from pgcheck.isa.files.cache import patiently
 
 T = TypeVar("T")
 APPLICATION: Final = 0x70676661
-VERSION: Final = 1
+VERSION: Final = 2
 PATIENCE: Final = 10.0
 _SETUP: Final = f"""
     CREATE TABLE shard (
         campaign TEXT NOT NULL, property TEXT NOT NULL, number INTEGER NOT NULL, cases INTEGER NOT NULL,
-        steps INTEGER NOT NULL, excluded INTEGER NOT NULL, found TEXT NOT NULL, coverage TEXT NOT NULL,
+        steps INTEGER NOT NULL, excluded INTEGER NOT NULL, found TEXT NOT NULL, coverage TEXT NOT NULL, events TEXT NOT NULL,
         PRIMARY KEY (campaign, property, number)
     ) WITHOUT ROWID;
     CREATE TABLE finding (
@@ -35,7 +36,7 @@ class BadStore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """What a finished run of cases amounted to: `found` are the identities of its failures, `coverage` cells as text."""
+    """What a finished run of cases amounted to: `found` are the identities of its failures, `coverage` cells as text, `events` numbers by name."""
 
     property: str
     number: int
@@ -44,6 +45,7 @@ class Shard:
     excluded: int
     found: tuple[str, ...]
     coverage: str
+    events: Mapping[str, int]
 
 
 class Store:
@@ -62,11 +64,11 @@ class Store:
 
     def shards(self, campaign: str) -> dict[tuple[str, int], Shard]:
         """The finished shards of a campaign, by property and number."""
-        query = "SELECT property, number, cases, steps, excluded, found, coverage FROM shard WHERE campaign = ?"
+        query = "SELECT property, number, cases, steps, excluded, found, coverage, events FROM shard WHERE campaign = ?"
         rows = self._guarded(lambda: self.connection.execute(query, (campaign,)).fetchall())
         return {
-            (p, n): Shard(p, n, cases, steps, excluded, tuple(f.split("\n")) if f else (), coverage)
-            for p, n, cases, steps, excluded, f, coverage in rows
+            (p, n): Shard(p, n, cases, steps, excluded, tuple(f.split("\n")) if f else (), coverage, json.loads(events))
+            for p, n, cases, steps, excluded, f, coverage, events in rows
         }
 
     def finish(self, campaign: str, shard: Shard) -> None:
@@ -80,8 +82,9 @@ class Store:
             shard.excluded,
             "\n".join(shard.found),
             shard.coverage,
+            json.dumps(shard.events, sort_keys=True),
         )
-        self._write("INSERT OR REPLACE INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row, "NORMAL")
+        self._write("INSERT OR REPLACE INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row, "NORMAL")
 
     def add(self, campaign: str, identity: str, place: int, file: str) -> None:
         """Keep a finding, the first of its identity."""

@@ -63,7 +63,16 @@ def trap_handlers(author: Author) -> st.SearchStrategy[tuple[Units, ...]]:
 
 def page_tables(author: Author) -> st.SearchStrategy[tuple[Placed, ...]]:
     """Page tables for two roots, as stores (address, units, value); empty for machines without."""
-    return _from(lambda tape: tuple(author.tables.draw(tape)) if author.tables is not None else ())
+
+    def drawn(tape: Tape) -> tuple[Placed, ...]:
+        found = author.tables
+        return (
+            ()
+            if found is None
+            else tuple((at, found.shape.units, held) for at, held in found.draw(tape).entries.items())
+        )
+
+    return _from(drawn)
 
 
 def devices(author: Author, steps: int = 64) -> st.SearchStrategy[tuple[tuple[int, str, int], ...]]:

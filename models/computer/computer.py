@@ -97,11 +97,11 @@ class Computer:
     """A machine that runs: what a program, or a monitor, is given.
 
     `state` is the processor's, `bus` physical memory. A monitor's guest is a computer too, whose RAM is part of its host's and
-    whose engine is the monitor; so monitors run on monitors. `makers` make the devices that the platform names, by default the
+    whose engine is the monitor; so monitors run on monitors. `interrupts` counts those that were delivered. `makers` make the devices that the platform names, by default the
     standard ones, with a silent console and no disk. Raises ValueError for a model that they do not know.
     """
 
-    __slots__ = ("bus", "devices", "engine", "inputs", "machine", "state", "surroundings")
+    __slots__ = ("bus", "devices", "engine", "inputs", "interrupts", "machine", "state", "surroundings")
 
     def __init__(
         self,
@@ -121,6 +121,7 @@ class Computer:
         self.surroundings.memory = self.bus
         self.devices: dict[str, Device] = {}
         self.inputs: dict[str, Inputs] = {}
+        self.interrupts = 0
         self._attach(standard() if makers is None else makers)
 
     def _attach(self, makers: Mapping[str, Maker]) -> None:
@@ -189,6 +190,7 @@ class Computer:
             ended = enter(self.machine, ended, self.state, self.surroundings)
         if ended is None:
             self.surroundings.clock += 1
+            self.interrupts += 1
         return VmExit(0, ended)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Final
 
@@ -20,11 +20,21 @@ from pgcheck.models.reference.cycle import enter, execute, executed
 from pgcheck.models.reference.step import Step
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
-WARM: Final = 2
-HOT: Final = 48
 MOST_MADE: Final = 2048
 MOST_HEAT: Final = 1 << 16
 MOST_DECODED: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """After how many executions an instruction gets a function, and an address a block of at most `longest` instructions."""
+
+    warm: int
+    hot: int
+    longest: int
+
+
+LASTING: Final = Heat(warm=2, hot=48, longest=compiled_program.LONGEST_BLOCK)
 
 
 class Compiled:
@@ -35,8 +45,8 @@ class Compiled:
     are told. With an oracle, or physical memory that is no bus with RAM, it is the interpreter.
     """
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+    def __init__(self, machine: Machine, heat: Heat = LASTING) -> None:
+        self.machine, self.heat = machine, heat
         self._interpreter = Interpreter(machine)
         self.runtime: Runtime | None = None
         self._instructions = {i.id: i for i in machine.instructions}
@@ -173,7 +183,7 @@ class Compiled:
     def _used(self, found: Fetched) -> bool:
         """Whether a function of the instruction is worth making."""
         uses = self._uses[found.instruction.id] = self._uses.get(found.instruction.id, 0) + 1
-        return uses > WARM
+        return uses > self.heat.warm
 
     def _chained(
         self, exit_: Exit, fetched: Fetched, state: State, surroundings: Surroundings
@@ -213,12 +223,12 @@ class Compiled:
             context.stores.clear()
         entry = context.entries.get(pc)
         heat = context.heat[pc] = context.heat.get(pc, 0) + 1
-        if heat < WARM or (entry is not None and heat < HOT):
+        if heat < self.heat.warm or (entry is not None and heat < self.heat.hot):
             return entry
-        if heat > HOT or left < compiled_program.LONGEST_BLOCK:
+        if heat > self.heat.hot or left < self.heat.longest:
             context.heat[pc] = heat - 1
             return entry
-        longest = compiled_program.LONGEST_BLOCK if heat >= HOT else 0
+        longest = self.heat.longest if heat >= self.heat.hot else 0
         return self._entered(runtime, state, context, pc, pc, longest) or entry
 
     def _single(self, runtime: Runtime, state: State, context: Context, pc: int, block: Entry) -> Entry:
@@ -227,7 +237,7 @@ class Compiled:
         if entry is not None:
             return entry
         heat = context.heat[~pc] = context.heat.get(~pc, 0) + 1
-        return (self._entered(runtime, state, context, pc, ~pc, 1) if heat == HOT else None) or block
+        return (self._entered(runtime, state, context, pc, ~pc, 1) if heat == self.heat.hot else None) or block
 
     def _entered(
         self, runtime: Runtime, state: State, context: Context, pc: int, key: int, longest: int

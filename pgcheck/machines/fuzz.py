@@ -17,6 +17,8 @@ from pgcheck import __version__, console
 from pgcheck.checker.campaign import finding, runner
 from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.cases.layout import TooSmall, layout
+from pgcheck.checker.campaign.pairs import coverage
+from pgcheck.checker.campaign.pairs.account import EVENTS, absent, possible, told
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
@@ -39,7 +41,7 @@ from pgcheck.vmm.policy import Policy
 
 WIDTH: Final = 80
 EVERY: Final = 0.2
-SCHEMA: Final = "1.0"
+SCHEMA: Final = "2.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class Tally:
 
 def run_campaign(machine: Machine, request: Request, asked: FuzzRequest) -> ExitCode:
     """Run a campaign. Raises Failure."""
-    chosen = _properties(asked.properties)
+    chosen = _properties(machine, asked.properties)
     found = _policy(machine, request, asked)
     path = asked.database or _default()
     try:
@@ -111,7 +113,10 @@ def replay_finding(text: str, path: str, spec: str | None) -> ExitCode:
 def _campaign(
     machine: Machine, found: Policy, chosen: tuple[Property, ...], asked: FuzzRequest, store: Store
 ) -> ExitCode:
-    plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
+    try:
+        plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
+    except ValueError as error:
+        raise console.Failure(f"{error}: use --cases or --seconds") from None
     campaign = Campaign(Author(machine, found), found, plan, store, __version__, asked.resume)
     tally, meter = Tally(), _Meter()
     known = 0
@@ -139,7 +144,8 @@ def _campaign(
     console.say(_json(campaign, tally) if asked.json else "\n" + _report(campaign, tally))
     if campaign.findings:
         return ExitCode.REFUTED
-    return ExitCode.UNKNOWN if any(not tally.cases.get(p.id) for p in chosen) else ExitCode.PROVED
+    unknown = campaign.unmet() or any(not tally.cases.get(p.id) for p in chosen)
+    return ExitCode.UNKNOWN if unknown else ExitCode.PROVED
 
 
 def _say(asked: FuzzRequest, line: str) -> None:
@@ -173,11 +179,13 @@ def _report(campaign: Campaign, tally: Tally) -> str:
         f"{cases} cases, {steps} steps (seed {campaign.plan.seed})"
     )
     lines = [*textwrap.wrap(headline, WIDTH, subsequent_indent="  "), ""]
-    total = sum(1 for i in machine.instructions if i.encoding is not None)
     here = [len(seen.seen(mode)) for mode in ("", "supervisor", "user")]
-    lines.append(f"Coverage: {here[0]} of {total} instructions, {here[1]} in supervisor mode, {here[2]} in user mode")
+    whole = len(coverage.rows(machine))
+    lines.append(f"Coverage: {here[0]} of {whole} rows, {here[1]} in supervisor mode, {here[2]} in user mode")
     lines.append(f"  {'steps ended in':24}{'supervisor':>12}{'user':>12}")
     lines += [f"  {name:24}{first:12}{second:12}" for name, first, second in seen.table()]
+    happened = _happened(campaign)
+    lines += ["", "How often", *(f"{number:12}  {EVENTS[name].title}" for name, number in happened.items()), ""]
     unseen = seen.unseen()
     if unseen:
         shown = ", ".join(unseen[:60]) + (f" and {len(unseen) - 60} more" if len(unseen) > 60 else "")
@@ -185,9 +193,25 @@ def _report(campaign: Campaign, tally: Tally) -> str:
     empty = [p.id for p in campaign.plan.properties if not tally.cases.get(p.id)]
     if empty:
         lines.append(f"Not one whole shard of {', '.join(empty)}: nothing is known of them")
+    for name, subject in campaign.unmet().items():
+        if name not in empty:
+            lines += textwrap.wrap(f"{name} never met what it is about: {told(subject)}", WIDTH, subsequent_indent="  ")
+    if apart := _apart(machine, campaign.plan.properties):
+        lines += textwrap.wrap(f"Not asked, as the machine has nothing they are about: {', '.join(apart)}", WIDTH)
     for identity in campaign.findings:
         lines += ["", *textwrap.wrap(identity, WIDTH), *_program(campaign.findings[identity])]
     return "\n".join(lines)
+
+
+def _happened(campaign: Campaign) -> dict[str, int]:
+    """How often each event came that there is on the machine, in all properties."""
+    events = campaign.events.values()
+    return {name: sum(seen[name] for seen in events) for name in possible(campaign.author.machine)}
+
+
+def _apart(machine: Machine, chosen: tuple[Property, ...]) -> list[str]:
+    """The properties that run by default on other machines, and are not among those chosen here."""
+    return [p.id for p in PROPERTIES.values() if p.default and p not in chosen and absent(p.subject, machine)]
 
 
 def _program(file: str) -> list[str]:
@@ -203,7 +227,7 @@ def _program(file: str) -> list[str]:
 
 
 def _json(campaign: Campaign, tally: Tally) -> str:
-    machine = campaign.author.machine
+    machine, unmet = campaign.author.machine, campaign.unmet()
     return json.dumps(
         {
             "schema_version": SCHEMA,
@@ -219,9 +243,13 @@ def _json(campaign: Campaign, tally: Tally) -> str:
                     "cases": tally.cases.get(p.id, 0),
                     "steps": tally.steps.get(p.id, 0),
                     "left_open": tally.excluded.get(p.id, 0),
+                    "events": dict(sorted(campaign.events[p.id].items())),
+                    "never_met": told(unmet.get(p.id, ())),
                 }
                 for p in campaign.plan.properties
             ],
+            "not_asked": _apart(machine, campaign.plan.properties),
+            "events": _happened(campaign),
             "findings": [json.loads(file) for file in campaign.findings.values()],
             "coverage": [[*cell, n] for cell, n in sorted(campaign.coverage.cells.items())],
             "never_run": list(campaign.coverage.unseen()),
@@ -242,10 +270,10 @@ def _write_test(machine: Machine, asked: FuzzRequest, event: Found) -> None:
     console.write(folder / f"test_{name}.py", finding.pytest_case(f"{name}.json", event.failure.identity, own))
 
 
-def _properties(words: tuple[str, ...]) -> tuple[Property, ...]:
-    """The properties that the words name. Raises Failure."""
+def _properties(machine: Machine, words: tuple[str, ...]) -> tuple[Property, ...]:
+    """The properties that the words name; by default all that a machine has something for. Raises Failure."""
     chosen: dict[str, Property] = {}
-    for word in words or [p.id for p in PROPERTIES.values() if p.default]:
+    for word in words or [p.id for p in PROPERTIES.values() if p.default and not absent(p.subject, machine)]:
         name = word.upper()
         if name not in PROPERTIES:
             hint = did_you_mean(name, PROPERTIES) or f"there are {', '.join(PROPERTIES)}"

@@ -298,7 +298,7 @@ def kept_findings(data: bytes) -> str | None:
                         store.add("one", identity, step, file)
                         kept.setdefault(identity, file)
                     else:
-                        store.finish("one", Shard("EQ2", step, 1, 1, 0, (), "y" * (1 + 40 * tape.byte())))
+                        store.finish("one", Shard("EQ2", step, 1, 1, 0, (), "y" * (1 + 40 * tape.byte()), {}))
                         done.add(step)
                 except BadStore:
                     pass

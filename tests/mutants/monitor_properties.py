@@ -10,7 +10,7 @@ from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.case import Case as CampaignCase
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.pairs.outcome import Ground, excluded
-from pgcheck.checker.campaign.pairs.pair import Pair, difference, start
+from pgcheck.checker.campaign.pairs.pair import Pair, difference
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import Engine, VmExit
@@ -144,7 +144,7 @@ def scheduled(name: str) -> Case:
         machines.clear()
         machines.host.surroundings.clock = 0
         for guest, each, quota in zip(machines.guests, cases, quotas, strict=True):
-            start(guest.computer, each)
+            machines.start(guest.computer, each)
             guest.quota = quota
         stopped = [g.name for g in machines.vmm.run(budget, quantum)]
         expected, used = _turns([e or (0, False) for e in ends], quotas, budget, quantum)
@@ -202,7 +202,7 @@ def neighbours(name: str) -> Case:
         machines = ground(name).pair(guests=2)
         first, second = one.case(Tape(data)), one.case(Tape(data[::-1]))
         machines.load(first)
-        start(machines.guests[1].computer, second)
+        machines.start(machines.guests[1].computer, second)
         left = [first.steps, second.steps]
         for turn in range(4 * len(first.turns)):
             guest = turn % 2
@@ -275,8 +275,8 @@ def _as_bare(machines: Pair, guest: Guest, one: Author, data: bytes) -> str | No
     case = one.case(Tape(data))
     bare = machines.bare
     machines.bare_ram.restore({})
-    start(bare, case)
-    start(guest.computer, case)
+    machines.start(bare, case)
+    machines.start(guest.computer, case)
     if guest.computer.bus.ram.size != bare.bus.ram.size:
         guest.computer.run(case.steps)
         return None

@@ -18,6 +18,7 @@ from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
 from pgcheck.vmm.paging.ledger import Context, Ledger, Shadow
 from pgcheck.vmm.paging.pages import NoTables
+from pgcheck.vmm.statistics import Event
 from pgcheck.vmm.translate import Args, Outside, Snapshot, Walk, accesses, root_key, walk, with_argument
 
 MAX_CONTEXTS = 16
@@ -34,7 +35,7 @@ class ShadowTables:
     def __init__(self, tenant: Tenant) -> None:
         machine, memory, shared = tenant.machine, tenant.memory, tenant.shared
         self.machine, self.host, self.memory, self.allocator = machine, tenant.host, memory, tenant.pool()
-        self.tables, self.tlb = tenant.tables, tenant.tlb
+        self.tables, self.tlb, self.events = tenant.tables, tenant.tlb, tenant.events
         self.real = dict(tenant.real)
         self.form: Form = form(machine, self.real)
         self.translation = self.form.translation
@@ -105,6 +106,7 @@ class ShadowTables:
         self._become(key, context)
 
     def _become(self, key: object, context: Context) -> None:
+        self.events["switch"] += context is not self.current
         self.current, self._key, self._root = context, key, self.pointer(context)
 
     def _surround(self, virtual: State, real: State) -> None:
@@ -202,7 +204,9 @@ class ShadowTables:
     ) -> bool:
         way = self._way(args, real)
         if self.memory.watched(guest_page) or any(guest_page in self.ledger.touched(load) for load in derived):
-            permitted = self._protected(permitted)
+            left = self._protected(permitted)
+            self.events["protect"] += left != permitted
+            permitted = left
         chosen = self._choice(permitted, way)
         if chosen is None:
             return False
@@ -210,9 +214,12 @@ class ShadowTables:
         try:
             slot = self._slot(context, page, args, real)
         except OutOfMemory:
+            self.events["recycle"] += 1
             self.forget()
             return True
         old = context.entries.pop(page, None)
+        self.events["fill"] += 1
+        self.events["refill"] += old is not None or page in context.gone
         if old is not None:
             self.ledger.remove(old)
         entry = Shadow(context, page, guest_page, slot, chosen[0], derived)
@@ -238,7 +245,7 @@ class ShadowTables:
         """Drop what was derived from guest memory that was stored to."""
         dropped = False
         for entry in self.ledger.overwritten(address, count):
-            self._drop(entry)
+            self._drop(entry, "drop")
             dropped = True
         if dropped:
             self.tlb.flush()
@@ -248,11 +255,13 @@ class ShadowTables:
         page = address & -(1 << self.shift)
         entries = [e for e in self.ledger.onto.get(page, ()) if self._protected(e.permitted) != e.permitted]
         for entry in entries:
-            self._drop(entry)
+            self._drop(entry, "protect")
         if entries:
             self.tlb.flush()
 
-    def _drop(self, entry: Shadow) -> None:
+    def _drop(self, entry: Shadow, event: Event) -> None:
+        self.events[event] += 1
+        entry.context.gone.add(entry.page)
         self.host.store(entry.slot, self.form.units, self._deny)
         entry.context.entries.pop(entry.page, None)
         self.ledger.remove(entry)
@@ -301,6 +310,7 @@ class ShadowTables:
             key = next((k for k, c in self.contexts.items() if c is not keep), None)
             if key is None:
                 raise OutOfMemory(f"no frame left for {self.tables}")
+            self.events["recycle"] += 1
             self.give_up(self.contexts.pop(key))
         frame = self.allocator.take(self.tables)
         self.host.store(frame << self.shift, 1 << self.shift, self.empty)

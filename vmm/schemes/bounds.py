@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from pgcheck.models.reference.cycle import holds
 from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism, Tenant
+from pgcheck.vmm.statistics import Event
 from pgcheck.vmm.translate import Args, accesses, walk
 
 MAX_KNOWN = 64
@@ -42,7 +44,14 @@ class Bounds:
     changes on the processor without a trap. Raises NoBounds, and ValueError for frames that are no run.
     """
 
-    def __init__(self, machine: Machine, host: Bus, memory: GuestMemory, shared: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        host: Bus,
+        memory: GuestMemory,
+        shared: Collection[str] = (),
+        events: Counter[Event] | None = None,
+    ) -> None:
         found = machine.code.confined_by(schemes.Bounds)
         if found is None:
             raise NoBounds(f"{machine.identity.name} has no base and limit registers")
@@ -62,6 +71,8 @@ class Bounds:
             raise ValueError("the frames of a guest under base and limit are one run")
         self.depends = tuple(sorted(depends))
         self.known: dict[tuple[int, ...], Extent | None] = {}
+        self.events: Counter[Event] = Counter() if events is None else events
+        self._last: Extent | None = None
 
     def enter(self, virtual: State, surroundings: Surroundings, real: State) -> bool:
         """Set base and limit; False when no pair gives the guest only what is its own."""
@@ -70,9 +81,12 @@ class Bounds:
             if len(self.known) >= MAX_KNOWN:
                 self.known.pop(next(iter(self.known)))
             self.known[key] = self.extent(virtual, real)
+            self.events["fill"] += self.known[key] is not None
         extent = self.known[key]
         if extent is None:
             return False
+        self.events["switch"] += extent != self._last
+        self._last = extent
         real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
         return True
 
@@ -91,6 +105,7 @@ class Bounds:
     def forget(self) -> None:
         """Find all extents anew."""
         self.known.clear()
+        self._last = None
 
     def extent(self, virtual: State, real: State) -> Extent | None:
         """The extent of a virtual state, found by trying the walk of both machines and confirmed at its ends; None if there is none."""
@@ -160,7 +175,7 @@ def first(end: int, holds: Callable[[int], bool]) -> int:
 
 
 def made(tenant: Tenant) -> Bounds:
-    return Bounds(tenant.machine, tenant.host, tenant.memory, tenant.shared)
+    return Bounds(tenant.machine, tenant.host, tenant.memory, tenant.shared, tenant.events)
 
 
 def audit(what: Audited) -> Audit:
@@ -207,4 +222,4 @@ def footprint(what: Audited, key: tuple[int, ...], extent: Extent) -> Iterator[F
             )
 
 
-BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit)
+BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit, events=("fill", "switch"))

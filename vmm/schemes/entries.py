@@ -9,6 +9,7 @@ from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism
 from pgcheck.vmm.paging.coherence import ShadowAudit
 from pgcheck.vmm.paging.ledger import Context
 from pgcheck.vmm.paging.shadow import ShadowTables
+from pgcheck.vmm.statistics import EVENTS
 
 
 def audit(what: Audited) -> Audit:
@@ -26,4 +27,4 @@ def astray(what: Audited) -> Iterator[Finding]:
             yield Finding("RC1", "", used.frames[0], "the processor's root is not that of the tables in use")
 
 
-ENTRIES = Mechanism(scheme=Entries, made=ShadowTables, audit=audit)
+ENTRIES = Mechanism(scheme=Entries, made=ShadowTables, audit=audit, events=tuple(EVENTS))

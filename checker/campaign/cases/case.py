@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from pgcheck.checker.campaign.cases.accesses import Accesses, accesses
+from pgcheck.checker.campaign.cases.changes import Change, Changes
+from pgcheck.checker.campaign.cases.interrupts import Interrupts, interrupts
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of
 from pgcheck.checker.campaign.cases.layout import Layout, layout
-from pgcheck.checker.campaign.cases.tables import Tables, tables
+from pgcheck.checker.campaign.cases.loops import Jumps
+from pgcheck.checker.campaign.cases.states import States
+from pgcheck.checker.campaign.cases.tables import Drawn, Tables, tables
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.checker.campaign.cases.vectors import Caught, InLeaf, Vectors, aim, vectors
 from pgcheck.checker.campaign.cases.words import Meaning, Words
-from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
-from pgcheck.isa.machine.schemes import Bounds
-from pgcheck.isa.terms import Term, conjunction, mask
-from pgcheck.isa.terms.reads import free_leaves
+from pgcheck.isa.terms import mask
 from pgcheck.isa.words import joined
-from pgcheck.models.reference.cycle import holds
-from pgcheck.models.state import Cells, State, cells, copied, holding, reset
+from pgcheck.models.state import State, cells, copied, scalar
 from pgcheck.vmm.policy import Policy
 
 TAPE = 768
@@ -34,7 +35,9 @@ class Case:
     """What both machines start from: a virtual state, stores (address, units, value) into zeroed memory, and what happens then.
 
     They take `steps` steps and are compared after every `stride`. `site` seeds the values of nondeterministic sites; `events` are
-    (step, leaf, level) of interrupt lines; `turns` the lengths of a guest's turns where there are several.
+    (step, leaf, level) of interrupt lines, `writes` (step, address, units, value) of stores that devices make; `turns` the lengths of a
+    guest's turns where there are several. The monitor has no more frames for shadow tables than it needs if it is `tight`, what a
+    `hot` case executes a few times is compiled, and in a `plain` one the plain evaluator runs one side of EQ2.
     """
 
     state: State
@@ -44,6 +47,10 @@ class Case:
     site: int
     events: tuple[tuple[int, str, int], ...]
     turns: tuple[int, ...]
+    writes: tuple[tuple[int, int, int, int], ...] = ()
+    tight: bool = False
+    hot: bool = False
+    plain: bool = False
 
 
 def sites(seed: int) -> Callable[[str, int, int], int]:
@@ -71,23 +78,42 @@ class Author:
         where = self.layout
         trial = Trial(machine, where.base, where.size, where.kernel, where.stack)
         self.inventory = Inventory(machine, policy.traps, self._operand_places(), trial)
-        self.start = reset(machine)
-        self.start.update(machine.platform.boot)
         self.deployment: Deployment = next(d for d in machine.deployments if d.name == policy.deployment)
-        self.condition: Term = conjunction([*machine.legal, self.deployment.guest])
-        self._bound = free_leaves([self.condition])
         self._units_per_code = machine.decoding.decode.unit // machine.state.memory_unit
         self._aligned = machine.decoding.decode.unit // machine.decoding.decode.pc_unit
+        self.states = States(self.inventory, self.deployment, self.layout, self._aligned)
+        self.start = self.states.start
         self._words = self._widest()
-        self._lines = tuple(d.line for d in machine.platform.devices if d.line in machine.state.leaves)
 
     @cached_property
     def vectors(self) -> Vectors:
-        return vectors(self.inventory, self.layout.base, self.layout.size, self.layout.user, self.layout.stack)
+        return vectors(self.inventory, self.layout, self.interrupts)
+
+    @cached_property
+    def interrupts(self) -> Interrupts:
+        return interrupts(self.inventory)
 
     @cached_property
     def redirects(self) -> tuple[tuple[Units, str, int], ...]:
         return self.inventory.redirects(self.inventory.trial.origins())
+
+    @cached_property
+    def jumps(self) -> Jumps:
+        return Jumps(self.inventory)
+
+    @cached_property
+    def changes(self) -> Changes | None:
+        return None if self.tables is None else Changes(self.tables, self.accesses)
+
+    @cached_property
+    def accesses(self) -> Accesses:
+        wanted = self.tables is not None or self.windows
+        return accesses(self.inventory) if wanted else Accesses((), ())
+
+    @cached_property
+    def windows(self) -> tuple[int, ...]:
+        """The addresses of devices."""
+        return tuple(d.base for d in self.machine.platform.devices if d.base and not d.leaves)
 
     @cached_property
     def meaning(self) -> Meaning:
@@ -96,9 +122,8 @@ class Author:
             for e in self.machine.state.entries.values()
             if not e.size and any(self.machine.state.leaves[n].control for n in e.leaves)
         )
-        windows = tuple(d.base for d in self.machine.platform.devices if d.base and not d.leaves)
         return Meaning(
-            self.machine, self.layout, tuple(control), self.vectors.sources, self.tables, self._aligned, windows
+            self.machine, self.layout, tuple(control), self.vectors.sources, self.tables, self._aligned, self.windows
         )
 
     @cached_property
@@ -112,113 +137,83 @@ class Author:
 
     def case(self, tape: Tape) -> Case:
         """The case of a tape."""
-        steps = 8 + tape.below(57)
-        stride = tape.choose(STRIDES)
-        site = tape.byte()
+        hot = tape.chance(28)
+        steps = 8 + tape.below(57) + (64 if hot else 0)
+        stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
+        site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(64)
         turns = tuple(1 + tape.below(24) for _ in range(4))
-        events = self.events(tape, steps)
+        paged = self.tables if tape.chance(150) else None
+        drawn = self.tables.draw(tape, self.windows) if self.tables is not None else Drawn({}, ())
+        root = self.layout.tables[tape.below(2)]
+        state = self.states.control(tape, paged, root)
+        events = self._events(tape, steps, state)
         stores: list[Placed] = []
-        state = self._control(tape)
         self._aim(tape, state, stores)
-        words = Words(self.meaning, tape, state)
-        self._general(tape, state, words)
-        calm = tape.chance(110)
-        stores += self._code(self.layout.kernel, self.program(tape, 6 + tape.below(18), kernel=True, calm=calm))
-        stores += self._code(self.layout.user, self.program(tape, 6 + tape.below(12), kernel=False, calm=calm))
+        words = Words(self.meaning, tape, state, drawn.elsewhere)
+        self.states.general(tape, state, words)
+        kernel = state[self.machine.modes.leaf] in self.deployment.modes.supervisor.values
+        change = self.changes.change(tape, root, drawn.entries) if paged is not None and self.changes else None
+        lead = self._lead(tape, state, change, waits=bool(events)) if kernel else []
+        begin, calm = self._entry(tape, kernel=kernel), tape.chance(110)
+        self.states.begin(state, begin)
+        here = scalar(state, self.machine.state.pc)
+        first = [*lead, *self._program(tape, here, sum(map(len, lead)), kernel=kernel, calm=calm, hot=hot)]
+        other = self.layout.user if kernel else self.layout.kernel
+        stores += self._code(begin, first)
+        stores += self._code(other, self.program(tape, 6 + tape.below(12), kernel=not kernel, calm=calm))
         stores += self._code(self.layout.handler, self.handler(tape, state))
         stores += self._data(tape, words)
         if self.tables is not None:
-            stores += self.tables.draw(tape)
-        return Case(state, tuple(stores), steps, stride, site, events, turns)
+            stores += [(at, self.tables.shape.units, held) for at, held in drawn.entries.items()]
+        return Case(
+            state=state,
+            stores=tuple(stores),
+            steps=steps,
+            stride=stride,
+            site=site,
+            events=events,
+            turns=turns,
+            writes=self._writes(tape, steps, words, change),
+            tight=tight,
+            hot=hot,
+            plain=plain,
+        )
 
-    # ---- state
+    # ---- what happens from outside
 
-    def _control(self, tape: Tape) -> State:
-        """A legal virtual state that the deployment's guest may be in; what cannot be so is as after reset."""
-        machine, layout = self.machine, self.layout
-        state: State = dict(self.start)
-        user = tape.chance(100)
-        modes = self.deployment.modes
-        state[machine.modes.leaf] = tape.choose((modes.user if user else modes.supervisor).values)
-        paging = self.tables is not None and tape.chance(150)
-        given = self.tables.shape.realise.given if paging and self.tables is not None else {}
-        if paging and self.tables is not None:
-            state.update(holding(machine, given))
-            state[self.tables.shape.root] = layout.tables[tape.below(2)] >> self.tables.shape.root_shift
-        drawn: list[str] = []
-        for name, leaf in machine.state.leaves.items():
-            fixed = name == machine.modes.leaf or leaf.role in ("vector", "identity") or name in given
-            if (
-                not leaf.control
-                or isinstance(leaf, ArrayLeaf)
-                or fixed
-                or (paging and self.tables is not None and name == self.tables.shape.root)
-            ):
-                continue
-            if tape.chance(self._often(leaf)):
-                state[name] = self._drawn(tape, leaf)
-                drawn.append(name)
-        start = layout.user if user else layout.kernel
-        scheme = machine.code.scheme
-        if isinstance(scheme, Bounds):
-            base = tape.choose((0, 0, 0, layout.block, 2 * layout.block)) if tape.chance(100) else 0
-            limits = (layout.size - base, layout.size - base - 1, layout.size, layout.size // 2, layout.user, 1)
-            state[scheme.base], state[scheme.limit] = base, tape.choose(limits) if tape.chance(80) else limits[0]
-            start -= base
-        state[machine.state.pc] = self._near(start, machine.state.leaves[machine.state.pc])
-        self._repair(state, drawn)
-        return state
+    def events(self, tape: Tape, steps: int) -> tuple[tuple[int, str, int], ...]:
+        """What interrupt lines do within `steps`: (step, leaf, level)."""
+        lines = self.interrupts.lines
+        if not lines or not tape.chance(128):
+            return ()
+        found = [
+            (tape.below(min(steps, 24)), tape.choose(lines), int(not tape.chance(64))) for _ in range(1 + tape.below(4))
+        ]
+        return tuple(sorted(found))
 
-    def _often(self, leaf: Leaf) -> int:
-        """How often, of 256, a control leaf is not as after reset."""
-        if leaf.role == "saved":
-            return 240 if leaf.width > 16 else 128
-        if self.tables is not None and leaf.name in self.tables.shape.realise.given:
-            return 8
-        return {"run": 8, "mode": 30, "interrupt": 60}.get(leaf.role, 90)
+    def _events(self, tape: Tape, steps: int, state: State) -> tuple[tuple[int, str, int], ...]:
+        """What interrupt lines do; the state mostly lets them interrupt."""
+        events = self.events(tape, steps)
+        if events:
+            choices = self.interrupts.open.get(scalar(state, self.machine.modes.leaf), ())
+            if choices and not tape.chance(64):
+                self.states.opened(state, tape.choose(choices))
+        return events
 
-    def _drawn(self, tape: Tape, leaf: Leaf) -> int:
-        """A value of a control leaf."""
-        layout = self.layout
-        if leaf.width <= 4:
-            return tape.below(1 << (leaf.width or 1))
-        if leaf.role == "relocation":
-            values = (
-                0,
-                layout.size,
-                layout.block,
-                layout.size // 2,
-                layout.size - 1,
-                layout.kernel,
-                mask(leaf.width),
-                leaf.reset,
-            )
-            return (tape.choose(values) + tape.below(3)) & mask(leaf.width)
-        if leaf.role == "saved":
-            places = (layout.user, layout.stack, layout.kernel, layout.user, layout.data[0])
-            return self._near(tape.choose(places) + self._aligned * tape.below(6), leaf)
-        return tape.bits(leaf.width) if tape.chance(128) else tape.below(4) & mask(leaf.width)
-
-    def _near(self, address: int, leaf: Leaf) -> int:
-        """An address as a leaf holds it, also one that leaves out low bits which are always 0."""
-        pc = self.machine.state.leaves[self.machine.state.pc]
-        if leaf.width < pc.width and leaf.role == "saved" and pc.width - leaf.width <= 4:
-            return address >> pc.width - leaf.width & mask(leaf.width)
-        return address & mask(leaf.width)
-
-    def _repair(self, state: State, drawn: list[str]) -> None:
-        """Take back draws that make the state illegal."""
-        if self._legal(state):
-            return
-        for name in drawn:
-            if name in self._bound:
-                state[name] = self.start[name]
-        if not self._legal(state):
-            for name in self._bound:
-                state[name] = self.start[name]
-
-    def _legal(self, state: State) -> bool:
-        return holds(self.machine, self.condition, state)
+    def _writes(
+        self, tape: Tape, steps: int, words: Words, change: tuple[int, Change] | None
+    ) -> tuple[tuple[int, int, int, int], ...]:
+        """What devices store, (step, address, units, value): changes of a translation that is in use, and anything anywhere."""
+        found: list[tuple[int, int, int, int]] = []
+        if change is not None and tape.chance(100):
+            made = change[1]
+            found.append((1 + tape.below(min(steps, 16)), made.address, made.count, made.value))
+        if tape.chance(24):
+            count = tape.choose((1, self._words // self.machine.state.memory_unit))
+            place = tape.choose(self.layout.places) + tape.below(16) * count
+            found.append((tape.below(steps), place, count, words.draw(count * self.machine.state.memory_unit)))
+        end = self.layout.base + self.layout.size
+        return tuple(sorted(w for w in found if self.layout.base <= w[1] and w[1] + w[2] <= end))
 
     def _aim(self, tape: Tape, state: State, stores: list[Placed]) -> None:
         """Make traps go to the handler, except a few that go where nobody knows."""
@@ -228,26 +223,57 @@ class Author:
         places = [source.place for source in self.vectors.sources]
         before = {p.leaf: state[p.leaf] for p in places if isinstance(p, InLeaf)}
         aim(machine, self.vectors.sources, state, catch, target)
-        if not self._legal(state):
+        if not self.states.legal(state):
             state.update(before)
         stores += catch.made
-
-    def _general(self, tape: Tape, state: State, words: Words) -> None:
-        machine = self.machine
-        for name, leaf in machine.state.leaves.items():
-            if leaf.control or name in (machine.state.memory, machine.state.pc):
-                continue
-            if isinstance(leaf, ScalarLeaf):
-                state[name] = tape.below(2) if leaf.width <= 1 else words.draw(leaf.width)
-            elif leaf.size <= 64 and leaf.width:
-                drawn = {k: words.draw(leaf.width) for k in range(leaf.size)}
-                state[name] = Cells(leaf.reset, {**drawn, **dict(leaf.hardwired)})
 
     # ---- memory
 
     def start_state(self) -> State:
         """The state after reset."""
         return copied(self.start)
+
+    def _entry(self, tape: Tape, *, kernel: bool) -> int:
+        """Where the program begins: in its block, before the end of its first page, or before the end of memory."""
+        layout, each = self.layout, self._units_per_code
+        kind = tape.byte()
+        if kind < 216:
+            return layout.kernel if kernel else layout.user
+        if kind < 242:
+            return layout.at(2 if kernel else 4) - each * (1 + tape.below(4))
+        return layout.base + layout.size - each * (1 + tape.below(8))
+
+    def _lead(self, tape: Tape, state: State, change: tuple[int, Change] | None, *, waits: bool) -> list[Units]:
+        """What a program begins with: a change of a translation between two uses of it, a wait for an interrupt, or nothing."""
+        lead: list[Units] = []
+        if change is not None and self.changes is not None and tape.chance(170):
+            lead += self.changes.script(tape, state, *change)
+        if self.windows and tape.chance(40):
+            lead += self._device(tape, state)
+        if waits and self.interrupts.waits and tape.chance(60):
+            lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
+        return lead
+
+    def _device(self, tape: Tape, state: State) -> Iterator[Units]:
+        """An access to a device's registers."""
+        either = self.accesses.stores if tape.chance(100) else self.accesses.loads
+        if either:
+            access = tape.choose(either)
+            name, index = access.base
+            address = tape.choose(self.windows) + tape.below(16) // access.count * access.count
+            cells(state, name)[index] = address - access.distance & mask(self.machine.state.leaves[name].width)
+            yield access.units
+
+    def _program(self, tape: Tape, begin: int, lead: int, *, kernel: bool, calm: bool, hot: bool) -> Iterator[Units]:
+        """The program that a case begins in; a hot one is a short loop over all that is from its beginning on."""
+        body = list(
+            self.program(tape, 2 + tape.below(5) if hot else 6 + tape.below(18), kernel=kernel, calm=calm or hot)
+        )
+        yield from body
+        behind = (lead + sum(map(len, body))) * self._aligned
+        back = self.jumps.between(begin + behind, begin) if hot else ()
+        if back:
+            yield tape.choose(back)
 
     def program(self, tape: Tape, length: int, *, kernel: bool, calm: bool = False) -> Iterator[Units]:
         """Instructions for a mode; in a `calm` program hardly any traps."""
@@ -293,11 +319,11 @@ class Author:
         for _ in range(6):
             yield self._one(tape, tape.choose(("plain", "memory", "control", "plain")), mode)
 
-    def _code(self, address: int, program: Iterator[Units]) -> Iterator[Placed]:
+    def _code(self, address: int, program: Iterable[Units]) -> Iterator[Placed]:
         """Stores that place a program, cut off at the end of its two blocks."""
         each, unit = self._units_per_code, self.machine.state.memory_unit
         units = [u for instruction in program for u in instruction]
-        units = units[: 2 * self.layout.block // each]
+        units = units[: min(2 * self.layout.block, self.layout.base + self.layout.size - address) // each]
         page = max(1, self.layout.block // each)
         for first in range(0, len(units), page if unit == 8 else 1):
             piece = units[first : first + (page if unit == 8 else 1)]
@@ -317,13 +343,6 @@ class Author:
         unit = self.machine.state.memory_unit
         widths = [array.width for array in self.machine.state.registers]
         return max([w - w % unit for w in widths] or [unit]) or unit
-
-    def events(self, tape: Tape, steps: int) -> tuple[tuple[int, str, int], ...]:
-        """What interrupt lines do within `steps`: (step, leaf, level)."""
-        if not self._lines or not tape.chance(128):
-            return ()
-        found = [(tape.below(steps), tape.choose(self._lines), tape.below(2) ^ 1) for _ in range(1 + tape.below(4))]
-        return tuple(sorted(found))
 
     def _operand_places(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys((0, 1, *self.layout.places)))

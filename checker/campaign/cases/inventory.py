@@ -163,8 +163,9 @@ class Inventory:
                 found.setdefault(encode(encoding, {**operands, **forced}), 0)
             except ValueError:
                 continue
-        for attempt in range(TRIES):
-            if len(found) >= POOL:
+        most = max(POOL, 2 * sum(map(len, rows.values())))
+        for attempt in range(TRIES * most // POOL):
+            if len(found) >= most:
                 break
             operands = self._operands(encoding, source, rows, attempt)
             base, length = operands, 0

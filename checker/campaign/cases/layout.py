@@ -8,6 +8,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.vmm.vmm import page_shift
 
 BLOCKS = 16
+ROOMY = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +22,26 @@ class Layout:
     def block(self) -> int:
         return self.size // BLOCKS
 
+    @property
+    def inset(self) -> int:
+        """How far into its first block code begins: far enough for a page of it to be a page table as well."""
+        return self.block // 2 if self.block >= ROOMY else 0
+
     def at(self, number: int) -> int:
         """The address of a block."""
         return self.base + number * self.block
 
     @property
     def kernel(self) -> int:
-        return self.at(1)
+        return self.at(1) + self.inset
 
     @property
     def user(self) -> int:
-        return self.at(3)
+        return self.at(3) + self.inset
 
     @property
     def handler(self) -> int:
-        return self.at(5)
+        return self.at(5) + self.inset
 
     @property
     def data(self) -> tuple[int, int]:

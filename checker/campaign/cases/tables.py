@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.schemes import Entries
+from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.reference.cycle import operand_value
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
 from pgcheck.vmm.paging.pages import NoTables
@@ -19,7 +22,15 @@ from pgcheck.vmm.translate import Args, accesses, walk
 FULL = 3
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Page tables as they were drawn: entries by address, and the addresses that lead elsewhere than to themselves."""
+
+    entries: Mapping[int, int]
+    elsewhere: tuple[int, ...]
+
+
+@dataclass
 class Tables:
     """How to write page tables for a machine, found once.
 
@@ -63,23 +74,64 @@ class Tables:
             yield slot - (level + 1) * size
             ram.store(slot, shape.units, shape.entry(shape.realise.table, (level + 2) * size))
 
-    def draw(self, tape: Tape) -> Iterator[tuple[int, int, int]]:
-        """Stores (address, units, value) that make two address spaces.
+    def slots(self, page: int, root: int, written: Mapping[int, int]) -> tuple[int, ...]:
+        """The addresses of the entries that the walk of a page loads, in tables as they were written."""
+        shape, found, table = self.shape, list[int](), root
+        for offset in self.offsets(page):
+            found.append(table + offset)
+            value = written.get(table + offset)
+            if value is None or not self.leads_on(value):
+                break
+            table = self.pointed(value)
+        return tuple(found[: shape.levels])
+
+    def leads_on(self, value: int) -> bool:
+        """Whether an entry has all that one has which points to a table."""
+        realise = self.shape.realise
+        return all(_field(value, realise.entry.ranges[name]) == held for name, held in realise.table.items())
+
+    def pointed(self, value: int) -> int:
+        """The address of the frame that an entry points to."""
+        realise = self.shape.realise
+        return _field(value, realise.entry.ranges[realise.frame]) << self.shape.shift
+
+    @cached_property
+    def edges(self) -> tuple[int, ...]:
+        """Pages at the edges of what can be mapped, and some in between: those with one bit of their number set, or all but some."""
+        realise, names = self.shape.realise, [n for n, _ in self.translation.parameters]
+        width = dict(self.machine.code.functions[self.translation.function].parameters)[realise.address]
+        bits = width - self.shape.shift
+        numbers = {0, mask(bits), *(1 << k for k in range(bits)), *(mask(bits) >> k << k for k in range(bits))}
+        numbers |= {n - 1 for n in numbers if n}
+        nothing = dict.fromkeys(names, 0)
+        return tuple(
+            n
+            for n in sorted(numbers)
+            if operand_value(realise.addresses, {**nothing, realise.address: n << self.shape.shift})
+        )
+
+    def draw(self, tape: Tape, windows: Sequence[int] = ()) -> Drawn:
+        """Two address spaces, in which devices at `windows` may be mapped too.
 
         Each maps the guest's memory onto itself, by a superpage or page by page, and some pages elsewhere: aliases of each other,
-        of tables, of nothing.
+        of tables, of nothing; among them those at the edges of the address space. A table may lie where code or data do, or another table.
         """
         shape, layout = self.shape, self.layout
         written: dict[int, int] = {}
+        elsewhere: dict[int, None] = {}
         pages = layout.size >> shape.shift
         first = layout.base >> shape.shift
         last = shape.levels - 1
         for number, root in enumerate(layout.tables[:2]):
-            space = _Space(self, tape, root, layout.tables[2 + 2 * number : 4 + 2 * number], written)
+            spare = layout.tables[2 + 2 * number : 4 + 2 * number]
+            if tape.chance(50):
+                page = tape.choose((layout.at(15), *layout.data, layout.at(5), layout.at(3), layout.at(1), root))
+                spare = (*spare[:-1], page)
+            space = _Space(self, tape, root, spare, written)
             if tape.chance(8):
                 continue
             if tape.chance(40):
-                level = tape.below(shape.levels)
+                level = tape.below(max(1, last))
                 space.map(first, layout.base & -(1 << shape.shift), self._fields(tape, int(tape.chance(40))), level)
             else:
                 private = tape.below(2)
@@ -87,14 +139,17 @@ class Tables:
                     user = (page in (3, 4, 8)) ^ (private and tape.chance(12))
                     fields = self._fields(tape, 1 if user else 0)
                     space.map(first + page, first + page << shape.shift, fields, last)
+            for window in windows if tape.chance(60) else ():
+                space.map(window >> shape.shift, window, self._fields(tape, 0), last)
             for _ in range(tape.below(5)):
-                page = tape.choose((1, 2, 5, first + pages, first + 1, 1 << 9, 1 << 18))
+                page = tape.choose((1, 2, 5, first + pages, first + 1)) if tape.chance(128) else tape.choose(self.edges)
                 target = first + tape.below(pages + 1) << shape.shift
+                elsewhere[page << shape.shift] = None
                 space.map(page, target, self._fields(tape, tape.below(2)), last)
             if tape.chance(40):
                 slot = root + tape.below(1 << shape.shift) // shape.units * shape.units
                 written[slot] = self._odd(tape)
-        yield from ((address, shape.units, value) for address, value in written.items())
+        return Drawn(written, tuple(elsewhere))
 
     def _fields(self, tape: Tape, mode: int) -> Fields:
         """Permissions of an entry for a mode: mostly all that there are."""
@@ -131,7 +186,6 @@ class _Space:
         """Map a page, through tables that are there or are made; no deeper than its walk goes, which differs where tables are mapped too."""
         shape = self.tables.shape
         realise = shape.realise
-        high, low = realise.entry.ranges[realise.frame]
         table = self.root
         offsets = self.tables.offsets(page)
         if not offsets:
@@ -146,8 +200,13 @@ class _Space:
                 table = self.tape.choose(places) if anywhere else self.spare[depth % len(self.spare)]
                 self.written[slot] = shape.entry(realise.table, table)
             else:
-                table = (value >> low & (1 << high - low + 1) - 1) << shape.shift
+                table = self.tables.pointed(value)
         self.written.setdefault(table + offsets[level], shape.entry(fields, target))
+
+
+def _field(value: int, place: tuple[int, int]) -> int:
+    high, low = place
+    return value >> low & mask(high - low + 1)
 
 
 def tables(machine: Machine, layout: Layout, real: State) -> Tables | None:

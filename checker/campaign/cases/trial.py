@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
@@ -28,6 +30,12 @@ class Trial:
             elif saved:
                 self.state[name] = stack & mask(leaf.width)
         self.state[machine.state.pc] = code
+
+    def under(self, state: State) -> Trial:
+        """The same RAM, and another state."""
+        found = copy(self)
+        found.state = state
+        return found
 
     def run(self, exit_: Exit, state: State) -> tuple[State, Recorder] | None:
         """The state after a delivery; None when it ended in another exit."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Protocol
 
+from pgcheck.checker.campaign.cases.interrupts import Interrupts
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
+from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
@@ -94,18 +96,30 @@ class Vectors:
     returns: tuple[Units, ...]
 
 
-def vectors(inventory: Inventory, base: int, size: int, code: int, stack: int) -> Vectors:
-    """The sources and returns of a machine whose RAM has `size` units from `base` on."""
+def vectors(inventory: Inventory, where: Layout, asked: Interrupts) -> Vectors:
+    """The sources and returns of a machine with a layout, for traps and for interrupts."""
     machine = inventory.machine
-    trial = Trial(machine, base, size, code, stack)
+    trial = Trial(machine, where.base, where.size, where.user, where.stack)
     found: dict[Place, Source] = {}
     user = machine.modes.user.values
     for exit_, mode in product(_exits(machine), (*user, *machine.modes.supervisor.values)):
         trial.state[machine.modes.leaf] = mode
         for source in _sources(inventory, trial, exit_):
             found.setdefault(source.place, source)
-    returns = _returns(inventory, trial, tuple(found.values()), code, base + size // 2) if found and user else ()
+    for exit_, state in _interrupted(machine, trial.state, asked):
+        for source in _sources(inventory, trial.under(state), exit_):
+            found.setdefault(source.place, source)
+    middle = where.base + where.size // 2
+    returns = _returns(inventory, trial, tuple(found.values()), where.user, middle) if found and user else ()
     return Vectors(tuple(found.values()), returns)
+
+
+def _interrupted(machine: Machine, state: State, asked: Interrupts) -> Iterator[tuple[Exit, State]]:
+    """The delivery of an interrupt as an exit, with the states in which each line asks for it."""
+    rule = machine.code.interrupt
+    for mode, opened in asked.open.items() if rule is not None else ():
+        for values, line in product(opened, asked.lines):
+            yield Exit(rule.deliver if rule else "", ()), {**state, **values, line: 1, machine.modes.leaf: mode}
 
 
 def _exits(machine: Machine) -> Iterator[Exit]:

@@ -33,9 +33,9 @@ class Meaning:
 class Words:
     """Draws words that mean something to the machine: small numbers, pointers, control words, targets of traps."""
 
-    def __init__(self, meaning: Meaning, tape: Tape, state: State) -> None:
+    def __init__(self, meaning: Meaning, tape: Tape, state: State, elsewhere: tuple[int, ...] = ()) -> None:
         self.meaning, self.tape, self.state = meaning, tape, state
-        self.places = (*meaning.layout.places, *meaning.windows)
+        self.places = (*meaning.layout.places, *meaning.windows, *elsewhere)
 
     def draw(self, width: int) -> int:
         tape = self.tape
@@ -49,9 +49,10 @@ class Words:
         elif kind < 205:
             value = self.control()
         elif kind < 220:
-            value = tape.choose(
-                (-1, 1 << width - 1, (1 << width - 1) - 1, -8, self.meaning.layout.base + self.meaning.layout.size)
-            )
+            end = self.meaning.layout.base + self.meaning.layout.size
+            block = self.meaning.layout.at(2 * tape.below(8))
+            edges = (-1, 1 << width - 1, (1 << width - 1) - 1, -8, end, end - 1, end - 2, end - 4, end - 8)
+            value = tape.choose((*edges, self.meaning.layout.base - 1, block - 1, block - 2, block - 4))
         else:
             value = tape.bits(width)
         return value & mask(width)

@@ -1,4 +1,4 @@
-"""What a campaign has exercised: instructions by the mode they ran in and how they ended."""
+"""What a campaign has exercised: rows of instructions by the mode they ran in and how they ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Cell = tuple[str, str, str]
 
 
 class Coverage:
-    """Steps by (instruction, virtual mode, exit kind)."""
+    """Steps by (row, virtual mode, exit kind)."""
 
     __slots__ = ("cells", "machine")
 
@@ -36,13 +36,13 @@ class Coverage:
         self.cells.update(cells)
 
     def seen(self, mode: str = "") -> frozenset[str]:
-        """The instructions that ran, in a mode if one is given."""
+        """The rows that ran, in a mode if one is given."""
         return frozenset(i for i, m, _ in self.cells if i != NO_INSTRUCTION and mode in ("", m))
 
     def unseen(self) -> tuple[str, ...]:
-        """The instructions that never ran, in the order of the specification."""
+        """The rows that never ran, in the order of the specification."""
         seen = self.seen()
-        return tuple(i.id for i in self.machine.instructions if i.encoding is not None and i.id not in seen)
+        return tuple(name for name in rows(self.machine) if name not in seen)
 
     def table(self) -> tuple[tuple[str, int, int], ...]:
         """(exit kind, steps in supervisor mode, steps in user mode), in order of names, completion first."""
@@ -51,6 +51,11 @@ class Coverage:
 
     def _sum(self, mode: str, kind: str) -> int:
         return sum(n for (_, m, k), n in self.cells.items() if m == mode and k == kind)
+
+
+def rows(machine: Machine) -> tuple[str, ...]:
+    """The rows of all instructions that have an encoding."""
+    return tuple(i.id + r.label for i in machine.instructions if i.encoding is not None for r in i.rows)
 
 
 def dump(cells: Mapping[Cell, int]) -> str:

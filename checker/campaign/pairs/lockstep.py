@@ -19,11 +19,11 @@ def lockstep(name: str, machines: Pair, case: Case, stride: int) -> Outcome:
     done = 0
     while done < case.steps:
         count = min(stride, case.steps - done)
-        expected = bare.run(count)
+        expected = machines.run(bare, count)
         if excluded(expected.exit):
             return Outcome(tuple(log), excluded=True)
         try:
-            found = guest.run(count)
+            found = machines.run(guest, count)
         except Exception as error:  # a monitor must not fail, whatever a guest does
             return failed(name, log, done, type(error).__name__, str(error))
         field_ = stopped(expected, found) or difference(machines, bare, guest)
@@ -32,7 +32,7 @@ def lockstep(name: str, machines: Pair, case: Case, stride: int) -> Outcome:
         done += count
         if expected.exit is not None or _caught(log):
             break
-    return Outcome(tuple(log))
+    return Outcome(tuple(log), taken=0 if log else bare.clock)
 
 
 def _caught(log: Sequence[Taken]) -> bool:
@@ -51,6 +51,8 @@ def shown(machines: Pair, field_: str, expected: VmExit, found: VmExit) -> str:
     """The two values of a field that differs."""
     if field_ in ("steps", "exit"):
         return f"{_end(expected)} bare, {_end(found)} monitored"
+    if field_ == "interrupts":
+        return f"{machines.bare.interrupts} bare, {machines.guest.interrupts} monitored"
     if field_ == "clock":
         return f"{machines.bare.clock} bare, {machines.guest.clock} monitored"
     if field_ == machines.machine.state.memory:

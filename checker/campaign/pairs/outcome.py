@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from pgcheck.checker.campaign.cases.case import Author
-from pgcheck.checker.campaign.pairs.pair import Arrangement, Pair, pair
+from pgcheck.checker.campaign.cases.case import Author, Case
+from pgcheck.checker.campaign.pairs.account import account
+from pgcheck.checker.campaign.pairs.pair import TABLES, Arrangement, Pair, pair
 from pgcheck.checker.campaign.pairs.recording import Taken
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.models.state import Exit
+from pgcheck.vmm.mmu import asked
 
 EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)
 
@@ -37,12 +41,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a case did: the steps of the bare machine, whether the specification left it open how it goes on, the failure if any."""
+    """What a case did: the steps of the bare machine, whether the specification left it open how it goes on, the failure if any.
+
+    `events` counts what happened besides what the machines count themselves (`account.EVENTS`).
+    """
 
     log: tuple[Taken, ...]
     excluded: bool = False
     failure: Failure | None = None
     taken: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -51,26 +59,64 @@ class Outcome:
 
 
 class Ground:
-    """The machines on which properties try their cases; made when first used."""
+    """The machines on which properties try their cases; made when first used.
+
+    `used` are those that were asked for since it was cleared.
+    """
 
     def __init__(self, author: Author) -> None:
         self.author = author
+        self.used: list[Pair] = []
         self._pairs: dict[Arrangement, Pair] = {}
 
-    def pair(self, guests: int = 1, depth: int = 1, *, quick: bool = True) -> Pair:
-        """Machines without devices, used again and again."""
-        arrangement = Arrangement(guests, depth, quick=quick)
-        if arrangement not in self._pairs:
-            self._pairs[arrangement] = self._made(arrangement)
-        return self._pairs[arrangement]
+    def pair(
+        self, case: Case | None = None, *, guests: int = 1, depth: int = 1, plain: bool = False, lean: bool = False
+    ) -> Pair:
+        """Machines without devices, used again and again, as a case wants them.
+
+        `plain`: all on the reference binding; `lean`: nobody asks what the bare machine noted, so that it may run on generated blocks.
+        """
+        tables = self.author.tables
+        swift = lean and case is not None and case.hot and bool(case.site % 2 or not compiles(self.author.machine))
+        arrangement = Arrangement(
+            guests=guests,
+            depth=depth,
+            plain=plain,
+            tables=tables.shape.levels if case is not None and case.tight and tables is not None else TABLES,
+            hot=case is not None and case.hot,
+            swift=swift,
+        )
+        return self._arranged(arrangement)
+
+    def mixed(self, case: Case) -> Pair:
+        """Machines of which the bare one runs on the plain evaluator."""
+        return self._arranged(Arrangement(checked=True, hot=case.hot))
 
     def furnished(self) -> Pair:
         """Machines with devices, which are new: their state cannot be put back."""
-        return self._made(Arrangement(devices=True))
+        self.used.append(self._made(Arrangement(devices=True)))
+        return self.used[-1]
+
+    def account(self) -> Counter[str]:
+        """What happened to the guests of the machines in use."""
+        return account(self.used)
+
+    def _arranged(self, arrangement: Arrangement) -> Pair:
+        if arrangement not in self._pairs:
+            self._pairs[arrangement] = self._made(arrangement)
+        found = self._pairs[arrangement]
+        if all(found is not other for other in self.used):
+            self.used.append(found)
+        return found
 
     def _made(self, arrangement: Arrangement) -> Pair:
         author = self.author
         return pair(author.machine, author.policy, author.layout, arrangement)
+
+
+def compiles(machine: Machine) -> bool:
+    """Whether guests run on generated code: not where the processor asks the monitor for what it looks up."""
+    return not (machine.code.tables or asked(machine))
 
 
 def excluded(exit_: Exit | None) -> bool:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case, sites
 from pgcheck.checker.campaign.cases.layout import Layout
-from pgcheck.checker.campaign.pairs.recording import Quick, Recording
+from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
+from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
-from pgcheck.models.engine import Engine, Interpreter
-from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.engine import Engine, Interpreter, VmExit
+from pgcheck.models.generated.compiled import Compiled, Heat
 from pgcheck.models.memory import Ram
 from pgcheck.models.state import copied
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 
 HOST_FRAMES = 160
 TABLES = 32
+FEVERISH: Final = Heat(warm=1, hot=2, longest=6)
 
 
 @dataclass(slots=True)
@@ -31,14 +34,14 @@ class Pair:
     """A bare computer and a guest computer, with the host that the guest's monitor runs on.
 
     `bare_ram` and `host_ram` are their memories, `below` the guests that monitors run in, `printed` is what the consoles of the two
-    printed.
+    printed, `timelines` is what happens to each from outside, and `events` counts what happened to guests.
     """
 
     machine: Machine
     policy: Policy
     layout: Layout
     bare: Computer
-    oracle: Recording | Quick
+    oracle: Recording | Quick | Swift
     bare_ram: Ram
     host: Computer
     host_ram: Ram
@@ -46,6 +49,8 @@ class Pair:
     guests: tuple[Guest, ...]
     below: tuple[Guest, ...]
     printed: tuple[list[int], list[int]]
+    timelines: dict[Computer, Timeline] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
 
     @property
     def guest(self) -> Computer:
@@ -65,53 +70,92 @@ class Pair:
         self.bare_ram.restore({})
         self.oracle.log.clear()
         self.clear()
-        start(self.bare, case)
-        start(self.guest, case)
+        self.start(self.bare, case)
+        self.start(self.guest, case)
         self.host.surroundings.undefined = sites(case.site + 256)  # the monitor hands the guest's own on
-        self.host.surroundings.clock = 0
 
     def clear(self) -> None:
-        """Forget everything about earlier guests: their memory, what was derived from it, the statistics."""
+        """Forget everything about earlier guests: their memory, what was derived from it, what was counted."""
         for guest in (*self.vmm.guests, *self.below):
-            if isinstance(guest.monitor.mmu, ShadowTables):
-                guest.monitor.mmu.forget()
+            guest.monitor.mmu.forget()
             guest.monitor.statistics = Statistics()
-            guest.used, guest.stopped, guest.lost = 0, None, ""
+            guest.used, guest.quota, guest.stopped, guest.lost = 0, None, None, ""
+            guest.events.clear()
+            guest.computer.interrupts = 0
+        self.vmm.tlb.used = None
+        self.bare.interrupts = 0
+        self.events.clear()
+        self.timelines.clear()
+        self.host.surroundings.clock = 0
         self.host_ram.restore({})
+        for engine in self._feverish():
+            engine.runtime = None  # what is hot is the case's alone
 
+    def start(self, computer: Computer, case: Case) -> None:
+        """Put a computer into the state in which a case begins; its memory must be zero."""
+        computer.state.clear()
+        computer.state.update(copied(case.state))
+        computer.surroundings.clock = 0
+        computer.surroundings.undefined = sites(case.site)
+        store = computer.bus.store
+        for address, count, value in case.stores:
+            store(address, count, value)
+        if case.events or case.writes:
+            self.timelines[computer] = timeline(case)
 
-def start(computer: Computer, case: Case) -> None:
-    """Put a computer into the state in which a case begins; its memory must be zero."""
-    computer.state.clear()
-    computer.state.update(copied(case.state))
-    computer.surroundings.clock = 0
-    computer.surroundings.undefined = sites(case.site)
-    store = computer.bus.store
-    for address, count, value in case.stores:
-        store(address, count, value)
+    def blocks(self) -> int:
+        """The functions of generated code that were made for this case alone."""
+        runtimes = [engine.runtime for engine in self._feverish() if engine.runtime is not None]
+        contexts = [context for runtime in runtimes for context in runtime.contexts.values()]
+        return sum(entry.run is not None for context in contexts for entry in context.entries.values())
+
+    def _feverish(self) -> list[Compiled]:
+        """The engines that make code for a case alone."""
+        engines = (self.host.engine, self.oracle)
+        return [engine for engine in engines if isinstance(engine, Compiled) and engine.heat is FEVERISH]
+
+    def run(self, computer: Computer, steps: int, intercept: Set[str] = frozenset()) -> VmExit:
+        """Let a computer take steps, while what its case says happens to it."""
+        given = self.timelines.get(computer)
+        if given is None:
+            return computer.run(steps, intercept)
+        happened = Counter[str]()
+        stop = given.run(computer, steps, intercept, happened)
+        if computer is not self.bare:
+            self.events += happened
+        return stop
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """What two machines are made of: `guests` on one host, whose monitor is itself a guest at `depth` 2, and so on.
 
-    Without `devices` the processor and its memory stand alone; with them what consoles print is kept. With `quick` both sides run on
-    the compiled engine, else on the reference binding.
+    Without `devices` the processor and its memory stand alone; with them what consoles print is kept. Both sides run on the compiled
+    engine, the bare one instruction by instruction, or both on the reference binding (`plain`), or the bare machine alone (`checked`).
+    `tables` are the frames for shadow tables. Where it is `hot`, what a host executes a few times becomes a block of generated code,
+    and where it is `swift`, what the bare machine does.
     """
 
     guests: int = 1
     depth: int = 1
     devices: bool = False
-    quick: bool = True
+    plain: bool = False
+    checked: bool = False
+    tables: int = TABLES
+    hot: bool = False
+    swift: bool = False
 
 
 def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangement) -> Pair:
     """A bare computer, and guests on a host."""
-    depth, quick = arrangement.depth, arrangement.quick
+    depth = arrangement.depth
     if not arrangement.devices:
         machine = replace(machine, platform=replace(machine.platform, devices=()))
-    oracle = Quick(machine) if quick else Recording(machine)
-    engine: Engine = Compiled(machine) if quick else Interpreter(machine)
+    oracle: Recording | Quick | Swift = Swift(machine, FEVERISH) if arrangement.swift else Quick(machine)
+    if arrangement.plain or arrangement.checked:
+        oracle = Recording(machine)
+    compiled = Compiled(machine, FEVERISH) if arrangement.hot else Compiled(machine)
+    engine: Engine = Interpreter(machine) if arrangement.plain else compiled
     shift = page_shift(machine)
     printed: tuple[list[int], list[int]] = ([], [])
     bare_ram = _ram(machine, layout.size, shift)
@@ -121,8 +165,9 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
     for level in range(depth - 1, 0, -1):
         below.append(Vmm(outer, policy).guest(f"monitor{level}", _host_size(machine, layout, level)))
         outer = below[-1].computer
-    vmm, makers = Vmm(outer, policy), standard(printed[1].append)
-    return Pair(
+    vmm, makers, tables = Vmm(outer, policy), standard(printed[1].append), arrangement.tables
+    guests = tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=tables) for k in range(arrangement.guests))
+    found = Pair(
         machine=machine,
         policy=policy,
         layout=layout,
@@ -132,10 +177,13 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
         host=host,
         host_ram=host_ram,
         vmm=vmm,
-        guests=tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=TABLES) for k in range(arrangement.guests)),
+        guests=guests,
         below=tuple(below),
         printed=printed,
     )
+    if arrangement.devices:
+        counting(found.guest, found.events)
+    return found
 
 
 def _ram(machine: Machine, size: int, shift: int) -> Ram:

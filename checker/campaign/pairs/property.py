@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pgcheck.checker.campaign.cases.case import Case
+from pgcheck.checker.campaign.pairs.account import Subject
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
 
 Run: TypeAlias = Callable[[Ground, Sequence[Case], int | None], Outcome]
@@ -18,14 +20,23 @@ class Property:
     """A property of whole runs; its `id` is the name of its module in capitals.
 
     `run` looks at as many cases as `cases` says, all from one tape, and compares after every `stride` steps if that is given, else as
-    the case says. `title` is the property in a line, `claim` what exactly is compared. Campaigns go by `order`, then by id, and run
-    it unless told otherwise if it is `default`.
+    the case says. `title` is the property in a line, `claim` what exactly is compared. `subject` are the events that must have come for
+    a pass to mean anything. Campaigns go by `order`, then by id, and run it unless told otherwise if it is `default`.
     """
 
     id: str
     run: Run
     title: str = field(kw_only=True)
     claim: str = field(kw_only=True)
+    subject: Subject = field(kw_only=True)
     cases: int = field(default=1, kw_only=True)
     order: int = field(default=LAST, kw_only=True)
     default: bool = field(default=True, kw_only=True)
+
+    def tried(self, ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
+        """The outcome of cases, with all that happened in them."""
+        ground.used.clear()
+        outcome = self.run(ground, cases, stride)
+        traps = sum(bool(taken.function) for taken in outcome.log)
+        happened = ground.account() + Counter(outcome.events)
+        return replace(outcome, events={**happened, "trap": traps} if traps else happened)

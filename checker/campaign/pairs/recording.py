@@ -8,14 +8,15 @@ from typing import NamedTuple
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import VmExit, pending, waiting
-from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.generated.compiled import Compiled, Heat
 from pgcheck.models.generated.memory import Runtime
 from pgcheck.models.reference.cycle import enter, execute, fetch
 from pgcheck.models.state import Exit, State, Surroundings, scalar
+from pgcheck.vmm.statistics import NONE, row
 
 
 class Taken(NamedTuple):
-    """A step that a machine took: when and where, in which mode, which instruction (empty: none), and the exit it ended in."""
+    """A step that a machine took: when and where, in which mode, which instruction with its row (empty: none), and the exit it ended in."""
 
     clock: int
     pc: int
@@ -46,7 +47,7 @@ class Recording:
             pc, was = scalar(state, at), scalar(state, mode)
             found = fetch(machine, state, surroundings)
             ended, last = (found, None) if isinstance(found, Exit) else execute(machine, found, state, surroundings)
-            name = last.instruction.id if last is not None else ""
+            name = row(last) if last is not None else NONE
             if ended is None:
                 log.append(Taken(surroundings.clock, pc, was, name, "", ()))
             else:
@@ -58,6 +59,14 @@ class Recording:
                     return VmExit(steps, undeliverable, last, isinstance(found, Exit))
             surroundings.clock += 1
         return VmExit(surroundings.clock - start)
+
+
+class Swift(Compiled):
+    """The compiled engine as it is, blocks and all, which notes nothing."""
+
+    def __init__(self, machine: Machine, heat: Heat) -> None:
+        super().__init__(machine, heat)
+        self.log: list[Taken] = []
 
 
 class Quick(Compiled):
@@ -80,7 +89,7 @@ class Quick(Compiled):
             pc, was = scalar(state, at), scalar(state, mode)
             found = self.fetch(runtime, state, pc)
             ended, last = (found, None) if isinstance(found, Exit) else self.execute(runtime, state, found)
-            name = last.instruction.id if last is not None else ""
+            name = row(last) if last is not None else NONE
             if ended is None:
                 log.append(Taken(clock, pc, was, name, "", ()))
             else:

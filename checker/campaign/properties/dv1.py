@@ -27,5 +27,6 @@ DV1: Final = Property(
     dv1,
     title="devices give a guest what they give the bare machine",
     claim="EQ2 with the platform's devices, whose consoles print the same (their registers: `tests/models/devices/test_devices.py`)",
+    subject=(("device",),),
     order=70,
 )

@@ -13,29 +13,31 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import enter
 from pgcheck.models.state import scalar
+from pgcheck.vmm.statistics import NONE, row
 
 
 def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """The guest takes the traps that the bare machine takes: when, where, in which mode, which instruction, with which payload."""
     case = cases[0]
-    machines = ground.pair(quick=False)
+    machines = ground.pair(case, plain=True)
     machines.load(case)
     bare, guest, log = machines.bare, machines.guest, machines.oracle.log
     every = frozenset(machines.machine.code.exits)
     pc, mode = machines.machine.state.pc, machines.machine.modes.leaf
-    end = bare.run(case.steps)
+    end = machines.run(bare, case.steps)
     open_end = excluded(end.exit)
     expected = [t for t in log if t.function and not (open_end and t.function in EXCLUDED)]
     for wanted in [*expected, None]:
         left = (wanted.clock if wanted is not None else bare.clock) - guest.clock
-        stop = guest.run(left + (wanted is not None), every) if left + (wanted is not None) > 0 else VmExit(0)
+        budget = left + (wanted is not None)
+        stop = machines.run(guest, budget, every) if budget > 0 else VmExit(0)
         here, was = scalar(guest.state, pc), scalar(guest.state, mode)
         if wanted is None:
             if stop.exit is not None and not open_end:
                 return _mismatch(log, guest.clock, stop, "none")
             break
         found = stop.exit
-        name = stop.fetched.instruction.id if stop.fetched is not None else ""
+        name = row(stop.fetched) if stop.fetched is not None else NONE
         if found is None or Taken(guest.clock, here, was, name, found.function, found.args) != wanted:
             return _mismatch(
                 log, wanted.clock, stop, f"{wanted.function}{wanted.args} at {wanted.pc:#x}, step {wanted.clock}"
@@ -66,5 +68,6 @@ EQ3: Final = Property(
     eq3,
     title="a guest takes exactly the traps of the bare machine",
     claim="both take the same traps: when, where, in which mode, by which instruction, with which payload",
+    subject=(("trap",), ("direct",)),
     order=10,
 )

@@ -7,7 +7,7 @@ from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
-from pgcheck.checker.campaign.pairs.pair import Pair, start
+from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
@@ -19,7 +19,7 @@ View = tuple[object, ...]
 def iso1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """Of two runs in which guest A is the same and guest B differs, A has the same view: state, memory, clock, stops."""
     first, *others = cases
-    machines = ground.pair(guests=2)
+    machines = ground.pair(first, guests=2)
     views = [_together(machines, first, other, stride) for other in others]
     if views[0] != views[1]:
         place = next(k for k, (a, b) in enumerate(zip(*views, strict=True)) if a != b)
@@ -32,10 +32,9 @@ def iso1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
 def _together(machines: Pair, first: Case, other: Case, stride: int | None) -> View:
     """The view of guest A after it has run by turns with guest B."""
     machines.clear()
-    machines.host.surroundings.clock = 0
     guests = [g.computer for g in machines.guests]
     for guest, case in zip(guests, (first, other), strict=True):
-        start(guest, case)
+        machines.start(guest, case)
     stops: list[list[VmExit]] = [[], []]
     left = [first.steps, other.steps]
     turn = 0
@@ -43,7 +42,8 @@ def _together(machines: Pair, first: Case, other: Case, stride: int | None) -> V
         for which, case in enumerate((first, other)):
             steps = min(left[which], stride or case.turns[turn % len(case.turns)])
             if steps:
-                stop = guests[which].run(steps)
+                stop = machines.run(guests[which], steps)
+                machines.events["turn"] += stop.exit is None
                 stops[which].append(stop)
                 left[which] = 0 if stop.exit is not None else left[which] - steps
         turn += 1
@@ -63,6 +63,7 @@ ISO1: Final = Property(
     iso1,
     title="what one guest does shows in no other",
     claim="of two runs in which guest A is the same and guest B is not, A sees the same",
+    subject=(("turn",), ("direct",)),
     order=40,
     cases=3,
 )

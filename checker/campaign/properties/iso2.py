@@ -7,7 +7,6 @@ from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
-from pgcheck.checker.campaign.pairs.pair import start
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.models.memory import Ram, Watcher
 from pgcheck.vmm.mmu import tables_of
@@ -15,13 +14,13 @@ from pgcheck.vmm.mmu import tables_of
 
 def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """While a guest has its turn, all that is touched are its own frames and those of the tables kept for it."""
-    machines = ground.pair(guests=2)
+    machines = ground.pair(cases[0], guests=2)
     machines.clear()
     ram = machines.host_ram
     guests = machines.guests
     left = [case.steps for case in cases]
     for guest, case in zip(guests, cases, strict=True):
-        start(guest.computer, case)
+        machines.start(guest.computer, case)
     traced = Traced(ram)
     machines.host.bus.ram = traced
     try:
@@ -33,7 +32,8 @@ def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
                     continue
                 traced.loaded.clear()
                 traced.stored.clear()
-                stop = guest.computer.run(steps)
+                stop = machines.run(guest.computer, steps)
+                machines.events["turn"] += stop.exit is None
                 left[which] = 0 if stop.exit is not None else left[which] - steps
                 owned = machines.vmm.allocator.owned
                 own = owned(guest.name) | owned(tables_of(guest.name))
@@ -90,6 +90,7 @@ ISO2: Final = Property(
     iso2,
     title="a guest reaches its own frames and no others",
     claim="while a guest has its turn, only its own frames and those of its shadow tables are touched",
+    subject=(("turn",), ("direct",)),
     order=40,
     cases=2,
 )

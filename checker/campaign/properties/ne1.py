@@ -14,7 +14,7 @@ from pgcheck.checker.campaign.pairs.property import Property
 def ne1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """The guest of the second monitor is after every k-th step what the bare machine is."""
     case = cases[0]
-    return lockstep("NE1", ground.pair(depth=2), case, stride or case.stride)
+    return lockstep("NE1", ground.pair(case, depth=2, lean=stride != 1), case, stride or case.stride)
 
 
 NE1: Final = Property(
@@ -22,6 +22,7 @@ NE1: Final = Property(
     ne1,
     title="a guest of a monitor that is a guest is the bare machine",
     claim="EQ2 for the guest of a monitor that is itself a guest",
+    subject=(("direct",), ("exit",)),
     order=80,
     default=False,
 )

@@ -18,21 +18,21 @@ from pgcheck.models.state import State, Surroundings
 def rc1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """A guest is stopped when its time is up, and when it stops the processor is the monitor's: it runs, with its control state."""
     case = cases[0]
-    machines = ground.pair()
+    machines = ground.pair(case)
     machines.load(case)
     bare, guest, log = machines.bare, machines.guest, machines.oracle.log
     step = stride or min(case.turns)
     guarded = _Guarded(machines)
-    done = 0
+    done = turns = 0
     with machines.hosted_by(guarded):
         while done < case.steps:
             count = min(step, case.steps - done)
-            end = bare.run(count)
+            end = machines.run(bare, count)
             if excluded(end.exit):
                 return Outcome(tuple(log), excluded=True)
             before = guest.clock
             try:
-                stop = guest.run(count)
+                stop = machines.run(guest, count)
             except Exception as error:  # a monitor must not fail, whatever a guest does
                 return failed("RC1", log, done, type(error).__name__, str(error))
             if guest.clock - before > count or stop.steps > count:
@@ -42,7 +42,8 @@ def rc1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
             if end.exit is not None or stop.exit is not None:
                 break
             done += count
-    return Outcome(tuple(log))
+            turns += 1
+    return Outcome(tuple(log), events={"turn": turns})
 
 
 class _Guarded:
@@ -76,5 +77,6 @@ RC1: Final = Property(
     rc1,
     title="the monitor keeps its control state and its processor",
     claim="a guest is stopped when its time is up, and the processor is then the monitor's: it runs, with the monitor's control state",
+    subject=(("turn",), ("direct",)),
     order=20,
 )

@@ -17,14 +17,15 @@ STUTTERS: Final = 80
 def rc2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """For one step of a guest the monitor enters the processor a bounded number of times, whatever its tables look like."""
     case = cases[0]
-    machines = ground.pair()
+    machines = ground.pair(case)
     machines.load(case)
     counting = _Counting(machines.host.engine)
     guest = machines.guest
     with machines.hosted_by(counting):
-        for done in range(case.steps):
+        for _ in range(case.steps):
+            done = guest.clock
             counting.entered = 0
-            stop = guest.run(1)
+            stop = machines.run(guest, 1)
             if counting.entered > STUTTERS:
                 seen = f"{counting.entered} entries into the processor for one step"
                 return Outcome((), failure=Failure("RC2", done, "", (), "stutters", seen))
@@ -49,5 +50,6 @@ RC2: Final = Property(
     rc2,
     title="the monitor does a bounded amount of work for a step",
     claim="for one step of a guest the monitor enters the processor a bounded number of times",
+    subject=(("direct",), ("exit",)),
     order=20,
 )

@@ -38,14 +38,14 @@ class Audited:
 def sh1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """After every exit what changed in the shadow tables is coherent with the guest's, and at the end everything is."""
     case = cases[0]
-    machines = ground.pair()
+    machines = ground.pair(case)
     machines.load(case)
     auditor = Auditor(machines.vmm)
     log = machines.oracle.log
     try:
         with machines.hosted_by(Audited(machines.host.engine, auditor)):
-            end = machines.bare.run(case.steps)
-            machines.guest.run(len(log) if excluded(end.exit) else case.steps)
+            end = machines.run(machines.bare, case.steps)
+            machines.run(machines.guest, machines.bare.clock if excluded(end.exit) else case.steps)
             for found in (*auditor(), *audit(machines.vmm)):
                 raise Incoherent(found)
     except Incoherent as error:
@@ -66,5 +66,6 @@ SH1: Final = Property(
     sh1,
     title="shadow tables say what the guest's tables say",
     claim="after every exit the shadow tables say what the guest's tables say (`pgcheck.vmm.audit`)",
+    subject=(("fill",), ("drop", "protect", "switch")),
     order=50,
 )

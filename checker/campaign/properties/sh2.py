@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -20,7 +21,7 @@ Translate = Callable[[tuple[int, ...], State, Surroundings], tuple[int, ...] | E
 def sh2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """A guest is the bare machine also on a processor that remembers translations until the monitor makes it forget."""
     case = cases[0]
-    machines = ground.pair()
+    machines = ground.pair(case)
     translation = machines.machine.code.translation
     if translation is None:
         return lockstep("SH2", machines, case, stride or case.stride)
@@ -30,7 +31,8 @@ def sh2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     before, tlb.forget = tlb.forget, retaining.forget
     try:
         with machines.hosted_by(retaining):
-            return lockstep("SH2", machines, case, stride or case.stride)
+            outcome = lockstep("SH2", machines, case, stride or case.stride)
+        return replace(outcome, events={"recall": retaining.recalled, "forget": retaining.forgotten})
     finally:
         tlb.forget = before
 
@@ -42,11 +44,13 @@ class Retaining:
         self.walk, self.engine = translate, engine
         self.known: dict[tuple[int, ...], int] = {}
         self.random = seed | 1
+        self.recalled = self.forgotten = 0
         self.state: State = {}
         self.surroundings = Surroundings()
 
     def forget(self) -> None:
         """Remember nothing."""
+        self.forgotten += bool(self.known)
         self.known.clear()
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
@@ -69,6 +73,8 @@ class Retaining:
             if isinstance(result, Exit):
                 return None
             found = self.known[args] = result[0]
+        else:
+            self.recalled += 1
         return False, found
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
@@ -83,5 +89,6 @@ SH2: Final = Property(
     sh2,
     title="so does what the processor remembers of them",
     claim="EQ2 on a processor that remembers translations until the monitor makes it forget",
+    subject=(("recall",), ("forget",)),
     order=50,
 )

@@ -16,7 +16,7 @@ from pgcheck.checker.campaign import store as stores
 from pgcheck.checker.campaign.store import BadStore, Shard, Store
 from tests.specifications import ROOT
 
-SHARD = Shard("EQ2", 0, 32, 1000, 2, ("a b c",), "[]")
+SHARD = Shard("EQ2", 0, 32, 1000, 2, ("a b c",), "[]", {"direct": 3})
 
 
 def test_what_is_stored_is_found_by_another_connection(tmp_path: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zlib import crc32
 
@@ -23,8 +22,7 @@ from pgcheck.isa.terms.ir import Function, Return
 from pgcheck.models.engine import Engine, Interpreter, VmExit
 from pgcheck.models.generated import compiled, lines, source
 from pgcheck.models.generated import memory as compiled_memory
-from pgcheck.models.generated import program as compiled_program
-from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.generated.compiled import Compiled, Heat
 from pgcheck.models.generated.facts import Facts, PageLinear
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Bus, Ram, Window
@@ -38,17 +36,7 @@ NAMES = shipped.names()
 EXAMPLES = 60
 CAMPAIGN = 40
 PAGE = 12
-HEATS = [(1, 1, 1), (1, 1, 3), (1, 1, 12), (1, 2, 4), (2, 4, 2)]
-
-
-@contextmanager
-def hot(warm: int, hot_: int, longest: int) -> Iterator[None]:
-    """Make functions of at most `longest` instructions, of code that was executed `hot_` times."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "WARM", warm)
-        patch.setattr(compiled, "HOT", hot_)
-        patch.setattr(compiled_program, "LONGEST_BLOCK", longest)
-        yield
+HEATS = [Heat(1, 1, 1), Heat(1, 1, 3), Heat(1, 1, 12), Heat(1, 2, 4), Heat(2, 4, 2)]
 
 
 @cache
@@ -333,8 +321,8 @@ def told(stop: VmExit) -> object:
     )
 
 
-def agree(name: str, seed: int, change: Change | None = None) -> None:
-    expected, found = run(name, seed, Interpreter, change), run(name, seed, Compiled, change)
+def agree(name: str, seed: int, change: Change | None, heat: Heat) -> None:
+    expected, found = run(name, seed, Interpreter, change), run(name, seed, partial(Compiled, heat=heat), change)
     for i, (one, other) in enumerate(zip(expected, found, strict=True)):
         assert one == other, (name, seed, i)
 
@@ -351,9 +339,8 @@ def prove(
         suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
     )
     @given(st.integers(0, mask(32)), st.sampled_from(HEATS))
-    def claim(seed: int, heat: tuple[int, int, int]) -> None:
-        with hot(*heat):
-            agree(name, seed, change)
+    def claim(seed: int, heat: Heat) -> None:
+        agree(name, seed, change, heat)
 
     claim()
 
@@ -510,8 +497,7 @@ def test_a_store_to_the_next_instruction_takes_effect_at_once() -> None:
     cells = state["X"]
     assert isinstance(cells, Cells)
     cells.update({6: one, 8: BASE, 9: one ^ two})
-    with hot(1, 1, 32):
-        stop = Compiled(machine("riscv64")).run(state, surroundings, 400, set())
+    stop = Compiled(machine("riscv64"), Heat(1, 1, 32)).run(state, surroundings, 400, set())
     assert stop.steps == 400 and x(state, 7) == 50 * 101
 
 
@@ -545,19 +531,18 @@ def test_code_that_rewrites_itself_for_ever_keeps_the_caches_small(monkeypatch: 
     monkeypatch.setattr(compiled, "MOST_MADE", 40)
     monkeypatch.setattr(compiled, "MOST_HEAT", 60)
     monkeypatch.setattr(compiled, "MOST_ENTRIES", 50)
-    engine = Compiled(machine("riscv64"))
+    engine = Compiled(machine("riscv64"), Heat(1, 1, 4))
     _, surroundings = computer(loop(), 1 << 14)
     memory = surroundings.memory
     assert memory is not None
-    with hot(1, 1, 4):
-        for k in range(300):
-            state, _ = computer(loop(), 1 << 14)
-            at = BASE + 4 * (k % 200)
-            for i, value in enumerate([word("addi", xd=5, xs1=5, imm=k), *loop()[1:]]):
-                memory.store(at + 4 * i, 4, value)
-            state["PC"] = at
-            engine.run(state, replace(surroundings, clock=0), 5 * ROUND, set())
-            assert x(state, 5) == 5 * k
+    for k in range(300):
+        state, _ = computer(loop(), 1 << 14)
+        at = BASE + 4 * (k % 200)
+        for i, value in enumerate([word("addi", xd=5, xs1=5, imm=k), *loop()[1:]]):
+            memory.store(at + 4 * i, 4, value)
+        state["PC"] = at
+        engine.run(state, replace(surroundings, clock=0), 5 * ROUND, set())
+        assert x(state, 5) == 5 * k
     runtime = engine.runtime
     assert runtime is not None
     assert runtime.entries <= 51 and len(runtime.program.made) <= 40
