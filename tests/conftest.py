@@ -8,12 +8,15 @@ import pytest
 
 from tests import processes
 
+CAMPAIGN = 24 * 3600
+"""Seconds for one campaign: several times what the longest takes."""
+
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """A campaign takes minutes to hours and is not held to the time of one test, unless it says its own."""
+    """A campaign takes minutes to hours: it is held to a day instead of the time of one test, unless it says its own."""
     for item in items:
         if item.get_closest_marker("campaign") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(0))
+            item.add_marker(pytest.mark.timeout(CAMPAIGN))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What holds of every test: it has a time limit, unless it is a campaign."""
+"""What holds of every test: it has a time limit, and a campaign a longer one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import conftest
 from tests.specifications import ROOT
 
 SLEEPERS = """
@@ -77,6 +78,26 @@ def test_a_campaign_may_take_its_time_unless_it_says_its_own(tmp_path: Path) -> 
         "test_campaign": "PASSED",
         "test_campaign_with_a_limit": "FAILED",
     }
+
+
+class _Item:
+    """A collected test with some markers."""
+
+    def __init__(self, *marks: str) -> None:
+        self.marks = {name: pytest.Mark(name, (), {}) for name in marks}
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        return self.marks.get(name)
+
+    def add_marker(self, marker: pytest.MarkDecorator) -> None:
+        self.marks[marker.name] = marker.mark
+
+
+def test_a_campaign_has_a_limit_too() -> None:
+    plain, campaign, own = _Item(), _Item("campaign"), _Item("campaign", "timeout")
+    conftest.pytest_collection_modifyitems([plain, campaign, own])  # type: ignore[list-item]
+    assert "timeout" not in plain.marks and own.marks["timeout"].args == ()
+    assert 0 < campaign.marks["timeout"].args[0] <= 24 * 3600
 
 
 def test_there_is_a_limit(request: pytest.FixtureRequest) -> None:

@@ -108,12 +108,14 @@ Audit = Callable[[], Iterable[Finding]]
 class Mechanism:
     """What a monitor does on processors of one mapping scheme: a guest's memory management, and what does not hold of it since last asked.
 
-    `outside`: the processor asks for every access, as a unit outside it would answer. `events` are those that can come.
+    `frame` gives the binary logarithm of a frame's units, from the one that is wanted. `outside`: the processor asks for every access, as
+    a unit outside it would answer. `events` are those that can come.
     """
 
     scheme: type[object]
     made: Callable[[Tenant], Mmu]
     audit: Callable[[Audited], Audit]
+    frame: Callable[[Machine, int], int] = lambda machine, wanted: wanted
     outside: bool = False
     events: tuple[Event, ...] = ()
 

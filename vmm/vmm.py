@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.schemes import Entries
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import VmExit
@@ -154,7 +153,7 @@ class Vmm:
 
 
 def page_shift(machine: Machine) -> int:
-    """Binary logarithm of the units of a page frame: the processor's, or 2**8 words where it has none."""
-    if isinstance(machine.code.scheme, Entries):
-        return machine.code.scheme.shift
-    return 10 if machine.state.address_width > 14 else 5
+    """Binary logarithm of the units of a page frame: 2**10 or less, so that memory has eight frames, unless the processor has its own."""
+    size = machine.platform.ram_size or machine.state.memory_size
+    wanted = max(0, min(10 if machine.state.address_width > 14 else 5, size.bit_length() - 4))
+    return mechanism(machine).frame(machine, wanted)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from pgcheck.isa.files.devices import DeviceModel, Options
 from pgcheck.isa.machine.platform import Attachment
@@ -27,6 +27,24 @@ class Device(Registers, Protocol):
     def tick(self, now: int) -> None:
         """Whatever is due at `now` happens."""
         ...
+
+
+CONNECTIONS: Final = frozenset({"wiring", "memory", "backing", "output", "source"})
+
+
+def held(device: object) -> Mapping[str, object]:
+    """What a device keeps, by name: its registers, flags and queues, but not what it is connected to. Looking changes nothing."""
+    found: dict[str, object] = {}
+    for name in getattr(type(device), "__slots__", ()):
+        if name not in CONNECTIONS:
+            value = getattr(device, name)
+            if isinstance(value, int | str | bytes | None):
+                found[name] = value
+            elif isinstance(value, Collection):
+                found[name] = tuple(value)
+            else:
+                found |= {f"{name}.{inner}": kept for inner, kept in held(value).items()}
+    return found
 
 
 class Wiring(Protocol):

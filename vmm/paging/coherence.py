@@ -164,13 +164,13 @@ class ShadowAudit:
             if owner != self.guest:
                 yield self._finding(slot, f"{address:#x} leads to a frame of {owner or 'nobody'}")
             meant = self._meant(context, way, address)
+            for load in () if meant is None else meant.loads:
+                derived.update(self.tables.ledger.touched(load))
             if meant is None or meant.address is None:
                 yield self._finding(slot, f"the guest's tables refuse {address:#x} for {way}")
                 continue
             if meant.stores:
                 yield self._finding(slot, f"the guest's entries for {address:#x} must be marked first for {way}")
-            for load in meant.loads:
-                derived.update(self.tables.ledger.touched(load))
             if not memory.holds(meant.address) or memory.host_address(meant.address) != reached.address:
                 yield self._finding(
                     slot, f"{address:#x} leads to {reached.address:#x}, the guest means {meant.address:#x}"

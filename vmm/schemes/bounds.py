@@ -13,7 +13,7 @@ from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.memory import Bus
-from pgcheck.models.reference.cycle import holds
+from pgcheck.models.reference.cycle import call, holds
 from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism, Tenant
@@ -70,6 +70,7 @@ class Bounds:
         if any(b != a + 1 for a, b in zip(memory.frames, memory.frames[1:], strict=False)):
             raise ValueError("the frames of a guest under base and limit are one run")
         self.depends = tuple(sorted(depends))
+        self.origin, self.step = leading(machine)
         self.known: dict[tuple[int, ...], Extent | None] = {}
         self.events: Counter[Event] = Counter() if events is None else events
         self._last: Extent | None = None
@@ -115,7 +116,10 @@ class Bounds:
             return None
         end = min(1 << self.width, self.memory.base + self.memory.size - start)
         size = first(end, lambda a: guest(a) != start + a)
-        base = self.memory.host_address(start)
+        place = self.memory.host_address(start)
+        base, beside = divmod(place - self.origin, self.step)
+        if beside or not 0 <= base <= mask(self.machine.state.leaves[self.realise.base].width):
+            return None
         for limit in self._limits(base, size, real):
             state: State = {**real, self.realise.base: base, self.realise.limit: limit}
             processor = self.reach(state)
@@ -123,8 +127,8 @@ class Bounds:
             if (
                 0 < accepted <= size
                 and self._legal(state)
-                and processor(0) == base
-                and processor(accepted - 1) == base + accepted - 1
+                and processor(0) == place
+                and processor(accepted - 1) == place + accepted - 1
             ):
                 return Extent(base, limit, accepted)
         return None
@@ -222,4 +226,23 @@ def footprint(what: Audited, key: tuple[int, ...], extent: Extent) -> Iterator[F
             )
 
 
-BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit, events=("fill", "switch"))
+def leading(machine: Machine) -> tuple[int, int]:
+    """Where the base 0 leads, and how much farther the base 1; (0, 1) where the processor refuses to say."""
+    found = machine.code.confined_by(schemes.Bounds)
+    assert found is not None
+    translation, realise = found
+    limit, mode = mask(machine.state.leaves[realise.limit].width), machine.modes.user.values[0]
+    given = {translation.mode: mode, translation.access: accesses(translation)[0]}
+    args = tuple(given.get(i, 0) for i in range(len(translation.parameters)))
+    state: State = {**reset(machine), **realise.given, machine.modes.leaf: mode, realise.limit: limit}
+    ends = [call(machine, translation.function, args, {**state, realise.base: base}) for base in (0, 1)]
+    first, second = [end[0] if isinstance(end, tuple) else -1 for end in ends]
+    return (first, second - first) if 0 <= first < second else (0, 1)
+
+
+def frame(machine: Machine, wanted: int) -> int:
+    """Frames are no smaller than what lies between the places to which two bases lead."""
+    return max(wanted, leading(machine)[1].bit_length() - 1) if machine.code.confined_by(schemes.Bounds) else wanted
+
+
+BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit, frame=frame, events=("fill", "switch"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism
 from pgcheck.vmm.paging.coherence import ShadowAudit
@@ -27,4 +28,10 @@ def astray(what: Audited) -> Iterator[Finding]:
             yield Finding("RC1", "", used.frames[0], "the processor's root is not that of the tables in use")
 
 
-ENTRIES = Mechanism(scheme=Entries, made=ShadowTables, audit=audit, events=tuple(EVENTS))
+def frame(machine: Machine, wanted: int) -> int:
+    """The processor's pages."""
+    scheme = machine.code.scheme
+    return scheme.shift if isinstance(scheme, Entries) else wanted
+
+
+ENTRIES = Mechanism(scheme=Entries, made=ShadowTables, audit=audit, frame=frame, events=tuple(EVENTS))

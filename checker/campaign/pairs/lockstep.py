@@ -8,6 +8,7 @@ from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Outcome, excluded, failed
 from pgcheck.checker.campaign.pairs.pair import Pair, difference
 from pgcheck.checker.campaign.pairs.recording import Taken
+from pgcheck.models.devices.device import held
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import Cells
 
@@ -56,10 +57,14 @@ def shown(machines: Pair, field_: str, expected: VmExit, found: VmExit) -> str:
     if field_ == "clock":
         return f"{machines.bare.clock} bare, {machines.guest.clock} monitored"
     if field_ == machines.machine.state.memory:
-        ours, theirs = machines.bare.bus.ram, machines.guest.bus.ram
-        for address in range(ours.base, ours.base + ours.size):
-            if (a := ours.load(address, 1)) != (b := theirs.load(address, 1)):
+        ram, others = machines.bare.bus.ram, machines.guest.bus.ram
+        for address in range(ram.base, ram.base + ram.size):
+            if (a := ram.load(address, 1)) != (b := others.load(address, 1)):
                 return f"{a:#x} bare, {b:#x} monitored at {address:#x}"
+    name, _, register = field_.partition(".")
+    if field_ not in machines.bare.state:
+        ours, theirs = (held(computer.devices[name])[register] for computer in (machines.bare, machines.guest))
+        return f"{ours} bare, {theirs} monitored"
     return _values(machines.bare.state[field_], machines.guest.state[field_])
 
 

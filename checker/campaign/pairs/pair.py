@@ -14,6 +14,7 @@ from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
 from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.devices.device import held
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, VmExit
 from pgcheck.models.generated.compiled import Compiled, Heat
@@ -199,7 +200,7 @@ def _host_size(machine: Machine, layout: Layout, depth: int) -> int:
 
 
 def difference(pair_: Pair, bare: Computer, guest: Computer) -> str:
-    """The first leaf, or memory, that differs; empty when the abstraction of the guest is the bare machine."""
+    """The first leaf, the clock, a device's register or memory that differs; empty when the abstraction of the guest is the bare machine."""
     if bare.state != guest.state:
         for name, value in bare.state.items():
             other = guest.state[name]
@@ -207,6 +208,10 @@ def difference(pair_: Pair, bare: Computer, guest: Computer) -> str:
                 return name
     if bare.clock != guest.clock:
         return "clock"
+    for name, device in bare.devices.items():
+        ours, theirs = held(device), held(guest.devices[name])
+        if ours != theirs:
+            return f"{name}.{next(register for register in ours if ours[register] != theirs.get(register))}"
     return pair_.machine.state.memory if not same_memory(pair_, bare, guest) else ""
 
 

@@ -12,7 +12,7 @@ from pgcheck.checker.campaign.pairs.property import Property
 
 
 def dv1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
-    """With devices a guest is what the bare machine is, and its consoles print the same."""
+    """With devices a guest is what the bare machine is, its devices what the bare machine's are, and its consoles print the same."""
     case = cases[0]
     machines = ground.furnished()
     outcome = lockstep("DV1", machines, case, stride or case.stride)
@@ -26,7 +26,7 @@ DV1: Final = Property(
     "DV1",
     dv1,
     title="devices give a guest what they give the bare machine",
-    claim="EQ2 with the platform's devices, whose consoles print the same (their registers: `tests/models/devices/test_devices.py`)",
+    claim="EQ2 with the platform's devices, which hold the same in every register and queue, and whose consoles print the same",
     subject=(("device",),),
     order=70,
 )
