@@ -97,15 +97,13 @@ def frozen(value: int | Cells) -> Hashable:
 class Exit:
     """How a step ended early: the terminator, its payload and the reason of a built-in exit.
 
-    `access` are the arguments of the call of translation that raised it, if one did; `undo` takes back what an instruction that
-    may be left halfway has done before.
+    `access` are the arguments of the call of translation that raised it, if one did.
     """
 
     function: str
     args: tuple[int, ...]
     note: str = ""
     access: tuple[int, ...] | None = field(default=None, compare=False)
-    undo: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
 
 class Oracle(Protocol):

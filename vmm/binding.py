@@ -2,14 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Name, Term, evaluate
+from pgcheck.isa.terms.names import PARAMETER
 from pgcheck.models.engine import pending, waiting
-from pgcheck.models.reference.cycle import enter, execute, fetch, holds
-from pgcheck.models.state import Exit, Fetched, State, Surroundings
+from pgcheck.models.reference.cycle import arrive, call, enter, execute, fetch, holds, serve
+from pgcheck.models.state import Exit, Fetched, State, Surroundings, cells, scalar
+
+Values = Callable[[Machine, Sequence[Term], State, Surroundings, Mapping[str, int]], list[int]]
+
+
+def values(
+    machine: Machine, terms: Sequence[Term], state: State, surroundings: Surroundings, handed: Mapping[str, int]
+) -> list[int]:
+    """The values of terms over leaves, units of memory and what a trap hands over."""
+
+    def leaf(term: Term) -> int:
+        name = term.name
+        return handed[name.text] if name.space == PARAMETER else scalar(state, name.text)
+
+    def element(array: Term, index: int) -> int:
+        name = array.name.text
+        if name == machine.state.memory and surroundings.memory is not None:
+            return surroundings.memory.load(index, 1)
+        return cells(state, name)[index]
+
+    def function(name: Name, args: tuple[int, ...], width: int) -> int:
+        raise ValueError(f"{name} is not to be had")
+
+    return evaluate(terms, leaf, element, function)
+
+
+def store(machine: Machine, address: int, value: int, state: State, surroundings: Surroundings) -> None:
+    """Store a unit of physical memory."""
+    if surroundings.memory is not None:
+        surroundings.memory.store(address, 1, value)
+    else:
+        cells(state, machine.state.memory)[address] = value
+
+
+def interrupt(machine: Machine, state: State, surroundings: Surroundings) -> tuple[str, Exit | None]:
+    """Deliver the interrupt that is pending, as `arrive` does a trap. Raises ValueError for a machine without interrupts."""
+    rule = machine.code.interrupt
+    if rule is None:
+        raise ValueError(f"{machine.identity.name} has no interrupts")
+    nested = serve(machine, rule.deliver, state, surroundings)
+    if nested is None:
+        return rule.deliver, None
+    name, failed = arrive(machine, nested, state, surroundings)
+    return f"{name} in {rule.deliver}", failed
+
+
+def refused(machine: Machine, args: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
+    """How the guest's own translation ends an access; None where it admits it."""
+    translation = machine.code.translation
+    if translation is None:
+        return None
+    found = call(machine, translation.function, args, state, surroundings)
+    return found if isinstance(found, Exit) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +78,11 @@ class Binding:
     fetch: Callable[[Machine, State, Surroundings], Fetched | Exit | None] = fetch
     execute: Callable[[Machine, Fetched | None, State, Surroundings], tuple[Exit | None, Fetched | None]] = execute
     enter: Callable[[Machine, Exit, State, Surroundings], Exit | None] = enter
+    arrive: Callable[[Machine, Exit, State, Surroundings], tuple[str, Exit | None]] = arrive
+    interrupt: Callable[[Machine, State, Surroundings], tuple[str, Exit | None]] = interrupt
+    refused: Callable[[Machine, tuple[int, ...], State, Surroundings], Exit | None] = refused
+    values: Values = values
+    store: Callable[[Machine, int, int, State, Surroundings], None] = store
 
 
 REFERENCE = Binding()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Final
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE
@@ -15,19 +16,19 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import call
-from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding, scalar
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
+from pgcheck.vmm.gate import Gate, ResourceControlLost
 from pgcheck.vmm.mmu import Mmu, asked
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Reason, Statistics
+from pgcheck.vmm.translate import with_argument
 from pgcheck.vmm.world import World, load_guest, lost, save_guest
 
 MAX_STUTTERS = 64
-
-
-class ResourceControlLost(Exception):
-    """Real control state changed while a guest ran: the policy does not fit the machine."""
+MONITOR: Final = "monitor"
+"""Who owns the memory that the monitor keeps for itself."""
 
 
 class TrapAndEmulate:
@@ -39,13 +40,27 @@ class TrapAndEmulate:
     A stutter is an entry of the processor in which the guest made no step and after which it is entered again; of these there are
     at most MAX_STUTTERS in a row, then an instruction is interpreted, so that the guest goes on whatever its tables look like.
     `own` are the values of the leaves that are the monitor's while the guest runs.
+
+    With a `gate` a guest is entered and left on the machine itself: by its return instruction and its trap entry. Without one leaves are
+    exchanged, which comes to the same where the policy has a crossing (docs/theorem.md, hypotheses 9 and 12).
     """
 
-    def __init__(self, host: Computer, division: World, policy: Policy, mmu: Mmu, binding: Binding = REFERENCE) -> None:
+    def __init__(
+        self,
+        host: Computer,
+        division: World,
+        policy: Policy,
+        mmu: Mmu,
+        binding: Binding = REFERENCE,
+        gate: Gate | None = None,
+    ) -> None:
         self.host, self.division, self.policy, self.mmu, self.binding = host, division, policy, mmu, binding
+        self.gate = gate
         self.machine: Machine = host.machine
         self.statistics = Statistics()
         self.own: State = holding(self.machine, division.own)
+        self.real: State = {}
+        """The processor's state while the guest ran, as it was at its exit."""
         self._asked = bool(self.machine.code.tables) or asked(self.machine)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
@@ -55,8 +70,8 @@ class TrapAndEmulate:
             if binding.pending(machine, state, surroundings) or binding.waiting(machine, state, surroundings):
                 return VmExit(surroundings.clock - start, interrupted=True)
             frame = self._run_directly(state, surroundings) if stutters < MAX_STUTTERS else None
-            if frame is not None and (frame.exit is None or self.missed(frame.exit, state, surroundings)):
-                stutters = 0 if frame.steps else stutters + 1
+            if frame is not None and (frame.stop.exit is None or self.missed(frame.stop.exit, state, surroundings)):
+                stutters = 0 if frame.stop.steps else stutters + 1
                 continue
             stutters = 0
             stop = self.routine(frame, state, surroundings)
@@ -71,7 +86,7 @@ class TrapAndEmulate:
 
     # ---- direct execution
 
-    def _run_directly(self, state: State, surroundings: Surroundings) -> VmExit | None:
+    def _run_directly(self, state: State, surroundings: Surroundings) -> Frame | None:
         """Run on the processor until it traps into the monitor; None when this virtual state must be interpreted."""
         direct, host = self.policy.direct, self.host
         if direct is not TRUE and not self.binding.holds(self.machine, direct, state, surroundings):
@@ -82,10 +97,13 @@ class TrapAndEmulate:
                 return None
         except OutOfMemory:
             return None
-        host.state.update(real)
+        outside = host.surroundings
+        if self.gate is not None:
+            real = self.gate.enter(real, host.state, outside)
+        else:
+            host.state.update(real)
         # What the processor may change is not what it is compared with.
         host.state.update(copied({name: real[name] for name in self.division.arrays}))
-        outside = host.surroundings
         outside.undefined = surroundings.undefined
         if self._asked:
             outside.oracle = _Outside(self, state, surroundings)
@@ -93,43 +111,105 @@ class TrapAndEmulate:
             stop = host.engine.run(
                 host.state, outside, surroundings.deadline - surroundings.clock, self.policy.intercept
             )
+            changed = lost(self.division, host.state, real)
+            if changed:
+                raise ResourceControlLost(f"{', '.join(changed)} changed while a guest ran")
+            frame = self._left(stop, state, real, outside)
         finally:
             outside.oracle = None
-        if stop.exit is not None and stop.exit.undo is not None:
-            stop.exit.undo()
-        changed = lost(self.division, host.state, real)
-        if changed:
-            raise ResourceControlLost(f"{', '.join(changed)} changed while a guest ran")
-        state.update(save_guest(self.division, host.state))
         surroundings.clock += stop.steps
         self.statistics.direct += stop.steps
-        return stop
+        return frame
+
+    def _left(self, stop: VmExit, state: State, real: State, outside: Surroundings) -> Frame:
+        """Take over what the guest shares with the processor: after the trap entry, or as it is where no trap has come."""
+        gate = self.gate
+        trapped = stop.exit if stop.exit is not None and stop.exit.function in self.policy.intercept else None
+        if gate is None or (trapped is None and not (stop.interrupted and self._pending(outside))):
+            state.update(save_guest(self.division, self.host.state))
+            self.real = self.host.state
+            return Frame(stop, read=gate is None)
+        arrived = gate.arrive(trapped, self.host.state, outside)
+        state.update(arrived.guest)
+        self.real = {**real, **arrived.guest}
+        return Frame(stop, located=arrived.located)
+
+    def _pending(self, outside: Surroundings) -> bool:
+        return REFERENCE.pending(self.machine, self.host.state, outside)
 
     def missed(self, exit_: Exit, state: State, surroundings: Surroundings) -> bool:
         """Whether the trap was the monitor's own translation, now mended."""
-        if exit_.access is None or not self.mmu.miss(exit_.access, state, surroundings, self.host.state):
+        if exit_.access is None or not self.mmu.miss(exit_.access, state, surroundings, self.real):
             return False
         self.statistics.misses += 1
         return True
 
     # ---- interpreter routines
 
-    def routine(self, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
-        """Run the instruction of a frame, or the one at PC, on the virtual state.
+    def routine(self, frame: Frame | None, state: State, surroundings: Surroundings) -> VmExit:
+        """Run the instruction of a frame, or the one at PC, on the virtual state; a trap that is the guest's as it stands is handed on.
 
-        A word that the processor has fetched is never fetched again. A fetch that failed is repeated through the virtual translation.
+        The word is read once, before anything else: from the guest's memory, or as the processor has read it where it is the same.
         """
+        stop = None if frame is None else frame.stop
+        if frame is not None and not frame.located:
+            self.statistics.note(None, "reflected")
+            return VmExit(0, frame.stop.exit)
         fetched: Fetched | Exit | None
-        if frame is None or frame.fetching:
+        if frame is None or frame.stop.fetching or not _reads(frame):
             fetched = self.binding.fetch(self.machine, state, surroundings)
             if isinstance(fetched, Exit):
-                self.statistics.note(None, _reason(frame, fetched))
+                self.statistics.note(None, _reason(stop, fetched))
                 return VmExit(0, fetched, None, fetching=True)
         else:
-            fetched = frame.fetched
+            fetched = frame.stop.fetched
+        own = self._handed_on(stop, fetched, state, surroundings)
+        if own is not None:
+            self.statistics.note(fetched, "reflected")
+            return VmExit(0, own, fetched)
         ended, last = self.binding.execute(self.machine, fetched, state, surroundings)
-        self.statistics.note(last, _reason(frame, ended))
+        self.statistics.note(last, _reason(stop, ended))
         return VmExit(0, ended, last)
+
+    def _handed_on(
+        self, stop: VmExit | None, fetched: Fetched | None, state: State, surroundings: Surroundings
+    ) -> Exit | None:
+        """The trap of an instruction that has changed state before it, where it is the guest's own and running it again would be wrong."""
+        if stop is None or stop.exit is None or fetched is None or not fetched.instruction.partial:
+            return None
+        exit_, crossing = stop.exit, self.policy.crossing
+        if exit_.access is not None:
+            return self.binding.refused(self.machine, self._virtually(exit_.access, state), state, surroundings)
+        if crossing is None or exit_.function not in crossing.handed.get(fetched.instruction.id, {}):
+            return None
+        names = [n for n, _ in self.machine.code.functions[exit_.function].parameters]
+        handed = dict(zip(names, exit_.args, strict=True))
+        said = crossing.handed[fetched.instruction.id][exit_.function]
+        return exit_ if self.binding.values(self.machine, [said], state, surroundings, handed)[0] else None
+
+    def _virtually(self, access: tuple[int, ...], state: State) -> tuple[int, ...]:
+        """The arguments of a translation on the processor, with the guest's mode in place of the one that it really runs in."""
+        translation, mode = self.machine.code.translation, self.machine.modes.leaf
+        assert translation is not None
+        mine = access[translation.mode] == self.real[mode]
+        return with_argument(access, translation.mode, scalar(state, mode)) if mine else access
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the monitor learns when a guest has stopped.
+
+    `read`: the word that the processor has fetched is the one in the guest's memory. `located` unless PC is not to be had.
+    """
+
+    stop: VmExit
+    read: bool = False
+    located: bool = True
+
+
+def _reads(frame: Frame) -> bool:
+    """Whether what the processor has fetched is what the guest's memory still holds: nothing has been stored since."""
+    return frame.read and (frame.stop.fetched is None or not frame.stop.fetched.instruction.partial)
 
 
 def _reason(frame: VmExit | None, ended: Exit | None) -> Reason:

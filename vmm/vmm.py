@@ -12,9 +12,11 @@ from pgcheck.models.devices.device import Maker
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import holding, reset
 from pgcheck.vmm.allocator import Allocator
+from pgcheck.vmm.binding import REFERENCE
+from pgcheck.vmm.gate import Gate, ResourceControlLost
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Mmu, Tenant, mechanism, tables_of
-from pgcheck.vmm.monitor import ResourceControlLost, TrapAndEmulate
+from pgcheck.vmm.monitor import TrapAndEmulate
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.routines import Routines
 from pgcheck.vmm.statistics import Event
@@ -46,18 +48,22 @@ class Guest:
 class Vmm:
     """A monitor on `host`, under a policy.
 
-    A guest is a computer, so a monitor can run on it.
+    A guest is a computer, so a monitor can run on it. With `crosses` guests are entered and left by the machine's own return and trap entry,
+    else by an exchange of leaves. Raises ValueError where the policy does not say how.
     """
 
-    def __init__(self, host: Computer, policy: Policy) -> None:
-        self.host, self.policy = host, policy
+    def __init__(self, host: Computer, policy: Policy, *, crosses: bool = False) -> None:
+        if crosses and policy.crossing is None:
+            raise ValueError(f"it is not proved how guests of {host.machine.identity.name} are entered and left")
+        self.host, self.policy, self.crosses = host, policy, crosses
         self.machine: Machine = host.machine
         self.division: World = world(self.machine, policy)
         self.page_shift = page_shift(self.machine)
         ram = host.bus.ram
         first, last = -(-ram.base >> self.page_shift), ram.base + ram.size >> self.page_shift
         # An address of 0 in a table or a base register is where a mistake leads: the first frame is nobody's.
-        self.allocator = Allocator(range(max(first, 1), last))
+        keep = 0 if policy.crossing is None else -(-policy.crossing.keep >> self.page_shift)
+        self.allocator = Allocator(range(max(first + keep, 1), last))
         self.tlb = Tlb()
         self.guests: list[Guest] = []
 
@@ -85,7 +91,8 @@ class Vmm:
         try:
             memory = GuestMemory(self.machine.platform.ram_base, frames, self.host.bus, self.page_shift)
             events: Counter[Event] = Counter()
-            engine = TrapAndEmulate(self.host, self.division, self.policy, self._mmu(name, memory, tables, events))
+            mmu = self._mmu(name, memory, tables, events)
+            engine = TrapAndEmulate(self.host, self.division, self.policy, mmu, gate=self._gate())
             guest = Guest(name, Computer(self.machine, engine, memory, makers), engine, quota, events=events)
             engine.binding = Routines(self.machine, frozenset(guest.computer.surroundings.ports)).binding()
         except Exception:
@@ -136,6 +143,12 @@ class Vmm:
 
     def zero(self, frame: int) -> None:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
+
+    def _gate(self) -> Gate | None:
+        if not self.crosses or self.policy.crossing is None:
+            return None
+        deployment = next(d for d in self.machine.deployments if d.name == self.policy.deployment)
+        return Gate(self.machine, deployment, self.policy.crossing, self.division.shared, REFERENCE)
 
     def _mmu(self, name: str, memory: GuestMemory, tables: int, events: Counter[Event]) -> Mmu:
         tenant = Tenant(

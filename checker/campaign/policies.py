@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pgcheck.checker.campaign.crossings import crossing_from, crossing_values
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy, direct
@@ -21,6 +22,7 @@ def policy_values(policy: Policy) -> dict[str, object]:
         "mirrored": sorted(policy.mirrored),
         "real": dict(policy.real),
         "responses": {n: None if v is None else dict(v) for n, v in policy.responses.items()},
+        "crossing": None if policy.crossing is None else crossing_values(policy.crossing),
     }
 
 
@@ -50,6 +52,7 @@ def policy_from(machine: Machine, values: Mapping[str, Any]) -> Policy:
         real=real,
         responses={n: None if v is None else _numbers(responses, n) for n, v in responses.items()},
         direct=direct(kind, deployment),
+        crossing=crossing_from(values["crossing"]) if values.get("crossing") else None,
     )
 
 

@@ -25,7 +25,7 @@ from pgcheck.models.reference.step import Step as Body
 from pgcheck.models.state import Cells, Ended, Exit, Fetched, State, Surroundings, copied, scalar
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
-from pgcheck.vmm.monitor import ResourceControlLost
+from pgcheck.vmm.gate import ResourceControlLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +154,8 @@ class Processor:
             return VmExit(1)
         if ended.function in intercept:
             self.access = ended.access
-            if self.replay.row.subject.instruction.partial:
-                ended = replace(ended, undo=lambda: _put_back(state, before))
             return VmExit(0, ended, fetched)
         raise Over.out_of_control(ended.function)
-
-
-def _put_back(state: State, before: State) -> None:
-    """Make a state what it was, arrays in place."""
-    for name, old in before.items():
-        held = state[name]
-        if isinstance(held, Cells) and isinstance(old, Cells):
-            held.clear()
-            held.update(old)
-            held.fill = old.fill
-        else:
-            state[name] = old
 
 
 class _Memory:

@@ -24,7 +24,7 @@ from pgcheck.models.state import Exit, Fetched, State, holding, reset
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
-from pgcheck.vmm.monitor import ResourceControlLost
+from pgcheck.vmm.gate import ResourceControlLost
 from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World
@@ -169,8 +169,6 @@ class Processor:
             raise Over.out_of_control(way.function)
         if way.function in intercept:
             self.access = way.args if way.function == TRANSLATE else None
-            if self.row.subject.instruction.partial and self.row.part != FETCH:
-                exit_ = replace(exit_, undo=lambda: self._put_back(before))
             fetching = self.row.part == FETCH
             return VmExit(0, exit_, None if fetching else self.row.fetched, fetching)
         end = chosen(self.row.entered(way))
@@ -180,12 +178,6 @@ class Processor:
             self.guest.outside[name] = end.state[name]
         self.state.update({n: value(machine.state.leaves[n], end.state[n]) for n in self.state})
         return VmExit(1)
-
-    def _put_back(self, before: Leaves) -> None:
-        """An instruction that may change state before a trap takes back what it did."""
-        for name in self.guest.outside:
-            self.guest.outside[name] = before[name]
-        self.state.update({n: value(self.machine.state.leaves[n], before[n]) for n in self.state})
 
 
 def chosen(ways: tuple[Way, ...]) -> Way:

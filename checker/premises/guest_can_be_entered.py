@@ -32,10 +32,10 @@ from pgcheck.models.symbolic import predicate
 def guest_can_be_entered(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
     """A return instruction leads to every real user state, and what it does not load can be set before."""
     mode = setting.machine.modes.leaf
-    entries = list(_entries(setting, configuration))
-    found = ways(setting.machine, {mode, *(leaf for entry in entries for leaf in entry.set_before)})
+    wanted = list(entries(setting, configuration))
+    found = ways(setting.machine, {mode, *(leaf for entry in wanted for leaf in entry.set_before)})
     shown: list[str] = []
-    for entry in entries:
+    for entry in wanted:
         try:
             maps = _entering(entry, found[mode], evidence)
             shown += map(str, maps)
@@ -49,7 +49,7 @@ def guest_can_be_entered(setting: Setting, configuration: Configuration, evidenc
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """The real user states of one mode that are related to some virtual state."""
 
     setting: Setting
@@ -105,7 +105,7 @@ class _Entry:
         )
 
 
-def _entries(setting: Setting, configuration: Configuration) -> Iterator[_Entry]:
+def entries(setting: Setting, configuration: Configuration) -> Iterator[Entry]:
     """The real user states, by their mode."""
     modes, leaf = setting.deployment.modes, setting.machine.modes.leaf
     found: dict[Term, tuple[Related, list[Term]]] = {}
@@ -119,10 +119,10 @@ def _entries(setting: Setting, configuration: Configuration) -> Iterator[_Entry]
     set_ = frozenset(n for n in given if leaves[n].control and isinstance(leaves[n], ScalarLeaf))
     for states, virtual in found.values():
         assumed = (confining(setting.machine, states), disjunction(virtual))
-        yield _Entry(setting, states, assumed, configuration.tables, set_)
+        yield Entry(setting, states, assumed, configuration.tables, set_)
 
 
-def _entering(entry: _Entry, returns: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
+def _entering(entry: Entry, returns: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
     """How the monitor enters. Raises Unreachable and Undecided."""
     try:
         return leading(entry.entered, returns, evidence)
@@ -131,7 +131,7 @@ def _entering(entry: _Entry, returns: Sequence[Way], evidence: Evidence) -> list
         raise Unreachable(f"the monitor is led by no instruction to {unreachable}; {hint}") from unreachable
 
 
-def _setting(entry: _Entry, leaf: str, found: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
+def _setting(entry: Entry, leaf: str, found: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
     """How the monitor sets a leaf: to every value that it has in real user states, or to one if it is the monitor's own.
 
     Raises Unreachable and Undecided.

@@ -12,7 +12,7 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
-from pgcheck.checker.world.resumption import lost_at_trap
+from pgcheck.checker.world.resumption import Lost, lost_at_trap
 from pgcheck.isa.machine.machine import Row
 
 
@@ -24,7 +24,7 @@ def partial_instructions_resume(
     lost = False
     for instruction in partial:
         found = lost_at_trap(setting, subject(setting, instruction, Row("")), configuration, evidence)
-        if found is None:
+        if not isinstance(found, Lost):
             continue
         lost = True
         message = (

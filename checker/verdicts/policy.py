@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from pgcheck.checker.questions.entry import settled
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult
-from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.model import Wish
+from pgcheck.checker.solving.pinning import pinned
+from pgcheck.checker.values import Configuration
+from pgcheck.checker.verdicts.crossing import MOST_FRAMES, NoCrossing, Ways, crossing, known_ways
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Deployment, Machine
-from pgcheck.isa.terms import TRUE, Term, conjunction, eq
+from pgcheck.isa.terms import TRUE, Term, conjunction, constant, eq, extract, lnot, on_leaves, walk
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.kind import Kind, kinds
-from pgcheck.vmm.policy import Policy, direct
+from pgcheck.vmm.policy import Crossing, Policy, direct
 
+ROUNDS: Final = 32
+EVEN: Final = 4  # low bits that are 0 where the monitor has its own memory
 _TRAPPING = frozenset({"privileged", "trap-mediated", "conditional", "intentional"})
 
 
@@ -41,6 +47,7 @@ def policy(
         traps = ", ".join(sorted(map(str, setting.delegated)))
         raise NoMonitor(f"{result.name}: {traps} do not enter, and monitors take all traps of a terminator or none")
     chosen = result.configuration
+    real, how = _crossed(setting, chosen, evidence, force=force)
     return Policy(
         deployment=deployment.name,
         kind=kind,
@@ -48,9 +55,10 @@ def policy(
         intercept=setting.entering | {TRANSLATE},
         fixed=chosen.constants,
         mirrored=deployment.mirror | chosen.mirrored,
-        real=_real(machine, deployment, chosen.constants, evidence),
+        real=real,
         responses=chosen.tables,
         direct=direct(kind, deployment),
+        crossing=how,
     )
 
 
@@ -59,14 +67,68 @@ def promised(result: DeploymentResult, kind: Kind) -> bool:
     return result.theorems[kind.theorem].status in ("holds", "conditional")
 
 
-def _real(machine: Machine, deployment: Deployment, fixed: Mapping[str, int], evidence: Evidence) -> Mapping[str, int]:
-    """The monitor's control state while a guest runs: legal, as the deployment demands, and otherwise as after reset."""
+def _crossed(
+    setting: Setting, chosen: Configuration, evidence: Evidence, *, force: bool
+) -> tuple[Mapping[str, int], Crossing | None]:
+    """The monitor's control state while a guest runs, and how guests are left and entered then; when forced None if that is not found."""
+    machine, deployment = setting.machine, setting.deployment
+    plain = _real(machine, deployment, chosen.constants, evidence)
+    reason: Exception = NoCrossing("its frames have no place")
+    try:
+        known = known_ways(setting, chosen, evidence)
+        for frames in range(MOST_FRAMES + 1):
+            placed = _placed(known, frames, plain)
+            if placed is not None:
+                return placed, crossing(known, placed, frames)
+    except (NoCrossing, Undecided) as found:
+        reason = found
+    if not force:
+        raise NoMonitor(f"{deployment.name}: {reason}")
+    return plain, None
+
+
+def _placed(known: Ways, frames: int, plain: Mapping[str, int]) -> Mapping[str, int] | None:
+    """The monitor's control state, such that all that deliveries store and look up lies in the first frames of RAM; None if there is none.
+
+    Raises Undecided.
+    """
+    machine, wrong, evidence = known.machine, known.outside(frames), known.evidence
+    label, given = f"{known.setting.deployment.name}:placed", known.configuration.constants
+    real, lessons = plain, list[Term]()
+    even = [eq(extract(t, EVEN - 1, 0), constant(EVEN, 0)) for t in walk([wrong]) if t.leaf in plain and t.width > EVEN]
+    for _ in range(ROUNDS):
+        own = {n: machine.state.leaves[n].holding(v) for n, v in real.items()}
+        answer = evidence.model(on_leaves([wrong], own), f"{label}:outside")
+        if answer is None:
+            return real
+        lessons.append(lnot(pinned([wrong], answer, lambda t: t.leaf is None or t.leaf not in plain)[0]))
+        try:
+            real = _real(machine, known.setting.deployment, given, evidence, [*lessons, *even])
+        except NoMonitor:
+            return None
+    raise Undecided(label, f"{ROUNDS} choices of the monitor's state did not settle it")
+
+
+def _real(
+    machine: Machine,
+    deployment: Deployment,
+    fixed: Mapping[str, int],
+    evidence: Evidence,
+    placed: Sequence[Term] = (),
+) -> Mapping[str, int]:
+    """The monitor's control state while a guest runs: legal, as the deployment demands, as `placed` says, and otherwise as after reset."""
     setting = Setting(machine, deployment, frozenset())
     given = machine.code.translation.given if machine.code.translation is not None else {}
     control = [leaf for leaf in machine.state.control if not leaf.volatile]
     modes = [machine.state.leaves[machine.modes.leaf].term]
     mode = TRUE if deployment.real_mode is None else eq(modes[0], setting.mode(deployment.real_mode))
-    must = [*setting.legal, setting.real, mode, *(_holds(machine.state.leaves[n], v) for n, v in fixed.items())]
+    must = [
+        *setting.legal,
+        setting.real,
+        mode,
+        *(_holds(machine.state.leaves[n], v) for n, v in fixed.items()),
+        *placed,
+    ]
     model = evidence.model([conjunction(must)], f"{deployment.name}:real")
     if model is None:
         raise NoMonitor(f"{deployment.name}: no legal state of the monitor's own has this configuration")

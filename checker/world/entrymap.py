@@ -38,12 +38,19 @@ MEMORY: Final = "memory"
 
 @dataclass(frozen=True, slots=True)
 class EntryMap:
-    """The instruction, the copies of bits as text, where the map is right, and the leaves that the instruction leaves alone."""
+    """The instruction, the copies of bits as text, where the map is right, and the leaves that the instruction leaves alone.
+
+    `before` and `after` are the leaves around it, and `words` the units of memory that it reads: over the state that is wanted.
+    """
 
     instruction: str
     copies: tuple[str, ...]
     domain: Term
     kept: frozenset[str]
+    operands: Mapping[str, int]
+    before: Mapping[str, Term]
+    after: Mapping[str, Term]
+    words: Mapping[Term, Term]
 
     def __str__(self) -> str:
         return f"{self.instruction} ({', '.join(self.copies)})" if self.copies else self.instruction
@@ -180,7 +187,8 @@ def generalised(goal: Goal, way: Way, sketch: Model) -> EntryMap | None:
     ]
     cells = goal.cells(post)
     roots = [completes, canonical, *goal.before, *on_leaves(goal.after, post), *(c.term for c in cells)]
-    made = rewrite([*roots, post[machine.state.memory]], before.replace)
+    memo: dict[Term, Term] = {}
+    made = rewrite([*roots, post[machine.state.memory]], before.replace, memo)
     writes = made.pop() is not machine.state.leaves[machine.state.memory].term
     split = len(roots) - len(cells)
     reached = (eq(a, c.wanted) for a, c in zip(made[split:], cells, strict=True))
@@ -189,7 +197,19 @@ def generalised(goal: Goal, way: Way, sketch: Model) -> EntryMap | None:
     if writes or domain is FALSE:
         return None
     kept = frozenset(n for n, t in post.items() if t is machine.state.leaves[n].term)
-    return EntryMap(way.instruction.id, tuple(dict.fromkeys(shown)), domain, kept)
+    leaves = [leaf for leaf in machine.state.leaves.values() if leaf.name != machine.state.memory and not leaf.volatile]
+    return EntryMap(
+        instruction=way.instruction.id,
+        copies=tuple(dict.fromkeys(shown)),
+        domain=domain,
+        kept=kept,
+        operands={o.name.text: v.value for o, v in chosen.items()},
+        before={leaf.name: before.leaf(leaf) for leaf in leaves},
+        after=dict(
+            zip((e.name for e in leaves), rewrite([post[e.name] for e in leaves], before.replace, memo), strict=True)
+        ),
+        words=before.words,
+    )
 
 
 def _copied(before: _Before, cell: Cell) -> Iterator[Term]:

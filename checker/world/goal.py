@@ -11,6 +11,7 @@ from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import FALSE, Name, Term, constant, rewrite, select, walk
 from pgcheck.isa.terms.names import TABLE
+from pgcheck.models.generated.facts import Facts
 from pgcheck.models.symbolic import FAULT, transition
 
 
@@ -89,7 +90,10 @@ class Goal:
 def ways(machine: Machine, leaves: Collection[str]) -> dict[str, list[Way]]:
     """The instructions that can change each of some leaves, those with the fewest operands first."""
     found: dict[str, list[Way]] = {leaf: [] for leaf in leaves}
+    facts, moving = Facts(machine), machine.state.pc in leaves
     for instruction in sorted(machine.instructions, key=lambda i: sum(b.width for b in i.operands.values())):
+        if not moving and not facts.block(instruction.body).writes & found.keys():
+            continue
         step = transition(machine, instruction)
         changed = [leaf for leaf in leaves if step.post[leaf] is not machine.state.leaves[leaf].term]
         if changed:

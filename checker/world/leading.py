@@ -15,6 +15,7 @@ from pgcheck.checker.solving.model import Model
 from pgcheck.checker.world.entrymap import EntryMap, generalised
 from pgcheck.checker.world.goal import Goal, Way
 from pgcheck.checker.world.slices import pieces
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import TRUE, Term, constant, eq, lnot, on_leaves, operand, rewrite, walk
 from pgcheck.isa.terms.names import TABLE
 
@@ -73,18 +74,26 @@ def _sketches(goal: Goal, way: Way, target: Model, evidence: Evidence) -> Iterat
     """Some states before, and operands, that lead to one state: by each way that bits are copied, the plainest first. Raises Undecided."""
     known, label = _leads(goal, way, target), f"{goal.label}:{way.instruction.id}"
     operands = [(n, b.width) for n, b in way.instruction.operands.items() if goal.passing]
+    wishes = [eq(operand(width, name), constant(width, 0)) for name, width in operands]
+    wishes += _in_order(goal.machine) if goal.passing else []
     for guard in _guards(goal, way):
         model = evidence.model([*known, guard], label)
         if model is None:
             continue
         plain = [guard]
-        for name, width in operands:
-            plain.append(eq(operand(width, name), constant(width, 0)))
+        for wish in wishes:
+            plain.append(wish)
             plainer = evidence.model([*known, *plain], f"{label}:plain")
             model = plainer or model
             if plainer is None:
                 plain.pop()
         yield model
+
+
+def _in_order(machine: Machine) -> list[Term]:
+    """The monitor's own memory is mapped in order, as it takes it to be."""
+    translation, leaves = machine.code.translation, machine.state.leaves
+    return [eq(leaves[n].term, leaves[n].holding(v)) for n, v in (translation.replay if translation else {}).items()]
 
 
 def _guards(goal: Goal, way: Way) -> list[Term]:

@@ -153,11 +153,20 @@ def _places(arrival: Arrival) -> Iterator[Place]:
     for name, leaf in arrival.machine.state.leaves.items():
         small = not isinstance(leaf, ArrayLeaf) or leaf.size <= MOST_ELEMENTS
         if small and not leaf.volatile:
-            yield from _values(leaf, arrival.post[name])
+            afterwards = (p.term for p in _values(leaf, leaf.term))
+            yield from (
+                Place(p.name, p.term, r) for p, r in zip(_values(leaf, arrival.post[name]), afterwards, strict=True)
+            )
         if isinstance(leaf, ArrayLeaf) and name != arrival.machine.state.memory and not leaf.volatile:
             yield from _written(arrival, leaf)
     for s in arrival.stored:
-        yield Place(_cell(arrival, s.address), s.value)
+        yield Place(_cell(arrival, s.address), s.value, _unit(arrival, s.address))
+
+
+def _unit(arrival: Arrival, address: Term) -> Term:
+    """A unit of memory, as it is read."""
+    space = arrival.machine.state
+    return select(space.leaves[space.memory].term, address)
 
 
 def _written(arrival: Arrival, leaf: ArrayLeaf) -> Iterator[Place]:
@@ -165,7 +174,7 @@ def _written(arrival: Arrival, leaf: ArrayLeaf) -> Iterator[Place]:
     after = arrival.post[leaf.name]
     for part in walk([after]):
         if part.op == "store" and arrival.is_monitors(index := part.args[1]):
-            yield Place(f"{leaf.name}[{index.leaf or '...'}]", select(after, index))
+            yield Place(f"{leaf.name}[{index.leaf or '...'}]", select(after, index), select(leaf.term, index))
 
 
 # ---- values that are copied whole, though not by copies of their bits
@@ -190,7 +199,7 @@ def _candidates(arrival: Arrival, target: Place) -> Iterator[Place]:
     """What may hold the whole of a value."""
     for name, leaf in arrival.machine.state.leaves.items():
         if name in arrival.guests and arrival.pre[name] in (target.term, *target.term.args[:1]):
-            yield Place(target.name, _held(arrival, leaf, target))
+            yield Place(target.name, _held(arrival, leaf, target), target.term)
     unit, width = arrival.machine.state.memory_unit, bits(target.term).width
     if width % unit == 0:
         yield from _runs(arrival, width // unit)
@@ -205,10 +214,14 @@ def _runs(arrival: Arrival, count: int) -> Iterator[Place]:
     for units in by_base.values():
         for first in sorted(units):
             if all(first + k in units for k in range(count)):
-                run = [units[first + k].value for k in range(count)]
+                run = [units[first + k] for k in range(count)]
                 ordered = run if arrival.machine.state.big_endian else run[::-1]
-                word = reduce(lambda high, low: mk("concat", high.width + low.width, high, low), ordered)
-                yield Place(_cell(arrival, units[first].address), word)
+                word, read = _joined([u.value for u in ordered]), _joined([_unit(arrival, u.address) for u in ordered])
+                yield Place(_cell(arrival, units[first].address), word, read)
+
+
+def _joined(units: Sequence[Term]) -> Term:
+    return reduce(lambda high, low: mk("concat", high.width + low.width, high, low), units)
 
 
 def _cell(arrival: Arrival, address: Term) -> str:

@@ -74,23 +74,30 @@ class _End:
     state: Leaves
 
 
-def lost_at_trap(setting: Setting, one: Subject, configuration: Configuration, evidence: Evidence) -> Lost | None:
-    """The first trap after which the instruction cannot be gone on with. Raises Undecided."""
+Handed = frozenset[tuple[str, str]]
+
+
+def lost_at_trap(setting: Setting, one: Subject, configuration: Configuration, evidence: Evidence) -> Lost | Handed:
+    """The first trap after which the instruction cannot be gone on with; or the traps, by terminator and kind, that the guest gets as they stand.
+
+    Raises Undecided.
+    """
     leaves = setting.machine.state.leaves
     if not any(_changed(e, {n: leaf.term for n, leaf in leaves.items()}) for e in _trapping(setting, one.transition)):
-        return None
+        return frozenset()
     modes = setting.deployment.modes
-    every = ((c, mode) for c in (modes.supervisor, modes.user) for mode in virtual_modes(setting, c))
-    found = (
-        _lost(setting, one, related(setting, c, mode, configuration), mode, configuration, evidence)
-        for c, mode in every
-    )
-    lost = next((lost for lost in found if lost is not None), None)
+    known = ((c, mode) for c in (modes.supervisor, modes.user) for mode in virtual_modes(setting, c))
+    every = [(related(setting, c, mode, configuration), mode) for c, mode in known]
+    found = [_lost(setting, one, where, configuration, evidence) for where in every]
+    handed = frozenset[tuple[str, str]]().union(*(each for each in found if not isinstance(each, Lost)))
+    if handed:  # in whatever mode the guest is
+        found += [_lost(setting, one, where, configuration, evidence, handed) for where in every]
+    lost = next((each for each in found if isinstance(each, Lost)), None)
     if lost is not None and any(name.space == CHOICE for name in one.private):
         raise Undecided(
             one.id, "whether going on from its trap ends alike depends on what the specification leaves open"
         )
-    return lost
+    return handed if lost is None else lost
 
 
 def _trapping(setting: Setting, step: Transition) -> list[Exit]:
@@ -103,8 +110,15 @@ def _changed(trap: Exit, before: Leaves) -> bool:
 
 
 def _lost(
-    setting: Setting, one: Subject, states: Related, mode: int, configuration: Configuration, evidence: Evidence
-) -> Lost | None:
+    setting: Setting,
+    one: Subject,
+    where: tuple[Related, int],
+    configuration: Configuration,
+    evidence: Evidence,
+    must: Handed = frozenset(),
+) -> Lost | Handed:
+    """The first trap that is lost, or those that cannot but be handed on; those that `must` be are not gone on with."""
+    states, mode = where
     machine = setting.machine
     oracle = _exact(machine, real_oracle(machine, setting.mode(mode), configuration.tables))
     real = _copied(one.transition, over_leaves(states.real, oracle, REAL, one.private))
@@ -114,7 +128,7 @@ def _lost(
     known = (states.of_virtual, states.of_real, one.canonical, lnot(left_out))
     label = f"{one.id}:resumes@{mode}"
     if not evidence.possible([*known, _seen_apart(setting, states, virtual, real)], f"{label}:writes again"):
-        return None
+        return frozenset()
 
     def first(traps: Sequence[Exit], wrong: Callable[[Exit], Mapping[str, Term]]) -> Lost | None:
         for trap in traps:
@@ -124,15 +138,20 @@ def _lost(
                 return Lost(trap.function, mode, next(w for w, term in ways.items() if model.satisfies([term])))
         return None
 
-    for traps in _told_apart(setting, real):
+    handed: set[tuple[str, str]] = set()
+    for key, traps in _told_apart(setting, real).items():
         changed = [trap for trap in traps if _changed(trap, states.real)]
         broken = first(changed, lambda trap: _broken(setting, states, trap))
         if broken is not None:
             return broken
-        lost = first(changed, lambda trap: _gone_on(setting, one, states, whole, trap, mode))
-        if lost is not None and first(traps, lambda trap: _reflected(setting, states, whole, trap, mode)) is not None:
-            return lost
-    return None
+        lost = None if key in must else first(changed, lambda trap: _gone_on(setting, one, states, whole, trap, mode))
+        if lost is None and key not in must:
+            continue
+        reflected = first(traps, lambda trap: _reflected(setting, states, whole, trap, mode))
+        if reflected is not None:
+            return lost or reflected
+        handed.add(key)
+    return frozenset(handed)
 
 
 def _seen_apart(setting: Setting, states: Related, virtual: Transition, real: Transition) -> Term:
@@ -154,13 +173,13 @@ def _seen_apart(setting: Setting, states: Related, virtual: Transition, real: Tr
     return disjunction(apart)
 
 
-def _told_apart(setting: Setting, step: Transition) -> list[list[Exit]]:
+def _told_apart(setting: Setting, step: Transition) -> dict[tuple[str, str], list[Exit]]:
     """The traps into the monitor, those together that it cannot tell apart by their terminator and kind."""
     groups: dict[tuple[str, str], list[Exit]] = {}
     for e in _trapping(setting, step):
         for kind, guard in exit_kinds(setting.machine, e.function, e.args).items():
             groups.setdefault((e.function, kind), []).append(replace(e, guard=land(e.guard, guard)))
-    return list(groups.values())
+    return groups
 
 
 def _model(query: list[Term], label: str, evidence: Evidence) -> Model | None:

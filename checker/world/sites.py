@@ -11,6 +11,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import (
+    FALSE,
     TRUE,
     Term,
     conjunction,
@@ -18,8 +19,10 @@ from pgcheck.isa.terms import (
     disjunction,
     eq,
     extract,
+    ite,
     land,
     lnot,
+    lor,
     mask,
     mk,
     operand,
@@ -90,6 +93,25 @@ class Traps:
                 reason = f"where {where} was is handed over by no constant distance, and {self.name} saves no more"
                 raise Undecided(f"{self.setting.deployment.name}:{self.name}", reason)
         return True
+
+    def whereabouts(self, evidence: Evidence) -> tuple[Term, Term]:
+        """(whether the monitor learns where it was taken, where): over the arguments. Raises Undecided if that takes more than them."""
+        parameters = [parameter(w, n) for n, w in self.machine.code.functions[self.name].parameters]
+        pc = self.machine.state.leaves[self.machine.state.pc].term
+        sites = list(self._sites())
+        located, where = FALSE, constant(pc.width, 0)
+        for site in sites:
+            told = [k for k in self.saved if self._tells(k, site, sites, evidence)]
+            if not told:
+                continue
+            k, distance = told[0], site.beyond(told[0], pc)
+            if distance is None or not all(o.beyond(k, pc) == distance or site.told_from(o, self.shown) for o in sites):
+                raise Undecided(f"{self.setting.deployment.name}:{self.name}", "where it was is read off instructions")
+            said = enumerate(zip(parameters, site.args, strict=True))
+            here = conjunction(eq(p, a) for n, (p, a) in said if a.is_constant and self.shown(n))
+            located = lor(located, here)
+            where = ite(here, mk("sub", pc.width, parameters[k], constant(pc.width, distance)), where)
+        return located, where
 
     def _tells(self, k: int, site: Site, sites: Sequence[Site], evidence: Evidence) -> bool:
         """An argument is at one distance from the instruction at this site and at all that the monitor takes for it."""

@@ -28,10 +28,14 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What holds bits, as a term: a leaf, an element of one, a stored word; `name` is what people call it."""
+    """What holds bits, as a term: a leaf, an element of one, a stored word; `name` is what people call it.
+
+    `read` is the same as a term over the state afterwards, but for addresses, which are over what is known before.
+    """
 
     name: str
     term: Term
+    read: Term | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,25 @@ class Slice:
 
     @property
     def value(self) -> Term:
-        """The bits, read from the places that hold a copy."""
+        """The bits, held by the places that have a copy."""
+        return self._chosen(lambda place: place.term)
+
+    @property
+    def reading(self) -> Term | None:
+        """The bits, as they are read afterwards; None if it is not said how a place is."""
+        if any(copy.place.read is None for copy in self.copies):
+            return None
+        return self._chosen(lambda place: place.read or place.term)
+
+    def _chosen(self, held: Callable[[Place], Term]) -> Term:
         *others, last = self.copies
-        result = self._read(last)
+        result = self._read(last, held)
         for copy in reversed(others):
-            result = ite(copy.guard, self._read(copy), result)
+            result = ite(copy.guard, self._read(copy, held), result)
         return result
 
-    def _read(self, copy: Copied) -> Term:
-        held = extract(bits(copy.place.term), copy.at + self.width - 1, copy.at)
+    def _read(self, copy: Copied, of: Callable[[Place], Term]) -> Term:
+        held = extract(bits(of(copy.place)), copy.at + self.width - 1, copy.at)
         return mk("add", self.width, held, constant(self.width, -copy.plus)) if copy.plus else held
 
     def __str__(self) -> str:

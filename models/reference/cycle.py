@@ -9,9 +9,7 @@ from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import Term, evaluate, mask
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, UNMODELLED, Block
 from pgcheck.isa.terms.names import LINK
-from pgcheck.models.memory import Bus
 from pgcheck.models.reference.closures import invoke, perform, value
-from pgcheck.models.reference.journal import Journal
 from pgcheck.models.reference.step import Step
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, scalar
 
@@ -121,8 +119,6 @@ def execute(
     while link < LINKS:
         if fetched is None:
             exit_ = body(Step(machine, state, {}, surroundings), machine.code.undefined.body, 0)
-        elif fetched.instruction.partial and surroundings is not None and isinstance(surroundings.memory, Bus):
-            exit_ = _journalled(machine, fetched, state, surroundings, surroundings.memory)
         else:
             exit_ = step(machine, fetched, state, surroundings)
         rule = machine.code.exits.get(exit_.function) if exit_ is not None else None
@@ -134,34 +130,34 @@ def execute(
     return Exit(UNMODELLED, (), f"a chain of more than {LINKS} executed words"), fetched
 
 
-def _journalled(machine: Machine, fetched: Fetched, state: State, surroundings: Surroundings, bus: Bus) -> Exit | None:
-    """One instruction whose exit can take back what it did."""
-    journal = Journal(state, machine.state.memory, bus)
-    surroundings.memory = journal
-    try:
-        exit_ = step(machine, fetched, state, surroundings)
-    finally:
-        surroundings.memory = bus
-    return exit_ and replace(exit_, undo=journal.undo)
-
-
 Delivery = Callable[[Machine, Exit, State, "Surroundings | None"], "Exit | None"]
 
 
 def enter(
     machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None, deliver: Delivery = deliver
 ) -> Exit | None:
-    """Trap entry with what is nested in it; the exit that could not be delivered, if one could not."""
-    current = exit_
+    """Trap entry with what is nested in it, and firmware; the exit that could not be delivered, if one could not."""
+    failed = arrive(machine, exit_, state, surroundings, deliver)[1]
+    return _firmware(machine, state, surroundings) if failed is None else failed
+
+
+def arrive(
+    machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None = None, deliver: Delivery = deliver
+) -> tuple[str, Exit | None]:
+    """Trap entry with what is nested in it, as far as the first instruction after it.
+
+    Gives the terminators that were delivered, "b in a" for b nested in a, and the exit that could not be delivered, if one could not.
+    """
+    current, name = exit_, exit_.function
     while current.function not in BUILTIN_EXITS:
         nested = deliver(machine, current, state, surroundings)
         if nested is None:
-            return _firmware(machine, state, surroundings)
+            return name, None
         rule = machine.code.exits.get(machine.code.exits[current.function].nested)
         if rule is None or nested.function in BUILTIN_EXITS:
-            return replace(nested, note=nested.note or f"in the delivery of {current.function}")
-        current = Exit(rule.function, ())
-    return current
+            return name, replace(nested, note=nested.note or f"in the delivery of {current.function}")
+        current, name = Exit(rule.function, ()), f"{rule.function} in {name}"
+    return name, current
 
 
 def _firmware(machine: Machine, state: State, surroundings: Surroundings | None) -> Exit | None:

@@ -148,11 +148,13 @@ def pair(
     source: bytes = b"",
     room: int = 0,
     tables: int = 24,
+    *,
+    crosses: bool = False,
 ) -> Pair:
-    """Both machines, set up; the host has `room` units of RAM (0: twice what the guest needs)."""
+    """Both machines, set up; the host has `room` units of RAM (0: twice what the guest needs). `crosses` as a monitor takes it."""
     out = bytearray(), bytearray()
     bare = Computer(machine, ram=ram(machine, size), makers=standard(out[0].append, reader(source)))
-    vmm = Vmm(host(machine, room or 2 * size + (tables + 2 << 12)), rules)
+    vmm = Vmm(host(machine, room or 2 * size + (tables + 2 << 12)), rules, crosses=crosses)
     guest = vmm.guest("guest", size, standard(out[1].append, reader(source)), tables=tables)
     setup(bare)
     setup(guest.computer)

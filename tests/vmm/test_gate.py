@@ -1,0 +1,150 @@
+"""The world switch on the machine itself: by trap entry and return a guest goes the way that it goes without, and what goes wrong there is noticed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgcheck.isa.machine.build import load
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import Term, constant, lnot, mk
+from pgcheck.vmm.gate import ResourceControlLost
+from pgcheck.vmm.policy import Copy, Crossing, Policy
+from pgcheck.vmm.vmm import Vmm
+from tests.specifications import machine_of, path_of
+from tests.vmm import programs
+from tests.vmm.lockstep import Pair, host, pair, policy_of
+from tests.vmm.test_monitor import CASES, LONG
+
+POLICIES = (
+    ("pg74", "default", "type1"),
+    ("m68010", "default", "type1"),
+    ("riscv64", "s_in_u", "type1"),
+    ("riscv64", "vmm_in_m", "type1"),
+    ("pdp10-ka10", "default", "hybrid"),
+)
+
+
+@pytest.mark.parametrize(("name", "deployment", "kind"), POLICIES)
+def test_every_policy_says_how_a_guest_is_left_and_entered(name: str, deployment: str, kind: str) -> None:
+    machine, crossing = machine_of(name), policy_of(name, deployment, kind).crossing
+    assert crossing is not None and crossing.returns
+    entering = policy_of(name, deployment, kind).intercept & machine.code.exits.keys()
+    assert entering <= crossing.recoveries.keys()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_guest_that_is_left_by_trap_entry_and_entered_by_return_goes_the_same_way(name: str) -> None:
+    """With the bare machine, step by step, and with the monitor that exchanges leaves, to the same account."""
+    case, chance = CASES[name], random.Random(name)
+    slow, fast = case.pair(crosses=True), case.pair()
+    before = -1
+    while before < slow.bare.clock < LONG:
+        before, count = slow.bare.clock, chance.randrange(1, 40 * case.stride)
+        slow.step(count)
+        fast.step(count)
+    assert bytes(slow.printed[1]) == case.prints
+    a, b = slow.guest.monitor.statistics, fast.guest.monitor.statistics
+    assert (a.interventions, a.direct, a.misses) == (b.interventions, b.direct, b.misses)
+
+
+def test_a_monitor_does_not_cross_as_nobody_has_proved() -> None:
+    forced = replace(policy_of("pg74"), crossing=None)
+    with pytest.raises(ValueError, match="not proved"):
+        Vmm(host(machine_of("pg74"), 1024), forced, crosses=True)
+
+
+# ---- what is planted
+
+
+ODD = ".org 2\nli a1, 7\nstm a1\nrtm a2\nli a3, 5\nstm a3\n"
+
+
+def run(machine: Machine, rules: Policy) -> None:
+    """A program under a monitor that crosses, beside the bare machine."""
+    both = pair(machine, rules, 512, programs.program(machine, ODD), room=1024, crosses=True)
+    for _ in range(5):
+        both.step(1)
+
+
+def copies(crossing: Crossing) -> Iterator[tuple[str, Crossing]]:
+    """The crossing with each of its copies one bit wrong, and each word of its returns."""
+    for name, one in crossing.recoveries.items():
+        for k, copy in enumerate(one.copies):
+            wrong = (*one.copies[:k], _flipped(copy), *one.copies[k + 1 :])
+            yield (
+                f"{name}: {copy.leaf}",
+                replace(crossing, recoveries={**crossing.recoveries, name: replace(one, copies=wrong)}),
+            )
+    for n, way in enumerate(crossing.returns):
+        for k, (address, value) in enumerate(way.words):
+            words = (*way.words[:k], (address, _other(value)), *way.words[k + 1 :])
+            yield f"word {k}", _with_return(crossing, n, words=words)
+
+
+def _with_return(crossing: Crossing, n: int, **changes: Any) -> Crossing:
+    returns = list(crossing.returns)
+    returns[n] = replace(returns[n], **changes)
+    return replace(crossing, returns=tuple(returns))
+
+
+def _flipped(copy: Copy) -> Copy:
+    return replace(copy, value=_other(copy.value))
+
+
+def _other(term: Term) -> Term:
+    return mk("xor", term.width, term, constant(term.width, 1)) if term.width else lnot(term)
+
+
+def _noticed(both: Pair, steps: int) -> bool:
+    try:
+        for _ in range(steps):
+            both.step(1)
+    except (AssertionError, ResourceControlLost):
+        return True
+    return False
+
+
+PLANTED: Mapping[str, int] = {"pg74": 290, "riscv64 from M": 400}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_map_with_one_bit_wrong_is_noticed(name: str) -> None:
+    case = CASES[name]
+    machine, rules = machine_of(case.machine), policy_of(case.machine, case.deployment, case.kind)
+    assert rules.crossing is not None
+    room, missed = 1024 if name == "pg74" else 0, []
+    for what, wrong in copies(rules.crossing):
+        if what.startswith("interrupt"):  # none comes while this program runs
+            continue
+        both = pair(machine, replace(rules, crossing=wrong), case.size, case.setup(machine), room=room, crosses=True)
+        missed += [] if _noticed(both, PLANTED[name]) else [what]
+    assert not missed
+
+
+def _changed(folder: Path, old: str, new: str) -> Machine:
+    text = path_of("pg74").read_text()
+    assert text.count(old) == 1
+    path = folder / "pg74.yaml"
+    path.write_text(text.replace(old, new))
+    return load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("R.l, R.b});\n      Psw", "R.l, R.b});\n      A[1] = A[1] & ~32'd1;\n      Psw"),
+        ("(indexed(a, x));\n      M = new.M;", "(indexed(a, x));\n      A[1] = A[1] & ~32'd1;\n      M = new.M;"),
+    ],
+    ids=["an entry that loses a bit", "a return that cannot restore one"],
+)
+def test_a_machine_that_loses_a_bit_is_noticed(tmp_path: Path, old: str, new: str) -> None:
+    """The policy is another machine's: this one's check refuses."""
+    run(machine_of("pg74"), policy_of("pg74"))
+    with pytest.raises((AssertionError, ResourceControlLost)):
+        run(_changed(tmp_path, old, new), policy_of("pg74"))

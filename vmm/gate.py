@@ -1,0 +1,169 @@
+"""The world switch on the machine itself: a trap is delivered and the guest's state read back, a return instruction leads to the guest.
+
+All is asked of a binding: the monitor crosses on integers, the proofs on terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgcheck.isa.machine.machine import Deployment, Machine
+from pgcheck.isa.machine.schemes import Bounds, Entries
+from pgcheck.isa.terms import TRUE, mask
+from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.models.reference.cycle import canonical
+from pgcheck.models.state import Cells, Exit, Fetched, Oracle, State, Surroundings, cells
+from pgcheck.vmm.binding import Binding
+from pgcheck.vmm.policy import Copy, Crossing, Recovery, Return
+
+
+class ResourceControlLost(Exception):
+    """Real control state changed while a guest ran, or an entry or a return of the machine did not lead where it is to: the policy does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What the monitor has after a trap: the guest's leaves on the processor as they were at the trap; `located` unless PC is not to be had."""
+
+    guest: State
+    located: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Leaves and enters a guest under a crossing; `shared` are the leaves that the guest has on the processor."""
+
+    machine: Machine
+    deployment: Deployment
+    crossing: Crossing
+    shared: tuple[str, ...]
+    binding: Binding
+
+    def arrive(self, exit_: Exit | None, state: State, outside: Surroundings) -> Arrived:
+        """Deliver a trap (None: the interrupt that is pending) on the processor and read the guest back. Raises ResourceControlLost."""
+        if exit_ is not None and exit_.function == TRANSLATE:
+            exit_ = self._raised(exit_)
+        name, failed = self._delivered(exit_, state, outside)
+        recovery = self.crossing.recoveries.get(name)
+        if failed is not None or recovery is None:
+            raise ResourceControlLost(f"{name} ends in {failed.function}" if failed else f"no way back from {name}")
+        if not self.binding.holds(self.machine, self.deployment.monitor, state, outside):
+            raise ResourceControlLost(f"{name} does not enter the monitor")
+        return self._read(recovery, exit_, state, outside)
+
+    def enter(self, wanted: State, state: State, outside: Surroundings) -> State:
+        """Execute the return that leads to a state of the guest's on the processor; the state that it is in then. Raises ResourceControlLost."""
+        chosen = next((r for r in self.crossing.returns if self._leads(r, wanted, outside)), None)
+        if chosen is None:
+            raise ResourceControlLost("no return leads to the guest")
+        copies = (*chosen.before, *chosen.left)
+        terms = [*(c.value for c in copies), *(t for word in chosen.words for t in word)]
+        found = self.binding.values(self.machine, terms, wanted, outside, {})
+        count, words = len(chosen.before), found[len(copies) :]
+        state.update(placed(wanted, chosen.before, found[:count]))
+        for address, value in zip(words[::2], words[1::2], strict=True):
+            self.binding.store(self.machine, address, value, state, outside)
+        instruction = canonical(self.machine.instruction(chosen.instruction), chosen.operands)
+        ended = self._executed(instruction, state, outside)
+        if ended is not None:
+            raise ResourceControlLost(f"{chosen.instruction} ends in {ended.function} and does not lead to the guest")
+        reached = placed(wanted, chosen.left, found[count : len(copies)])
+        wrong = [n for n, value in reached.items() if state[n] is not value and state[n] != value]
+        if wrong:
+            raise ResourceControlLost(f"{chosen.instruction} leads to a guest with another {', '.join(wrong)}")
+        return reached
+
+    # ---- steps of the processor, as the monitor has arranged it
+
+    def _delivered(self, exit_: Exit | None, state: State, outside: Surroundings) -> tuple[str, Exit | None]:
+        before = outside.oracle
+        outside.oracle = Arranged(self.machine, self.crossing.modes, before)
+        try:
+            if exit_ is None:
+                return self.binding.interrupt(self.machine, state, outside)
+            return self.binding.arrive(self.machine, exit_, state, outside)
+        finally:
+            outside.oracle = before
+
+    def _executed(self, instruction: Fetched, state: State, outside: Surroundings) -> Exit | None:
+        before = outside.oracle
+        outside.oracle = Arranged(self.machine, self.crossing.modes, before)
+        try:
+            return self.binding.execute(self.machine, instruction, state, outside)[0]
+        finally:
+            outside.oracle = before
+
+    def _raised(self, exit_: Exit) -> Exit:
+        """What the processor raises where a unit outside it refuses an access."""
+        if self.crossing.refused is None:
+            return exit_
+        name, terms = self.crossing.refused
+        assert self.machine.code.translation is not None
+        handed = dict(zip((n for n, _ in self.machine.code.translation.parameters), exit_.args, strict=True))
+        return Exit(name, tuple(self.binding.values(self.machine, terms, {}, Surroundings(), handed)))
+
+    # ---- copies
+
+    def _leads(self, one: Return, wanted: State, outside: Surroundings) -> bool:
+        return one.when is TRUE or bool(self.binding.values(self.machine, [one.when], wanted, outside, {})[0])
+
+    def _read(self, recovery: Recovery, exit_: Exit | None, state: State, outside: Surroundings) -> Arrived:
+        handed: Mapping[str, int] = {}
+        if exit_ is not None:
+            names = [n for n, _ in self.machine.code.functions[exit_.function].parameters]
+            handed = dict(zip(names, exit_.args, strict=True))
+        terms = [*(c.value for c in recovery.copies), recovery.located]
+        *values, located = self.binding.values(self.machine, terms, state, outside, handed)
+        guest = placed({n: state[n] for n in self.shared}, recovery.copies, values)
+        return Arrived(guest, bool(located))
+
+
+def placed(state: Mapping[str, int | Cells], copies: tuple[Copy, ...], values: list[int]) -> State:
+    """A state with copies made in it; arrays that get none are shared with it."""
+    found: State = dict(state)
+    for copy, value in zip(copies, values, strict=True):
+        if copy.index is None:
+            found[copy.leaf] = value
+            continue
+        if found[copy.leaf] is state[copy.leaf]:
+            found[copy.leaf] = cells(found, copy.leaf).copy()
+        cells(found, copy.leaf)[copy.index] = value
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What the monitor has arranged for itself: its own addresses mapped in order, and its own entries in its tables; else as before."""
+
+    machine: Machine
+    modes: frozenset[int]
+    outside: Oracle | None
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        translation = self.machine.code.translation
+        assert translation is not None
+        if isinstance(translation.realise, Bounds):
+            return None
+        if args[translation.mode] in self.modes:
+            return None if self.outside is None else self.outside.translate(args)
+        width = self.machine.code.functions[translation.function].results[0]
+        return False, args[_address(self.machine)] & mask(width)
+
+    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
+        return None
+
+    def table(self, name: str, args: tuple[int, ...]) -> int | None:
+        table = self.machine.code.tables[name]
+        return table.responded(0, table.monitor)
+
+
+def _address(machine: Machine) -> int:
+    """The position of the address among the arguments of translation: the widest but for mode and access."""
+    translation = machine.code.translation
+    assert translation is not None
+    if isinstance(translation.realise, Entries):
+        return translation.position(translation.realise.address)
+    widths = [w for _, w in machine.code.functions[translation.function].parameters]
+    plain = [k for k in range(len(widths)) if k not in (translation.mode, translation.access)]
+    return max(plain, key=lambda k: widths[k])
