@@ -70,7 +70,10 @@ def promised(result: DeploymentResult, kind: Kind) -> bool:
 def _crossed(
     setting: Setting, chosen: Configuration, evidence: Evidence, *, force: bool
 ) -> tuple[Mapping[str, int], Crossing | None]:
-    """The monitor's control state while a guest runs, and how guests are left and entered then; when forced None if that is not found."""
+    """The monitor's control state while a guest runs, and how guests are left and entered then; None if no such maps are found.
+
+    Raises NoMonitor where a monitor has to know of them what traps of an instruction with `restart: partial` are the guest's.
+    """
     machine, deployment = setting.machine, setting.deployment
     plain = _real(machine, deployment, chosen.constants, evidence)
     reason: Exception = NoCrossing("its frames have no place")
@@ -82,7 +85,7 @@ def _crossed(
                 return placed, crossing(known, placed, frames)
     except (NoCrossing, Undecided) as found:
         reason = found
-    if not force:
+    if not force and any(i.partial for i in machine.instructions):
         raise NoMonitor(f"{deployment.name}: {reason}")
     return plain, None
 

@@ -17,7 +17,7 @@ DIVISION = World(("A", "P"), {"M": 1, "R": 7})
 def test_registers_are_shared_and_control_state_is_the_monitors() -> None:
     found = world(machine_of("pg74"), policy_of("pg74"))
     assert set(found.shared) == {"A", "C", "P"}
-    assert found.own == {"M": 1, "R.l": 0, "R.b": 1024}
+    assert found.own == {"M": 1, "R.l": 0, "R.b": 1024, "EXPIRED": 0}
 
 
 def test_memory_and_devices_are_the_computers() -> None:
@@ -29,7 +29,7 @@ def test_memory_and_devices_are_the_computers() -> None:
 def test_mirrored_control_state_is_shared() -> None:
     machine, rules = machine_of("pg74"), policy_of("pg74")
     found = world(machine, replace(rules, mirrored=frozenset({"R.l"})))
-    assert "R.l" in found.shared and set(found.own) == {"M", "R.b"}
+    assert "R.l" in found.shared and set(found.own) == {"M", "R.b", "EXPIRED"}
 
 
 def test_a_guest_whose_mode_is_the_processors_shares_it() -> None:
