@@ -19,11 +19,12 @@ from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.schemes.bounds import NoBounds
 from tests.oracle.endtoend import Report, compare, plans
-from tests.oracle.starts import Starts, configurations, real, virtual
+from tests.oracle.starts import Starts, configurations, filled, holding_all, real, virtual
 from tests.oracle.twin import Twin, twin
 
 STATES = 400
 OWN = 1
+RUNS = 100
 UNBUILT = (NoMonitor, NoTables, NoBounds, OutOfMemory, ValueError)
 
 
@@ -66,13 +67,30 @@ def unseen(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> list[str
     found = []
     for chosen in _configured(case, forced):
         owns = real(case.machine, case.deployment, chosen.fixed, OWN, seed=1)
+        if any(led_astray(case.machine, chosen, own) for own in owns):
+            continue
+        begins = [(own, case.guests, runs) for own in owns]
         try:
-            made = [twin(case.machine, _with(chosen, own)) for own in owns if not led_astray(case.machine, chosen, own)]
+            if begins and not any(_noticed(case, chosen, *begin, seed) for begin in (*_shown(case, chosen), *begins)):
+                found.append(f"{dict(chosen.fixed)} {sorted(chosen.mirrored)} {dict(chosen.responses)}")
         except UNBUILT:
             continue
-        if len(made) == len(owns) > 0 and not any(_noticed(one, case, runs, seed) for one in made):
-            found.append(f"{dict(chosen.fixed)} {sorted(chosen.mirrored)} {dict(chosen.responses)}")
     return found
+
+
+Begin = tuple[Mapping[str, int], Starts, int]
+
+
+def _shown(case: Case, chosen: Policy) -> Iterator[Begin]:
+    """The monitor's own state and the guest's in each witness of the check, and how many runs to give it."""
+    machine = case.machine
+    control = {leaf.name for leaf in machine.state.control if leaf.name in machine.state.scalars}
+    for row in case.result.instructions:
+        if row.witness is not None:
+            real_state, guest = (filled(machine, side) for side in (row.witness.real, row.witness.virtual))
+            own = {n: v for n, v in real_state.items() if n in control and isinstance(v, int)} | dict(chosen.fixed)
+            if holding_all(machine, (*machine.legal, case.deployment.real), {**real_state, **own}):
+                yield own, Starts((guest,), complete=False), RUNS
 
 
 def led_astray(machine: Machine, chosen: Policy, own: Mapping[str, int]) -> bool:
@@ -94,8 +112,9 @@ def led_astray(machine: Machine, chosen: Policy, own: Mapping[str, int]) -> bool
     return False
 
 
-def _noticed(made: Twin, case: Case, runs: int, seed: int) -> bool:
-    return any(compare(made, case.guests, which, runs, seed).differences for which in plans(case.machine))
+def _noticed(case: Case, chosen: Policy, own: Mapping[str, int], guests: Starts, runs: int, seed: int) -> bool:
+    made = twin(case.machine, _with(chosen, own))
+    return any(compare(made, guests, which, runs, seed).differences for which in plans(case.machine))
 
 
 def _configured(case: Case, forced: Policy) -> Iterator[Policy]:

@@ -88,6 +88,19 @@ def _state(machine: Machine, places: Sequence[Place], values: Sequence[int]) -> 
     return state
 
 
+def filled(machine: Machine, given: Mapping[str, int | Mapping[int, int]]) -> State:
+    """The state that is 0 but for what is given: arrays by index, with -1 for all others."""
+    state: State = {}
+    for name, leaf in machine.state.leaves.items():
+        value = given.get(name, 0)
+        if isinstance(leaf, ArrayLeaf):
+            cells = {} if isinstance(value, int) else value
+            state[name] = Cells(cells.get(-1, 0), {k: v for k, v in cells.items() if k >= 0})
+        else:
+            state[name] = value if isinstance(value, int) else 0
+    return state
+
+
 def virtual(machine: Machine, deployment: Deployment, limit: int, seed: int) -> Starts:
     """The states of a guest."""
     return starts(machine, (*machine.legal, deployment.guest), limit, seed)
