@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from pgcheck.isa.words import Order
+from pgcheck.isa.words import order as by_name
 from pgcheck.models.devices import virtqueue
 from pgcheck.models.devices.backing import Kept
 from pgcheck.models.devices.disk import Disk
@@ -199,7 +200,7 @@ def notified(bench: Bench, case: Case) -> Disk:
 
 
 def order(ram: Ram | GuestMemory) -> Order:
-    return ram.order if isinstance(ram, Ram) else ram.host.order
+    return by_name((ram if isinstance(ram, Ram) else ram.host).big_endian)
 
 
 def filled(ram: Ram | GuestMemory, case: Case) -> None:
