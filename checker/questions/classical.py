@@ -27,7 +27,7 @@ from pgcheck.checker.questions.taint import Footprint
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Sensitivity
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, disjunction, land, lnot, lor
+from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, disjunction, land, lnot, lor
 from pgcheck.isa.terms.names import FIRST, READ, SECOND, Tag
 
 TIMING = "timing"
@@ -100,7 +100,7 @@ class _Runs:
     setting: Setting
     subject: Subject
     fixed: Mapping[str, int]
-    made: dict[tuple[Tag, int], Copy] = field(default_factory=dict)
+    made: dict[tuple[Tag, int, frozenset[Name]], Copy] = field(default_factory=dict)
 
     def leaves(self, tag: Tag, mode: int) -> dict[str, Term]:
         machine = self.setting.machine
@@ -110,15 +110,13 @@ class _Runs:
         pre[machine.modes.leaf] = self.setting.mode(mode)
         return pre
 
-    def run(self, tag: Tag, mode: int) -> Copy:
-        """A copy started in `mode`."""
-        if (tag, mode) not in self.made:
-            machine = self.setting.machine
+    def run(self, tag: Tag, mode: int, private: frozenset[Name] | None = None) -> Copy:
+        """A copy started in `mode`; the fresh variables in `private`, or else all that may be a copy's own, are its own."""
+        key = tag, mode, self.subject.private if private is None else private
+        if key not in self.made:
             pre = self.leaves(tag, mode)
-            self.made[tag, mode] = instantiate(
-                machine, self.subject.transition, pre, as_it_is, tag, self.subject.private
-            )
-        return self.made[tag, mode]
+            self.made[key] = instantiate(self.setting.machine, self.subject.transition, pre, as_it_is, tag, key[2])
+        return self.made[key]
 
     def known(self, copy: Copy, states: Term = TRUE) -> Term:
         """A legal state, which satisfies `states`, and canonical operands."""
@@ -323,11 +321,10 @@ def _behaviour(pair: _Pair, evidence: Evidence, found: dict[Sensitivity, None]) 
     setting, subject, machine = pair.guest.setting, pair.guest.subject, pair.guest.setting.machine
     leaves = machine.state.leaves
     private = frozenset(n for n in subject.private if n.space == READ and leaves[n.text].role in pair.roles)
-    mine, other = pair.guest.leaves(FIRST, pair.first.mode), pair.other.leaves(SECOND, pair.second)
-    pre = {n: other[n] if n in pair.varies else mine[n] for n in leaves}
+    a, other = pair.guest.run(FIRST, pair.first.mode, private), pair.other.leaves(SECOND, pair.second)
+    pre = {n: other[n] if n in pair.varies else a.pre[n] for n in leaves}
     pre[machine.modes.leaf] = other[machine.modes.leaf]
     answers = second_oracle(machine, setting.mode(pair.first.mode), pre, pair.roles)
-    a = instantiate(machine, subject.transition, mine, as_it_is, FIRST, private)
     b = instantiate(machine, subject.transition, pre, answers, SECOND, private)
     assume = [pair.guest.known(a, pair.first.states), lnot(a.unmodelled), pair.other.known(b)]
     if pair.start == "S" and pair.guest is pair.other:

@@ -66,11 +66,15 @@ class Copy:
 
     def ends(self, *kinds: str) -> Term:
         """The condition on which the step ends in an exit of one of `kinds`."""
-        return disjunction(
-            land(e.guard, guard)
+        return disjunction(guard for kind, guard in self._kinds if kind in kinds)
+
+    @cached_property
+    def _kinds(self) -> tuple[tuple[str, Term], ...]:
+        """The kinds of the exits, each with the condition on which the step ends so."""
+        return tuple(
+            (kind, land(e.guard, guard))
             for e in self.exits
             for kind, guard in exit_kinds(self.machine, e.function, e.args).items()
-            if kind in kinds
         )
 
     @cached_property

@@ -24,11 +24,13 @@ from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, eval
 from pgcheck.isa.terms.names import read
 
 PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
+MOST_HELD = 2048
 
 
 class Solver:
     """Solves obligations one at a time in a child process that starts with the first of them.
 
+    The last answers are held: of the same terms each solver is asked once.
     `cache` keeps verdicts between runs; `second` lets `confirm` ask a second solver. `dump` is called with the label
     and the script of every obligation that folding does not settle, cached or not. `command` starts another child.
     """
@@ -49,6 +51,7 @@ class Solver:
         self.process = SolverProcess(command, limits.memory)
         self._versions = versions()
         self._printed: tuple[tuple[Term, ...], Script] | None = None
+        self._held: dict[tuple[str, tuple[Term, ...]], Answer] = {}
 
     def check(self, assertions: Sequence[Term], *, label: str) -> Answer:
         """Whether `assertions` can all be true; `label` names the obligation in a dump."""
@@ -60,12 +63,29 @@ class Solver:
             return Answer("sat", "folded", Model({}, {}, {}))
         if self._dump is not None:
             self._dump(label, script(assertions))
+        answer = self._once("z3-solver", assertions, self._checked)
+        return replace(answer, seconds=time.monotonic() - start)
+
+    def _once(self, solver: str, assertions: Sequence[Term], ask: Callable[[Sequence[Term]], Answer]) -> Answer:
+        """The answer of a solver, held or asked for; none is held that time or an accident has decided."""
+        key = solver, tuple(assertions)
+        if key in self._held:
+            return self._held[key]
+        answer = ask(assertions)
+        if answer.status in ("sat", "unsat"):
+            if len(self._held) >= MOST_HELD:
+                del self._held[next(iter(self._held))]
+            self._held[key] = answer
+        return answer
+
+    def _checked(self, assertions: Sequence[Term]) -> Answer:
+        """What z3 has said, in this run or another, or says now."""
         key = self.key(assertions, "z3-solver", self._limits.rlimit)
         answer = self._recall(key, assertions)
         if answer is None:
             answer = self._solve(assertions)
             self._remember(key, answer)
-        return replace(answer, seconds=time.monotonic() - start)
+        return answer
 
     def minimise(self, assertions: Sequence[Term], model: Model, wishes: Sequence[Wish]) -> Model:
         """A model of `assertions` that fulfils `wishes` greedily in order; `model` itself if none better is found."""
@@ -114,6 +134,10 @@ class Solver:
             return Answer("unknown", "no second solver was asked for")
         if solver not in self._versions:
             return Answer("unknown", f"{solver} is not installed")
+        return self._once(solver, assertions, lambda asked: self._confirmed(asked, solver))
+
+    def _confirmed(self, assertions: Sequence[Term], solver: str) -> Answer:
+        """What another solver has said, in this run or another, or says now."""
         key = self.key(assertions, solver, self._limits.second_seconds)
         cached = self._recall(key, assertions)
         if cached is not None:

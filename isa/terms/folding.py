@@ -23,8 +23,8 @@ _pushed: dict[tuple[str, int, tuple[Term, ...], Hashable], Term] = {}
 def mk(op: str, width: int, *args: Term, data: Hashable = None) -> Term:
     """A simplified node: constant folding, identities, extraction pushed inwards; the meaning is that of `node`."""
     row = OPERATORS.get(op)
-    if row is not None and all(a.op == "const" for a in args):
-        return constant(width, row.python(width, tuple(a.width for a in args), data, *(a.value for a in args)))
+    if row is not None and all([a.op == "const" for a in args]):
+        return constant(width, row.python(width, tuple([a.width for a in args]), data, *[a.value for a in args]))
     key = (op, width, args, data) if op in _PUSHING else None
     if key is not None and (known := _pushed.get(key)) is not None:
         return known

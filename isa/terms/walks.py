@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from pgcheck.isa.terms.folding import mk, store
 from pgcheck.isa.terms.names import Name
@@ -28,13 +29,25 @@ def walk(roots: Iterable[Term]) -> Iterator[Term]:
                 yield term
 
 
+@lru_cache(maxsize=64)
+def _in_order(roots: tuple[Term, ...]) -> tuple[Term, ...]:
+    """What `walk` gives, kept of the last roots: a step is copied many times in a row."""
+    return tuple(walk(roots))
+
+
 Rewriter = Callable[[Term, tuple[Term, ...]], Term | None]
 
 
 def rewrite(roots: Iterable[Term], replace: Rewriter, memo: dict[Term, Term] | None = None) -> list[Term]:
     """Rebuild `roots` bottom up; `replace(node, new arguments)` gives the new node, or None to keep its operator."""
-    memo = {} if memo is None else memo
-    roots = list(roots)
+    roots = tuple(roots)
+    if memo is None:
+        memo = {}
+        for term in _in_order(roots):
+            args = tuple([memo[a] for a in term.args])
+            new = replace(term, args)
+            memo[term] = rebuild(term, args) if new is None else new
+        return [memo[r] for r in roots]
     for root in roots:
         if root in memo:
             continue

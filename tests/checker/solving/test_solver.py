@@ -371,9 +371,23 @@ def test_a_solver_that_is_killed_in_its_search_is_unknown_and_starts_again() -> 
     threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
     answer = own.check(HARD, label="")
     assert (answer.status, answer.reason) == ("unknown", "the solver process was killed by signal 9")
-    assert own.check(BOTH, label="").status == "sat"
+    assert own.check(BOTH[:1], label="").status == "sat"
     assert solver_child(own) != pid
     own.close()
+
+
+def test_the_same_terms_are_asked_once_of_each_solver(tmp_path: Path) -> None:
+    log = tmp_path / "asked"
+    body = f"""while True:
+    request = read()
+    open({str(log)!r}, 'a').write(request['do'] + ' ')
+    reply(request, status='unsat')
+"""
+    own = fake(tmp_path, body)
+    for _ in range(2):
+        assert [own.check(BOTH, label="").status, own.confirm(BOTH).status] == ["unsat", "unsat"]
+    assert own.check(BOTH[:1], label="").status == "unsat"
+    assert log.read_text().split() == ["check", "bitwuzla", "check"]
 
 
 def test_a_search_that_takes_too_long_is_killed() -> None:
