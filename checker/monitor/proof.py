@@ -1,4 +1,4 @@
-"""The proofs of the monitor that a specification's check promises: every row, every virtual mode, every family."""
+"""The proofs of the monitor that a specification's check promises: every row, every virtual mode, every family; and of the code that it runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from pgcheck.checker.monitor.obligations import (
     operations,
     switched,
 )
-from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import Canary, CodeProof, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.routines import routines
 from pgcheck.checker.monitor.rows import other_rows
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.options import Options
@@ -58,7 +59,7 @@ def prove_monitor(
     started = time.perf_counter()
     result = check(machine, replace(options, only=()))
     with Pool(lambda: solver_for(options), options.jobs) as pool:
-        found = []
+        found: list[DeploymentProof] = []
         for deployment in result.deployments:
             try:
                 promise = promised(machine, deployment, Evidence(pool.solver, options.second), kind, force=force)
@@ -67,6 +68,9 @@ def prove_monitor(
                 found.append(DeploymentProof(deployment.name, wanted.name, refused=str(no)))
                 continue
             found.append(proofs(promise, options, pool, on_event))
+        code = CodeProof()
+        if not all(d.refused for d in found):
+            code = routines(machine, options, pool, lambda total, o: on_event(Proved(total, o.subject, (o,))))
     return MonitorProof(
         machine.identity.name,
         machine.identity.path,
@@ -74,6 +78,7 @@ def prove_monitor(
         tuple(found),
         versions(),
         time.perf_counter() - started,
+        code,
     )
 
 

@@ -11,6 +11,7 @@ from pgcheck.checker.result import StateValue
 
 Verdict = Literal["proved", "refuted", "unknown", "vacuous", "error"]
 ORDER: tuple[Verdict, ...] = ("error", "refuted", "unknown", "vacuous", "proved")
+EQ4 = "EQ4"
 FAMILIES: Mapping[str, str] = {
     "EQ1": "one step of the guest is one step of the bare machine",
     "EQ3": "every trap has the bare machine's frame",
@@ -18,6 +19,7 @@ FAMILIES: Mapping[str, str] = {
     "ISO2": "what runs directly reaches only what translation gives",
     "ISO3": "after a world switch nothing shows the guest before",
     "SH1": "shadow entries are what the guest's tables say",
+    EQ4: "generated code does what the specification says",
 }
 
 
@@ -82,16 +84,30 @@ class DeploymentProof:
     refused: str = ""
     left_out: int = 0
 
-    def counts(self, family: str) -> Mapping[str, int]:
-        """How many obligations of a family ended in which verdict."""
-        return Counter(o.verdict for o in self.obligations if o.family == family)
-
     @property
     def verdict(self) -> Verdict:
         """The worst verdict; a monitor that is refused is refuted."""
         if self.refused:
             return "refuted"
         return worst(o.verdict for o in self.obligations)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeProof:
+    """The proofs for the generated code that every deployment runs."""
+
+    obligations: tuple[Obligation, ...] = ()
+    canaries: tuple[Canary, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict."""
+        return worst(o.verdict for o in self.obligations)
+
+
+def counts(obligations: Iterable[Obligation], family: str) -> Mapping[str, int]:
+    """How many obligations of a family ended in which verdict."""
+    return Counter(o.verdict for o in obligations if o.family == family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +120,12 @@ class MonitorProof:
     deployments: tuple[DeploymentProof, ...]
     versions: Mapping[str, str]
     seconds: float
+    code: CodeProof = CodeProof()
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the worst deployment that has a monitor; refuted if none has."""
+        """The verdict of the worst deployment that has a monitor, or of the generated code if that is worse; refuted if none has a monitor."""
         with_one: list[Verdict] = [d.verdict for d in self.deployments if not d.refused] or [
             d.verdict for d in self.deployments
         ]
-        return worst(with_one)
+        return worst([*with_one, *(o.verdict for o in self.code.obligations)])

@@ -75,6 +75,8 @@ class Program:
         self.facts = Facts(machine)
         self.globals: dict[str, Any] = {"Ended": Ended, "Exit": Exit, "OPERATORS": OPERATORS}
         self.made: dict[tuple[Values, int, Geometry, int], Made] = {}
+        self.texts: dict[str, str] = {}
+        """What was compiled of functions, by their Python names, and of instructions, by their ids."""
         self._singles: dict[str, Single] = {}
         self._too_long: set[object] = set()
         self._names: dict[str, str] = {}
@@ -139,6 +141,11 @@ class Program:
         made: Callable[..., Any] = self.globals[python_name]
         return made
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The functions that were made, by their Python names."""
+        return {python: name for name, python in self._names.items()}
+
     def _finish(self) -> None:
         """Make the functions that were named and are not there yet."""
         while self._todo:
@@ -158,10 +165,12 @@ class Program:
         arguments = [f"a{i}" for i in range(len(function.parameters))]
         emitter.names = {Name(LOCAL, n): a for (n, _), a in zip(function.parameters, arguments, strict=True)}
         emitter.run(function.body, Frame("function", 1, function.results))
-        return self._defined(f"def made({', '.join(['R', 'S', *arguments])}):", _texts(emitter.lines), name)
+        lines = [f"def made({', '.join(['R', 'S', *arguments])}):", *_texts(emitter.lines)]
+        return self._defined(lines, name, self._names[name])
 
-    def _defined(self, head: str, body: list[str], name: str) -> Callable[..., Any]:
-        return FunctionType(_compiled([head, *body], name), self.globals, name)
+    def _defined(self, lines: list[str], name: str, kept: str) -> Callable[..., Any]:
+        self.texts[kept] = "\n".join(lines)
+        return FunctionType(_compiled(lines, name), self.globals, name)
 
     # ---- single instructions
 
@@ -182,9 +191,8 @@ class Program:
         emitter.encoding_term, emitter.length = instruction.encoding_term, "L"
         emitter.emit(f"R.next = S[{pc.name!r}] + L & {mask(pc.width)}")
         emitter.run(instruction.body, Frame("function", 1, ()))
-        run = self._defined(
-            f"def made({', '.join(['R', 'S', 'L', *arguments])}):", _texts(emitter.lines), instruction.id
-        )
+        lines = [f"def made({', '.join(['R', 'S', 'L', *arguments])}):", *_texts(emitter.lines)]
+        run = self._defined(lines, instruction.id, instruction.id)
         self._finish()
         effects = self.facts.block(instruction.body)
         turning = effects.volatile or bool(effects.writes & {*self.context, *self.pending, *self.ports})

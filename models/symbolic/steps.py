@@ -41,6 +41,13 @@ def performed(
 ) -> Execution:
     """The execution of a body whose instruction is `length` units of PC long; its frame holds the state afterwards."""
     execution = Execution(machine, initial(machine), operands)
+    perform(execution, body, length, encoding)
+    return execution
+
+
+def perform(execution: Execution, body: Block, length: Term, encoding: Term | None = None) -> None:
+    """Run a body whose instruction is `length` units of PC long, from the state of the execution."""
+    machine, operands = execution.machine, execution.operands
     leaves = {operand(t.width, n): t for n, t in operands.items()}
     given = {"length": length} if encoding is None else {"length": length, "encoding": encoding}
     execution.given = dict(zip(given, substitute(given.values(), leaves), strict=True))
@@ -49,7 +56,6 @@ def performed(
     execution.frame.state[NEXT_PC] = mk("add", pc.width, here, resized(execution.given["length"], pc.width))
     execution.block(body)
     execution.frame.state[machine.state.pc] = execution.frame.state.pop(NEXT_PC)
-    return execution
 
 
 def resized(term: Term, width: int) -> Term:

@@ -6,7 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pgcheck.checker.monitor.result import FAMILIES, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import (
+    FAMILIES,
+    Canary,
+    CodeProof,
+    DeploymentProof,
+    MonitorProof,
+    Obligation,
+    counts,
+)
 from pgcheck.checker.result import StateValue
 
 VERSION = 1
@@ -22,6 +30,7 @@ def document(proof: MonitorProof, *, timing: bool = True) -> str:
         "verdict": proof.verdict,
         "solvers": dict(proof.versions),
         "deployments": [_deployment(d, timing) for d in proof.deployments],
+        "code": {"verdict": proof.code.verdict if proof.code.obligations else "", **_proofs(proof.code, timing)},
     }
     if timing:
         whole["seconds"] = round(proof.seconds, 3)
@@ -35,12 +44,20 @@ def _deployment(found: DeploymentProof, timing: bool) -> dict[str, Any]:
         "verdict": found.verdict,
         "refused": found.refused,
         "left_out": found.left_out,
-        "families": {f: dict(found.counts(f)) for f in FAMILIES if found.counts(f)},
-        "canaries": [
-            {"family": c.family, "name": c.name, "fired": c.fired, "reason": c.reason} for c in found.canaries
-        ],
+        **_proofs(found, timing),
+    }
+
+
+def _proofs(found: DeploymentProof | CodeProof, timing: bool) -> dict[str, Any]:
+    return {
+        "families": {f: dict(known) for f in FAMILIES if (known := counts(found.obligations, f))},
+        "canaries": [_canary(c) for c in found.canaries],
         "obligations": [_obligation(o, timing) for o in found.obligations],
     }
+
+
+def _canary(found: Canary) -> dict[str, Any]:
+    return {"family": found.family, "name": found.name, "fired": found.fired, "reason": found.reason}
 
 
 def _obligation(found: Obligation, timing: bool) -> dict[str, Any]:

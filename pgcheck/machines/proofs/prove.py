@@ -67,11 +67,14 @@ class _Progress:
 
     def __init__(self, name: str) -> None:
         self.name, self.done, self.bad, self.started = name, 0, 0, time.monotonic()
+        self.total = 0
 
     def __call__(self, event: Proved) -> None:
-        self.done += 1
+        """The rows of one deployment after the other, and the routines of the generated code."""
+        self.done = self.done + 1 if event.total == self.total else 1
+        self.total = event.total
         self.bad += sum(o.verdict not in ("proved", "vacuous") for o in event.obligations)
-        line = f"{self.name}: {self.done} of {event.total} rows, {self.bad} not proved, {time.monotonic() - self.started:.0f} s"
+        line = f"{self.name}: {self.done} of {event.total} done, {self.bad} not proved, {time.monotonic() - self.started:.0f} s"
         print(f"\r{line[:70]:70}", end="", file=sys.stderr, flush=True)
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from pgcheck.checker.monitor.result import FAMILIES, ORDER, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import (
+    EQ4,
+    FAMILIES,
+    ORDER,
+    CodeProof,
+    DeploymentProof,
+    MonitorProof,
+    Obligation,
+    counts,
+)
 from pgcheck.checker.result import StateValue
 
 WIDTH = 80
@@ -19,8 +28,10 @@ def report(proof: MonitorProof, *, timing: bool = True, every: bool = False) -> 
     ]
     for deployment in proof.deployments:
         lines += ["", *_deployment(deployment, every)]
+    if proof.code.obligations:
+        lines += ["", f"generated code: {proof.code.verdict}", *_families(proof.code), *_open(proof.code, every)]
     if timing:
-        total = sum(len(d.obligations) for d in proof.deployments)
+        total = sum(len(d.obligations) for d in proof.deployments) + len(proof.code.obligations)
         lines += ["", f"{total} obligations in {proof.seconds:.1f} s"]
     return "\n".join(lines)
 
@@ -30,13 +41,22 @@ def _deployment(found: DeploymentProof, every: bool) -> Iterator[str]:
         yield from _wrapped(f"{found.name}: no {found.kind} monitor: {found.refused}", "  ")
         return
     yield f"{found.name}: {found.kind} monitor: {found.verdict}"
-    for family, claim in FAMILIES.items():
-        counts = found.counts(family)
-        if counts:
-            told = ", ".join(f"{counts[v]} {v}" for v in reversed(ORDER) if counts.get(v))
-            yield from _wrapped(f"  {family:5} {claim}: {told}", "        ")
+    yield from _families(found)
     if found.left_out:
         yield f"  {found.left_out} obligations are about states that the specification leaves out"
+    yield from _open(found, every)
+
+
+def _families(found: DeploymentProof | CodeProof) -> Iterator[str]:
+    for family, claim in FAMILIES.items():
+        known = counts(found.obligations, family)
+        if known:
+            told = ", ".join(f"{known[v]} {v}" for v in reversed(ORDER) if known.get(v))
+            yield from _wrapped(f"  {family:5} {claim}: {told}", "        ")
+
+
+def _open(found: DeploymentProof | CodeProof, every: bool) -> Iterator[str]:
+    """What is not proved, and why."""
     for canary in found.canaries:
         if not canary.fired:
             yield from _wrapped(f"  {canary.family} proves nothing: canary '{canary.name}': {canary.reason}", "    ")
@@ -53,7 +73,8 @@ def _obligation(found: Obligation) -> Iterator[str]:
     example = found.counterexample
     if example is None:
         return
-    yield from _wrapped("      in the real monitor: " + (", ".join(example.differs) or "no difference"), "        ")
+    where = "generated code gives" if found.family == EQ4 else "in the real monitor:"
+    yield from _wrapped(f"      {where} " + (", ".join(example.differs) or "no difference"), "        ")
     yield from _wrapped("      from " + (_values(example.virtual) or "the state of zeros"), "        ")
     if example.operands:
         operands = ", ".join(f"{n}={v:#x}" for n, v in example.operands.items())

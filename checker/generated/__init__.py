@@ -1,0 +1,1 @@
+"""Generated Python held against the terms that proofs are about."""
