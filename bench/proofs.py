@@ -40,7 +40,7 @@ def main() -> int:
         started = time.perf_counter()
         found = prove_monitor(machine, Options(jobs=asked.jobs, cache=False))
         seconds = time.perf_counter() - started
-        every = [o for d in found.deployments for o in d.obligations]
+        every = [*(o for d in found.deployments for o in d.obligations), *found.code.obligations]
         slowest = max(every, key=lambda o: o.seconds, default=None)
         # Of the largest child: a worker or a solver; the sum over two of each stays below four times this.
         peak = (

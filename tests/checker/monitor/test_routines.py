@@ -1,0 +1,79 @@
+"""The family EQ4 in the proofs of a monitor: a generator with a fault makes routines that are refuted, and the report says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from pgcheck.checker.check import solver_for
+from pgcheck.checker.monitor import routines as proved
+from pgcheck.checker.monitor.result import EQ4, CodeProof, MonitorProof
+from pgcheck.checker.options import Options
+from pgcheck.checker.solving.pool import Pool
+from pgcheck.machines.proofs.document import document
+from pgcheck.machines.proofs.report import report
+from pgcheck.models.generated import source
+from tests.specifications import machine
+
+pytestmark = pytest.mark.slow
+
+Prove = Callable[..., CodeProof]
+
+
+@pytest.fixture
+def prove() -> Iterator[Prove]:
+    options = Options(jobs=1)
+    with Pool(lambda: solver_for(options), 1) as pool:
+        yield lambda name, *only: proved.routines(
+            machine(name), replace(options, only=only), pool, lambda total, obligation: None
+        )
+
+
+def whole(code: CodeProof) -> MonitorProof:
+    return MonitorProof("pg74", "pg74.yaml", "", (), {}, 0.0, code)
+
+
+def test_every_routine_is_asked_and_counted(prove: Prove) -> None:
+    found = prove("pg74")
+    machine_ = machine("pg74")
+    assert {o.family for o in found.obligations} == {EQ4} and found.verdict == "proved"
+    assert sorted(o.subject for o in found.obligations) == sorted(
+        (*machine_.code.functions, *(i.id for i in machine_.instructions))
+    )
+    assert [(c.family, c.fired) for c in found.canaries] == [(EQ4, True)]
+    known = json.loads(document(whole(found), timing=False))["code"]
+    assert known["families"] == {EQ4: {"proved": 42}} and known["verdict"] == "proved"
+    assert "generated code: proved" in report(whole(found)) and "42 proved" in report(whole(found))
+
+
+def test_instructions_can_be_asked_alone(prove: Prove) -> None:
+    assert [o.subject for o in prove("pg74", "lpsw", "add").obligations] == ["add", "lpsw"]
+
+
+# Of an operator: what the generator would write with a fault, and an instruction whose code it is in.
+FAULTS = {
+    "sext": ("pg74", "li", lambda w, ws, d, a, b: f"{a}"),
+    "concat": ("pg74", "srr", lambda w, ws, d, a, b: f"({a} << {ws[1]} ^ {b} >> 1)"),
+    "xor": ("pg74", "xor", lambda w, ws, d, a, b: f"({a} | {b})"),
+    "or": ("pg74", "or", lambda w, ws, d, a, b: f"({a} + {b})"),
+}
+
+
+@pytest.mark.parametrize("operator", FAULTS)
+def test_a_generator_with_a_fault_is_refuted(operator: str, prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, instruction, template = FAULTS[operator]
+    monkeypatch.setitem(source.TEMPLATES, operator, template)
+    (found,) = prove(name, instruction).obligations
+    assert found.verdict == "refuted" and "Interpreter" in found.reason
+    shown = report(whole(CodeProof((found,))))
+    assert "refuted: EQ4" in shown and "generated code gives" in shown
+
+
+def test_a_silent_canary_proves_nothing(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proved, "compared", lambda made, routine: {})
+    found = prove("pg74", "add")
+    assert [c.fired for c in found.canaries] == [False] and found.verdict == "unknown"
+    assert proved.WASTES in found.obligations[0].reason
