@@ -83,7 +83,8 @@ def test_a_campaign_may_take_its_time_unless_it_says_its_own(tmp_path: Path) -> 
 class _Item:
     """A collected test with some markers."""
 
-    def __init__(self, *marks: str) -> None:
+    def __init__(self, *marks: str, folder: str = "isa") -> None:
+        self.path = Path(conftest.__file__).parent / folder / "deeper" / "test_made_up.py"
         self.marks = {name: pytest.Mark(name, (), {}) for name in marks}
 
     def get_closest_marker(self, name: str) -> pytest.Mark | None:
@@ -98,6 +99,13 @@ def test_a_campaign_has_a_limit_too() -> None:
     conftest.pytest_collection_modifyitems([plain, campaign, own])  # type: ignore[list-item]
     assert "timeout" not in plain.marks and own.marks["timeout"].args == ()
     assert 0 < campaign.marks["timeout"].args[0] <= 24 * 3600
+
+
+def test_what_solvers_answer_is_slow() -> None:
+    texts, answers = _Item(), _Item(folder="checker")
+    conftest.pytest_collection_modifyitems([texts, answers])  # type: ignore[list-item]
+    assert "slow" not in texts.marks and "slow" in answers.marks
+    assert all((Path(conftest.__file__).parent / folder).is_dir() for folder in conftest.ASKED)
 
 
 def test_there_is_a_limit(request: pytest.FixtureRequest) -> None:

@@ -19,16 +19,9 @@ from tests.checker.results import Checked
 from tests.specifications import machine_of
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What solvers answer hangs on no version of Python: all that is below this folder is slow."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
-    """The full check of a specification, with two workers and no cache on disk; parallel test processes share one answer."""
+def checked(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Checked:
+    """The full check of a specification, with two workers; parallel test processes share one answer."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "checked"
     folder.mkdir(exist_ok=True)
@@ -38,10 +31,12 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
         if name not in known:
             with (folder / f"{name}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                kept = folder / f"{name}.pickle"
-                if not kept.exists():
-                    kept.write_bytes(pickle.dumps(check(machine_of(name), Options(jobs=2, cache=False))))
-                known[name] = pickle.loads(kept.read_bytes())
+                answer = folder / f"{name}.pickle"
+                if not answer.exists():
+                    with pytest.MonkeyPatch.context() as patch:
+                        patch.setenv("PGCHECK_CACHE", str(kept))
+                        answer.write_bytes(pickle.dumps(check(machine_of(name), Options(jobs=2))))
+                known[name] = pickle.loads(answer.read_bytes())
         return known[name]
 
     return get

@@ -10,15 +10,13 @@ import pytest
 from pgcheck import cli
 from tests.specifications import SMALL
 
-pytestmark = pytest.mark.slow
-
 CASES = sorted(path for folder in ("soundness", "language") for path in (SMALL / folder).glob("*.yaml"))
 RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_case_is_answered_rightly(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path))
+def test_a_case_is_answered_rightly(path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGCHECK_CACHE", str(kept))
     right = RIGHT.match(path.read_text("utf-8"))
     assert right is not None, "the first line says how the command must end"
     codes = [int(code) for code in right["codes"].split(" or ")]

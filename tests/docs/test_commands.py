@@ -27,13 +27,6 @@ LIMIT = 300
 BROKEN = frozenset({4, 126, 127})
 
 
-@pytest.fixture(scope="session")
-def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of answers that lasts from run to run, unless pytest keeps none."""
-    cache = getattr(request.config, "cache", None)
-    return Path(cache.mkdir("pgcheck-docs")) if cache is not None else tmp_path_factory.mktemp("pgcheck-docs")
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of the checkout, for a page to write to."""
