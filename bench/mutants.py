@@ -26,6 +26,7 @@ from tests.mutants.generated import Generated, sample  # noqa: E402  # a bare ch
 from tests.mutants.killers import WHO, Tried, tried, who  # noqa: E402
 from tests.mutants.mutant import MECHANISMS, Mutant, bugs, function_of, identifiers, missing, mutant  # noqa: E402
 from tests.mutants.planted import ROOMS, Fault, faults, listed  # noqa: E402
+from tests.mutants.properties import PROPERTIES  # noqa: E402
 from tests.mutants.trial import Kill, trial  # noqa: E402
 
 # What ought to notice a change of a module, the quickest first.
@@ -108,7 +109,7 @@ def of_fault(fault: Fault) -> Result:
         return Result(fault.id, fault.room, proof.shown, seconds=proof.seconds, equivalent=passes)
     reasons = []
     for killer in fault.by:
-        found = tried(killer, fault.id)
+        found = tried(killer, fault)
         if found.failed and not (clean := without(killer)).failed and not clean.lost:
             return Result(fault.id, fault.room, found.shown, killer, 1, found.seconds)
         why = "fails without it as well" if found.failed else found.shown if found.lost else "passes"
@@ -187,6 +188,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     known = faults()
+    assert PROPERTIES, "imported before anything is tried, for every child to have"
     if unknown := [i for i in options.ids if i not in (*identifiers(), *known)]:
         parser.error(f"no mutant {', '.join(unknown)}")
     if options.generated is not None:

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import subprocess
@@ -20,17 +21,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.mutants.planted import ROOT, faults, plant
+from tests.mutants.apart import Lost, apart
+from tests.mutants.mutant import Mutant, Stale
+from tests.mutants.planted import ROOT, Fault, faults, plant
 
 KILLED = 9
 RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
-CRASH = "Internal error: "
 FUZZED = ("EQ2", "EQ3", "RC1", "RC2", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "NE1", "EF1")
 WHO = ("check", "prove-monitor", "fuzz", "suite")
 SECONDS = 120.0
+SHOWN = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +62,58 @@ def who(killer: str) -> str:
     return "suite"
 
 
-def tried(killer: str, fault: str = "", seconds: float = SECONDS) -> Tried:
-    """Run a killer in a process of its own, with a fault planted in it or none, and a cache of its own."""
+def tried(killer: str, fault: Fault | None = None, seconds: float = SECONDS) -> Tried:
+    """Run a killer in a child with a cache of its own, with a fault planted or none: in one that is forked where the fault is in a function."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PGCHECK_CACHE": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "tests.mutants.killers", *(["--fault", fault] if fault else []), killer]
-        try:
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return Tried(False, f"no end after {seconds:g} s", seconds, lost=True)
+        if fault is None or _fits(fault):
+            found = _forked(killer, fault, folder, seconds)
+        else:
+            found = _anew(killer, fault, folder, seconds)
+    return replace(found, seconds=time.monotonic() - started)
+
+
+def _mutant(fault: Fault) -> Mutant:
+    return Mutant(fault.target, fault.edits, fault.by, "")
+
+
+def _fits(fault: Fault) -> bool:
+    """Whether the fault is in the code of a function, which can be put in the place of what there is."""
+    try:
+        _mutant(fault).code()
+    except Stale:
+        return False
+    return True
+
+
+def _forked(killer: str, fault: Fault | None, folder: str, seconds: float) -> Tried:
+    def work() -> list[str]:
+        os.environ["PGCHECK_CACHE"] = folder
+        if fault is not None:
+            _mutant(fault).apply()
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            wrong = run(killer)
+        return [wrong, " ".join(said.getvalue().split())[-SHOWN:]]
+
+    try:
+        wrong, said = apart(work, seconds)
+    except Lost as lost:
+        return Tried(False, str(lost), 0.0, lost=True)
+    return Tried(bool(wrong), f"{said} {wrong}"[-SHOWN:], 0.0)
+
+
+def _anew(killer: str, fault: Fault, folder: str, seconds: float) -> Tried:
+    environment = {**os.environ, "PGCHECK_CACHE": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "tests.mutants.killers", "--fault", fault.id, killer]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Tried(False, f"no end after {seconds:g} s", 0.0, lost=True)
     shown = " ".join((done.stdout + done.stderr).split())
-    lost = done.returncode not in (0, KILLED)
-    return Tried(done.returncode == KILLED, shown[-400:], time.monotonic() - started, lost)
+    return Tried(done.returncode == KILLED, shown[-SHOWN:], 0.0, done.returncode not in (0, KILLED))
 
 
 def _checked(path: Path) -> str:
@@ -99,11 +140,12 @@ def _verdicts(name: str) -> str:
     wanted: Mapping[str, object] = yaml.safe_load(path_of(name).read_text("utf-8"))["verdicts"]
     main = check(machine_of(name), Options(cache=False, second=False)).main
     found: dict[str, object] = {n: t.status for n, t in main.theorems.items()}
-    rows = {r.id: r.verdict for r in main.instructions}
+    rows = {r.id: r for r in main.instructions}
     wrong = [f"{n} {found[n]}, not {w}" for n, w in wanted.items() if n != "instructions" and found[n] != w]
     instructions = wanted.get("instructions")
     assert isinstance(instructions, dict)
-    wrong += [f"{i} {rows[i]}, not {w['verdict']}" for i, w in instructions.items() if rows[i] != w["verdict"]]
+    for identifier, said in instructions.items():
+        wrong += [f"{identifier}: {k} {v}" for k in said if (v := getattr(rows[identifier], k)) != said[k]]
     return ", ".join(wrong)
 
 

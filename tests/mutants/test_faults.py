@@ -99,19 +99,26 @@ def test_a_module_that_is_here_already_is_not_planted() -> None:
 def test_a_fault_is_killed_by_what_passes_without_it() -> None:
     killer = FAULTS["K27"].by[0]
     assert who(killer) == "check"
-    assert tried(killer, "K27").failed and not tried(killer).failed
+    assert tried(killer, FAULTS["K27"]).failed and not tried(killer).failed
 
 
 def test_a_test_kills_in_a_process_of_its_own() -> None:
     killer = "suite tests/isa/terms/test_terms.py::test_operators_at_their_edges"
-    found = tried(killer, "F03")
+    found = tried(killer, FAULTS["F03"])
     assert found.failed and "sdiv" in found.shown and who(killer) == "suite"
 
 
-def test_what_has_no_end_or_crashes_kills_nothing() -> None:
-    endless = tried("suite tests/isa/test_words.py", "F03", seconds=0.1)
+def test_a_table_is_planted_before_it_is_imported() -> None:
+    killer = "suite tests/isa/terms/test_names.py"
+    assert tried(killer, FAULTS["F39"]).failed and not tried(killer).failed
+
+
+@pytest.mark.parametrize("identifier", ["F03", "F39"])
+def test_what_has_no_end_or_crashes_kills_nothing(identifier: str) -> None:
+    one = FAULTS[identifier]
+    endless = tried("suite tests/isa/test_words.py", one, seconds=0.1)
     assert endless.lost and not endless.failed and "no end" in endless.shown
-    crashed = tried("check tests/specs/nothing.yaml")
+    crashed = tried("check tests/specs/nothing.yaml", one)
     assert crashed.lost and not crashed.failed and "FileNotFoundError" in crashed.shown
 
 
@@ -135,4 +142,4 @@ def test_who_kills(killer: str, said: str) -> None:
 @pytest.mark.parametrize("identifier", FAULTS)
 def test_every_fault_is_killed(identifier: str) -> None:
     one = FAULTS[identifier]
-    assert one.equivalent or any(tried(k, identifier).failed and not tried(k).failed for k in one.by)
+    assert one.equivalent or any(tried(k, one).failed and not tried(k).failed for k in one.by)

@@ -5,23 +5,15 @@ All of it runs in children of this process, so that a mutant never leaks; nothin
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from pgcheck.checker.campaign.cases.tape import counted
+from tests.mutants.apart import Lost, apart
 from tests.mutants.properties import PROPERTIES, Property
-
-MEMORY = 3 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +34,6 @@ class Survival:
     why: str
 
 
-class Lost(Exception):
-    """A child gave no answer: it was killed, or the harness crashed; the message says how."""
-
-
 def found(case: Callable[[bytes], str | None], seed: int, length: int, cases: int) -> dict[str, Any]:
     """The first failing case of a seed: how many it took, its tape and its failure; only the number when none fails."""
     for number in range(cases):
@@ -54,51 +42,6 @@ def found(case: Callable[[bytes], str | None], seed: int, length: int, cases: in
         if failure is not None:
             return {"cases": number + 1, "tape": tape.hex(), "failure": failure[:500]}
     return {"cases": cases}
-
-
-def apart(work: Callable[[], Any], seconds: float) -> Any:
-    """The result of `work`, plain data, done in a child. Raises Lost."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    source, sink = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(source)
-        _answer(work, sink, seconds)
-    os.close(sink)
-    with os.fdopen(source, "rb") as stream:
-        text = stream.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        raise Lost(f"no end after {seconds:g} s" if number == signal.SIGALRM else f"killed by signal {number}")
-    reply = json.loads(text)
-    if "crash" in reply:
-        raise Lost(reply["crash"])
-    return reply["result"]
-
-
-def _mapped() -> int:
-    """Bytes of address space that this process has by now; emulators of earlier tests reserve gigabytes."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 0
-
-
-def _answer(work: Callable[[], Any], sink: int, seconds: float) -> None:
-    """The child's part; it never returns."""
-    try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        resource.setrlimit(resource.RLIMIT_AS, (_mapped() + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-        reply = {"result": work()}
-    except BaseException as error:  # whatever it was, the parent is told
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        reply = {"crash": f"{type(error).__name__}: {error} ({os.path.basename(at.filename)}:{at.lineno})"[:500]}
-    with os.fdopen(sink, "wb") as stream:
-        stream.write(json.dumps(reply).encode())
-    os._exit(0)
 
 
 def trial(

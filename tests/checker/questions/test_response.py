@@ -56,6 +56,11 @@ READ = "Slot s = slot(A[r][1:0]);\n"
         ("C = s.P;", "P: 1", "every"),  # a guest whose entry has P clear
         ("A[r] = {28'd0, $bits(s)};", "", "some"),
         ("A[r] = {28'd0, $bits(s)};", "V: 1", "every"),
+        (  # at one place there is one entry, for the monitor as well
+            "if (A[r][1:0] == A[0][1:0]) { if (M == 0) { C = 0; } else { C = s.P == slot(A[0][1:0]).P ? 1'b1 : 1'b0; } }",
+            "",
+            "every",
+        ),
         ("if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0];", "", "some"),  # an entry that traps
         (
             "if (s.P == 0) { trap(Cause::Undefined); }\nC = s.V[0];",

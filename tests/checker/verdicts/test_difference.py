@@ -10,7 +10,7 @@ import pytest
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import DeploymentResult, Finding
 from pgcheck.checker.values import NOTHING
-from pgcheck.checker.verdicts.difference import Version, appeared, difference, disappeared
+from pgcheck.checker.verdicts.difference import Difference, FindingChange, Version, appeared, difference, disappeared
 from pgcheck.checker.verdicts.difference import version as side
 from pgcheck.isa.machine.machine import Machine
 from tests.checker.variants import FLAG, edited, with_instruction
@@ -167,3 +167,18 @@ def test_state_on_which_no_trap_depends_any_more_is_lost(tmp_path: Path) -> None
 def test_state_that_is_no_longer_there_is_not_lost(tmp_path: Path) -> None:
     gated = version(with_instruction(tmp_path, "if (F == 1) { privileged(); }\nA[r] = 0;", "", FLAG))
     assert difference(gated, version(machine_of("pg74"))).lost == ()
+
+
+@pytest.mark.parametrize(
+    ("new", "status", "expected"),
+    [
+        (True, "fails", True),
+        (True, "error", True),
+        (True, "unknown", True),
+        (True, "warning", False),
+        (False, "fails", False),
+    ],
+)
+def test_what_a_rule_newly_refuses_is_a_regression_by_itself(new: bool, status: str, expected: bool) -> None:
+    said = FindingChange(new, Finding("law", status, "x", "said"))  # type: ignore[arg-type]  # from the table
+    assert Difference("m", (), (), (), (), (), findings=(said,)).regressions == expected
