@@ -240,6 +240,7 @@ SPOILED = {
     "an entry is in the books only": (entry_lost, "SH1"),
     "a table lies in another's frame": (table_of_another, "SH1"),
     "an entry of an upper table maps memory": (superpage, "SH1"),
+    "a table lies in a frame that it does not own": (table_of_another, "ISO2"),
     "a frame of RAM is another's": (frame_of_another, "ISO2"),
     "a frame of RAM is free": (frame_free, "ISO2"),
     "a frame is free twice": (frame_free_twice, "ISO2"),

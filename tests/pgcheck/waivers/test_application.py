@@ -17,16 +17,17 @@ from pgcheck.checker.options import Options
 from pgcheck.checker.result import ExitCode, Finding, MachineResult
 from pgcheck.checker.verdicts.waiver import Reviewed, Status, Waiver
 from pgcheck.isa.files.errors import Position, SpecificationError
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.options import WAIVERS_FILE
 from pgcheck.reports.writing import format_of
 from pgcheck.request import Request
 from pgcheck.running.events import Manner
 from pgcheck.running.run import code
-from pgcheck.waivers import waiver_file
+from pgcheck.waivers import application, waiver_file
 from tests.pgcheck.conftest import Pgcheck
 from tests.pgcheck.factory import HOLE, ODD, WITNESS, result
 from tests.pgcheck.stories import checked, story
-from tests.specifications import ROOT, SMALL
+from tests.specifications import ROOT, SMALL, machine_of
 
 POPF = SMALL / "popf.yaml"
 DIGEST = "8063c6ee886d5e68db032380ad012b48396a035bc36df5506b696547cffd62d9"
@@ -191,6 +192,21 @@ def test_a_waiver_that_does_not_hold_is_no_pass(status: Status, expected: int) -
     assert code(noted("theorem1", theorem1="fails"), REQUEST, [one(), one(status, "monitor")]) == expected
     assert code(result(), REQUEST, [one(status)]) == expected
     assert code(result(), replace(REQUEST, exit_zero=True), [one(status)]) == 0
+
+
+def test_waivers_are_held_against_this_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    days: list[date] = []
+
+    def noting(machine: Machine, found: MachineResult, *given: Any) -> tuple[MachineResult, tuple[Reviewed, ...]]:
+        days.append(given[-1])
+        return found, ()
+
+    monkeypatch.setattr(application, "review", noting)
+    machine, found = machine_of("popf"), result()
+    mine = replace(one().waiver, machine=machine.identity.name)
+    before = date.today()
+    application.reviewed(machine, found, [mine], REQUEST)
+    assert len(days) == 1 and before <= days[0] <= date.today()
 
 
 def test_one_of_two_failing_rows_waived_is_no_pass() -> None:
