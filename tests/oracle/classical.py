@@ -1,0 +1,268 @@
+"""The predicates of 1974 by enumeration: one step, and pairs of steps from states that differ in one role (docs/definitions.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms.ir import HALT, TRANSLATE
+from pgcheck.models.state import State
+from tests.oracle.holes import VirtualCuts, joint
+from tests.oracle.runs import Answer, End, Key, Script, Tree, explore
+from tests.oracle.space import Space
+from tests.oracle.steps import ANYTHING, LEFT_OUT, Copy, Outcome, Payload, Word, step
+
+Way: TypeAlias = tuple[str, str, str]
+"""How a word is sensitive: `ctl`, `beh` or `trs`, the role, and S, U or SU for the modes that it starts in."""
+
+
+@dataclass(slots=True)
+class SecondCuts(VirtualCuts):
+    """The second step translates as the first does, at a mode that the instruction names itself its own."""
+
+    mine: Copy
+    first: Copy
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        translation, leaf = self.machine.code.translation, self.machine.modes.leaf
+        assert translation is not None
+        place = translation.mode
+        if args[place] == self.mine.leaf(leaf):
+            args = (*args[:place], self.first.leaf(leaf), *args[place + 1 :])
+        return VirtualCuts.translate(self, args)
+
+    def table(self, name: str, args: tuple[int, ...]) -> int | None:
+        (width,) = self.machine.code.functions[name].results
+        return self.script.number(("other entry", name, args), 1 << width)
+
+
+def single(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset()) -> Tree:
+    """One step, however what it asks is answered."""
+
+    def run(script: Script) -> Outcome:
+        return step(Copy(machine, script, "first", "choice", VirtualCuts(machine, script)), word, continued)
+
+    return explore(run)
+
+
+def twin(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset()) -> Tree:
+    """Two steps that agree on general state and choose alike."""
+
+    def run(script: Script) -> tuple[Outcome, Outcome]:
+        first = Copy(machine, script, "first", "choice", VirtualCuts(machine, script))
+        one = step(first, word, continued)
+        if one.end[0] in (TRANSLATE, LEFT_OUT):
+            return one, one
+        second = Copy(machine, script, "second", "choice", None)
+        second.cuts = SecondCuts(machine, script, second, first)
+        return one, step(second, word, continued)
+
+    return explore(run)
+
+
+class Trees:
+    """The trees of a machine, each made once for all deployments."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.single = cache(lambda word, continued: single(machine, word, continued))
+        self.twin = cache(lambda word, continued: twin(machine, word, continued))
+        self.joint = cache(lambda word, real_mode, continued: joint(machine, word, real_mode, continued))
+
+
+def outcomes(tree: Tree) -> list[tuple[Mapping[Key, Answer], Outcome]]:
+    """Every end of a tree of single steps."""
+    return [(known, value) for known, value in ends(tree) if isinstance(value, Outcome)]
+
+
+def ends(tree: Tree, known: tuple[tuple[Key, Answer], ...] = ()) -> Iterator[tuple[dict[Key, Answer], object]]:
+    """Every end of a tree, with the answers that lead there."""
+    if isinstance(tree, End):
+        yield dict(known), tree.value
+        return
+    for answer, after in zip(tree.answers, tree.after, strict=True):
+        yield from ends(after, (*known, (tree.key, answer)))
+
+
+@dataclass(frozen=True, slots=True)
+class Classical:
+    """What the paper's definitions say of a row."""
+
+    privileged: bool
+    ways: frozenset[Way]
+
+    @property
+    def sensitive(self) -> bool:
+        return any(role != "timing" or kind == "ctl" for kind, role, _ in self.ways)
+
+    @property
+    def user_sensitive(self) -> bool:
+        return any(start == "U" and (role != "timing" or kind == "ctl") for kind, role, start in self.ways)
+
+
+class Judge:
+    """Asks the predicates of the rows of a machine under one deployment."""
+
+    def __init__(self, space: Space, trees: Trees, continued: frozenset[Payload]) -> None:
+        self.trees, self.continued = trees, continued
+        self.space, self.machine = space, space.machine
+        modes = space.deployment.modes
+        self.starts = {"S": modes.supervisor.values, "U": modes.user.values}
+        self.roles = sorted({leaf.role for leaf in self.machine.state.scalars.values() if leaf.control})
+        self.roles += sorted({t.role for t in self.machine.code.tables.values()} - set(self.roles))
+        self.legal = space.set_of(space.legal)
+        self.pairs = [(role, start, self.modes(role, start)) for role, start in self.wanted()]
+        self.groups = {role: self.alike(role) for role in self.roles}
+        self.found: dict[tuple[object, ...], bool] = {}
+
+    def row(self, words: Sequence[Word]) -> Classical:
+        """The predicates of a row: of all its words together."""
+        completes, ways = set[str](), set[Way]()
+        for word in words:
+            for known, value in ends(self.trees.single(word, self.continued)):
+                assert isinstance(value, Outcome)
+                for start, role in self.one(known, value):
+                    if role:
+                        ways.add(("ctl", role, start))
+                    else:
+                        completes.add(start)
+            for known, value in ends(self.trees.twin(word, self.continued)):
+                assert isinstance(value, tuple)
+                ways |= set(self.two(known, *value))
+        return Classical("S" in completes and "U" not in completes, frozenset(ways))
+
+    def one(self, known: Mapping[Key, Answer], outcome: Outcome) -> Iterator[tuple[str, str]]:
+        """Where a step gets by without a trap (role ""), and the roles that it changes there."""
+        name = outcome.end[0]
+        for start, values in self.starts.items():
+            gets_by = self.goes_on(outcome) or name == HALT or (start == "U" and name in (ANYTHING, LEFT_OUT))
+            if not gets_by:
+                continue
+            states = self.legal & self.of_modes(values) & self.space.agreeing(known.items(), "first")
+            if states:
+                yield start, ""
+                if name == HALT:
+                    yield start, "run"
+            for leaf, value in outcome.leaves.items() if self.goes_on(outcome) else ():
+                if self.machine.state.leaves[leaf].control and states & ~self.space.holding[leaf, value]:
+                    yield start, self.machine.state.leaves[leaf].role
+
+    def of_modes(self, values: Iterable[int]) -> int:
+        """The set of states in these modes."""
+        return sum(self.space.holding[self.machine.modes.leaf, v] for v in set(values))
+
+    def goes_on(self, outcome: Outcome) -> bool:
+        """Whether a step completes, or goes on with another instruction."""
+        rule = self.machine.code.exits.get(outcome.end[0])
+        return outcome.completes or (rule is not None and rule.kind == "execute")
+
+    def wanted(self) -> Iterator[tuple[str, str]]:
+        for role in self.roles:
+            yield role, "S"
+            yield role, "U"
+            if role == "mode":
+                yield role, "SU"
+
+    def modes(self, role: str, start: str) -> tuple[tuple[int, int], ...]:
+        """The sets of states in which the two steps of a pair start."""
+        if start == "SU":
+            return ((self.of_modes(self.starts["S"]), self.of_modes(self.starts["U"])),)
+        pairs = [(m, m) for m in self.starts[start]]
+        real = self.space.deployment.real_mode
+        if role == "mode" and start == "U" and real is not None:
+            pairs += [(m, real) for m in self.starts["U"] if m != real]
+        return tuple((self.of_modes([a]), self.of_modes([b])) for a, b in pairs)
+
+    def alike(self, role: str) -> list[int]:
+        """The sets of legal states that differ in leaves of a role alone, or in none."""
+        leaves, groups = self.machine.state.leaves, dict[tuple[object, ...], int]()
+        for place, state in enumerate(self.space.states):
+            if self.legal >> place & 1:
+                kept = tuple(v for n, v in state.items() if leaves[n].role != role)
+                groups[kept] = groups.get(kept, 0) | 1 << place
+        return list(groups.values())
+
+    def two(self, known: Mapping[Key, Answer], first: Outcome, second: Outcome) -> Iterator[Way]:
+        """What a pair of steps shows, by role."""
+        if first is second:
+            return
+        for role, start, modes in self.pairs:
+            kind = self.kind(first, second, start)
+            if kind is None or not self.same_entries(known, role):
+                continue
+            if kind == "alike":
+                kind = "beh"
+                differs = _apart(self.machine, first, second, known)
+                if not differs:
+                    continue
+            else:
+                differs = [None]
+            one = self.space.agreeing(known.items(), "first")
+            other = self.space.agreeing(known.items(), "second")
+            for change in differs:
+                changed = one if change is None else one & ~self.space.holding[change]
+                if any(self.exists(role, changed & a, other & b) for a, b in modes):
+                    yield kind, role, start
+                    break
+
+    def exists(self, role: str, one: int, other: int) -> bool:
+        """Whether states of two sets differ in leaves of a role alone."""
+        asked = role, one, other
+        if asked not in self.found:
+            self.found[asked] = any(one & group and other & group for group in self.groups[role])
+        return self.found[asked]
+
+    def kind(self, first: Outcome, second: Outcome, start: str) -> str | None:
+        """How the ends of two steps differ."""
+        one, other = self.goes_on(first) or first.end[0] == HALT, self.goes_on(second) or second.end[0] == HALT
+        if second.end[0] == TRANSLATE or first.end[0] == ANYTHING:
+            return None
+        if second.end[0] in (LEFT_OUT, ANYTHING):
+            return "beh" if one else None
+        if one and other:
+            return "alike" if first.end == second.end else "beh"
+        if not one and not other:
+            return None
+        rule = self.machine.code.exits.get(second.end[0])
+        if start == "SU" and one and rule is not None and rule.kind_of(second.end[1]) == "privileged":
+            return None
+        return "trs"
+
+    def same_entries(self, known: Mapping[Key, Answer], role: str) -> bool:
+        """Whether tables of other roles give both steps the same."""
+        return all(
+            known.get(("entry", *key[1:]), answer) == answer
+            for key, answer in known.items()
+            if key[0] == "other entry" and self.machine.code.tables[str(key[1])].role != role
+        )
+
+
+def agrees(state: State, known: Mapping[Key, Answer], control: str) -> bool:
+    """Whether a state has the values of leaves that are known of one copy."""
+    return all(state[str(k[1])] == v for k, v in known.items() if k[0] == "general" or k[0] == control)
+
+
+def _apart(
+    machine: Machine, first: Outcome, second: Outcome, known: Mapping[Key, Answer]
+) -> list[tuple[str, int] | None]:
+    """Where two results differ: a general leaf that must not have had a value before, or None for in any case."""
+    found: list[tuple[str, int] | None] = []
+    for name, leaf in machine.state.scalars.items():
+        ours, theirs = first.leaves.get(name), second.leaves.get(name)
+        if leaf.control or (ours is None and theirs is None):
+            continue
+        if ours is not None and theirs is not None:
+            if ours != theirs:
+                return [None]
+        else:
+            value = ours if ours is not None else theirs
+            assert value is not None
+            found.append((name, value))
+    for at in first.cells.keys() | second.cells.keys():
+        before = known.get(("cell", at))
+        if first.cells.get(at, before) != second.cells.get(at, before):
+            return [None]
+    return found

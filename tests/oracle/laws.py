@@ -1,0 +1,279 @@
+"""Laws of a specification by enumeration, for one deployment: what must be so before anything else means something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Bounds, Entries
+from pgcheck.isa.terms import mask
+from pgcheck.models.reference import cycle
+from pgcheck.models.state import Exit, State, reset
+from tests.oracle.classical import Trees, ends, outcomes
+from tests.oracle.entering import Entries as Deliveries
+from tests.oracle.holes import VirtualCuts
+from tests.oracle.runs import Answer, Key, Script, explore
+from tests.oracle.space import Space
+from tests.oracle.steps import Copy, Outcome, Payload, Word, step, trap
+
+ACCESSES = 3
+WRITE = 1
+Ends = Sequence[tuple[Mapping[Key, Answer], Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What laws and premises are asked about: the states of a deployment, the words with their single steps, the trap entries."""
+
+    space: Space
+    steps: Sequence[tuple[Word, Ends]]
+    deliveries: Deliveries
+    continued: frozenset[Payload]
+    legal: int
+    guests: int
+
+    @property
+    def machine(self) -> Machine:
+        return self.space.machine
+
+
+def asked(space: Space, words: Sequence[Word], deliveries: Deliveries, trees: Trees) -> Asked:
+    """The single steps of words."""
+    steps = [(w, outcomes(trees.single(w, frozenset()))) for w in words]
+    outside = deliveries.continued(space)
+    return Asked(space, steps, deliveries, outside, space.set_of(space.legal), space.set_of(space.guests))
+
+
+def _kept(about: Asked, states: int, right: int) -> bool:
+    """Whether every completed step from a set of states ends in a set of states."""
+    moves = {
+        (about.space.agreeing(known.items(), "first") & states, tuple(outcome.leaves.items()))
+        for _, found in about.steps
+        for known, outcome in found
+        if outcome.completes
+    }
+    return right & states == right == about.space.set_of(about.space.states) or all(
+        about.space.agreeing([(("general", n), v) for n, v in {**state, **dict(moved)}.items()], "") & right
+        for before, moved in moves
+        for state in about.space.members(before)
+    )
+
+
+def _delivered(about: Asked, states: int, right: int) -> bool:
+    """Whether every delivery from a set of states ends in a set of states."""
+    machine, deliveries = about.machine, about.deliveries
+    if right == about.space.set_of(about.space.states):
+        return True
+    for payload in deliveries.ends:
+        for state in about.space.members(states):
+            taken = asked_for(machine, state) if payload in deliveries.interrupts else state
+            for _, outcome, after in deliveries.after(payload, taken) if taken is not None else ():
+                if outcome.completes and not right & about.space.set_of([after]):
+                    return False
+    return True
+
+
+def asked_for(machine: Machine, state: State) -> State | None:
+    """The state in which an interrupt is taken; None where none is pending."""
+    interrupt = machine.code.interrupt
+    assert interrupt is not None
+    copy = dict(state)
+    return copy if cycle.call(machine, interrupt.pending, (), copy) == (1,) else None
+
+
+def legal_after_reset(about: Asked) -> bool:
+    return about.space.lawful({n: v for n, v in reset(about.machine).items() if isinstance(v, int)})
+
+
+def legal_is_inductive(about: Asked) -> bool:
+    return _kept(about, about.legal, about.legal)
+
+
+def deliveries_keep_legal(about: Asked) -> bool:
+    return _delivered(about, about.legal, about.legal)
+
+
+def guest_is_inductive(about: Asked) -> bool:
+    return _kept(about, about.guests, about.guests)
+
+
+def deliveries_keep_guest(about: Asked) -> bool:
+    return _delivered(about, about.guests, about.guests)
+
+
+def mode_classes_partition(about: Asked) -> bool:
+    supervisor, user = about.space.supervisor, about.space.user
+    return not [s for s in supervisor if s in user] and len(supervisor) + len(user) == len(about.space.guests)
+
+
+def traps_are_precise(about: Asked) -> bool:
+    """Whether a trap finds the state as it was, where the instruction does not say otherwise."""
+    for word, tree in about.steps:
+        for known, outcome in tree if not word.instruction.partial else ():
+            if trap(outcome.end, about.machine) and changes(about, known, outcome):
+                return False
+    return True
+
+
+def changes(about: Asked, known: Mapping[Key, Answer], outcome: Outcome) -> bool:
+    """Whether a step has changed anything, from some legal state."""
+    if any(known.get(("cell", at)) != value for at, value in outcome.cells.items()):
+        return True
+    states = about.legal & about.space.agreeing(known.items(), "first")
+    return any(states & ~about.space.holding[item] for item in outcome.leaves.items())
+
+
+@dataclass(slots=True)
+class Numbered(VirtualCuts):
+    """Translations that give any address at all, and what was given."""
+
+    turned: int = 0
+    given: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        fault, address = VirtualCuts.translate(self, args)  # type: ignore[misc]
+        address ^= self.turned
+        self.given[address] = args
+        return fault, address
+
+
+def accesses_are_translated(about: Asked) -> bool:
+    """Whether every access of a step is where a translation for such an access led."""
+    machine, translation = about.machine, about.machine.code.translation
+    assert translation is not None
+    found = True
+    for word, _ in about.steps:
+
+        def run(script: Script, word: Word = word) -> bool:
+            cuts = Numbered(machine, script)
+            copy = Copy(machine, script, "first", "choice", cuts)
+            step(copy, word)
+            return all(
+                at in cuts.given and (cuts.given[at][translation.access] == WRITE) == stored
+                for at, stored in copy.memory.touched
+            )
+
+        found = found and all(value for _, value in ends(explore(run)))
+    return found
+
+
+def addresses_are_no_values(about: Asked) -> bool:
+    """Whether a step ends the same wherever its accesses were led."""
+    machine, top = about.machine, mask(about.machine.state.address_width)
+    for word, tree in about.steps:
+        for known, outcome in tree:
+            if not any(k[0] == "translated" and a is not None for k, a in known.items()):
+                continue
+            script = Script([])
+            script.known = {
+                (k[0], k[1] ^ top) if k[0] == "cell" and isinstance(k[1], int) else k: a for k, a in known.items()
+            }
+            turned = step(Copy(machine, script, "first", "choice", Numbered(machine, script, top)), word)
+            cells = {at ^ top: v for at, v in turned.cells.items()}
+            if turned.end != outcome.end or turned.leaves != outcome.leaves or cells != outcome.cells:
+                return False
+    return True
+
+
+def translations(about: Asked) -> Iterator[tuple[tuple[int, ...], Mapping[Key, Answer], int | Exit]]:
+    """Every translation by its own body in user mode: arguments, what it asked for, and the address or the exit."""
+    machine, translation = about.machine, about.machine.code.translation
+    assert translation is not None
+    widths = [w for _, w in machine.code.functions[translation.function].parameters]
+    for mode in about.space.deployment.modes.user.values:
+        for args in product(range(1 << widths[0]), range(ACCESSES), (mode,)):
+
+            def run(script: Script, args: tuple[int, ...] = args) -> int | Exit:
+                copy = Copy(machine, script, "first", "choice", None)
+                given = cycle.call(machine, translation.function, args, copy.state, copy.surroundings())
+                return given if isinstance(given, Exit) else given[0]
+
+            for known, given in ends(explore(run)):
+                assert isinstance(given, int | Exit)
+                if about.legal & about.space.agreeing(known.items(), "first"):
+                    yield args, known, given
+
+
+def realisable(about: Asked) -> bool:
+    """Whether the mapping scheme does what its names say, in every state and for every address."""
+    scheme = about.machine.code.scheme
+    if isinstance(scheme, Entries):
+        return _entries(about, scheme)
+    return _bounds(about, scheme) if isinstance(scheme, Bounds) else True
+
+
+def _entries(about: Asked, scheme: Entries) -> bool:
+    for args, known, given in translations(about):
+        (entry,) = (a for k, a in known.items() if k[0] == "cell")
+        assert isinstance(entry, int)
+        held = {n: entry >> low & mask(high - low + 1) for n, (high, low) in scheme.entry.ranges.items()}
+
+        def has(fields: Mapping[str, int], held: Mapping[str, int] = held) -> bool:
+            return all(held[n] == v for n, v in fields.items())
+
+        right = held[scheme.frame] << scheme.shift | args[0] & mask(scheme.shift)
+        if has(scheme.deny) and not isinstance(given, Exit):
+            return False
+        if has(scheme.map) and given != right:
+            return False
+        if scheme.readonly and has(scheme.readonly):
+            refused = isinstance(given, Exit)
+            if refused != (args[1] == WRITE) or not (refused or given == right):
+                return False
+    return True
+
+
+def _bounds(about: Asked, scheme: Bounds) -> bool:
+    led: dict[tuple[int, int], dict[int, int | None]] = {}
+    for args, known, given in translations(about):
+        held = [known.get(("first", name)) for name in (scheme.base, scheme.limit)]
+        widths = [about.machine.state.scalars[name].width for name in (scheme.base, scheme.limit)]
+        every = [range(1 << w) if h is None else (h,) for h, w in zip(held, widths, strict=True)]
+        for base, limit in product(*every):
+            led.setdefault((base, limit), {})[args[0]] = None if isinstance(given, Exit) else given
+    whole = mask(about.machine.state.address_width)
+    for (base, limit), found in led.items():
+        if any(a > limit for a, p in found.items() if p is not None):
+            return False
+        for (other, further), elsewhere in led.items():
+            both = [(found[a], elsewhere[a]) for a in found if found[a] is not None and elsewhere[a] is not None]
+            if other != base and limit == further:
+                moved = {(p - q) & whole for p, q in both if p is not None and q is not None}
+                if len(moved) > 1 or 0 in moved:
+                    return False
+            if other == base and limit <= further:
+                if any(found[a] is not None and elsewhere[a] is None for a in found):
+                    return False
+            if base != 0 and other == 0 and limit == further:
+                if any(found[a] is not None and elsewhere[a] is None for a in found):
+                    return False
+    answers = [p for found in led.values() for p in found.values()]
+    return None in answers and any(p is not None for p in answers)
+
+
+def translation_faults_enter(about: Asked) -> bool:
+    """Whether every fault of translation enters the monitor."""
+    for _, _, given in translations(about):
+        if isinstance(given, Exit) and (given.function, given.args) in about.continued:
+            return False
+    return True
+
+
+LAWS: Mapping[str, Callable[[Asked], bool]] = {
+    law.__name__: law
+    for law in (
+        legal_after_reset,
+        legal_is_inductive,
+        deliveries_keep_legal,
+        guest_is_inductive,
+        deliveries_keep_guest,
+        mode_classes_partition,
+        traps_are_precise,
+        accesses_are_translated,
+        addresses_are_no_values,
+        realisable,
+        translation_faults_enter,
+    )
+}

@@ -1,0 +1,204 @@
+"""Premises of the theorems by enumeration: what a machine under a deployment and a configuration must offer a monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.schemes import Bounds
+from pgcheck.models.reference import cycle
+from pgcheck.models.state import Exit, State
+from tests.oracle.entering import uncontrolled, unrecoverable
+from tests.oracle.laws import Asked, asked_for
+from tests.oracle.space import Relation
+from tests.oracle.steps import Payload
+
+TIMERS = ("timer", "ticker")
+
+
+def entering(about: Asked) -> Iterator[Payload]:
+    """The payloads whose deliveries enter the monitor, and those of interrupts."""
+    yield from (p for p in about.deliveries.ends if p not in about.continued)
+
+
+def entry_is_recoverable(about: Asked, relation: Relation) -> bool:
+    return not any(unrecoverable(about.deliveries, relation, p) for p in entering(about))
+
+
+def entry_is_in_control(about: Asked, relation: Relation) -> bool:
+    return not any(set(uncontrolled(about.deliveries, relation, p)) - {"stores"} for p in entering(about)) and apart(
+        about, relation, stores=False
+    )
+
+
+def entry_stores_apart(about: Asked, relation: Relation) -> bool:
+    return not any("stores" in uncontrolled(about.deliveries, relation, p) for p in entering(about)) and apart(
+        about, relation, stores=True
+    )
+
+
+def apart(about: Asked, relation: Relation, *, stores: bool) -> bool:
+    """With a base and a limit: some choice of the monitor's keeps guests from what trap entries store, or else from where they lead."""
+    scheme = about.machine.code.scheme
+    if not isinstance(scheme, Bounds):
+        return True
+    chosen: dict[tuple[object, ...], list[State]] = {}
+    for state in relation.reached():
+        chosen.setdefault(tuple(state[n] for n in relation.own), []).append(state)
+    return any(_apart(about, states, stores) for states in chosen.values())
+
+
+def _apart(about: Asked, states: list[State], stores: bool) -> bool:
+    machine, reached, used = about.machine, set[int](), set[int]()
+    for state in states:
+        reached |= {p for a in _places(machine) if (p := _led(machine, state, a)) is not None}
+        for payload in entering(about):
+            for known, outcome, after in about.deliveries.after(payload, state):
+                if stores:
+                    used |= outcome.cells.keys()
+                    continue
+                first = after[machine.state.pc]
+                assert isinstance(first, int)
+                place = _led(machine, after, first)
+                if place is None:
+                    return False
+                used |= {place, *(k[1] for k in known if k[0] == "cell" and isinstance(k[1], int))}
+    return bool(reached) and not reached & used
+
+
+def _places(machine: Machine) -> range:
+    return range(1 << machine.state.scalars[machine.state.pc].width)
+
+
+def _led(machine: Machine, state: State, address: int) -> int | None:
+    translation = machine.code.translation
+    assert translation is not None
+    given = cycle.call(machine, translation.function, (address, 2, _mode(machine, state)), dict(state))
+    return None if isinstance(given, Exit) else given[0]
+
+
+def _mode(machine: Machine, state: State) -> int:
+    mode = state[machine.modes.leaf]
+    assert isinstance(mode, int)
+    return mode
+
+
+def guest_can_be_entered(about: Asked, relation: Relation) -> bool:
+    """Whether a return leads from the monitor to every state that a guest runs in, and what none loads can be set before."""
+    machine, space = about.machine, about.space
+    scheme = machine.code.scheme
+    extra = (scheme.base, scheme.limit) if isinstance(scheme, Bounds) else ()
+    lent = (*relation.mirrored, *relation.constants)
+    shown = (machine.modes.leaf, *relation.shared, *relation.constants, *extra)
+    wanted = {tuple(s[n] for n in shown) for s in relation.reached()}
+    monitor = space.set_of(space.of(space.legal, space.deployment.monitor))
+    real = {tuple(s.values()) for s in space.real}
+    led: set[tuple[object, ...]] = set()
+    set_by: dict[str, set[object]] = {n: set() for n in lent}
+    loaded: set[str] = set()
+    moves = {
+        (space.agreeing(known.items(), "first") & monitor, tuple(outcome.leaves.items()))
+        for _, found in about.steps
+        for known, outcome in found
+        if outcome.completes
+    }
+    for before, moved in moves:
+        for state in space.members(before):
+            after = {**state, **dict(moved)}
+            if after[machine.modes.leaf] != state[machine.modes.leaf] and tuple(after.values()) in real:
+                led.add(tuple(after[n] for n in shown))
+                loaded |= dict(moved).keys()
+            elif space.set_of([after]) & monitor:
+                for name in {n for n, _ in moved} & set_by.keys():
+                    set_by[name].add(after[name])
+    if not wanted <= led:
+        return False
+    for name in lent:
+        values = {s[name] for s in relation.reached()}
+        stays = values == {machine.state.leaves[name].reset}
+        if name not in loaded and not stays and not values <= set_by[name]:
+            return False
+    return True
+
+
+def interrupts_are_the_monitors(about: Asked, relation: Relation) -> bool:
+    """Whether devices set what is the monitor's, and an interrupt ends there and changes nothing where none is pending."""
+    machine, space = about.machine, about.space
+    interrupt = machine.code.interrupt
+    lines = [d.line for d in machine.platform.devices if d.line in machine.state.scalars]
+    if any(line not in relation.own or line in relation.constants for line in lines):
+        return False
+    if interrupt is None:
+        return True
+    real = {tuple(s.values()) for s in space.real}
+    for state in relation.reached():
+        for line in lines:
+            if any(tuple({**state, line: v}.values()) not in real for v in (0, 1)):
+                return False
+        for question in filter(None, (interrupt.pending, interrupt.waiting)):
+            after = dict(state)
+            answer = cycle.call(machine, question, (), after)
+            moved = {n for n in after if after[n] != state[n]}
+            if (
+                isinstance(answer, Exit)
+                or answer == (0,)
+                and moved & {*relation.shared, *relation.constants, machine.modes.leaf}
+            ):
+                return False
+        taken = asked_for(machine, state)
+        if taken is not None and not ends_in_monitor(about, taken):
+            return False
+    return True
+
+
+def ends_in_monitor(about: Asked, state: State) -> bool:
+    (payload,) = about.deliveries.interrupts
+    space = about.space
+    return all(
+        outcome.completes and space.true(space.deployment.monitor, after)
+        for _, outcome, after in about.deliveries.after(payload, state)
+    )
+
+
+def monitor_is_preemptive(about: Asked, relation: Relation) -> bool:
+    """Whether with some choice of the monitor's leaves its timer is taken in every state of a guest; so where there is no timer."""
+    machine = about.machine
+    interrupt = machine.code.interrupt
+    lines = [d.line for d in machine.platform.devices if d.model in TIMERS and d.line in machine.state.scalars]
+    if interrupt is None or not lines:
+        return True
+    line = lines[0]
+    own = [n for n in relation.own if n not in (line, machine.modes.leaf)]
+    choices: dict[tuple[object, ...], list[State]] = {}
+    for state in relation.reached():
+        choices.setdefault(tuple(state[n] for n in own), []).append(state)
+    guests = {relation.key(s) for s in relation.reached()}
+    return any(_preempted(about, relation, states, line, guests) for states in choices.values())
+
+
+def _preempted(
+    about: Asked, relation: Relation, states: list[State], line: str, guests: set[tuple[object, ...]]
+) -> bool:
+    machine = about.machine
+    interrupt = machine.code.interrupt
+    assert interrupt is not None
+    if {relation.key(s) for s in states} != guests:
+        return False
+    quiet = [s for s in states if s[line] == 0 and asked_for(machine, s) is None]
+    up = [s for s in states if s[line] == 1]
+    waits = [s for s in states if interrupt.waiting and cycle.call(machine, interrupt.waiting, (), dict(s)) == (1,)]
+    taken = [asked_for(machine, s) for s in up]
+    return bool(quiet) and not waits and all(t is not None and ends_in_monitor(about, t) for t in taken)
+
+
+PREMISES: Mapping[str, Callable[[Asked, Relation], bool]] = {
+    premise.__name__: premise
+    for premise in (
+        entry_is_recoverable,
+        entry_is_in_control,
+        entry_stores_apart,
+        guest_can_be_entered,
+        interrupts_are_the_monitors,
+        monitor_is_preemptive,
+    )
+}

@@ -1,0 +1,194 @@
+"""Steps of copies of a machine on the reference binding, everything about them asked for when it is first read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+
+from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE
+from pgcheck.models.reference import cycle
+from pgcheck.models.reference.step import Step
+from pgcheck.models.state import Cells, Exit, State, Surroundings
+from tests.oracle.runs import Script
+
+Payload = tuple[str, tuple[int, ...]]
+COMPLETE: Payload = ("complete", ())
+LEFT_OUT, ANYTHING = "unmodelled", "unpredictable"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended: completion or an exit, and what it set of leaves and of memory."""
+
+    end: Payload
+    leaves: Mapping[str, int]
+    cells: Mapping[int, int]
+
+    @property
+    def completes(self) -> bool:
+        return self.end == COMPLETE
+
+
+class Leaves(dict[str, "int | Cells"]):
+    """The scalar leaves of one copy."""
+
+    __slots__ = ("read", "written")
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        super().__init__()
+        self.read = read
+        self.written: dict[str, int] = {}
+
+    def __missing__(self, name: str) -> int:
+        value = self.read(name)
+        dict.__setitem__(self, name, value)
+        return value
+
+    def __setitem__(self, name: str, value: int | Cells) -> None:
+        assert isinstance(value, int)
+        dict.__setitem__(self, name, value)
+        self.written[name] = value
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memory of one copy: what it stored, over what is asked for. `touched` are the addresses of all accesses."""
+
+    script: Script
+    machine: Machine
+    space: str = "cell"
+    stored: dict[int, int] = field(default_factory=dict)
+    touched: list[tuple[int, bool]] = field(default_factory=list)
+
+    def load(self, address: int, count: int) -> int:
+        unit, total = self.machine.state.memory_unit, 0
+        for k in range(count):
+            at = (address + k) % self.machine.state.memory_size
+            self.touched.append((at, False))
+            cell = self.stored.get(at)
+            if cell is None:
+                cell = self.script.number((self.space, at), 1 << unit)
+            place = count - 1 - k if self.machine.state.big_endian else k
+            total |= cell << place * unit
+        return total
+
+    def store(self, address: int, count: int, value: int) -> None:
+        unit = self.machine.state.memory_unit
+        for k in range(count):
+            at = (address + k) % self.machine.state.memory_size
+            self.touched.append((at, True))
+            place = count - 1 - k if self.machine.state.big_endian else k
+            self.stored[at] = value >> place * unit & (1 << unit) - 1
+
+
+@dataclass(slots=True)
+class Copy:
+    """One copy of the machine in a run. `space` says where its control leaves and its choices are asked for; general leaves are shared."""
+
+    machine: Machine
+    script: Script
+    control: str
+    choices: str
+    cuts: object
+    fixed: Mapping[str, int] = field(default_factory=dict)
+    state: Leaves = field(init=False)
+    memory: Memory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = Leaves(self.leaf)
+        self.memory = Memory(self.script, self.machine)
+
+    def leaf(self, name: str) -> int:
+        leaf = self.machine.state.scalars[name]
+        if name in self.fixed:
+            return self.fixed[name]
+        return self.script.number((self.control if leaf.control else "general", name), 1 << leaf.width)
+
+    def undefined(self, site: str, instance: int, width: int) -> int:
+        return self.script.number((self.choices, site, instance), 1 << width)
+
+    def surroundings(self) -> Surroundings:
+        return Surroundings(undefined=self.undefined, oracle=self.cuts, memory=self.memory)  # type: ignore[arg-type]
+
+    def ended(self, exit_: Exit | None) -> Outcome:
+        end = COMPLETE if exit_ is None else (exit_.function, exit_.args)
+        return Outcome(end, dict(self.state.written), dict(self.memory.stored))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Word:
+    """An instruction with its operands, in a row of the report."""
+
+    instruction: Instruction
+    row: str
+    operands: tuple[tuple[str, int], ...]
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        return self.instruction.id, self.row
+
+
+def words(machine: Machine) -> Iterator[Word]:
+    """Every word that is an instruction, by row, and the one that is none."""
+    for instruction in (*machine.instructions, machine.code.undefined):
+        widths = {name: kind.width for name, kind in instruction.operands.items()}
+        for values in product(*(range(1 << w) for w in widths.values())):
+            operands = dict(zip(widths, values, strict=True))
+            if not cycle.operand_value(instruction.canonical, operands):
+                continue
+            for row in instruction.rows:
+                held = operands.get(row.operand)
+                if not row.operand or held == row.value or (row.value is None and held not in row.others):
+                    yield Word(instruction, row.label, tuple(operands.items()))
+
+
+def step(copy: Copy, word: Word, continued: frozenset[Payload] = frozenset()) -> Outcome:
+    """One step of a copy; the trap entry is part of it for traps that need not enter the monitor."""
+    machine, around, state = copy.machine, copy.surroundings(), copy.state
+    if word.instruction is machine.code.undefined:
+        exit_ = cycle.body(Step(machine, state, {}, around), word.instruction.body, 0)
+    else:
+        exit_ = cycle.step(machine, cycle.canonical(word.instruction, dict(word.operands)), state, around)
+    if exit_ is not None and (exit_.function, exit_.args) in continued:
+        around.oracle = None
+        exit_ = cycle.enter(machine, exit_, state, around)
+    return copy.ended(exit_)
+
+
+def delivery(copy: Copy, payload: Payload) -> Outcome:
+    """A trap entry, or that of an interrupt, from a copy's state to the end of what firmware does there."""
+    machine, around = copy.machine, copy.surroundings()
+    function, args = payload
+    interrupt = machine.code.interrupt
+    if interrupt is not None and function == interrupt.deliver:
+        exit_ = cycle.serve(machine, function, copy.state, around)
+        if exit_ is not None:
+            exit_ = cycle.enter(machine, exit_, copy.state, around)
+    else:
+        exit_ = cycle.enter(machine, Exit(function, args), copy.state, around)
+    return copy.ended(exit_)
+
+
+def payloads(machine: Machine) -> Iterator[Payload]:
+    """Every payload of every terminator that is a trap."""
+    for name, rule in machine.code.exits.items():
+        if rule.kind != "execute":
+            widths = [w for _, w in machine.code.functions[name].parameters]
+            yield from ((name, args) for args in product(*(range(1 << w) for w in widths)))
+
+
+def trap(end: Payload, machine: Machine) -> bool:
+    """Whether a step ended in a trap."""
+    function = end[0]
+    if function == TRANSLATE:
+        return True
+    return function not in (COMPLETE[0], *BUILTIN_EXITS) and machine.code.exits[function].kind != "execute"
+
+
+def scalars(machine: Machine) -> Iterator[State]:
+    """Every value of the scalar leaves together."""
+    leaves = machine.state.scalars
+    for values in product(*(range(1 << leaf.width) for leaf in leaves.values())):
+        yield dict(zip(leaves, values, strict=True))
