@@ -56,7 +56,7 @@ def twin(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset
         one = step(first, word, continued)
         if one.end[0] in (TRANSLATE, LEFT_OUT):
             return one, one
-        second = Copy(machine, script, "second", "choice", None)
+        second = Copy(machine, script, "second", "choice", None, {}, "other volatile")
         second.cuts = SecondCuts(machine, script, second, first)
         return one, step(second, word, continued)
 
@@ -232,12 +232,17 @@ class Judge:
         return "trs"
 
     def same_entries(self, known: Mapping[Key, Answer], role: str) -> bool:
-        """Whether tables of other roles give both steps the same."""
-        return all(
-            known.get(("entry", *key[1:]), answer) == answer
-            for key, answer in known.items()
-            if key[0] == "other entry" and self.machine.code.tables[str(key[1])].role != role
-        )
+        """Whether tables and clocks of other roles give both steps the same."""
+        for key, answer in known.items():
+            if key[0] == "other entry":
+                other, first = self.machine.code.tables[str(key[1])].role, ("entry", *key[1:])
+            elif key[0] == "other volatile":
+                other, first = self.machine.state.leaves[str(key[1])].role, ("volatile", *key[1:])
+            else:
+                continue
+            if other != role and known.get(first, answer) != answer:
+                return False
+        return True
 
 
 def agrees(state: State, known: Mapping[Key, Answer], control: str) -> bool:

@@ -128,7 +128,7 @@ class _Comparison:
             bare = Relation(self.space, Fixed())
             under = any(holed(t, relation, self.space.guests) for t in trees)
             user = any(holed(t, relation, self.space.user) for t in trees)
-            if under != (row.verdict == "hole") or user != row.holed_user:
+            if under != (row.verdict == "hole") or (user != row.holed_user and row.verdict != "timing"):
                 yield f"{name}: {row.verdict}, and by enumeration {'a hole' if under else 'none'} (user {user})"
             if row.verdict not in ("hole", "conditional") and any(holed(t, bare, self.space.guests) for t in trees):
                 yield f"{name}: {row.verdict}, and by enumeration a hole without the configuration"

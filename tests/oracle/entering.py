@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.reference import cycle
 from pgcheck.models.state import State
 from tests.oracle.classical import agrees, ends
 from tests.oracle.runs import Answer, Key, Script, explore
@@ -51,11 +52,22 @@ class Entries:
         return run
 
     def after(self, payload: Payload, state: State) -> Iterator[tuple[Mapping[Key, Answer], Outcome, State]]:
-        """Where a delivery leads from a state, for all else that it may find."""
+        """Where a delivery leads from a state, for all else that it may find; nowhere where no interrupt is pending."""
+        taken = self.asked_for(state) if payload in self.interrupts else state
+        if taken is None:
+            return
+        state = taken
         for known, outcome in self.ends[payload]:
             assert isinstance(outcome, Outcome)
             if agrees(state, known, "real"):
                 yield known, outcome, {**state, **outcome.leaves}
+
+    def asked_for(self, state: State) -> State | None:
+        """The state in which an interrupt is taken; None where none is pending."""
+        interrupt = self.machine.code.interrupt
+        assert interrupt is not None
+        copy = dict(state)
+        return copy if cycle.call(self.machine, interrupt.pending, (), copy) == (1,) else None
 
     def continued(self, space: Space) -> frozenset[Payload]:
         """The traps that need not enter the monitor."""

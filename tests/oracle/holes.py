@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.models.state import State
 from tests.oracle.runs import Answer, Branch, Key, Script, Tree, explore
 from tests.oracle.space import Relation
-from tests.oracle.steps import ANYTHING, LEFT_OUT, Copy, Outcome, Payload, Word, step
+from tests.oracle.steps import ANYTHING, LEFT_OUT, Copy, Outcome, Payload, Word, lawful, step
 
 Pair = Callable[[State, State], bool]
 """What must hold of a virtual and a real state."""
@@ -29,7 +29,8 @@ class RealCuts:
         mode = translation.mode
         asked = args[:mode] + args[mode + 1 :]
         leaf = self.machine.state.scalars[self.machine.modes.leaf]
-        current = self.script.number(("virtual", leaf.name), 1 << leaf.width)
+        current = self.script.ask(("virtual", leaf.name), lawful(self.machine)[leaf.name])
+        assert current is not None
         answer = self.script.ask(("mapped", asked), (None, *addresses(self.machine, self.script)))
         if answer is None:
             return True, 0
@@ -89,7 +90,11 @@ def joint(machine: Machine, word: Word, real_mode: int | None, continued: frozen
     fixed = {} if real_mode is None else {machine.modes.leaf: real_mode}
 
     def run(script: Script) -> Both:
-        real = step(Copy(machine, script, "real", "real choice", RealCuts(machine, script), fixed), word, continued)
+        real = step(
+            Copy(machine, script, "real", "real choice", RealCuts(machine, script), fixed, "real volatile"),
+            word,
+            continued,
+        )
         if enters(real.end, machine, continued):
             return Both(real, None)
         virtual = step(Copy(machine, script, "virtual", "choice", VirtualCuts(machine, script)), word, continued)
@@ -131,7 +136,7 @@ class _Search:
             yield from self.ended(tree.value, known, conditions)
         elif tree.key in known:
             yield from self.refuting(tree.after[tree.answers.index(known[tree.key])], known, conditions)
-        elif tree.key[0] == "choice":
+        elif tree.key[0] in ("choice", "volatile"):
             yield from self.all_of(tree.after, known, conditions, False)
         else:
             for answer, after in zip(tree.answers, tree.after, strict=True):
@@ -159,7 +164,7 @@ class _Search:
             return
         if virtual.end[0] == LEFT_OUT:
             yield known, conditions, False
-        elif real.end != virtual.end or real.end[0] == ANYTHING:
+        elif real.end != virtual.end or real.end[0] in (ANYTHING, HALT):
             yield known, conditions, True
         else:
             for different in differences(self.relation, real, virtual, known):

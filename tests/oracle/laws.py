@@ -10,7 +10,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import mask
 from pgcheck.models.reference import cycle
-from pgcheck.models.state import Exit, State, reset
+from pgcheck.models.state import Exit, reset
 from tests.oracle.classical import Trees, ends, outcomes
 from tests.oracle.entering import Entries as Deliveries
 from tests.oracle.holes import VirtualCuts
@@ -33,6 +33,7 @@ class Asked:
     continued: frozenset[Payload]
     legal: int
     guests: int
+    guest: int
 
     @property
     def machine(self) -> Machine:
@@ -43,7 +44,12 @@ def asked(space: Space, words: Sequence[Word], deliveries: Deliveries, trees: Tr
     """The single steps of words."""
     steps = [(w, outcomes(trees.single(w, frozenset()))) for w in words]
     outside = deliveries.continued(space)
-    return Asked(space, steps, deliveries, outside, space.set_of(space.legal), space.set_of(space.guests))
+    return Asked(space, steps, deliveries, outside, space.set_of(space.legal), space.set_of(space.guests), _true(space))
+
+
+def _true(space: Space) -> int:
+    """The set of states in which `guest` holds, legal or not."""
+    return space.set_of(space.of(space.states, space.deployment.guest))
 
 
 def _kept(about: Asked, states: int, right: int) -> bool:
@@ -63,24 +69,15 @@ def _kept(about: Asked, states: int, right: int) -> bool:
 
 def _delivered(about: Asked, states: int, right: int) -> bool:
     """Whether every delivery from a set of states ends in a set of states."""
-    machine, deliveries = about.machine, about.deliveries
+    deliveries = about.deliveries
     if right == about.space.set_of(about.space.states):
         return True
     for payload in deliveries.ends:
         for state in about.space.members(states):
-            taken = asked_for(machine, state) if payload in deliveries.interrupts else state
-            for _, outcome, after in deliveries.after(payload, taken) if taken is not None else ():
+            for _, outcome, after in deliveries.after(payload, state):
                 if outcome.completes and not right & about.space.set_of([after]):
                     return False
     return True
-
-
-def asked_for(machine: Machine, state: State) -> State | None:
-    """The state in which an interrupt is taken; None where none is pending."""
-    interrupt = machine.code.interrupt
-    assert interrupt is not None
-    copy = dict(state)
-    return copy if cycle.call(machine, interrupt.pending, (), copy) == (1,) else None
 
 
 def legal_after_reset(about: Asked) -> bool:
@@ -96,16 +93,23 @@ def deliveries_keep_legal(about: Asked) -> bool:
 
 
 def guest_is_inductive(about: Asked) -> bool:
-    return _kept(about, about.guests, about.guests)
+    return _kept(about, about.guests, about.guest)
 
 
 def deliveries_keep_guest(about: Asked) -> bool:
-    return _delivered(about, about.guests, about.guests)
+    return _delivered(about, about.guests, about.guest)
 
 
 def mode_classes_partition(about: Asked) -> bool:
-    supervisor, user = about.space.supervisor, about.space.user
-    return not [s for s in supervisor if s in user] and len(supervisor) + len(user) == len(about.space.guests)
+    space = about.space
+    supervisor, user = space.set_of(space.supervisor), space.set_of(space.user)
+    users = {space.deployment.real_mode, *space.deployment.modes.user.values} - {None}
+    monitor = space.of(space.legal, space.deployment.monitor)
+    return (
+        not supervisor & user
+        and supervisor | user == about.guests
+        and not any(s[space.machine.modes.leaf] in users for s in monitor)
+    )
 
 
 def traps_are_precise(about: Asked) -> bool:

@@ -60,6 +60,8 @@ def _legal(p: Plan) -> list[str]:
         clauses.append("M != 3")
     if p.has("legal is not kept"):
         clauses.append(f"M != {p.modes - 1} || A == 0")
+    if p.has("entry is illegal"):
+        clauses.append("SP == 0")
     return [f"legal: [{', '.join(repr(c).replace(chr(39), chr(34)) for c in clauses)}]"] if clauses else []
 
 
@@ -129,6 +131,13 @@ def _deployed(p: Plan) -> list[str]:
     keys = [f"real_mode: {user}"]
     if p.has("guest is not kept"):
         keys.append('guest: "A == 0"')
+    elif p.has("entry leaves the guest"):
+        keys.append('guest: "SP == 0"')
+    if p.has("classes meet"):
+        classes = f'supervisor: {{values: [0], when: "M != {user} || A == 1"}}, user: {{values: [{user}]}}'
+        keys.append(f"modes: {{{classes}}}")
+    if p.has("monitor is the user"):
+        keys.append(f'monitor: "M == {user} || P == 1"')
     worse = list(keys)
     if p.has("delegation") and p.seed % 3 != 0 and not p.has("delegation is not the monitor's"):
         keys.append('real: "D == 0"')

@@ -23,7 +23,7 @@ def state(p: Plan) -> dict[str, str]:
     if p.has("pages"):
         leaves["ROOT"] = "type: Bits<2>, role: relocation"
     if p.has("interrupts"):
-        leaves["LINE"] = "type: Bits<1>, role: interrupt"
+        leaves["LINE"] = f"type: Bits<1>, role: {'general' if p.has('line is general') else 'interrupt'}"
     if p.has("waiting"):
         leaves["W"] = "type: Bits<1>, role: run"
     if p.has("delegation"):
@@ -32,6 +32,8 @@ def state(p: Plan) -> dict[str, str]:
         leaves["F"] = "type: Bits<1>, role: configuration"
     if p.has("candidates"):
         leaves["C"] = "type: Bits<1>, role: configuration"
+    if p.has("clock"):
+        leaves["T"] = "type: Bits<1>, role: timing, volatile: true"
     return leaves
 
 
@@ -43,7 +45,9 @@ def entry(p: Plan, *, interrupt: bool = False) -> str:
         saves.append(f"SP = {wide}'d0;" if forgets else "SP = $pc;")
     if p.has("stores"):
         kept = "$pc" if not p.has("entry forgets the address") else f"{wide}'d0"
-        saves.append(f"write_physical_memory<4>({p.physical}'d0, {{{4 - wide}'d0, {kept}}});")
+        place = f"{{{p.physical - 1}'d0, A}}" if p.physical > 1 else "A"
+        place = place if p.has("entry stores where the guest says") else f"{p.physical}'d0"
+        saves.append(f"write_physical_memory<4>({place}, {{{4 - wide}'d0, {kept}}});")
     if p.has("entry spoils a register") and not interrupt:
         saves.append("A = 0;")
     if p.has("waiting"):
@@ -70,7 +74,8 @@ def interrupt_functions(p: Plan) -> Iterator[str]:
         yield "  function execute { arguments Bits<8> word description { x } body { } }"
     if p.has("interrupts"):
         when = f"LINE == 1 && M == {user}" + (" && A == 1" if p.has("interrupt is masked") else "")
-        yield f"  function asked? {{ returns Boolean description {{ x }} body {{ return {when}; }} }}"
+        changes = "if (LINE == 0) { A = 0; } " if p.has("asking changes the guest") else ""
+        yield f"  function asked? {{ returns Boolean description {{ x }} body {{ {changes}return {when}; }} }}"
         yield f"  function asked {{ description {{ x }} body {{ {entry(p, interrupt=True)} }} }}"
     if p.has("waiting"):
         yield "  function waits? { returns Boolean description { x } body {"
@@ -104,7 +109,12 @@ def translate(p: Plan) -> list[str]:
     if p.has("bounds"):
         if not p.has("limit lets in"):
             lines.append("if (a > B) { trap(Cause::Memory); }")
-        lines.append(f"return {'{L, a[0]}' if not p.has('base is not added') else _extended(p)};")
+        if p.has("larger limit admits less"):
+            lines.append("if (B == 1 && a == 0) { trap(Cause::Memory); }")
+        if p.has("base nothing refuses"):
+            lines.append("if (L == 0 && a == 1) { trap(Cause::Memory); }")
+        low = "a[0] ^ L" if p.has("base moves unlike") else "a[0]"
+        lines.append(f"return {_extended(p)};" if p.has("base is not added") else f"return {{L, {low}}};")
     elif p.has("external"):
         lines.append("return a;")
     else:
@@ -113,7 +123,8 @@ def translate(p: Plan) -> list[str]:
             lines.append("if (e.V == 0) { trap(Cause::Memory); }")
         if not p.has("read-only is written"):
             lines.append("if (op == Access::Write && e.W == 0) { trap(Cause::Memory); }")
-        lines.append("return {e.FRAME, a[0]};")
+        frame = "e.FRAME ^ 2'd1" if p.has("mapped elsewhere") else "e.FRAME"
+        lines.append(f"return {{{frame}, a[0]}};")
     return [
         "  function translate {",
         f"    returns Bits<{physical}> arguments Bits<{wide}> a, Access op, Bits<{2 if p.has('hybrid') else 1}> mode",
@@ -140,8 +151,9 @@ def bodies(p: Plan) -> Iterator[tuple[str, str, int, str]]:
     loads = "" if p.has("saved") else f"Bits<4> w = rd({p.address}'d0); Bits<{p.address}> kept = w[{p.address - 1}:0]; "
     if p.has("return forgets a bit"):
         back = f"{{{back}[1], 1'b0}}" if p.address == 2 else "1'b0"
+    stays = "" if p.has("return stays") else f"M = {user}; "
     yield "svc", "trap(Cause::Service);", 0, ""
-    yield "rfe", f"priv(); {loads}M = {user}; $pc = {back};{spoils}", 0, ""
+    yield "rfe", f"priv(); {loads}{stays}$pc = {back};{spoils}", 0, ""
     yield (
         "flip",
         "A = ~A;" if not p.has("kind is read") else f"if (M == {user} && A == 1) {{ trap(Cause::Undefined); }} A = ~A;",
@@ -227,6 +239,8 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
             0,
             "",
         )
+    if p.has("clock"):
+        yield "time", "T = A;" if p.has("clock is set") else "A = T;", 0, ""
     if p.has("line is read"):
         yield "line", "A = LINE;", 0, ""
     if p.has("middle mode is read"):

@@ -29,6 +29,7 @@ FEATURES = (
     "unpredictable",
     "execute",
     "halt",
+    "clock",
 )
 """Everything that the language has, as far as a machine of this size can have it."""
 NEEDS: Mapping[str, str] = {"timer": "interrupts", "waiting": "interrupts"}
@@ -36,11 +37,12 @@ STATES = 256
 WORDS = 16
 PAIRS = tuple(p for p in combinations(FEATURES, 2) if not set(p) <= set(SCHEMES))
 """Pairs of features; a machine has one mapping scheme."""
-BITS: Mapping[str, int] = {"interrupts": 1, "waiting": 1, "delegation": 1, "mirrors": 1, "candidates": 1}
+BITS: Mapping[str, int] = {"interrupts": 1, "waiting": 1, "delegation": 1, "mirrors": 1, "candidates": 1, "clock": 1}
 CODES: Mapping[str, int] = {
     "hybrid": 1,
     "fields": 2, "rows": 2, "interrupts": 0, "waiting": 1, "delegation": 1, "partial": 1, "choices": 1, "mirrors": 1,
     "candidates": 2, "tables": 1, "unmodelled": 1, "unpredictable": 1, "execute": 1, "halt": 1,
+    "clock": 1,
 }  # fmt: skip
 
 # What can be wrong, and the feature that it needs ("" for none).
@@ -85,7 +87,29 @@ FAULTS: Mapping[str, str] = {
     "anything for the user": "unpredictable",
     "executes another word": "execute",
     "halt is not refused": "halt",
+    "return stays": "",
+    "entry stores where the guest says": "stores",
+    "larger limit admits less": "bounds",
+    "base moves unlike": "bounds",
+    "base nothing refuses": "bounds",
+    "mapped elsewhere": "pages",
+    "entry leaves the guest": "saved",
+    "entry is illegal": "saved",
+    "line is general": "timer",
+    "asking changes the guest": "interrupts",
+    "classes meet": "",
+    "monitor is the user": "",
+    "clock is set": "clock",
 }
+
+
+VOIDING = frozenset((
+    "legal is not kept", "guest is not kept", "access is not translated", "address is a value", "limit lets in",
+    "base is not added", "denied is let in", "read-only is written", "trap after a write",
+    "larger limit admits less", "base moves unlike", "base nothing refuses", "mapped elsewhere", "entry leaves the guest",
+    "entry is illegal", "classes meet", "monitor is the user",
+))  # fmt: skip
+"""Faults of the specification itself: they are drawn less often, for with one nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +144,8 @@ def plan(seed: int) -> Plan:
             chosen = more
     features = _whole(chosen)
     possible = [fault for fault, needed in FAULTS.items() if not needed or needed in features]
-    faults = random.sample(possible, random.choice((0, 0, 0, 0, 1, 1, 1, 2)))
+    weights = [1 if fault in VOIDING else 4 for fault in possible]
+    faults = random.choices(possible, weights, k=random.choice((0, 0, 0, 0, 1, 1, 1, 2)))
     wide = 2 if "pages" in features or (random.random() < 0.3 and fits(features, 2)) else 1
     physical = {"pages": 3, "bounds": 2}.get(scheme(features), wide)
     return Plan(seed, features, frozenset(faults), wide, physical)

@@ -9,7 +9,7 @@ from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.models.reference import cycle
 from pgcheck.models.state import Exit, State
 from tests.oracle.entering import uncontrolled, unrecoverable
-from tests.oracle.laws import Asked, asked_for
+from tests.oracle.laws import Asked
 from tests.oracle.space import Relation
 from tests.oracle.steps import Payload
 
@@ -145,8 +145,7 @@ def interrupts_are_the_monitors(about: Asked, relation: Relation) -> bool:
                 and moved & {*relation.shared, *relation.constants, machine.modes.leaf}
             ):
                 return False
-        taken = asked_for(machine, state)
-        if taken is not None and not ends_in_monitor(about, taken):
+        if not ends_in_monitor(about, state):
             return False
     return True
 
@@ -184,11 +183,11 @@ def _preempted(
     assert interrupt is not None
     if {relation.key(s) for s in states} != guests:
         return False
-    quiet = [s for s in states if s[line] == 0 and asked_for(machine, s) is None]
+    quiet = [s for s in states if s[line] == 0 and about.deliveries.asked_for(s) is None]
     up = [s for s in states if s[line] == 1]
     waits = [s for s in states if interrupt.waiting and cycle.call(machine, interrupt.waiting, (), dict(s)) == (1,)]
-    taken = [asked_for(machine, s) for s in up]
-    return bool(quiet) and not waits and all(t is not None and ends_in_monitor(about, t) for t in taken)
+    taken = all(about.deliveries.asked_for(s) is not None and ends_in_monitor(about, s) for s in up)
+    return bool(quiet) and not waits and taken
 
 
 PREMISES: Mapping[str, Callable[[Asked, Relation], bool]] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
+from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE
 from pgcheck.models.reference import cycle
@@ -93,6 +94,7 @@ class Copy:
     choices: str
     cuts: object
     fixed: Mapping[str, int] = field(default_factory=dict)
+    clocks: str = "volatile"
     state: Leaves = field(init=False)
     memory: Memory = field(init=False)
 
@@ -104,13 +106,18 @@ class Copy:
         leaf = self.machine.state.scalars[name]
         if name in self.fixed:
             return self.fixed[name]
-        return self.script.number((self.control if leaf.control else "general", name), 1 << leaf.width)
+        answer = self.script.ask((self.control if leaf.control else "general", name), lawful(self.machine)[leaf.name])
+        assert answer is not None
+        return answer
 
     def undefined(self, site: str, instance: int, width: int) -> int:
         return self.script.number((self.choices, site, instance), 1 << width)
 
+    def volatile(self, leaf: Leaf, instance: int, index: int | None) -> int:
+        return self.script.number((self.clocks, leaf.name, instance), 1 << leaf.element_width)
+
     def surroundings(self) -> Surroundings:
-        return Surroundings(undefined=self.undefined, oracle=self.cuts, memory=self.memory)  # type: ignore[arg-type]
+        return Surroundings(undefined=self.undefined, volatile=self.volatile, oracle=self.cuts, memory=self.memory)  # type: ignore[arg-type]
 
     def ended(self, exit_: Exit | None) -> Outcome:
         end = COMPLETE if exit_ is None else (exit_.function, exit_.args)
@@ -177,6 +184,16 @@ def payloads(machine: Machine) -> Iterator[Payload]:
         if rule.kind != "execute":
             widths = [w for _, w in machine.code.functions[name].parameters]
             yield from ((name, args) for args in product(*(range(1 << w) for w in widths)))
+
+
+def lawful(machine: Machine) -> Mapping[str, tuple[int, ...]]:
+    """The values that each leaf has in some legal state."""
+    known = machine.kept.get((lawful,))
+    if known is None:
+        states = [s for s in scalars(machine) if all(cycle.holds(machine, c, dict(s)) for c in machine.legal)]
+        known = {n: tuple(sorted({int(str(s[n])) for s in states})) for n in machine.state.scalars}
+        machine.kept[lawful,] = known
+    return dict(known)
 
 
 def trap(end: Payload, machine: Machine) -> bool:
