@@ -234,7 +234,16 @@ def stored_behind_the_monitor(vmm: Vmm) -> None:
     vmm.host.bus.store(at, 8, 0)
 
 
+def watched_unheard(vmm: Vmm) -> None:
+    """A page becomes watched while an entry permits stores to it."""
+    mmu = tables_of(vmm)
+    assert mmu.current is not None
+    entry = next(e for e in mmu.current.entries.values() if any(way[0] in mmu.writes for way in e.permitted))
+    mmu.memory.watchers[entry.guest_page - mmu.memory.base >> mmu.memory.page_shift] = [lambda address, count: None]
+
+
 SPOILED = {
+    "a watched page can be stored to": (watched_unheard, "SH1"),
     "an entry leads elsewhere": (entry_elsewhere, "SH1"),
     "an entry is in the tables only": (entry_added, "SH1"),
     "an entry is in the books only": (entry_lost, "SH1"),

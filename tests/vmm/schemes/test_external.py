@@ -8,6 +8,7 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, Surroundings, reset
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.schemes.external import ExternalMmu
+from pgcheck.vmm.translate import Walk
 from tests.specifications import machine
 
 USER, SUPERVISOR = 0, 1
@@ -54,3 +55,22 @@ def test_what_the_guests_own_translation_refuses_is_refused() -> None:
     mmu, around, virtual, real = guest([9, 4])
     assert mmu.answer(args(mmu, 0x101, 2), virtual, around, real) == (True, 0)
     assert mmu.answer(args(mmu, 0x101, 1), virtual, around, real) == (False, 9 << 10 | 0x101)
+
+
+@pytest.mark.parametrize("virtual_mode", [USER, SUPERVISOR])
+@pytest.mark.parametrize("mode", [USER, SUPERVISOR])
+def test_what_the_processor_asks_in_its_own_mode_is_asked_in_the_guests(
+    mode: int, virtual_mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An access that names another mode than the processor's keeps it: that is the guest's own word."""
+    mmu, around, virtual, real = guest([9, 4])
+    virtual[mmu.machine.modes.leaf] = virtual_mode
+    seen: list[tuple[int, ...]] = []
+
+    def noting(machine: object, asked: tuple[int, ...], *given: object, **more: object) -> Walk:
+        seen.append(asked)
+        return Walk(0x100, (), ())
+
+    monkeypatch.setattr("pgcheck.vmm.schemes.external.walk", noting)
+    assert mmu.answer(args(mmu, 0x100, mode=mode), virtual, around, real) == (False, 9 << 10 | 0x100)
+    assert seen == [args(mmu, 0x100, mode=virtual_mode if mode == USER else mode)]
