@@ -62,7 +62,8 @@ STORES: Final = Hypothesis(
 )
 RETURN: Final = Hypothesis(
     "the guest can be entered",
-    "For every state of a guest there is a state of the monitor from which a return instruction leads there.",
+    "For every state of a guest there is one of the monitor's from which a return instruction leads there, and the monitor can come to that from "
+    "where trap entries leave it.",
 )
 CONFIGURATION: Final = Hypothesis(
     "what is fixed and what is mirrored",
@@ -86,8 +87,8 @@ TIME: Final = Hypothesis(
 )
 LOADED: Final = Hypothesis(
     "the monitor's own code does its part",
-    "The monitor keeps its memory mapped for itself and from its guests, and reads and sets, one beside the other, "
-    "what a trap entry saves, what a return loads, and all that neither moves.",
+    "The monitor's program keeps its memory mapped for itself and from its guests, and with it saves and loads general registers, words that a "
+    "trap entry stores, and words and entries of tables that a return loads.",
     True,
 )
 ALONE: Final = Hypothesis(

@@ -15,6 +15,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.arrival import Arrival, arrivals
 from pgcheck.checker.world.canary import canary, noticed
+from pgcheck.checker.world.reading import unread
 from pgcheck.checker.world.recovery import Kept, Lost, recovered, saved
 from pgcheck.checker.world.sites import Traps
 from pgcheck.checker.world.telling import Recovery, confusion, shows
@@ -52,6 +53,12 @@ def entry_is_recoverable(setting: Setting, configuration: Configuration, evidenc
         yield PREMISE.answer(setting, "fails", message)
         return
     yield PREMISE.answer(setting, "ok", _shown(maps) or "no delivery enters the monitor")
+    hidden = sorted(set(unread(setting, [one for found in maps for one in found.kept], evidence)))
+    if hidden:
+        message = (
+            f"the monitor reads {', '.join(hidden)}, where a trap entry saves: no instruction of the specification does"
+        )
+        yield PREMISE.answer(setting, "assumed", message)
 
 
 def _shown(maps: Sequence[Recovery]) -> str:
@@ -74,8 +81,8 @@ def _recovery(arrival: Arrival, configuration: Configuration, evidence: Evidence
         shown = cache(lambda k: shows(arrival, k, evidence))
         if Traps(arrival.setting, configuration, arrival.name, handed, shown).located(evidence):
             words.append(f"{pc} <- {', '.join(str(arrival.payload[k].name.text) for k in handed)}")
-            return Recovery(arrival, ", ".join(words), always, handed=True)
-    return gone or Recovery(arrival, ", ".join(words), always, handed=False)
+            return Recovery(arrival, tuple(moved), ", ".join(words), always, handed=True)
+    return gone or Recovery(arrival, tuple(moved), ", ".join(words), always, handed=False)
 
 
 PREMISE = Premise(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,9 +18,11 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
+from pgcheck.checker.world.arrival import arrivals
 from pgcheck.checker.world.entrymap import EntryMap
-from pgcheck.checker.world.goal import Goal, Way, ways
-from pgcheck.checker.world.leading import Unreachable, leading
+from pgcheck.checker.world.goal import Goal, ways
+from pgcheck.checker.world.leading import Unreachable
+from pgcheck.checker.world.preparing import Preparation
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.schemes import Bounds
@@ -31,21 +33,26 @@ from pgcheck.models.symbolic import predicate
 
 def guest_can_be_entered(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
     """A return instruction leads to every real user state, and what it does not load can be set before."""
-    mode = setting.machine.modes.leaf
-    wanted = list(entries(setting, configuration))
-    found = ways(setting.machine, {mode, *(leaf for entry in wanted for leaf in entry.set_before)})
+    found = ways(setting.machine, {leaf.name for leaf in setting.machine.state.control})
+    taken = [a for a in arrivals(setting, configuration) if evidence.possible(a.given, f"{a.label}:arrives")]
     shown: list[str] = []
-    for entry in wanted:
+    unset: list[str] = []
+    for entry in entries(setting, configuration):
+        preparation = Preparation(taken, found, entry.anywhere, evidence)
         try:
-            maps = _entering(entry, found[mode], evidence)
+            maps = _entering(entry, preparation)
             shown += map(str, maps)
-            for leaf in entry.set_before:
-                if any(leaf in m.kept for m in maps):
-                    shown += [f"{leaf} by {m.instruction}" for m in _setting(entry, leaf, found[leaf], evidence)]
+            for one in maps:
+                setters = _prepared(entry, one, preparation)
+                shown += [f"{n} by {m.instruction}" for n, found_ in setters.items() for m in found_]
+                unset += [n for n in one.needs if n in setters and not setters[n]]
         except Unreachable as unreachable:
             yield PREMISE.answer(setting, "fails", str(unreachable))
             return
     yield PREMISE.answer(setting, "ok", "; ".join(dict.fromkeys(shown)))
+    if unset:
+        message = f"the monitor sets {', '.join(sorted(set(unset)))}, from which a return loads: no instruction of the specification does"
+        yield PREMISE.answer(setting, "assumed", message)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,13 @@ class Entry:
         )
 
     @property
+    def entered_as_it_pleases(self) -> Goal:
+        """The same, with what is the monitor's own as it has it, unless it has to set that before."""
+        goal, leaves = self.entered, self.setting.machine.state.leaves
+        held = {n for n in goal.passing if self.states.how[n] != OWN or isinstance(leaves[n], ArrayLeaf)}
+        return replace(goal, passing={n: goal.passing[n] for n in sorted(held.union(self.set_before))})
+
+    @property
     def set_before(self) -> list[str]:
         """The leaves that are not as the monitor pleases: it sets before what no return loads."""
         how, mode = self.states.how, self.setting.machine.modes.leaf
@@ -94,15 +108,17 @@ class Entry:
         control = (leaf.name for leaf in self.setting.machine.state.control)
         return sorted(n for n in control if n != mode and (how[n] != OWN or n in bound))
 
+    @property
+    def anywhere(self) -> Goal:
+        """Nothing is wanted, but that the monitor goes on."""
+        label = f"{self.setting.deployment.name}:set"
+        return replace(self.entered, wanted={}, passing={}, assumed=(), after=self.monitor, label=label)
+
     def set(self, leaf: str) -> Goal:
         """One leaf is wanted as it is in real user states, and the monitor goes on."""
-        return replace(
-            self.entered,
-            wanted={leaf: self.states.real[leaf]},
-            passing={},
-            after=self.monitor,
-            label=f"{self.setting.deployment.name}:set {leaf}",
-        )
+        label = f"{self.anywhere.label} {leaf}"
+        wanted = {leaf: self.states.real[leaf]}
+        return replace(self.anywhere, wanted=wanted, changed=frozenset(wanted), assumed=self.assumed, label=label)
 
 
 def entries(setting: Setting, configuration: Configuration) -> Iterator[Entry]:
@@ -122,21 +138,30 @@ def entries(setting: Setting, configuration: Configuration) -> Iterator[Entry]:
         yield Entry(setting, states, assumed, configuration.tables, set_)
 
 
-def _entering(entry: Entry, returns: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
+def _entering(entry: Entry, preparation: Preparation) -> list[EntryMap]:
     """How the monitor enters. Raises Unreachable and Undecided."""
     try:
-        return leading(entry.entered, returns, evidence)
+        return preparation.led(entry.entered_as_it_pleases, preparation.ways[entry.setting.machine.modes.leaf])
     except Unreachable as unreachable:
         hint = "let a return load it, or say in `legal` that no such state is"
         raise Unreachable(f"the monitor is led by no instruction to {unreachable}; {hint}") from unreachable
 
 
-def _setting(entry: Entry, leaf: str, found: Sequence[Way], evidence: Evidence) -> list[EntryMap]:
+def _prepared(entry: Entry, one: EntryMap, preparation: Preparation) -> dict[str, list[EntryMap]]:
+    """How the monitor sets what an entry map takes for given, leaf by leaf, one beside the other. Raises Unreachable and Undecided."""
+    wanted = {**entry.states.real, **one.needs}
+    setters = dict(preparation.loads(one, entry.assumed))
+    setters |= {n: _setting(entry, n, preparation) for n in entry.set_before if n in one.kept}
+    preparation.together(wanted, (*entry.assumed, one.domain), {n: found for n, found in setters.items() if found})
+    return setters
+
+
+def _setting(entry: Entry, leaf: str, preparation: Preparation) -> list[EntryMap]:
     """How the monitor sets a leaf: to every value that it has in real user states, or to one if it is the monitor's own.
 
     Raises Unreachable and Undecided.
     """
-    declared = entry.setting.machine.state.leaves[leaf]
+    declared, evidence = entry.setting.machine.state.leaves[leaf], preparation.evidence
     goal = entry.set(leaf)
     own = entry.states.how[leaf] == OWN and leaf not in entry.bounds | entry.given
     if own:
@@ -150,18 +175,18 @@ def _setting(entry: Entry, leaf: str, found: Sequence[Way], evidence: Evidence) 
         value = declared.holding(target.leaf(entry.states.real[leaf]))
         goal = replace(goal, assumed=(*entry.assumed, eq(entry.states.real[leaf], value)))
     try:
-        return leading(goal, found, evidence)
+        return preparation.led(goal, preparation.ways[leaf])
     except Unreachable as unreachable:
         if own:
             raise Undecided(goal.label, f"nothing sets it as in {unreachable}") from unreachable
-    return _besides_reset(goal, found, declared, evidence)
+    return _besides_reset(goal, declared, preparation)
 
 
-def _besides_reset(goal: Goal, found: Sequence[Way], leaf: Leaf, evidence: Evidence) -> list[EntryMap]:
+def _besides_reset(goal: Goal, leaf: Leaf, preparation: Preparation) -> list[EntryMap]:
     """How the monitor sets a leaf to what it is not at reset. Raises Unreachable, and Undecided if it would have to set it back."""
     other = differ(leaf, goal.wanted[leaf.name], leaf.holding(leaf.reset))
     try:
-        maps = leading(replace(goal, assumed=(*goal.assumed, other)), found, evidence)
+        maps = preparation.led(replace(goal, assumed=(*goal.assumed, other)), preparation.ways[leaf.name])
     except Unreachable as unreachable:
         hint = "let an instruction set it, or a return load it"
         raise Unreachable(

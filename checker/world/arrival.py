@@ -20,8 +20,10 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.questions.translated import asked
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.values import Configuration
+from pgcheck.checker.world.sites import reached
 from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.machine.machine import Machine, Translation
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import (
     Term,
@@ -45,6 +47,7 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE
 from pgcheck.isa.terms.names import CHOICE, PARAMETER, READ, STATE, TABLE, VIRTUAL
+from pgcheck.isa.terms.reads import calls, free_leaves, written_leaves
 from pgcheck.models.symbolic import ADDRESS, FAULT, NEXT_PC, Access, Execution, predicate, resized
 
 MOST_STORED: Final = 512  # units, by one delivery
@@ -163,6 +166,21 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
         pending = run.value(node("call", 0, data=interrupt.pending))
         run.deliver(interrupt.deliver, ())
         yield _arrival(setting, how, run, interrupt.deliver, [*before, pending])
+
+
+@once
+def set_outside(machine: Machine) -> frozenset[str]:
+    """The leaves that are set from outside the processor: requests that devices show, and what asks for interrupts and no instruction changes."""
+    lines = frozenset(machine.platform.lines)
+    if machine.code.interrupt is None:
+        return lines
+    asked = predicate(machine, node("call", 0, data=machine.code.interrupt.pending))
+    bodies = [i.body for i in (machine.code.undefined, *machine.instructions)]
+    functions = reached(machine, (name for body in bodies for name in calls(body)))
+    bodies += [
+        machine.code.functions[f].body for f in functions if f in machine.code.functions and f not in machine.code.exits
+    ]
+    return lines | free_leaves([asked]) - {leaf for body in bodies for leaf in written_leaves(body)}
 
 
 def user_states(setting: Setting, configuration: Configuration) -> tuple[Leaves, list[Term]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Final
@@ -29,8 +29,10 @@ from pgcheck.isa.terms import (
     store,
     substitute,
     variable,
+    walk,
 )
 from pgcheck.isa.terms.names import FREE, TABLE
+from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import ADDRESS, resized
 
 MEMORY: Final = "memory"
@@ -41,6 +43,7 @@ class EntryMap:
     """The instruction, the copies of bits as text, where the map is right, and the leaves that the instruction leaves alone.
 
     `before` and `after` are the leaves around it, and `words` the units of memory that it reads: over the state that is wanted.
+    `needs` is what registers that are the monitor's have to hold before.
     """
 
     instruction: str
@@ -51,6 +54,7 @@ class EntryMap:
     before: Mapping[str, Term]
     after: Mapping[str, Term]
     words: Mapping[Term, Term]
+    needs: Mapping[str, Term]
 
     def __str__(self) -> str:
         return f"{self.instruction} ({', '.join(self.copies)})" if self.copies else self.instruction
@@ -74,6 +78,7 @@ class _Before:
     post: Mapping[str, Term]
     copies: dict[Term, list[_Copy]] = field(default_factory=dict)
     words: dict[Term, Term] = field(default_factory=dict)
+    needed: dict[Term, str] | None = None
     unknown: int = 0
 
     def leaf(self, leaf: Leaf) -> Term:
@@ -82,7 +87,7 @@ class _Before:
         if passing is not None and self.post[leaf.name] is leaf.term and leaf.term not in self.copies:
             return passing
         if not isinstance(leaf, ArrayLeaf):
-            return self.value(leaf.term)
+            return self._needed(leaf)
         if passing is None:
             result = constant_array(leaf.index_width, leaf.element_width, 0)
             for index, value in self.sketch.cells(leaf.term.name).items():
@@ -93,6 +98,24 @@ class _Before:
             if source.op == "select" and source.args[0] is leaf.term and source.args[1].is_constant:
                 result = store(result, source.args[1], self.value(source))
         return result
+
+    def _needed(self, leaf: Leaf) -> Term:
+        """A register that the monitor sets; while it is asked which matter, a mark for it, the mode apart."""
+        if self.needed is None or not leaf.control or leaf.name == self.goal.machine.modes.leaf:
+            return self.value(leaf.term)
+        mark = variable(leaf.width, Name(FREE, f"before {leaf.name}"))
+        self.needed[mark] = leaf.name
+        return mark
+
+    def needs(self, roots: Sequence[Term]) -> dict[str, Term]:
+        """What the monitor's registers have to hold for terms over the state after to be as they are."""
+        self.needed, mode = {}, self.goal.machine.modes.leaf
+        seen = set(walk(rewrite(roots, self.replace)))
+        names = [n for mark, n in self.needed.items() if mark in seen]
+        self.needed, self.words = None, {}
+        if mode not in self.goal.passing and mode in free_leaves(roots):
+            names.append(mode)
+        return {n: self.value(self.goal.machine.state.leaves[n].term) for n in names}
 
     def _moved(self, leaf: ArrayLeaf, passing: Term | None) -> Iterator[Term]:
         """The elements that the instruction changes, which are the monitor's to choose before it."""
@@ -186,7 +209,15 @@ def generalised(goal: Goal, way: Way, sketch: Model) -> EntryMap | None:
         f"{cell.name} <- {_named(machine.state.memory, s)}" for cell in goal.cells(post) for s in _copied(before, cell)
     ]
     cells = goal.cells(post)
-    roots = [completes, canonical, *goal.before, *on_leaves(goal.after, post), *(c.term for c in cells)]
+    needs = before.needs([completes, canonical, *(c.term for c in cells)])
+    roots = [
+        completes,
+        canonical,
+        goal.changes(post),
+        *goal.before,
+        *on_leaves(goal.after, post),
+        *(c.term for c in cells),
+    ]
     memo: dict[Term, Term] = {}
     made = rewrite([*roots, post[machine.state.memory]], before.replace, memo)
     writes = made.pop() is not machine.state.leaves[machine.state.memory].term
@@ -196,19 +227,21 @@ def generalised(goal: Goal, way: Way, sketch: Model) -> EntryMap | None:
     domain = conjunction([*made[:split], *reached, *apart])
     if writes or domain is FALSE:
         return None
-    kept = frozenset(n for n, t in post.items() if t is machine.state.leaves[n].term)
+    kept = {n for n, t in post.items() if t is machine.state.leaves[n].term}
+    kept |= {n for n, t in needs.items() if t is goal.wanted.get(n)}
     leaves = [leaf for leaf in machine.state.leaves.values() if leaf.name != machine.state.memory and not leaf.volatile]
     return EntryMap(
         instruction=way.instruction.id,
         copies=tuple(dict.fromkeys(shown)),
         domain=domain,
-        kept=kept,
+        kept=frozenset(kept),
         operands={o.name.text: v.value for o, v in chosen.items()},
         before={leaf.name: before.leaf(leaf) for leaf in leaves},
         after=dict(
             zip((e.name for e in leaves), rewrite([post[e.name] for e in leaves], before.replace, memo), strict=True)
         ),
         words=before.words,
+        needs=needs,
     )
 
 

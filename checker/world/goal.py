@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from pgcheck.checker.questions.copies import differ
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import FALSE, Name, Term, constant, rewrite, select, walk
+from pgcheck.isa.terms import FALSE, TRUE, Name, Term, constant, disjunction, rewrite, select, walk
 from pgcheck.isa.terms.names import TABLE
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.symbolic import FAULT, transition
@@ -39,7 +40,8 @@ class Goal:
     """States that are wanted: `wanted` leaves have these terms afterwards, for everything of which `assumed` holds.
 
     Before, `before` holds of the leaves; afterwards `after`. Leaves in `passing` are as they are to be where an instruction leaves
-    them alone: these are not the monitor's to choose. Arrays of more than `most` elements are only passed on. In `tables` the guest
+    them alone: these are not the monitor's to choose. Arrays of more than `most` elements are only passed on. One of the leaves in `changed`
+    is to change: an instruction that may leave it alone does not set it. In `tables` the guest
     finds its own entries, but for some fields.
     """
 
@@ -52,6 +54,14 @@ class Goal:
     label: str
     tables: Mapping[str, Fields | None] = field(default_factory=dict)
     most: int = 64
+    changed: frozenset[str] = frozenset()
+
+    def changes(self, after: Mapping[str, Term]) -> Term:
+        """An instruction has given a leaf in `changed` another value, or one that is not made of what it was; true if none is to change."""
+        leaves = [self.machine.state.leaves[n] for n in sorted(self.changed)]
+        if not leaves or any(leaf.term not in set(walk([after[leaf.name]])) for leaf in leaves):
+            return TRUE
+        return disjunction(differ(leaf, leaf.term, after[leaf.name]) for leaf in leaves)
 
     def cells(self, state: Mapping[str, Term]) -> list[Cell]:
         """What is wanted, cell by cell."""

@@ -40,14 +40,20 @@ def leading(goal: Goal, ways: Sequence[Way], evidence: Evidence) -> list[EntryMa
 
 
 def _map(goal: Goal, target: Model, ways: Sequence[Way], evidence: Evidence) -> EntryMap:
-    """A map that leads to one state at least. Raises Unreachable, and Undecided."""
-    reached = ""
+    """A map that leads to one state at least, if there is one by a map that copies. Raises Unreachable, and Undecided."""
+    reached, plain = "", None
+    varied = any(not t.is_constant for t in goal.wanted.values())
     for way in ways:
         for sketch in _sketches(goal, way, target, evidence):
             reached = reached or way.instruction.id
             found = generalised(goal, way, sketch)
-            if found is not None and target.satisfies([found.domain]):
+            if found is None or not target.satisfies([found.domain]):
+                continue
+            if found.copies or not varied:
                 return found
+            plain = plain or found
+    if plain is not None:
+        return plain
     if reached and goal.tables and not _led_without_entries(goal, target, ways, evidence):
         raise Unreachable(f"{_said(goal, target)}, where the guest's {', '.join(sorted(goal.tables))} holds 0 by then")
     if reached:
@@ -113,7 +119,14 @@ def _leads(goal: Goal, way: Way, target: Model) -> list[Term]:
     cells = goal.cells(way.post)
     values = target.values([c.wanted for c in cells])
     equal = (eq(c.term, constant(c.wanted.width, v)) for c, v in zip(cells, values, strict=True))
-    return [*goal.before, way.completes, way.instruction.canonical, *equal, *on_leaves(goal.after, way.post)]
+    return [
+        *goal.before,
+        goal.changes(way.post),
+        way.completes,
+        way.instruction.canonical,
+        *equal,
+        *on_leaves(goal.after, way.post),
+    ]
 
 
 def _said(goal: Goal, target: Model) -> str:

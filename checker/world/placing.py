@@ -9,8 +9,7 @@ from functools import cached_property
 from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.pinning import pinned
-from pgcheck.checker.world.arrival import Arrival, guest_modes
-from pgcheck.checker.world.outside import set_outside
+from pgcheck.checker.world.arrival import Arrival, guest_modes, set_outside
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
 from pgcheck.isa.machine.schemes import Bounds

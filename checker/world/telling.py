@@ -13,9 +13,9 @@ from itertools import combinations_with_replacement
 
 from pgcheck.checker.questions.copies import differ
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.world.arrival import Arrival
-from pgcheck.checker.world.outside import set_outside
+from pgcheck.checker.world.arrival import Arrival, set_outside
 from pgcheck.checker.world.placing import chosen, monitors
+from pgcheck.checker.world.recovery import Kept
 from pgcheck.checker.world.slices import Piece, pieces
 from pgcheck.isa.terms import (
     FALSE,
@@ -37,12 +37,13 @@ from pgcheck.isa.terms.names import PARAMETER, READ
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How the guest's state is read back after a delivery, in words.
+    """How what has moved of the guest's state is read back after a delivery, by copies and in words.
 
     `always` if the same copies are read whatever the payload; `handed` if where the instruction was is read off what the trap hands over.
     """
 
     arrival: Arrival
+    kept: tuple[Kept, ...]
     words: str
     always: bool
     handed: bool

@@ -165,4 +165,87 @@ def test_the_stack_pointer_that_a_return_swaps_is_loaded_before(name: str, evide
 
 def test_a_control_machine_is_entered(evidence: Evidence) -> None:
     machine = load(SMALL / "soundness" / "z00_control.yaml", shipped=shipped)
-    assert asked(machine, evidence) == [("ok", "rfe (M <- SM, P <- SP); B by setr; L by setr")]
+    assert asked(machine, evidence) == [("ok", "rfe (M <- SM, P <- SP); SP by setp; B by setr; L by setr")]
+
+
+CONTROL = "soundness/z00_control"
+SETP = "      priv(); SM = A[0][4]; SP = A[0][3:0];\n"
+RFE = "priv(); M = SM; $pc = SP;"
+GATE = ("  SM:", "  OPEN: {type: Bits<1>, role: configuration}\n  SM:")
+CLOSED = (RFE, "priv(); if (OPEN == 0) { trap(Cause::Undefined); } M = SM; $pc = SP;")
+CLOSES = ("SM = M; SP = $pc;", "OPEN = 0; SM = M; SP = $pc;")
+
+
+def more(*bodies: str) -> tuple[str, str]:
+    """Further instructions of the supervisor's."""
+    added = (
+        f'  - name: more{k}\n    encoding: {{match: "{16 + k:08b}"}}\n    operation(): |\n      priv(); {b}\n'
+        for k, b in enumerate(bodies)
+    )
+    return SETP, SETP + "".join(added)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ((GATE, CLOSED, more("OPEN = A[0][0];")), "ok"),
+        ((GATE, CLOSED, CLOSES, more("OPEN = A[0][0];")), "ok"),
+        ((GATE, CLOSED, CLOSES, more("if (OPEN == 1) { OPEN = A[0][0]; }")), "fails"),
+        ((GATE, CLOSED, CLOSES, more("if (A[0] == 0) { OPEN = 1; }")), "ok"),
+        ((GATE, CLOSED, CLOSES, more("if (M == 1) { OPEN = 1; }")), "fails"),
+        # What entries leave alone has its reset value, or what was set at any time.
+        ((GATE, CLOSED), "fails"),
+        (((GATE[0], GATE[1].replace("configuration}", "configuration, reset: 1}")), CLOSED), "ok"),
+        # The entry says by what has come; there is a return for each.
+        ((GATE, CLOSED, ("SM = M; SP = $pc;", "OPEN = $bits(cause)[0]; SM = M; SP = $pc;")), "fails"),
+        (
+            (
+                GATE,
+                CLOSED,
+                ("SM = M; SP = $pc;", "OPEN = $bits(cause)[0]; SM = M; SP = $pc;"),
+                more("if (OPEN == 1) { trap(Cause::Undefined); } M = SM; $pc = SP;"),
+            ),
+            "ok",
+        ),
+        # A register that an instruction sets on no condition that it meets, or but for a bit.
+        (((SETP, SETP.replace("SP = A[0][3:0]", "SP = {A[0][3:1], 1'b0}")),), "fails"),
+        (((SETP, SETP.replace("SP = A[0][3:0];", "if (A[1] == 0) { SP = A[0][3:0]; }")),), "ok"),
+        (((SETP, SETP.replace("SP = A[0][3:0];", "if (M == 1) { SP = A[0][3:0]; }")),), "fails"),
+    ],
+)
+def test_the_monitor_comes_to_where_it_returns_from(
+    changes: tuple[tuple[str, str], ...], status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    assert [s for s, _ in asked(edited(tmp_path, *changes, base=CONTROL), evidence)] == [status]
+
+
+def test_what_no_instruction_sets_is_assumed_by_name(tmp_path: Path, evidence: Evidence) -> None:
+    found = asked(edited(tmp_path, (SETP, "      priv(); A[1] = 0;\n"), base=CONTROL), evidence)
+    assert [(s, m.split(",")[0]) for s, m in found[1:]] == [("assumed", "the monitor sets SP")]
+
+
+LENT = (
+    ("  SM:", "  X: {type: Bits<1>, role: configuration}\n  Y: {type: Bits<1>, role: configuration}\n  SM:"),
+    ("decode:", "deployments: {d: {real_mode: 1, mirror: [X, Y]}}\ndecode:"),
+)
+
+
+@pytest.mark.parametrize(
+    ("setters", "status"),
+    [
+        (("X = A[0][0]; Y = 0;", "Y = A[0][0];"), "ok"),
+        (("X = A[0][0]; Y = 0;", "Y = A[0][0]; X = 0;"), "fails"),
+        (("X = A[0][0]; Y = 0;", "Y = A[0][0]; X = 0;", "X = A[0][0]; Y = A[0][1];"), "ok"),
+        (("X = A[0][0]; Y = A[0][0];", "Y = A[0][0]; X = A[0][0];"), "fails"),
+        (("X = A[0][0]; Y = A[0][0];", "Y = A[0][1]; if (A[0][0] == 1) { X = 0; }"), "ok"),
+        (("if (A[0][0] == 0) { X = A[0][1]; } else { Y = A[0][1]; }",), "ok"),
+        # Setting one disturbs the other, and that can be chosen.
+        (("X = A[0][0]; Y = A[0][1];",), "ok"),
+        (("X = A[0][0]; SP = 0;", "Y = A[0][0]; SP = 0;"), "ok"),
+        (("X = A[0][0]; Y = A[0][1]; L = 0;",), "ok"),
+    ],
+)
+def test_what_is_lent_is_set_one_beside_the_other(
+    setters: tuple[str, ...], status: str, tmp_path: Path, evidence: Evidence
+) -> None:
+    assert [s for s, _ in asked(edited(tmp_path, *LENT, more(*setters), base=CONTROL), evidence)] == [status]
