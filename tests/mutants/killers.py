@@ -33,7 +33,7 @@ KILLED = 9
 RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
 FUZZED = ("EQ2", "EQ3", "RC1", "RC2", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "NE1", "EF1")
 WHO = ("check", "prove-monitor", "fuzz", "suite")
-SECONDS = 120.0
+SECONDS = 300.0
 SHOWN = 400
 
 
