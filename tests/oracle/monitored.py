@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 from pgcheck.checker.result import DeploymentResult
@@ -128,12 +128,12 @@ def _configured(case: Case, forced: Policy) -> Iterator[Policy]:
 
 def _with(chosen: Policy, own: Mapping[str, int]) -> Policy:
     """A policy with another state of the monitor's own; the way in and out, which goes by that state, is the short one."""
-    given = {"crossing": None} if "crossing" in {f.name for f in fields(chosen)} else {}
-    return replace(chosen, real=own, **given)  # type: ignore[arg-type]
+    return replace(chosen, real=own, crossing=None)
 
 
 def _twins(case: Case, chosen: Policy) -> Iterator[Twin]:
-    """Machines for a policy: with the monitor's own state as it says, and with others that the deployment allows."""
+    """Machines for a policy: with the monitor's own state as it says, the long way and the short, and with others that the deployment allows."""
+    yield twin(case.machine, chosen, crosses=True)
     yield twin(case.machine, chosen)
     for own in real(case.machine, case.deployment, chosen.fixed, OWN, seed=1):
         yield twin(case.machine, _with(chosen, own))

@@ -153,10 +153,10 @@ def alone(machine: Machine) -> Machine:
     return replace(machine, platform=replace(machine.platform, devices=()))
 
 
-def twin(machine: Machine, policy: Policy) -> Twin:
+def twin(machine: Machine, policy: Policy, *, crosses: bool = False) -> Twin:
     """A bare machine with as much memory as a guest, and that on a host with a frame left for the monitor and a few for its tables.
 
-    Raises what `Vmm` raises.
+    With `crosses` the guest is entered and left as on the machine itself. Raises what `Vmm` raises.
     """
     machine = alone(machine)
     base, shift = machine.platform.ram_base, page_shift(machine)
@@ -166,7 +166,7 @@ def twin(machine: Machine, policy: Policy) -> Twin:
     for size in range(frames - tables, 0, -1):
         bare_ram, host_ram = LazyRam(machine, size << shift, shift), LazyRam(machine, frames << shift, shift)
         engine = Watched(machine)
-        vmm = Vmm(Computer(machine, engine, host_ram, {}), policy)
+        vmm = Vmm(Computer(machine, engine, host_ram, {}), policy, crosses=crosses)
         try:
             guest = vmm.guest("guest", size << shift, {}, tables=tables)
         except OutOfMemory as error:
