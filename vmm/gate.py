@@ -40,6 +40,10 @@ class Gate:
     shared: tuple[str, ...]
     binding: Binding
 
+    def delivers(self, exit_: Exit | None) -> bool:
+        """Whether the specification says how a trap comes: it need not where only a unit outside the processor refuses an access."""
+        return exit_ is None or exit_.function != TRANSLATE or self.crossing.refused is not None
+
     def arrive(self, exit_: Exit | None, state: State, outside: Surroundings) -> Arrived:
         """Deliver a trap (None: the interrupt that is pending) on the processor and read the guest back. Raises ResourceControlLost."""
         if exit_ is not None and exit_.function == TRANSLATE:

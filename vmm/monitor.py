@@ -125,7 +125,11 @@ class TrapAndEmulate:
         """Take over what the guest shares with the processor: after the trap entry, or as it is where no trap has come."""
         gate = self.gate
         trapped = stop.exit if stop.exit is not None and stop.exit.function in self.policy.intercept else None
-        if gate is None or (trapped is None and not (stop.interrupted and self._pending(outside))):
+        if (
+            gate is None
+            or not gate.delivers(trapped)
+            or (trapped is None and not (stop.interrupted and self._pending(outside)))
+        ):
             state.update(save_guest(self.division, self.host.state))
             self.real = self.host.state
             return Frame(stop, read=gate is None)

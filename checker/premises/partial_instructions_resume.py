@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from pgcheck.checker.example import Example, operation
 from pgcheck.checker.hypotheses import PRECISE
@@ -13,7 +14,11 @@ from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.resumption import Lost, lost_at_trap
-from pgcheck.isa.machine.machine import Row
+from pgcheck.isa.machine.machine import Machine, Row
+from pgcheck.isa.terms.ir import HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.models.symbolic import Transition
+
+NAMED: Final = 6
 
 
 def partial_instructions_resume(
@@ -21,9 +26,11 @@ def partial_instructions_resume(
 ) -> Iterator[Finding]:
     """Each instruction with `restart: partial` ends, from the state at its trap, where the bare machine ends."""
     partial = [i for i in setting.machine.instructions if i.partial]
-    lost = False
+    lost, storing = False, []
     for instruction in partial:
-        found = lost_at_trap(setting, subject(setting, instruction, Row("")), configuration, evidence)
+        one = subject(setting, instruction, Row(""))
+        storing += [instruction.id] if stores_before_a_trap(setting.machine, one.transition) else []
+        found = lost_at_trap(setting, one, configuration, evidence)
         if not isinstance(found, Lost):
             continue
         lost = True
@@ -34,6 +41,19 @@ def partial_instructions_resume(
         yield PREMISE.answer(setting, "fails", message)
     if partial and not lost:
         yield PREMISE.answer(setting, "ok", f"proved of {', '.join(i.id for i in partial)}")
+    if storing:
+        named = ", ".join(storing[:NAMED]) + (f" or {len(storing) - NAMED} others" if len(storing) > NAMED else "")
+        message = f"No guest has {named} overwrite its own word before it traps: the monitor would go on with another."
+        yield PREMISE.answer(setting, "assumed", message)
+
+
+def stores_before_a_trap(machine: Machine, transition: Transition) -> bool:
+    """Whether a step may have stored to memory when it ends in a trap."""
+    before = machine.state.leaves[machine.state.memory].term
+    return any(
+        e.function not in (HALT, UNMODELLED, UNPREDICTABLE) and e.state[machine.state.memory] is not before
+        for e in transition.exits
+    )
 
 
 PREMISE = Premise(

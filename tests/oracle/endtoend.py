@@ -17,7 +17,7 @@ from pgcheck.isa.terms.ir import HALT
 from pgcheck.isa.words import split
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import State
-from pgcheck.vmm.monitor import ResourceControlLost
+from pgcheck.vmm.gate import ResourceControlLost
 from tests.oracle.starts import Starts
 from tests.oracle.tape import Tape
 from tests.oracle.twin import LEFT_OPEN, WAITING, Twin
@@ -161,13 +161,14 @@ class Run:
             draws.seen.clear()
             draws.met.append([])
             what, guest = _guest(made, steps)
+            made.bare_ram.turn()
             bare = made.bare.run(steps)
-            open_ = left_open(bare)
+            open_, overwritten = left_open(bare), made.overwritten
             if guest is not None:
                 what = _ended(made, bare, guest)
             if guest is not None and (what or open_) and draws.met[-1]:
                 what, open_ = self._otherwise(guest, what)
-            if open_:
+            if open_ or (what and overwritten):
                 report.left_open += 1
                 return None
             if what:

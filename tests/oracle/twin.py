@@ -28,7 +28,7 @@ LEFT_OPEN = (UNMODELLED, UNPREDICTABLE)
 class LazyRam(Ram):
     """RAM some of whose pages have no contents yet: `ask` gives a unit of them when it is first read."""
 
-    __slots__ = ("ask", "known", "lazy")
+    __slots__ = ("ask", "known", "lazy", "read", "rewritten")
 
     def __init__(self, machine: Machine, size: int, page_shift: int) -> None:
         state = machine.state
@@ -36,8 +36,11 @@ class LazyRam(Ram):
         self.ask: Callable[[int], int] = int
         self.lazy: frozenset[int] = frozenset()
         self.known: set[int] = set()
+        self.read: set[int] = set()
+        self.rewritten = False
 
     def load(self, address: int, count: int) -> int:
+        self.read.update(range(address, address + count))
         for unit in range(address, address + count):
             if unit not in self.known and unit - self.base >> self.page_shift in self.lazy:
                 self.known.add(unit)
@@ -45,8 +48,15 @@ class LazyRam(Ram):
         return super().load(address, count)
 
     def store(self, address: int, count: int, value: int) -> None:
-        self.known.update(range(address, address + count))
+        units = range(address, address + count)
+        self.known.update(units)
+        self.rewritten = self.rewritten or not self.read.isdisjoint(units)
         super().store(address, count, value)
+
+    def turn(self) -> None:
+        """From now on `rewritten` says whether a unit was stored to after it was read."""
+        self.read.clear()
+        self.rewritten = False
 
     def forget(self) -> None:
         """Undo all stores; the lazy pages have no contents again."""
@@ -132,6 +142,11 @@ class Twin:
             if self.bare_ram.load(address, 1) != memory.load(address, 1):
                 return f"{self.machine.state.memory}[{address:#x}]"
         return ""
+
+    @property
+    def overwritten(self) -> bool:
+        """Whether an instruction of the last turn may have overwritten itself before it trapped: what guests are assumed not to do."""
+        return self.bare_ram.rewritten and any(i.partial for i in self.machine.instructions)
 
     def first(self, address: int) -> int:
         """The first value of a unit of the bare machine's memory."""
