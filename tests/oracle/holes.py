@@ -112,7 +112,7 @@ def enters(end: Payload, machine: Machine, continued: frozenset[Payload]) -> boo
 
 def holed(tree: Tree, relation: Relation, states: tuple[State, ...]) -> Mapping[Key, Answer] | None:
     """What leads to a hole from one of these virtual states; None where the word is none."""
-    search = _Search(relation, states)
+    search = Search(relation, states)
     for known, conditions, judged in search.refuting(tree, {}, ()):
         if judged and search.possible(known, conditions):
             return known
@@ -122,7 +122,7 @@ def holed(tree: Tree, relation: Relation, states: tuple[State, ...]) -> Mapping[
 Found = tuple[dict[Key, Answer], tuple[Pair, ...], bool]
 
 
-class _Search:
+class Search:
     """Looks for what the virtual machine cannot answer by any choice."""
 
     def __init__(self, relation: Relation, states: tuple[State, ...]) -> None:

@@ -46,3 +46,4 @@ def asking(machine: Machine, without: str = "") -> Iterator[dict[str, int]]:
 
 
 KILLED: Mapping[str, int] = {}
+OPEN: Mapping[str, str] = {}

@@ -216,9 +216,8 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
             "",
         )
     if p.has("partial"):
-        twice = "A = ~A; " if p.has("partial twice") else ""
-        low, high = f"{p.address}'d0", f"{p.address}'d{(1 << p.address) - 1}"
-        yield "pair", f"wr({low}, {{3'd0, A}}); {twice}wr({high}, {{3'd0, A}});", 0, "restart: partial"
+        changes = "A = ~A;" if p.has("partial twice") else "A = 1;"
+        yield "push", f"{changes} wr({p.address}'d1, {{3'd0, A}});", 0, "restart: partial"
     if p.has("unmodelled"):
         when = f"M == {user}" if p.has("left out for the user") else "A == 1"
         yield "odd", f'if ({when}) {{ unmodelled("odd"); }} A = 1;', 0, ""

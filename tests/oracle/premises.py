@@ -10,6 +10,7 @@ from pgcheck.models.reference import cycle
 from pgcheck.models.state import Exit, State
 from tests.oracle.entering import uncontrolled, unrecoverable
 from tests.oracle.laws import Asked
+from tests.oracle.resuming import partial_instructions_resume
 from tests.oracle.space import Relation
 from tests.oracle.steps import Payload
 
@@ -199,5 +200,6 @@ PREMISES: Mapping[str, Callable[[Asked, Relation], bool]] = {
         guest_can_be_entered,
         interrupts_are_the_monitors,
         monitor_is_preemptive,
+        partial_instructions_resume,
     )
 }
