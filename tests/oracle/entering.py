@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.reference import cycle
@@ -81,11 +82,11 @@ class Entries:
         )
 
 
-def unrecoverable(entries: Entries, relation: Relation, payload: Payload) -> tuple[str, ...]:
-    """The guest's leaves of which some trap entry of this payload leaves nothing; () where all can be read back."""
+def unrecoverable(entries: Entries, relation: Relation, payloads: Iterable[Payload]) -> tuple[str, ...]:
+    """The guest's leaves of which some trap entry leaves nothing, or not whatever has come; () where all can be read back."""
     seen: dict[tuple[object, ...], State] = {}
     lost: set[str] = set()
-    for state in relation.reached():
+    for payload, state in product(tuple(payloads), relation.reached()):
         own = tuple(state[n] for n in relation.own)
         for known, outcome, after in entries.after(payload, state):
             rest = tuple((k, v) for k, v in known.items() if k[0] not in ("general", "real"))

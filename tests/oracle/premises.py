@@ -23,7 +23,7 @@ def entering(about: Asked) -> Iterator[Payload]:
 
 
 def entry_is_recoverable(about: Asked, relation: Relation) -> bool:
-    return not any(unrecoverable(about.deliveries, relation, p) for p in entering(about))
+    return not unrecoverable(about.deliveries, relation, entering(about))
 
 
 def entry_is_in_control(about: Asked, relation: Relation) -> bool:
