@@ -48,7 +48,8 @@ class Survey:
         """The report of the deployment."""
         rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), self.configuration) for w in self.work)
         answers = theorems(rows, self.configuration, self.granted)
-        open_ = answers["theorem3"].premises or any(r.holed_user or r.verdict == "unknown" for r in rows)
+        holed = any(r.verdict == "unknown" or (r.verdict == "hole" and r.holed_user) for r in rows)
+        open_ = answers["theorem3"].premises or holed
         direct = "" if open_ else self.direct
         return DeploymentResult(self.setting.deployment.name, answers, rows, self.configuration, direct)
 

@@ -45,8 +45,14 @@ def against(machine: Machine, result: MachineResult) -> Compared:
     """A check's result, against enumeration."""
     said: list[str] = []
     shared = _Shared(machine)
+    broken = False
     for deployment, found in zip(machine.deployments, result.deployments, strict=True):
-        said += [f"{deployment.name}: {text}" for text in _Comparison(shared, deployment, found, result).all()]
+        one = _Comparison(shared, deployment, found, result)
+        said += [f"{deployment.name}: {text}" for text in one.all()]
+        broken |= one.broken
+    errors = {f.law for f in result.findings if f.status == "error"}
+    if errors and not broken and errors <= LAWS.keys() | {"canaries"}:
+        said.append(f"{', '.join(sorted(errors))}: and by enumeration no law is broken")
     open_ = [f"{f.law}: {f.message}" for f in result.findings if f.status == "unknown"]
     open_ += [f"{r.id}" for d in result.deployments if not d.void for r in d.instructions if r.verdict == "unknown"]
     return Compared(tuple(said), tuple(open_), result.main.theorems["monitor"].status, result)
@@ -66,7 +72,7 @@ class _Comparison:
 
     def __init__(self, shared: _Shared, deployment: Deployment, found: DeploymentResult, result: MachineResult) -> None:
         self.machine, self.words, self.trees = shared.machine, shared.words, shared.trees
-        self.found, self.result = found, result
+        self.found, self.result, self.broken = found, result, False
         self.space = Space(self.machine, deployment)
         self.steps = asked(self.space, self.words, shared.deliveries, self.trees)
         self.continued = self.steps.continued
@@ -79,6 +85,7 @@ class _Comparison:
         void = self.found.void
         for name, law in LAWS.items():
             held = law(self.steps)
+            self.broken |= not held
             if held == (name in broken) and name not in open_:
                 yield f"{name} {'holds' if held else 'is broken'} by enumeration"
         if void:

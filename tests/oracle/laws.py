@@ -15,7 +15,7 @@ from tests.oracle.classical import Trees, ends, outcomes
 from tests.oracle.entering import Entries as Deliveries
 from tests.oracle.holes import VirtualCuts
 from tests.oracle.runs import Answer, Key, Script, explore
-from tests.oracle.space import Space
+from tests.oracle.space import Fixed, Relation, Space
 from tests.oracle.steps import Copy, Outcome, Payload, Word, step, trap
 
 ACCESSES = 3
@@ -78,6 +78,14 @@ def _delivered(about: Asked, states: int, right: int) -> bool:
                 if outcome.completes and not right & about.space.set_of([after]):
                     return False
     return True
+
+
+def hypotheses_are_satisfiable(about: Asked) -> bool:
+    """Whether there are legal states of both modes and of the real machine, and a real one for each of the guest's."""
+    space, relation = about.space, Relation(about.space, Fixed())
+    modes, leaf = space.deployment.modes, space.machine.modes.leaf
+    both = all(any(s[leaf] in c.values for s in space.legal) for c in (modes.supervisor, modes.user))
+    return both and bool(space.guests) and all(relation.related(s) for s in space.guests)
 
 
 def legal_after_reset(about: Asked) -> bool:
@@ -268,6 +276,7 @@ def translation_faults_enter(about: Asked) -> bool:
 LAWS: Mapping[str, Callable[[Asked], bool]] = {
     law.__name__: law
     for law in (
+        hypotheses_are_satisfiable,
         legal_after_reset,
         legal_is_inductive,
         deliveries_keep_legal,

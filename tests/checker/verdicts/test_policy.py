@@ -16,7 +16,7 @@ from pgcheck.isa.machine.machine import UNDEFINED
 from pgcheck.isa.terms import TRUE, Name, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.isa.terms.names import STATE
-from pgcheck.vmm.kind import kinds
+from pgcheck.vmm.kind import Kind, kinds
 from tests.checker.results import Checked
 from tests.checker.variants import variant
 from tests.specifications import machine_of
@@ -85,6 +85,13 @@ def test_only_what_is_proved_is_a_monitor(
     else:
         with pytest.raises(NoMonitor, match=f"{status} on lrr"):
             policy(machine_of("pg74"), result, evidence, kinds()[kind])
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=lambda kind: kind.name)
+def test_what_shows_time_leaves_a_monitor(kind: Kind, checked: Checked, evidence: Evidence) -> None:
+    result = checked("timer_read").main
+    assert [r.verdict for r in result.instructions if r.id == "rdt"] == ["timing"]
+    assert policy(machine_of("timer_read"), result, evidence, kind).traps == PRIVILEGED
 
 
 def test_a_hybrid_monitor_runs_virtual_user_mode_directly(checked: Checked, evidence: Evidence) -> None:
