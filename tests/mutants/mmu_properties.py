@@ -131,9 +131,10 @@ class _Maps:
         path, page = [root, *rest[: levels - 1]], self.tape.choose(rest[levels - 1 :])
         for above, below in zip(path, path[1:], strict=False):
             self.memory.store(above, units, self.form.entry(realise.table, below))
-        self.memory.store(path[-1], units, self.form.entry(realise.map, page))
+        for number in range(1 + self.tape.below(2)):  # once, or at two addresses
+            self.memory.store(path[-1] + number * units, units, self.form.entry(realise.map, page))
         other = 1 << self.form.shift + self.form.pages.index
-        found = self._access(0)
+        found = self._access(0) or self._access(self.page)
         self.memory.store(path[-2] + units, units, self.form.entry(realise.table, page))
         return found or self._access(other) or self._access(0) or self._access(other)
 

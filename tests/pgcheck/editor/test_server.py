@@ -5,7 +5,9 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,8 @@ from tests.specifications import ROOT
 pytest.importorskip("pygls", reason="pygls is not installed (extra `lsp`)")
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
+
+from pgcheck.editor.server import Server
 
 HOLE = BY_NAME["hole"].example
 SECONDS = 60.0
@@ -162,6 +166,15 @@ def test_columns_are_counted_as_the_client_counts(story: Story, tmp_path: Path) 
         assert problem.range.start.line == line and problem.range.start.character == column + 1 + 3
 
     story(act)
+
+
+@pytest.mark.parametrize(("encoding", "wide"), [("utf-8", 4), ("utf-16", 2), ("utf-32", 1), (None, 2)])
+def test_a_column_has_the_units_of_the_clients_encoding(encoding: str | None, wide: int) -> None:
+    """A client that names none counts UTF-16 (Language Server Protocol 3.17, Position)."""
+    server: Any = SimpleNamespace(workspace=SimpleNamespace(position_encoding=encoding))
+    server.units = partial(Server.units, server)
+    assert [server.units(text) for text in ("", "ab", "a\U00010400b")] == [0, 2, 2 + wide]
+    assert [Server.column(server, "a\U00010400b", place) for place in (0, 1, 1 + wide, 99)] == [0, 1, 2, 3]
 
 
 def test_errors_in_an_included_file_show_there(story: Story, tmp_path: Path) -> None:
