@@ -139,7 +139,7 @@ class Campaign:
         events: Counter[str] = Counter()
         local = Coverage(self.author.machine)
         for place in range(number * SHARD, number * SHARD + size):
-            tape = counted(f"{self.plan.seed} {chosen.id}", place, TAPE)
+            tape = counted(f"{self.plan.seed} {chosen.id}", place, TAPE * chosen.cases)
             outcome = self.tried(chosen, tape)
             steps += outcome.steps
             excluded += outcome.excluded

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from pgcheck.checker.campaign.cases.accesses import Accesses, accesses
 from pgcheck.checker.campaign.cases.changes import Change, Changes
@@ -137,14 +138,15 @@ class Author:
 
     def case(self, tape: Tape) -> Case:
         """The case of a tape."""
-        hot = tape.chance(28)
-        steps = 8 + tape.below(57) + (64 if hot else 0)
+        hot = tape.chance(16)
+        length = tape.below(57)
         stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
         site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(64)
+        steps = 8 + length // (3 if plain else 1) + (40 if hot else 0)
         turns = tuple(1 + tape.below(24) for _ in range(4))
         paged = self.tables if tape.chance(150) else None
         drawn = self.tables.draw(tape, self.windows) if self.tables is not None else Drawn({}, ())
-        root = self.layout.tables[tape.below(2)]
+        root = tape.choose(self.layout.tables[:2] or (0,))
         state = self.states.control(tape, paged, root)
         events = self._events(tape, steps, state)
         stores: list[Placed] = []
@@ -153,7 +155,7 @@ class Author:
         self.states.general(tape, state, words)
         kernel = state[self.machine.modes.leaf] in self.deployment.modes.supervisor.values
         change = self.changes.change(tape, root, drawn.entries) if paged is not None and self.changes else None
-        lead = self._lead(tape, state, change, waits=bool(events)) if kernel else []
+        lead = self._lead(tape, state, drawn, change, kernel=kernel, waits=bool(events))
         begin, calm = self._entry(tape, kernel=kernel), tape.chance(110)
         self.states.begin(state, begin)
         here = scalar(state, self.machine.state.pc)
@@ -162,6 +164,9 @@ class Author:
         stores += self._code(begin, first)
         stores += self._code(other, self.program(tape, 6 + tape.below(12), kernel=not kernel, calm=calm))
         stores += self._code(self.layout.handler, self.handler(tape, state))
+        for target in self.vectors.fixed:
+            units = [u for instruction in self.handler(tape, state) for u in instruction]
+            stores += self._code(target, [tuple(units[: max(1, self._handled // self._units_per_code)])])
         stores += self._data(tape, words)
         if self.tables is not None:
             stores += [(at, self.tables.shape.units, held) for at, held in drawn.entries.items()]
@@ -212,8 +217,7 @@ class Author:
             count = tape.choose((1, self._words // self.machine.state.memory_unit))
             place = tape.choose(self.layout.places) + tape.below(16) * count
             found.append((tape.below(steps), place, count, words.draw(count * self.machine.state.memory_unit)))
-        end = self.layout.base + self.layout.size
-        return tuple(sorted(w for w in found if self.layout.base <= w[1] and w[1] + w[2] <= end))
+        return tuple(sorted(w for w in found if self.layout.base <= w[1] and w[1] + w[2] <= self.layout.end))
 
     def _aim(self, tape: Tape, state: State, stores: list[Placed]) -> None:
         """Make traps go to the handler, except a few that go where nobody knows."""
@@ -236,21 +240,34 @@ class Author:
     def _entry(self, tape: Tape, *, kernel: bool) -> int:
         """Where the program begins: in its block, before the end of its first page, or before the end of memory."""
         layout, each = self.layout, self._units_per_code
+        start = layout.kernel if kernel else layout.user
         kind = tape.byte()
         if kind < 216:
-            return layout.kernel if kernel else layout.user
-        if kind < 242:
-            return layout.at(2 if kernel else 4) - each * (1 + tape.below(4))
-        return layout.base + layout.size - each * (1 + tape.below(8))
+            found = start
+        elif kind < 242:
+            found = start - layout.inset + layout.block - each * (1 + tape.below(4))
+        else:
+            found = layout.end - each * (1 + tape.below(8))
+        for target in self.vectors.fixed:
+            if target <= found < target + self._handled:
+                found = target + self._handled
+        return found
 
-    def _lead(self, tape: Tape, state: State, change: tuple[int, Change] | None, *, waits: bool) -> list[Units]:
+    @property
+    def _handled(self) -> int:
+        """The units of a handler that begins where traps go whatever memory and registers hold."""
+        return min(6 * self._units_per_code, *(b - a for a, b in pairwise(self.vectors.fixed)), self.layout.size // 4)
+
+    def _lead(
+        self, tape: Tape, state: State, drawn: Drawn, change: tuple[int, Change] | None, *, kernel: bool, waits: bool
+    ) -> list[Units]:
         """What a program begins with: a change of a translation between two uses of it, a wait for an interrupt, or nothing."""
         lead: list[Units] = []
-        if change is not None and self.changes is not None and tape.chance(170):
-            lead += self.changes.script(tape, state, *change)
-        if self.windows and tape.chance(40):
+        if kernel and change is not None and self.changes is not None and tape.chance(170):
+            lead += self.changes.lead(tape, state, drawn, change)
+        if self.windows and tape.chance(90):
             lead += self._device(tape, state)
-        if waits and self.interrupts.waits and tape.chance(60):
+        if kernel and waits and self.interrupts.waits and tape.chance(110):
             lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
         return lead
 
@@ -323,7 +340,7 @@ class Author:
         """Stores that place a program, cut off at the end of its two blocks."""
         each, unit = self._units_per_code, self.machine.state.memory_unit
         units = [u for instruction in program for u in instruction]
-        units = units[: min(2 * self.layout.block, self.layout.base + self.layout.size - address) // each]
+        units = units[: self.layout.room(address) // each]
         page = max(1, self.layout.block // each)
         for first in range(0, len(units), page if unit == 8 else 1):
             piece = units[first : first + (page if unit == 8 else 1)]

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from pgcheck.checker.campaign.cases.accesses import Access, Accesses, Register
+from pgcheck.checker.campaign.cases.accesses import Access, Accesses
 from pgcheck.checker.campaign.cases.inventory import Units
-from pgcheck.checker.campaign.cases.tables import Tables
+from pgcheck.checker.campaign.cases.tables import Drawn, Tables
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.terms import mask
 from pgcheck.isa.words import joined, split
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, Surroundings, cells, holding, reset
+from pgcheck.models.state import State, Surroundings, cells, holding, reset, scalar
 from pgcheck.vmm.translate import accesses, walk
 
-ATTEMPTS: Final = 6
+ATTEMPTS: Final = 12
 PAGE: Final = 1
 Ending = tuple[object, ...]
 
@@ -33,6 +33,15 @@ class Deciding:
 
     level: int
     bits: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An access that a program makes: a load, or a store of `count` units."""
+
+    address: int
+    count: int = 0
+    value: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,36 +164,72 @@ class Changes:
 
     # ---- programs that make changes
 
-    def script(self, tape: Tape, state: State, page: int, change: Change) -> Iterator[Units]:
+    def lead(self, tape: Tape, state: State, drawn: Drawn, change: tuple[int, Change]) -> list[Units]:
+        """A program's beginning that changes translations; the registers and the tables that this takes are set in `state` and `drawn`."""
+        root = scalar(state, self.shape.root) << self.shape.root_shift
+        if tape.chance(70):
+            return self.retyped(tape, state, root, drawn.entries)
+        return self.script(tape, state, *change)
+
+    def script(self, tape: Tape, state: State, page: int, change: Change) -> list[Units]:
         """Use a page, store what changes its translation, and use it again; the registers that this takes are set in `state`."""
-        stores = [a for a in self.found.stores if a.count <= change.count]
-        widest = max((a.count for a in stores), default=0)
-        stores = [a for a in stores if a.count == widest]
-        for _ in range(ATTEMPTS if stores else 0):
-            store = tape.choose(stores)
-            uses = self.found.loads if not tape.chance(60) else self.found.stores
-            use = tape.choose(uses) if uses else None
-            if use is not None and _apart(use, store):
-                break
-        else:
-            return
-        low = tape.choose((0, 8, (1 << self.shape.shift) - use.count)) // use.count * use.count
+        counts = [a.count for a in self.found.stores if a.count <= change.count]
+        count = max(counts, default=change.count)
         space = self.machine.state
-        part = split(change.value, change.count, space.memory_unit, space.order)[: store.count]
-        self._set(state, use.base, page + low - use.distance)
-        self._set(state, store.base, change.address - store.distance)
-        self._set(state, store.value or store.base, joined(part, space.memory_unit, space.order))
-        yield from (use.units, store.units, use.units)
+        part = split(change.value, change.count, space.memory_unit, space.order)[:count]
+        use = Use(page + tape.choose((0, 8, self.page - 8)))
+        store = Use(change.address, count, joined(part, space.memory_unit, space.order))
+        return self._arranged(tape, state, (use, store, use))
 
-    def _set(self, state: State, register: Register, value: int) -> None:
-        name, index = register
-        cells(state, name)[index] = value & mask(self.machine.state.leaves[name].width)
+    def retyped(self, tape: Tape, state: State, root: int, written: dict[int, int]) -> list[Units]:
+        """Store to a page, use it as a page table, store to it again, and use it again.
 
+        The tables in `written` are made to lead to it from a place that nothing else is reached through.
+        """
+        shape, realise = self.shape, self.shape.realise
+        tables = self.layout.tables
+        table = tape.choose(tables[4:6] if root == tables[0] else tables[2:4])  # those of the other space
+        beyond = self.layout.base + (1 << shape.shift + shape.pages.index)
+        offsets = self.tables.offsets(beyond >> shape.shift)
+        above = self.tables.slots(beyond >> shape.shift, root, written)[: shape.levels - 1]
+        if not above or len(above) < shape.levels - 1 or len(offsets) < shape.levels:
+            return []
+        written[above[-1]] = shape.entry(realise.table, table)
+        entries = [
+            shape.entry(tape.choose(self.tables.rights[next(iter(self.tables.rights))]), place)
+            for place in tape.choose((self.layout.data, self.layout.data[::-1], (self.layout.stack, table)))
+        ]
+        stores = [Use(table + offsets[shape.levels - 1], shape.units, entry) for entry in entries]
+        use = Use(beyond + tape.choose((0, 8)))
+        return self._arranged(tape, state, (stores[0], use, stores[1], use))
 
-def _apart(use: Access, store: Access) -> bool:
-    """Whether two accesses share no register that one of them needs."""
-    needed: set[Register] = {r for r in (store.base, store.value) if r is not None}
-    return use.base not in needed and not (use.changes & (needed | {use.base})) and use.value not in needed
+    def _arranged(self, tape: Tape, state: State, uses: Sequence[Use]) -> list[Units]:
+        """Instructions that make some accesses one after the other; none if no registers are found that all of them leave alone."""
+        width = {name: mask(array.width) for name, array in self.machine.state.arrays.items()}
+        pools = {use: self._able(use) for use in uses}
+        for _ in range(ATTEMPTS if all(pools.values()) else 0):
+            chosen = {use: tape.choose(pool) for use, pool in pools.items()}
+            wanted = [(a.base, use.address - a.distance) for use, a in chosen.items()]
+            wanted += [
+                (a.value, use.value) for use, a in chosen.items() if a.value is not None and use.value is not None
+            ]
+            held = {register: value & width[register[0]] for register, value in wanted}
+            kept = all(held[register] == value & width[register[0]] for register, value in wanted)
+            if kept and not any(a.changes & held.keys() for a in chosen.values()):
+                for (name, index), value in held.items():
+                    cells(state, name)[index] = value
+                return [chosen[use].units for use in uses]
+        return []
+
+    def _able(self, use: Use) -> list[Access]:
+        """The instructions that can make an access."""
+        if use.value is None:
+            return [a for a in self.found.loads if use.address % a.count == 0]
+        return [a for a in self.found.stores if a.count == use.count]
+
+    @property
+    def page(self) -> int:
+        return 1 << self.shape.shift
 
 
 def _effect(before: Sequence[Ending], after: Sequence[Ending]) -> str:

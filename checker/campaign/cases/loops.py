@@ -16,6 +16,8 @@ from pgcheck.models.state import Surroundings, copied, scalar
 from pgcheck.vmm.translate import Recorder
 
 ENOUGH: Final = 4
+BACK: Final = (1, 2, 4, 8)
+"""Distances backwards from which a search begins: jumps to places that are not aligned are none."""
 
 
 class Jumps:
@@ -53,7 +55,7 @@ class Jumps:
     def _solved(self, encoding: Encoding, name: str, start: int, target: int) -> Units | None:
         """The encoding whose operand `name` leads to the target: each bit that is flipped adds something to where the jump goes."""
         width = encoding.operands[name].width
-        for base in (0, 2, mask(width), mask(width) - 1):
+        for base in (0, 2, *(mask(width) + 1 - back for back in BACK)):
             value = self._nearest(encoding, name, base, start, target)
             if value is not None and self._end(encoding, name, value, start) == target:
                 return self._units(encoding, name, value)

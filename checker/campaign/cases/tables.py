@@ -26,7 +26,7 @@ FULL = 3
 class Drawn:
     """Page tables as they were drawn: entries by address, and the addresses that lead elsewhere than to themselves."""
 
-    entries: Mapping[int, int]
+    entries: dict[int, int]
     elsewhere: tuple[int, ...]
 
 

@@ -90,10 +90,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """All sources of trap targets, and encodings that return from a trap to where it happened."""
+    """All sources of trap targets, encodings that return from a trap to where it happened, and targets that nothing decides, in order."""
 
     sources: tuple[Source, ...]
     returns: tuple[Units, ...]
+    fixed: tuple[int, ...] = ()
 
 
 def vectors(inventory: Inventory, where: Layout, asked: Interrupts) -> Vectors:
@@ -102,16 +103,28 @@ def vectors(inventory: Inventory, where: Layout, asked: Interrupts) -> Vectors:
     trial = Trial(machine, where.base, where.size, where.user, where.stack)
     found: dict[Place, Source] = {}
     user = machine.modes.user.values
+    fixed: set[int] = set()
+    tried: list[tuple[Exit, State]] = []
     for exit_, mode in product(_exits(machine), (*user, *machine.modes.supervisor.values)):
-        trial.state[machine.modes.leaf] = mode
-        for source in _sources(inventory, trial, exit_):
+        tried.append((exit_, {**trial.state, machine.modes.leaf: mode}))
+    for exit_, state in (*tried, *_interrupted(machine, trial.state, asked)):
+        here = trial.under(state)
+        sources = list(_sources(inventory, here, exit_))
+        for source in sources:
             found.setdefault(source.place, source)
-    for exit_, state in _interrupted(machine, trial.state, asked):
-        for source in _sources(inventory, trial.under(state), exit_):
-            found.setdefault(source.place, source)
+        if not sources:
+            fixed |= _fixed(here, exit_, (where.user, where.stack))
     middle = where.base + where.size // 2
-    returns = _returns(inventory, trial, tuple(found.values()), where.user, middle) if found and user else ()
-    return Vectors(tuple(found.values()), returns)
+    returns = _returns(inventory, trial, tuple(found.values()), where.user, middle) if (found or fixed) and user else ()
+    return Vectors(tuple(found.values()), returns, tuple(sorted(a for a in fixed if where.base <= a < where.end)))
+
+
+def _fixed(trial: Trial, exit_: Exit, places: Iterable[int]) -> set[int]:
+    """Where a trap goes, if it goes there from any place."""
+    pc = trial.machine.state.pc
+    ended = [trial.run(exit_, {**trial.state, pc: place}) for place in places]
+    targets = {scalar(after[0], pc) for after in ended if after is not None}
+    return targets if len(targets) == 1 and None not in ended else set()
 
 
 def _interrupted(machine: Machine, state: State, asked: Interrupts) -> Iterator[tuple[Exit, State]]:

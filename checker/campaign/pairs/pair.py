@@ -21,6 +21,7 @@ from pgcheck.models.generated.compiled import Compiled, Heat
 from pgcheck.models.memory import Ram
 from pgcheck.models.state import copied
 from pgcheck.vmm.guest_memory import GuestMemory
+from pgcheck.vmm.mmu import mechanism
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
@@ -160,11 +161,15 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
     shift = page_shift(machine)
     printed: tuple[list[int], list[int]] = ([], [])
     bare_ram = _ram(machine, layout.size, shift)
-    host_ram = _ram(machine, _host_size(machine, layout, depth + (machine.state.memory_unit != 8)), shift)
+    host_ram = _ram(machine, _host_size(machine, layout, depth + 1), shift)
     host = outer = Computer(machine, engine, host_ram)
     below: list[Guest] = []
     for level in range(depth - 1, 0, -1):
-        below.append(Vmm(outer, policy).guest(f"monitor{level}", _host_size(machine, layout, level)))
+        below.append(
+            Vmm(outer, policy).guest(
+                f"monitor{level}", _host_size(machine, layout, level + 1 if _paged(machine) else level)
+            )
+        )
         outer = below[-1].computer
     vmm, makers, tables = Vmm(outer, policy), standard(printed[1].append), arrangement.tables
     guests = tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=tables) for k in range(arrangement.guests))
@@ -192,11 +197,16 @@ def _ram(machine: Machine, size: int, shift: int) -> Ram:
 
 
 def _host_size(machine: Machine, layout: Layout, depth: int) -> int:
-    """Units of RAM in which `depth` monitors on each other find room for their guests, within what the machine can address."""
+    """Units of RAM in which monitors on each other, one less than `depth`, find room for their guests, within what the machine can address."""
     shift = page_shift(machine)
-    reach = 1 << machine.state.address_width
-    wanted = layout.size << depth if machine.state.memory_unit != 8 else (HOST_FRAMES << shift) * depth
-    return min(wanted, reach - machine.platform.ram_base)
+    reach = (1 << machine.state.address_width) - machine.platform.ram_base
+    wanted = (HOST_FRAMES << shift) * (depth - 1) if _paged(machine) else layout.size << depth
+    return min(wanted, reach)
+
+
+def _paged(machine: Machine) -> bool:
+    """Whether guests need frames for tables besides those of their memory."""
+    return "drop" in mechanism(machine).events
 
 
 def difference(pair_: Pair, bare: Computer, guest: Computer) -> str:

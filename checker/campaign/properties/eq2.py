@@ -23,7 +23,7 @@ EQ2: Final = Property(
     eq2,
     title="a guest is at every k-th step what the bare machine is",
     claim="after every k-th step the guest is what the bare machine is: registers, control state, memory, clock, how it stopped; "
-    "in every eighth case the bare machine runs on the plain evaluator, in every ninth one side runs on blocks of generated code",
+    "in every eighth case the bare machine runs on the plain evaluator, in some one side runs on blocks of generated code",
     subject=(("direct",), ("exit",)),
     order=10,
 )

@@ -54,7 +54,7 @@ def _together(machines: Pair, first: Case, other: Case, stride: int | None) -> V
 
 def _memory(guest: Computer) -> object:
     ram = guest.bus.ram
-    step = 64
+    step = min(64, ram.size)
     return tuple(ram.load(at, step) for at in range(ram.base, ram.base + ram.size, step))
 
 

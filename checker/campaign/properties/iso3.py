@@ -45,7 +45,8 @@ def iso3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     fresh = machines.vmm.guest("fresh", machines.layout.size, tables=FRESH) if _room(machines) else None
     if fresh is not None:
         ram = fresh.computer.bus.ram
-        residue = next((a for a in range(ram.base, ram.base + ram.size, 64) if ram.load(a, 64)), None)
+        step = min(64, ram.size)
+        residue = next((a for a in range(ram.base, ram.base + ram.size, step) if ram.load(a, step)), None)
         machines.vmm.remove(fresh)
         if residue is not None:
             return failed("ISO3", log, case.steps, "memory", f"a new guest's memory is not zero near {residue:#x}")

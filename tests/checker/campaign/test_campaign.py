@@ -426,7 +426,7 @@ def test_strategies_draw_what_they_promise(authors: Authors) -> None:
     def check(
         case: Case, program: object, handler: object, tables: object, devices: object, turns: tuple[int, ...]
     ) -> None:
-        assert 8 <= case.steps <= 128 and tables == () and len(turns) == 4 and min(turns) > 0
+        assert 8 <= case.steps <= 104 and tables == () and len(turns) == 4 and min(turns) > 0
         for units in (*program, *handler):  # type: ignore[misc]
             assert author.machine.decoding.decoder.decode(lambda k, units=units: units[k]) is not None  # type: ignore[misc]
         assert len(program) == 5  # type: ignore[arg-type]

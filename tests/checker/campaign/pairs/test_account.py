@@ -1,0 +1,91 @@
+"""What campaigns count: every property has a subject that a right machine meets, and that a monitor which runs nothing does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from pgcheck.checker.campaign.cases.case import TAPE, Author
+from pgcheck.checker.campaign.cases.tape import counted
+from pgcheck.checker.campaign.pairs.account import EVENTS, absent, possible, unmet
+from pgcheck.checker.campaign.pairs.outcome import Ground
+from pgcheck.checker.campaign.strategies import policy_of
+from pgcheck.checker.campaign.table import PROPERTIES
+from pgcheck.vmm.monitor import TrapAndEmulate
+from tests.specifications import machine, machine_of
+
+SMALL = "campaigns/sixty_four"
+APART = {"SH2", "IR1", "DV1"}
+CASES = 5000
+LEAST = 100
+
+
+@cache
+def author() -> Author:
+    of = machine_of(SMALL)
+    return Author(of, policy_of(of))
+
+
+def met(name: str, cases: int, of: Author | None = None) -> Counter[str]:
+    """What happened in the first cases of a property."""
+    one, ground, found = PROPERTIES[name], Ground(of or author()), Counter[str]()
+    for k in range(cases):
+        outcome = one.tried(ground, ground.author.cases(counted("met", k, TAPE), one.cases), None)
+        assert outcome.failure is None, outcome.failure
+        found.update(outcome.events)
+    return found
+
+
+def test_every_part_of_a_subject_is_an_event_that_some_shipped_machine_has() -> None:
+    for one in PROPERTIES.values():
+        assert one.subject and all(name in EVENTS for part in one.subject for name in part)
+        assert not absent(one.subject, machine("riscv64")), one.id
+
+
+def test_what_a_machine_has_nothing_for_is_told_by_its_subject() -> None:
+    assert {p.id for p in PROPERTIES.values() if absent(p.subject, author().machine)} == APART
+    assert {p.id for p in PROPERTIES.values() if absent(p.subject, machine("m68010"))} == {"SH1", "SH2"}
+    assert "interrupt" in possible(machine("pg74")) and "drop" not in possible(machine("pg74"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(PROPERTIES.keys() - APART))
+def test_a_right_monitor_meets_what_a_property_is_about(name: str) -> None:
+    assert unmet(PROPERTIES[name].subject, met(name, 24)) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "NE1"])
+def test_a_monitor_that_runs_nothing_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guest is what the bare machine is, as all of it is interpreted; only the account tells. EF1 fails for it besides."""
+    monkeypatch.setattr(TrapAndEmulate, "_run_directly", lambda self, state, surroundings: None)
+    if name == "EF1":
+        with pytest.raises(AssertionError, match="interpreted"):
+            met(name, 8)
+        return
+    left = unmet(PROPERTIES[name].subject, met(name, 8))
+    assert ("direct",) in left or ("fill",) in left
+
+
+def test_a_part_is_met_by_any_of_its_events_and_by_no_other() -> None:
+    subject = PROPERTIES["SH1"].subject
+    assert unmet(subject, {"fill": 1, "drop": 2}) == unmet(subject, {"fill": 1, "switch": 1}) == ()
+    assert unmet(subject, {"fill": 3, "direct": 9}) == (("drop", "protect", "switch"),)
+    assert unmet(subject, {"drop": 1}) == (("fill",),)
+
+
+@pytest.mark.campaign
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pg74", "m68010", "riscv64", "pdp10-ka10"])
+def test_every_event_of_a_machine_comes_often(name: str) -> None:
+    """At least 100 times in 5,000 cases, spread over the properties that run by default."""
+    of = machine_of(name)
+    kind = "hybrid" if name == "pdp10-ka10" else "type1"
+    one = Author(of, policy_of(of, kind))
+    chosen = [p for p in PROPERTIES.values() if p.default and not absent(p.subject, of)]
+    found = Counter[str]()
+    for each in chosen:
+        found += met(each.id, CASES // len(chosen), one)
+    assert {event: found[event] for event in possible(of) if found[event] < LEAST} == {}
