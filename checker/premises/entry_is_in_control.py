@@ -14,14 +14,14 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
-from pgcheck.checker.world.arrival import Arrival, arrivals, guest_modes
+from pgcheck.checker.world.arrival import Arrival, arrivals, guest_modes, looked_up
 from pgcheck.checker.world.canary import canary, noticed
 from pgcheck.checker.world.placing import Spot, first_instruction, placeable, unit
 from pgcheck.checker.world.said import led_apart, spread
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
-from pgcheck.isa.machine.schemes import Entries
+from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import Term, constant, disjunction, eq, lnot
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.symbolic import Execution
@@ -40,7 +40,10 @@ def entry_is_in_control(setting: Setting, configuration: Configuration, evidence
     mappings = {tuple(a.post[n] for n in sorted(led - {machine.state.pc})): a for a in entries}
     placed = placeable(entries, _kept, evidence) and all(_own_page(a, evidence) for a in mappings.values())
     if not placed:
-        message = f"wherever the monitor has its memory, a guest reaches where {names} leads: supervisor mode runs what the guest wrote"
+        message = (
+            f"wherever the monitor has its memory, a guest reaches where {names} leads, or what is looked up in the monitor's tables: "
+            "supervisor mode runs what the guest wrote"
+        )
         yield PREMISE.answer(setting, "fails", message)
         return
     made = canary(entries, evidence)
@@ -61,12 +64,13 @@ def _guests_word(arrival: Arrival, leaves: Sequence[str], evidence: Evidence) ->
 
 
 def _kept(arrival: Arrival) -> tuple[Term, list[Spot]]:
-    """The monitor's first instruction, and the words of its own that the delivery loads."""
+    """The monitor's first instruction, the words of its own that the delivery loads, and its entries in tables."""
     fetched, spots = first_instruction(arrival)
+    bounded = arrival.machine.code.confined_by(Bounds) is not None
+    loaded = [a for a in arrival.loaded if arrival.is_monitors(a.address)]
     words = [
         Spot(a.guard, unit(a.address, k))
-        for a in arrival.loaded
-        if arrival.is_monitors(a.address)
+        for a in (*loaded, *(looked_up(arrival) if bounded else ()))
         for k in range(a.units)
     ]
     return fetched, [*spots, *words]

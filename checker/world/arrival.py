@@ -183,6 +183,20 @@ def set_outside(machine: Machine) -> frozenset[str]:
     return lines | free_leaves([asked]) - {leaf for body in bodies for leaf in written_leaves(body)}
 
 
+def looked_up(arrival: Arrival) -> list[Access]:
+    """What is loaded where the processor looks up the monitor's tables: for a delivery, and for whatever an instruction asks of a table."""
+    machine = arrival.machine
+    asked = [(t.name.text, t.args) for t in walk(arrival.post.values()) if t.op == "uf" and t.name.space == TABLE]
+    bodies = [name for i in (machine.code.undefined, *machine.instructions) for name in calls(i.body)]
+    for name in sorted(machine.code.tables.keys() & reached(machine, iter(bodies))):
+        asked.append((name, tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)))
+    run = _Lookup(machine, arrival.pre, guest_modes(arrival.setting), arrival.guests)
+    for name, args in dict.fromkeys(asked):
+        run.table = name
+        run.call(name, args)
+    return [a for a in run.accesses if not a.write]
+
+
 def user_states(setting: Setting, configuration: Configuration) -> tuple[Leaves, list[Term]]:
     """The leaves of the real machine while a guest runs, and what is known of them."""
     machine = setting.machine
@@ -348,3 +362,12 @@ def _base(memory: Term) -> Term:
     while memory.args:
         memory = memory.args[1] if memory.op == "ite" else memory.args[0]
     return memory
+
+
+class _Lookup(_Delivery):
+    """The lookup in one table, by the text of its function."""
+
+    table = ""
+
+    def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
+        return None if name == self.table else super().oracle(name, args)

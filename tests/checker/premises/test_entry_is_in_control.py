@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.premises.entry_is_in_control import PREMISE
-from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.evidence import Evidence, Undecided
 from tests.checker.premises.asking import ENTRY, entry, paged, said
+from tests.checker.variants import edited
 from tests.specifications import machine
 
 pytestmark = pytest.mark.slow
@@ -125,3 +126,14 @@ def test_a_vector_that_the_guest_maps_is_its_word(mode: str, status: str, tmp_pa
     leads = f"$pc = read_physical_memory<8>(translate(8'd5, Op::Read, {mode})); M = 0;"
     change = ("OLD = $pc; M = 0; $pc = 8'd4;", f"OLD = $pc; {leads}")
     assert [s for s, _ in said(PREMISE, paged(tmp_path, change), evidence)] == [status]
+
+
+@pytest.mark.parametrize(("place", "status"), [("10'd1", "ok"), ("{9'd0, C}", "ok"), ("A[0][9:0]", "lost")])
+def test_no_guest_reaches_what_a_delivery_looks_up(place: str, status: str, tmp_path: Path, evidence: Evidence) -> None:
+    """A table that lies where the guest says may lie in the guest's own memory."""
+    change = ("return read_physical_memory<32>(10'd1);", f"return read_physical_memory<32>({place});")
+    try:
+        found = [s for s, _ in said(PREMISE, edited(tmp_path, change), evidence)]
+    except Undecided:
+        found = ["lost"]
+    assert [{"fails": "lost"}.get(s, s) for s in found] == [status]
