@@ -6,7 +6,7 @@ general state equal, each control leaf the monitor's own, fixed by the configura
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +23,7 @@ from pgcheck.checker.questions.copies import (
     payloads_differ,
     real_oracle,
 )
-from pgcheck.checker.questions.relation import TIMING, How, relations
+from pgcheck.checker.questions.relation import CONST, OWN, TIMING, How, relations
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.values import NOTHING, REAL_LEFT, Configuration, Mismatch, Way
 from pgcheck.isa.idl.state import Leaf
@@ -132,7 +132,7 @@ def question(
     logical_time: bool = False,
 ) -> Question:
     """The hole query. With `logical_time` the two machines share their clocks: what is left is no matter of timing."""
-    machine, mode = setting.machine, setting.mode(virtual_mode)
+    machine, deployment, mode = setting.machine, setting.deployment, setting.mode(virtual_mode)
     states = related(setting, mode_class, virtual_mode, configuration, logical_time=logical_time)
     private = frozenset(n for n in subject.fresh if not (logical_time and _is_timing(setting, n)))
     virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, VIRTUAL, private)
@@ -142,9 +142,9 @@ def question(
     )
     outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
     assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
-    return Question(
-        assumptions, _mismatches(setting, virtual, real, states.how), virtual, real, virtual_mode, configuration
-    )
+    lent = relations(machine, deployment, configuration)
+    mismatches = _mismatches(setting, virtual, real, states.how, {n for n in lent if lent[n] in (OWN, CONST)})
+    return Question(assumptions, mismatches, virtual, real, virtual_mode, configuration)
 
 
 def _real_leaf(leaf: Leaf, virtual: Term, how: How, configuration: Configuration) -> Term:
@@ -161,8 +161,13 @@ def _is_timing(setting: Setting, name: Name) -> bool:
     return name.space == READ and setting.machine.state.leaves[name.text].role == TIMING
 
 
-def _mismatches(setting: Setting, v: Copy, r: Copy, how: Mapping[str, How]) -> dict[Mismatch, Term]:
-    """What the guest, or the monitor, could notice; in the order in which a reader wants to know."""
+def _mismatches(
+    setting: Setting, v: Copy, r: Copy, how: Mapping[str, How], kept: Container[str]
+) -> dict[Mismatch, Term]:
+    """What the guest, or the monitor, could notice; in the order in which a reader wants to know.
+
+    The leaves `kept` are nobody's to change, clocks among them though both machines may read one.
+    """
     leaves = setting.machine.state.leaves
     found: dict[Mismatch, Term] = {}
 
@@ -173,7 +178,7 @@ def _mismatches(setting: Setting, v: Copy, r: Copy, how: Mapping[str, How]) -> d
     for a, b in zip(v.outcomes, r.outcomes, strict=True):
         both = land(a.guard, b.guard)
         add("trap", a.name, land(b.guard, lnot(a.guard)))
-        apart = [leaf for name, leaf in leaves.items() if how[name] in (relation.OWN, relation.CONST)]
+        apart = [leaf for name, leaf in leaves.items() if name in kept]
         for leaf in apart:
             add("virtual", leaf.name, land(both, differ(leaf, a.post[leaf.name], v.pre[leaf.name])))
         for leaf in apart:
