@@ -14,6 +14,7 @@ from docs.rooms import ROOMS, ROOT, sources
 LINES, WITH_A_REASON, FUNCTION, MODULES, PARAMETERS, PREFIX = 400, 450, 60, 16, 6, 3
 # Files between the two limits, with what keeps them whole.
 WHOLE = {
+    "checker/monitor/guest.py": "the monitored side of a step: what the dispatcher asks for, and what answers it on terms",
     "checker/monitor/shadow.py": "the scenarios of shadow tables, which read as one table",
 }
 # A folder whose modules carry the rows of a table holds as many as there are rows.

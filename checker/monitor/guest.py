@@ -6,7 +6,7 @@ that it made; what it asks of a binding is the row's own meaning on the virtual 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import FALSE, TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
-from pgcheck.isa.terms.names import HELD, MMU, REAL, VIRTUAL, Tag
+from pgcheck.isa.terms.names import HELD, MMU, PARAMETER, REAL, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import Exit, Fetched, State, holding, reset
 from pgcheck.models.symbolic import FAULT, predicate
@@ -246,7 +246,7 @@ def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
     return (form(machine, state).root,)
 
 
-_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter")
+_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter", "refused", "values")
 
 
 class Routine:
@@ -257,7 +257,7 @@ class Routine:
         self.predicates = row.predicates
 
     def binding(self) -> Binding:
-        """The five answers, and that nothing is pending."""
+        """The answers, and that nothing is pending."""
         return replace(REFERENCE, **{n: getattr(self, n) for n in _ASKED})
 
     def pending(self, machine: Machine, state: State, surroundings: Surroundings) -> bool:
@@ -298,6 +298,22 @@ class Routine:
         self._become(end, state, surroundings)
         return None if end.function == NEXT else exit_of(machine, end)
 
+    def refused(self, machine: Machine, args: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
+        given = tuple(bits(a, w) for a, w in zip(args, payload_widths(machine, TRANSLATE), strict=True))
+        if not faulting(machine) or not decide(apply(0, FAULT, *given)):
+            return None
+        return exit_of(machine, Way(TRANSLATE, TRUE, {}, given))
+
+    def values(
+        self,
+        machine: Machine,
+        terms: Sequence[Term],
+        state: State,
+        surroundings: Surroundings,
+        handed: Mapping[str, int],
+    ) -> list[int]:
+        return values_on(machine, terms, whole(machine, state, surroundings), handed)
+
     def _operands(self, fetched: Fetched | None) -> Mapping[Term, Term]:
         """The operands that the routine was given, for those of the transition."""
         ours = self.row.fetched
@@ -326,6 +342,18 @@ class Routine:
                 surroundings.outside[name] = term
             else:
                 state[name] = value(self.machine.state.leaves[name], term)
+
+
+def values_on(machine: Machine, terms: Sequence[Term], leaves: Leaves, handed: Mapping[str, int]) -> list[int]:
+    """Terms over leaves and over what a trap hands over, in a state."""
+
+    def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
+        name = term.free
+        if name is not None and name.space == PARAMETER:
+            return bits(handed[name.text], term.width)
+        return None if (leaf := term.leaf) is None else leaves[leaf]
+
+    return [Symbolic.of(t) for t in rewrite(terms, replace)]
 
 
 def _length(fetched: Fetched) -> Term:

@@ -15,6 +15,7 @@ from pgcheck.checker.monitor.result import Counterexample, Obligation, Verdict
 from pgcheck.checker.monitor.rows import instruction_row, made_up_row, other_rows, usable
 from pgcheck.checker.monitor.shadow import SH1, Feasible, Scenario, kinds_of_entry, scenarios, violated
 from pgcheck.checker.monitor.step import EQ1, EQ3, RC1, Promise, Step, kept, step, unnoticed
+from pgcheck.checker.monitor.switch import crossed, replayed, told
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
@@ -30,6 +31,7 @@ FAMILIES_OF_A_ROW = (*FAMILIES_OF_A_STEP, ISO2)
 LEFT_OUT = "the specification leaves it out"
 NOTICED = "(a change of the monitor's state)"
 SWITCHED = "(world switch)"
+CROSSED = "(trap entry and return)"
 MAX_SEEN = 8
 
 
@@ -190,6 +192,17 @@ def switched(promise: Promise, evidence: Callable[[], Evidence], division: World
 
         shown = partial(remembered, promise, case.row, case.mode, asked.guest)
         yield Claim(ISO3, case.subject, asked.hypotheses, asked.tells).answered(evidence(), shown)
+
+
+def crossings(promise: Promise, evidence: Callable[[], Evidence]) -> Iterator[Obligation]:
+    """The world switch on the machine itself: what each trap entry and each return does, in every virtual mode."""
+    ways = (one for mode_class, mode in modes(promise) for one in crossed(promise, mode_class, mode))
+    for one in (*ways, *told(promise)):
+        for family, mismatches in one.mismatches.items():
+            started = time.perf_counter()
+            claim = Claim(family, one.subject, one.hypotheses, mismatches)
+            found = claim.answered(evidence(), partial(replayed, promise, one))
+            yield replace(found, seconds=time.perf_counter() - started)
 
 
 def operations(promise: Promise) -> dict[str, tuple[Scenario, Permissions]]:

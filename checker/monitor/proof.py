@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pgcheck.checker.check import check, solver_for
 from pgcheck.checker.monitor.canaries import canaries
 from pgcheck.checker.monitor.obligations import (
+    CROSSED,
     LEFT_OUT,
     NOTICED,
     SWITCHED,
     Prover,
+    crossings,
     noticed,
     operation,
     operations,
@@ -108,7 +110,7 @@ def proofs(
     known = operations(promise)
     work: list[InstructionRow | str] = [InstructionRow(i, row) for i in chosen for row in i.rows]
     if not options.only:
-        work = [*known, *work, *other_rows(promise), NOTICED, SWITCHED]  # the longest first
+        work = [*known, *work, *other_rows(promise), NOTICED, SWITCHED, CROSSED]  # the longest first
 
     def one(item: InstructionRow | str, solver: Solver) -> tuple[str, tuple[Obligation, ...]]:
         def evidence() -> Evidence:
@@ -118,6 +120,8 @@ def proofs(
             return NOTICED, tuple(noticed(promise, evidence()))
         if item == SWITCHED:
             return SWITCHED, tuple(switched(promise, evidence))
+        if item == CROSSED:
+            return CROSSED, tuple(crossings(promise, evidence))
         if isinstance(item, str) and item in known:
             return item, (operation(promise, item, Evidence(solver, second=False)),)
         return prover.row(item, evidence)

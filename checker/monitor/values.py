@@ -1,7 +1,6 @@
 """Values with which the monitor's own Python runs on terms: integers that are terms, and the paths that their comparisons open.
 
-A comparison of such values is a decision; the code is run once for every sequence of decisions that can be made.
-"""
+A comparison of such values is a decision; the code is run once for every sequence of decisions that can be made."""
 
 from __future__ import annotations
 
@@ -11,7 +10,21 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
-from pgcheck.isa.terms import TRUE, Name, Term, conjunction, constant, eq, extract, ite, lnot, mk, select, variable
+from pgcheck.isa.terms import (
+    TRUE,
+    Name,
+    Term,
+    conjunction,
+    constant,
+    eq,
+    extract,
+    ite,
+    lnot,
+    mk,
+    select,
+    store,
+    variable,
+)
 from pgcheck.isa.terms.names import INDEX
 from pgcheck.models.state import Cells
 
@@ -259,7 +272,12 @@ class Array(Cells):
         self.fill = Whole(leaf, term)  # type: ignore[assignment]
 
     def copy(self) -> Array:
-        return self
+        return Array(self.leaf, self.term)
+
+    def __setitem__(self, index: int, value: int) -> None:
+        width = self.leaf.index_width
+        self.term = store(self.term, bits(index, width), bits(value, self.leaf.element_width))
+        self.fill = Whole(self.leaf, self.term)  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cells) and not other and self.fill == other.fill
