@@ -12,9 +12,21 @@ from pgcheck.checker.monitor.guest import LOST, Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, reach, residue
 from pgcheck.checker.monitor.replay import remembered, replay_counterexample, strayed
 from pgcheck.checker.monitor.result import Counterexample, Obligation, Verdict
-from pgcheck.checker.monitor.rows import instruction_row, made_up_row, other_rows, usable
 from pgcheck.checker.monitor.shadow import SH1, Feasible, Scenario, kinds_of_entry, scenarios, violated
-from pgcheck.checker.monitor.step import EQ1, EQ3, RC1, Promise, Step, kept, step, unnoticed
+from pgcheck.checker.monitor.step import (
+    EQ1,
+    EQ3,
+    RC1,
+    Promise,
+    Step,
+    instruction_row,
+    kept,
+    made_up_row,
+    other_rows,
+    step,
+    unnoticed,
+    usable,
+)
 from pgcheck.checker.monitor.switch import crossed, replayed, told
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.questions.hole import virtual_modes

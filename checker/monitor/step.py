@@ -7,7 +7,7 @@ does, path by path. An obligation is that no path ends in another state, with an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pgcheck.checker.monitor.guest import (
@@ -22,27 +22,35 @@ from pgcheck.checker.monitor.guest import (
     faults,
     relocated,
 )
-from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare
-from pgcheck.checker.monitor.values import Path, bits, paths
+from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, fetching
+from pgcheck.checker.monitor.values import Path, Symbolic, bits, paths
 from pgcheck.checker.questions.copies import differ, executing, over
+from pgcheck.checker.questions.delegation import run_on
 from pgcheck.checker.questions.hole import related
-from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.values import Configuration
+from pgcheck.isa.files.errors import Position
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.choices import MIRROR
-from pgcheck.isa.machine.machine import Machine, ModeClass
+from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Machine, ModeClass
+from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
     Term,
     conjunction,
+    constant,
     disjunction,
     eq,
     land,
     lnot,
+    operand,
     rewrite,
+    substitute,
 )
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, Block
 from pgcheck.models.state import Fetched
+from pgcheck.models.symbolic import Exit, Transition, transition
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World, world
 
@@ -294,3 +302,84 @@ class _Known:
         if len(a) != len(b):
             return TRUE
         return disjunction(lnot(eq(self(x), self(y))) for x, y in zip(a, b, strict=True) if x is not y)
+
+
+# ---- the rows under proof: instructions, the parts of a step that are none, and instructions that no machine has
+
+
+def instruction_row(promise: Promise, instruction: Instruction, label: Label) -> Row:
+    """An instruction's row; where an operand is none of the values of other rows, what they do is left out."""
+    one = _narrowed(subject(promise.setting, instruction, label))
+    fixed = dict(one.fixed)
+    operands: Mapping[str, int] = {
+        n: Symbolic.of(constant(b.width, fixed[n]) if n in fixed else operand(b.width, n))
+        for n, b in instruction.operands.items()
+    }
+    widths = {operand(b.width, n): bits(operands[n], b.width) for n, b in instruction.operands.items()}
+    length = Symbolic.of(substitute([instruction.length], widths)[0])
+    return Row(promise.setting, one, Fetched(instruction, operands, length))
+
+
+def _narrowed(one: Subject) -> Subject:
+    if not one.row.others:
+        return one
+    chosen = operand(one.instruction.operands[one.row.operand].width, one.row.operand)
+    elsewhere = {eq(chosen, constant(chosen.width, v)) for v in one.row.others}
+    memo: dict[Term, Term] = {}
+
+    def narrowed(*terms: Term) -> list[Term]:
+        return rewrite(terms, lambda t, _: FALSE if t in elsewhere else None, memo)
+
+    def state(leaves: Leaves) -> Leaves:
+        return dict(zip(leaves, narrowed(*leaves.values()), strict=True))
+
+    step = one.transition
+    exits = [
+        Exit(narrowed(e.guard)[0], e.function, tuple(narrowed(*e.args)), e.note, state(e.state)) for e in step.exits
+    ]
+    return replace(one, transition=Transition(narrowed(step.completes)[0], state(step.post), tuple(exits)))
+
+
+def other_rows(promise: Promise) -> dict[str, Row]:
+    """The parts of a step that are no instruction: the fetch, and bits that no encoding accepts."""
+    machine = promise.machine
+    control = frozenset(leaf.name for leaf in machine.state.control)
+
+    def row(name: str, step: Transition, part: str) -> Row:
+        found = run_on(machine, promise.setting.continued, step)
+        whole = replace(machine.instructions[0], partial=False)
+        return Row(promise.setting, Subject(whole, Label(name), found, TRUE, (), control), None, part)
+
+    return {
+        "(fetch)": row("(fetch)", fetching(machine), FETCH),
+        UNDEFINED: row(UNDEFINED, transition(machine, machine.code.undefined), UNDEFINED),
+    }
+
+
+def made_up_row(promise: Promise, name: str, body: Block) -> Row:
+    """The row of an instruction that no machine has."""
+    instruction = Instruction(
+        id=f"canary {name}",
+        name="canary",
+        variant="",
+        position=Position(promise.machine.identity.path, 1, 1),
+        encoding=None,
+        operands={},
+        length=constant(1, 1),
+        canonical=TRUE,
+        encoding_term=None,
+        body=body,
+        line=None,
+        access={},
+        rows=(Label(""),),
+        partial=False,
+        description="",
+    )
+    row = instruction_row(promise, instruction, Label(""))
+    return replace(row, fetched=Fetched(instruction, {}, 0))
+
+
+def usable(leaf: Leaf, machine: Machine) -> bool:
+    """Whether a made-up instruction can show or change a leaf."""
+    hardwired = isinstance(leaf, ArrayLeaf) and leaf.hardwired
+    return not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory) and not hardwired
