@@ -17,14 +17,15 @@ REASONS: dict[Reason, str] = {
     "ended": "ended the virtual machine",
     "interpreted": "taken in a virtual state that does not run on the processor",
 }
-Event = Literal["fill", "refill", "drop", "protect", "recycle", "switch"]
+Event = Literal["fill", "refill", "drop", "protect", "recycle", "switch", "bound"]
 EVENTS: dict[Event, str] = {
     "fill": "a translation was made for the processor",
     "refill": "a translation was made for a page that had had one",
     "drop": "a translation was given up, as what it was derived from was stored to",
     "protect": "a translation was given up or narrowed, as its page became watched",
     "recycle": "tables were given up, as their frames were needed",
-    "switch": "the processor was given other tables, or another base and limit",
+    "switch": "the processor was given other tables",
+    "bound": "the processor was given another base and limit",
 }
 NONE = ""
 

@@ -82,11 +82,10 @@ class Bounds:
             if len(self.known) >= MAX_KNOWN:
                 self.known.pop(next(iter(self.known)))
             self.known[key] = self.extent(virtual, real)
-            self.events["fill"] += self.known[key] is not None
         extent = self.known[key]
         if extent is None:
             return False
-        self.events["switch"] += extent != self._last
+        self.events["bound"] += extent != self._last or not self.events["bound"]
         self._last = extent
         real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
         return True
@@ -245,4 +244,4 @@ def frame(machine: Machine, wanted: int) -> int:
     return max(wanted, leading(machine)[1].bit_length() - 1) if machine.code.confined_by(schemes.Bounds) else wanted
 
 
-BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit, frame=frame, events=("fill", "switch"))
+BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit, frame=frame, events=("bound",))

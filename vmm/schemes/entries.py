@@ -34,4 +34,10 @@ def frame(machine: Machine, wanted: int) -> int:
     return scheme.shift if isinstance(scheme, Entries) else wanted
 
 
-ENTRIES = Mechanism(scheme=Entries, made=ShadowTables, audit=audit, frame=frame, events=tuple(EVENTS))
+ENTRIES = Mechanism(
+    scheme=Entries,
+    made=ShadowTables,
+    audit=audit,
+    frame=frame,
+    events=tuple(event for event in EVENTS if event != "bound"),
+)

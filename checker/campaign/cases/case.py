@@ -138,14 +138,15 @@ class Author:
 
     def case(self, tape: Tape) -> Case:
         """The case of a tape."""
-        hot = tape.chance(16)
+        hot = tape.chance(12)
         length = tape.below(57)
         stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
-        site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(64)
+        site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(14) and not hot
         steps = 8 + length // (3 if plain else 1) + (40 if hot else 0)
         turns = tuple(1 + tape.below(24) for _ in range(4))
         paged = self.tables if tape.chance(150) else None
-        drawn = self.tables.draw(tape, self.windows) if self.tables is not None else Drawn({}, ())
+        spaces = paged or (self.tables if tape.chance(100) else None)
+        drawn = spaces.draw(tape, self.windows) if spaces is not None else Drawn({}, ())
         root = tape.choose(self.layout.tables[:2] or (0,))
         state = self.states.control(tape, paged, root)
         events = self._events(tape, steps, state)
@@ -168,8 +169,8 @@ class Author:
             units = [u for instruction in self.handler(tape, state) for u in instruction]
             stores += self._code(target, [tuple(units[: max(1, self._handled // self._units_per_code)])])
         stores += self._data(tape, words)
-        if self.tables is not None:
-            stores += [(at, self.tables.shape.units, held) for at, held in drawn.entries.items()]
+        if spaces is not None:
+            stores += [(at, spaces.shape.units, held) for at, held in drawn.entries.items()]
         return Case(
             state=state,
             stores=tuple(stores),

@@ -22,13 +22,14 @@ from pgcheck.models.memory import Ram
 from pgcheck.models.state import copied
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import mechanism
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 
 HOST_FRAMES = 160
 TABLES = 32
-FEVERISH: Final = Heat(warm=1, hot=2, longest=6)
+FEVERISH: Final = Heat(warm=2, hot=4, longest=5)
 
 
 @dataclass(slots=True)
@@ -79,7 +80,8 @@ class Pair:
     def clear(self) -> None:
         """Forget everything about earlier guests: their memory, what was derived from it, what was counted."""
         for guest in (*self.vmm.guests, *self.below):
-            guest.monitor.mmu.forget()
+            if isinstance(guest.monitor.mmu, ShadowTables):
+                guest.monitor.mmu.forget()
             guest.monitor.statistics = Statistics()
             guest.used, guest.quota, guest.stopped, guest.lost = 0, None, None, ""
             guest.events.clear()

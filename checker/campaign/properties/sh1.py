@@ -66,6 +66,6 @@ SH1: Final = Property(
     sh1,
     title="shadow tables say what the guest's tables say",
     claim="after every exit the shadow tables say what the guest's tables say (`pgcheck.vmm.audit`)",
-    subject=(("fill",), ("drop", "protect", "switch")),
+    subject=(("fill", "bound"), ("drop", "protect", "switch", "bound")),
     order=50,
 )
