@@ -19,7 +19,7 @@ from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.schemes.bounds import NoBounds
-from tests.oracle.endtoend import Report, compare, plans
+from tests.oracle.endtoend import Difference, Report, compare, plans
 from tests.oracle.starts import Starts, configurations, filled, holding_all, real, virtual
 from tests.oracle.twin import Twin, twin
 
@@ -52,7 +52,11 @@ def kept(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator[t
     for kind in kinds().values():
         if not promised(case.result, kind):
             continue
-        given = policy(case.machine, case.result, evidence, kind)
+        try:
+            given = policy(case.machine, case.result, evidence, kind)
+        except NoMonitor as refused:
+            yield kind.name, Report(differences=[Difference(f"promised, but {refused}", {}, {}, ())])
+            continue
         for number, made in enumerate(_twins(case, given)):
             for which in plans(case.machine):
                 yield kind.name, compare(made, case.guests, which, runs, seed + number)
