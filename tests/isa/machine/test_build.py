@@ -319,6 +319,19 @@ def test_a_chain_of_many_calls_is_refused_or_taken(tmp_path: Path) -> None:
     assert {p.message for p in found} == {"this is nested too deep"}
 
 
+def test_calls_that_double_are_bounded_like_loops(tmp_path: Path) -> None:
+    def chain(length: int) -> str:
+        calls = "".join(
+            f"  function f{k} {{ returns Bits<8> description {{ . }} body {{ Bits<8> a = f{k + 1}(); return a + f{k + 1}(); }} }}\n"
+            for k in range(length)
+        )
+        last = f"  function f{length} {{ returns Bits<8> description {{ . }} body {{ return 1; }} }}\n"
+        return COMPLETE.replace("functions: |\n", "functions: |\n" + calls + last)
+
+    assert problems(tmp_path, chain(24))
+    machine(tmp_path, chain(4))
+
+
 def damaged(text: str, source: random.Random) -> str:
     """The text with some words, signs or lines removed, doubled or moved."""
     for _ in range(source.choice((1, 1, 2, 4))):

@@ -577,3 +577,22 @@ def test_repeated_prefixes_count_in_blocks_as_in_single_steps() -> None:
         ends.append((stop, state["EIP"], [registers[k] for k in range(8)]))
     assert ends[0] == ends[1] and ends[0][0].exit is None
     assert ends[0][1] == 0x1004 and ends[0][2][0] == 0x1234_5678
+
+
+@pytest.mark.parametrize("hot", [False, True])
+@pytest.mark.parametrize("made", [Interpreter, Compiled])
+def test_an_instruction_that_lets_interrupts_in_is_the_last_before_one(
+    made: Callable[[Machine], Engine], hot: bool
+) -> None:
+    """`sti` sets the mask of a request that waits, be it interpreted or as a function made of it."""
+    spec = machine("soundness/sound_timer")
+    engine, ram = made(spec), Ram(0, 16, 8, False, 4)
+    around = Surroundings(memory=Bus(ram, (), 8, False, spec.state.address_width))
+    state = reset(spec)
+    for address in range(16):
+        ram.store(address, 1, 5)
+    state["A"][0] = 1  # type: ignore[index]  # an array
+    for round_ in range(9 if hot else 1):
+        state.update({"IE": 0, "LINE": int(round_ == (8 if hot else 0)), "P": 2})
+        stop = engine.run(state, around, 3, frozenset())
+    assert (stop.steps, stop.interrupted, state["P"]) == (1, True, 3)

@@ -55,6 +55,7 @@ def test_no_line_is_longer_than_80_columns(every_row: bool) -> None:
         ("conditional", "Theorem 1  the premise holds with IOPL = 0: every sensitive"),
         ("fails", "Theorem 1  the premise fails: popf is sensitive and not privileged"),
         ("unknown", "Theorem 1  not decided: popf is open"),
+        ("void", "Theorem 1  void: the specification breaks a law"),
     ],
 )
 def test_each_status_of_theorem_1_has_its_words(status: Status, said: str) -> None:
