@@ -12,7 +12,7 @@ from pgcheck.isa.machine.build import load
 from tests.oracle.machines import features, machine, written
 from tests.oracle.plans import FAULTS, FEATURES, PAIRS, STATES, WORDS, Plan, plan
 
-QUOTA = 200
+QUOTA = 112
 """The machines that every run of the suite decides."""
 
 
@@ -25,7 +25,7 @@ def test_every_feature_is_in_a_tenth_of_the_machines_and_beside_every_other() ->
 
 
 def test_every_fault_is_drawn() -> None:
-    assert set(FAULTS) - {fault for seed in range(10 * QUOTA) for fault in plan(seed).faults} == set()
+    assert set(FAULTS) - {fault for seed in range(20 * QUOTA) for fault in plan(seed).faults} == set()
 
 
 @pytest.mark.parametrize("seed", range(0, QUOTA, 20))

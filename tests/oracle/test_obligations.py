@@ -36,7 +36,7 @@ def test_what_is_not_asked_is_missed(obligation: str, seed: int, tmp_path: Path)
 @pytest.mark.campaign
 def test_every_obligation_is_in_a_table(tmp_path: Path) -> None:
     asked: set[str] = set()
-    for seed in range(100):
+    for seed in sorted(set(KILLED.values())):
         path = tmp_path / f"{seed}.yaml"
         path.write_text(machine(seed), encoding="utf-8")
         found = load(path)
