@@ -92,7 +92,9 @@ class Vmm:
             memory = GuestMemory(self.machine.platform.ram_base, frames, self.host.bus, self.page_shift)
             events: Counter[Event] = Counter()
             mmu = self._mmu(name, memory, tables, events)
-            engine = TrapAndEmulate(self.host, self.division, self.policy, mmu, gate=self._gate())
+            engine = TrapAndEmulate(
+                self.host, self.division, self.policy, mmu, gate=self._gate() if self.crosses else None
+            )
             guest = Guest(name, Computer(self.machine, engine, memory, makers), engine, quota, events=events)
             engine.binding = Routines(self.machine, frozenset(guest.computer.surroundings.ports)).binding()
         except Exception:
@@ -144,8 +146,12 @@ class Vmm:
     def zero(self, frame: int) -> None:
         self.host.bus.store(frame << self.page_shift, 1 << self.page_shift, 0)
 
+    def cross(self, guest: Guest, *, on: bool) -> None:
+        """Enter and leave a guest by the machine's own return and trap entry from now on, or by an exchange of leaves (the only way without a crossing)."""
+        guest.monitor.gate = self._gate() if on else None
+
     def _gate(self) -> Gate | None:
-        if not self.crosses or self.policy.crossing is None:
+        if self.policy.crossing is None:
             return None
         deployment = next(d for d in self.machine.deployments if d.name == self.policy.deployment)
         return Gate(self.machine, deployment, self.policy.crossing, self.division.shared, REFERENCE)

@@ -13,6 +13,7 @@ from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
 from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import TRUE
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import held
 from pgcheck.models.devices.standard import standard
@@ -30,6 +31,12 @@ from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 HOST_FRAMES = 160
 TABLES = 32
 FEVERISH: Final = Heat(warm=2, hot=4, longest=5)
+CROSSING: Final = 3  # of eight cases this one enters and leaves guests by the machine's own return and trap entry
+
+
+def _located(policy: Policy) -> bool:
+    """Whether every trap tells where it was taken, so that a monitor below sees the frame of any."""
+    return policy.crossing is not None and all(r.located is TRUE for r in policy.crossing.recoveries.values())
 
 
 @dataclass(slots=True)
@@ -75,6 +82,8 @@ class Pair:
         self.clear()
         self.start(self.bare, case)
         self.start(self.guest, case)
+        for guest in self.vmm.guests:
+            self.vmm.cross(guest, on=case.site % 8 == CROSSING and _located(self.policy))
         self.host.surroundings.undefined = sites(case.site + 256)  # the monitor hands the guest's own on
 
     def clear(self) -> None:
