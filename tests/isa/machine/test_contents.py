@@ -94,3 +94,12 @@ def test_a_value_of_an_unknown_kind_is_refused() -> None:
 
     with pytest.raises(TypeError, match="what a function holds is not known"):
         Contents(machine_of("pg74")).held(Holder(read))
+
+
+def test_what_a_called_function_calls_is_part_of_an_instructions_digest() -> None:
+    """`setr` calls `priv`, which ends in `trap`."""
+    one = machine_of("soundness/z00_control")
+    trap, setr = one.code.functions["trap"], one.instruction("setr")
+    other = replace(one, code=replace(one.code, functions={**one.code.functions, "trap": replace(trap, body=())}))
+    assert Contents(one).instruction(setr) == Contents(replace(one)).instruction(setr)
+    assert Contents(one).instruction(setr) != Contents(other).instruction(setr)
