@@ -266,21 +266,21 @@ class Author:
         lead: list[Units] = []
         if kernel and change is not None and self.changes is not None and tape.chance(170):
             lead += self.changes.lead(tape, state, drawn, change)
-        if self.windows and tape.chance(90):
+        if self.windows and tape.chance(120):
             lead += self._device(tape, state)
         if kernel and waits and self.interrupts.waits and tape.chance(110):
             lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
         return lead
 
     def _device(self, tape: Tape, state: State) -> Iterator[Units]:
-        """An access to a device's registers."""
+        """Two accesses to a device's registers."""
         either = self.accesses.stores if tape.chance(100) else self.accesses.loads
         if either:
             access = tape.choose(either)
             name, index = access.base
             address = tape.choose(self.windows) + tape.below(16) // access.count * access.count
             cells(state, name)[index] = address - access.distance & mask(self.machine.state.leaves[name].width)
-            yield access.units
+            yield from (access.units, access.units)
 
     def _program(self, tape: Tape, begin: int, lead: int, *, kernel: bool, calm: bool, hot: bool) -> Iterator[Units]:
         """The program that a case begins in; a hot one is a short loop over all that is from its beginning on."""

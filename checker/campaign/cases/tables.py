@@ -139,7 +139,7 @@ class Tables:
                     user = (page in (3, 4, 8)) ^ (private and tape.chance(12))
                     fields = self._fields(tape, 1 if user else 0)
                     space.map(first + page, first + page << shape.shift, fields, last)
-            for window in windows if tape.chance(60) else ():
+            for window in windows if tape.chance(128) else ():
                 space.map(window >> shape.shift, window, self._fields(tape, 0), last)
             for _ in range(tape.below(5)):
                 page = tape.choose((1, 2, 5, first + pages, first + 1)) if tape.chance(128) else tape.choose(self.edges)
