@@ -47,17 +47,22 @@ def rc1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
 
 
 class _Guarded:
-    """An engine after which somebody looks whether the processor is still the monitor's; `lost` is the first thing that is not."""
+    """An engine after which somebody looks whether the processor is still the monitor's; `lost` is the first thing that is not.
+
+    The mode, and what the policy fixes, has the monitor's value; all other control state is as the guest was entered with it.
+    """
 
     def __init__(self, machines: Pair) -> None:
         self.engine, self.own, self.lost = machines.host.engine, machines.vmm.division.own, ""
-        self.leaves, self.roots = machines.machine.state.leaves, _roots(machines)
+        self.roots = _roots(machines)
+        self.always = {machines.machine.modes.leaf, *machines.policy.fixed} - self.roots
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
+        entered = {name: value if name in self.always else state[name] for name, value in self.own.items()}
         stop = self.engine.run(state, surroundings, budget, intercept)
-        for name, value in self.own.items():
+        for name, value in entered.items():
             held = state[name]
-            if name not in self.roots and isinstance(held, int) and held != value:
+            if isinstance(held, int) and held != value:
                 self.lost = self.lost or name
         if stop.exit is not None and stop.exit.function == HALT:
             self.lost = self.lost or "processor"
