@@ -19,6 +19,7 @@ from pgcheck.checker.world.reading import unread
 from pgcheck.checker.world.recovery import Kept, Lost, recovered, saved
 from pgcheck.checker.world.sites import Traps
 from pgcheck.checker.world.telling import Recovery, confusion, shows
+from pgcheck.isa.terms import FALSE, Term
 
 
 def entry_is_recoverable(setting: Setting, configuration: Configuration, evidence: Evidence) -> Iterator[Finding]:
@@ -79,10 +80,19 @@ def _recovery(arrival: Arrival, configuration: Configuration, evidence: Evidence
     if [one.target.name for one in gone] == [pc] and arrival.name in arrival.machine.code.exits:
         handed = saved(arrival, evidence)
         shown = cache(lambda k: shows(arrival, k, evidence))
-        if Traps(arrival.setting, configuration, arrival.name, handed, shown).located(evidence):
+        traps = Traps(arrival.setting, configuration, arrival.name, handed, shown)
+        if traps.located(evidence):
             words.append(f"{pc} <- {', '.join(str(arrival.payload[k].name.text) for k in handed)}")
-            return Recovery(arrival, tuple(moved), ", ".join(words), always, handed=True)
-    return gone or Recovery(arrival, tuple(moved), ", ".join(words), always, handed=False)
+            return Recovery(arrival, tuple(moved), ", ".join(words), always, _whereabouts(traps, arrival, evidence))
+    return gone or Recovery(arrival, tuple(moved), ", ".join(words), always)
+
+
+def _whereabouts(traps: Traps, arrival: Arrival, evidence: Evidence) -> tuple[Term, Term]:
+    """Whether the arguments say where the instruction was, and where; that they do not if it takes more than them."""
+    try:
+        return traps.whereabouts(evidence)
+    except Undecided:
+        return FALSE, arrival.pre[arrival.machine.state.pc]
 
 
 PREMISE = Premise(

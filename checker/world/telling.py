@@ -39,14 +39,23 @@ from pgcheck.isa.terms.names import PARAMETER, READ
 class Recovery:
     """How what has moved of the guest's state is read back after a delivery, by copies and in words.
 
-    `always` if the same copies are read whatever the payload; `handed` if where the instruction was is read off what the trap hands over.
+    `always` if the same copies are read whatever the payload. `handed`, if where the instruction was is read off what the trap hands over:
+    whether that says it, and where, over the arguments.
     """
 
     arrival: Arrival
     kept: tuple[Kept, ...]
     words: str
     always: bool
-    handed: bool
+    handed: tuple[Term, Term] | None = None
+
+    @property
+    def where(self) -> tuple[Term, Term]:
+        """Whether it is known where the instruction was, and that it was there then."""
+        if self.handed is None:
+            return TRUE, TRUE
+        located, where = self.handed
+        return located, lor(lnot(located), eq(self.arrival.pre[self.arrival.machine.state.pc], where))
 
     def alike(self, other: Recovery) -> bool:
         """Whether the monitor need not know which of the two has come."""
@@ -146,8 +155,10 @@ def shows(arrival: Arrival, k: int, evidence: Evidence) -> bool:
 def _otherwise(one: Recovery, other: Recovery, pair: Pair) -> Term:
     """The guest's state was not the same, or is not read off the state alone."""
     if one is other:
-        return pair.apart(frozenset({one.arrival.machine.state.pc}) if one.handed else frozenset())
-    return TRUE if one.handed or other.handed else pair.apart()
+        return pair.apart(frozenset() if one.handed is None else frozenset({one.arrival.machine.state.pc}))
+    located, there = one.where
+    located_too, there_too = pair.second(other.where)
+    return conjunction([there, there_too, lor(lnot(land(located, located_too)), pair.apart())])
 
 
 def _not_told(wrong: Mapping[str, Term], first: Arrival, evidence: Evidence) -> str:

@@ -35,7 +35,7 @@ def every(machine: Machine) -> Iterator[Fixed]:
         leaves[candidate.leaf] += candidate.values
     tables = [(name, range(len(table.respond))) for name, table in machine.code.tables.items()]
     for chosen in product(*leaves.values()):
-        fixed = {n: c for n, c in zip(leaves, chosen, strict=True) if c is not None}
+        fixed: dict[str, Choice] = {n: c for n, c in zip(leaves, chosen, strict=True) if c is not None}
         for responses in product(*(numbers for _, numbers in tables)):
             yield Fixed(fixed, dict(zip((n for n, _ in tables), responses, strict=True)))
 

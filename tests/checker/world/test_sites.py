@@ -11,6 +11,8 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from tests.checker.premises.asking import ENTRY, entry, said
 
 BODY = ENTRY.replace("$pc;", "back;", 1)
+VECTORS = "(cause == Cause::Service) ? 4'd2 : ((cause == Cause::Privileged) ? 4'd3 : ((cause == Cause::Undefined) ? 4'd4 : 4'd5))"
+TOLD = BODY.replace("4'd1", VECTORS)
 HEAD = "function trap { arguments Cause cause description"
 
 
@@ -42,8 +44,18 @@ def handing(folder: Path, memory: str, privileged: str, service: str, evidence: 
 def test_an_address_at_one_distance_says_where(
     privileged: str, service: str, tmp_path: Path, evidence: Evidence
 ) -> None:
-    """Each cause has its distance; of a call, which the virtual machine makes alike, it need not be known."""
-    assert handing(tmp_path, "0", privileged, service, evidence) == "ok"
+    """Each cause has its distance, and a handler; of a call, which the virtual machine makes alike, it need not be known."""
+    assert handing(tmp_path, "0", privileged, service, evidence, TOLD) == "ok"
+
+
+def test_an_address_at_one_distance_for_all_says_where(tmp_path: Path, evidence: Evidence) -> None:
+    """Then all may have one handler."""
+    assert handing(tmp_path, "0", "$pc", "$pc", evidence) == "ok"
+
+
+def test_distances_that_nothing_tells_apart_say_nothing_sure(tmp_path: Path, evidence: Evidence) -> None:
+    with pytest.raises(Undecided, match="by no constant distance"):
+        handing(tmp_path, "0", "$pc", "$pc + 4'd1", evidence)
 
 
 def test_an_address_at_some_distance_says_nothing_sure(tmp_path: Path, evidence: Evidence) -> None:

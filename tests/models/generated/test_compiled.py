@@ -592,7 +592,9 @@ def test_an_instruction_that_lets_interrupts_in_is_the_last_before_one(
     for address in range(16):
         ram.store(address, 1, 5)
     state["A"][0] = 1  # type: ignore[index]  # an array
-    for round_ in range(9 if hot else 1):
-        state.update({"IE": 0, "LINE": int(round_ == (8 if hot else 0)), "P": 2})
-        stop = engine.run(state, around, 3, frozenset())
+    for _ in range(8 if hot else 0):
+        state.update({"IE": 0, "LINE": 0, "P": 2})
+        engine.run(state, around, 3, frozenset())
+    state.update({"IE": 0, "LINE": 1, "P": 2})
+    stop = engine.run(state, around, 3, frozenset())
     assert (stop.steps, stop.interrupted, state["P"]) == (1, True, 3)
