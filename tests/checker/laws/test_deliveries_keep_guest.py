@@ -17,8 +17,8 @@ deployments:
 exits:
   own: {kind: other, nested: over}
   over: {kind: other}
-interrupt: {pending: pending, deliver: taken}
 override:
+  interrupt: {pending: pending, deliver: taken}
   platform: {firmware: {when: "M == 0 && A[0] == 32'd7", call: served}}
 """
 

@@ -44,8 +44,8 @@ def test_interrupts_and_firmware_keep_legal_states_legal(
     taken: str, awaited: str, served: str, said: list[str], tmp_path: Path, evidence: Evidence
 ) -> None:
     """An interrupt is pending where C is 0; firmware serves what ends in supervisor mode."""
-    text = f"""{FLAG}interrupt: {{pending: pending, deliver: taken, waiting: awaited}}
-override:
+    text = f"""{FLAG}override:
+  interrupt: {{pending: pending, deliver: taken, waiting: awaited}}
   platform: {{firmware: {{when: "M == 0", call: served}}}}
 functions: |
   function pending {{ returns Boolean description {{ . }} body {{ return C == 0; }} }}
