@@ -71,9 +71,9 @@ def test_what_they_change_before_a_trap_is_no_precise_trap(tmp_path: Path) -> No
 
 
 def test_their_trap_enters_the_monitor_or_is_part_of_the_step(tmp_path: Path) -> None:
-    load = "      Psw new = new_psw();\n      "
-    kept = f"{load}if (cause != Cause::Undefined) {{ M = new.M; }}\n"
-    result = checked(edited(tmp_path, (f"{load}M = new.M;\n", kept)))
+    swap, after = "{ swap_psw(); }\n  }\n", "  function expired?"
+    kept = "{ Bits<1> mode = M; swap_psw(); if (cause == Cause::Undefined) { M = mode; } }\n  }\n"
+    result = checked(edited(tmp_path, (swap + after, kept + after)))
     verdicts = {i.id: i.verdict for i in result.main.instructions}
     assert verdicts[UNDEFINED] == "hole" and verdicts["svc"] == "intentional"
 

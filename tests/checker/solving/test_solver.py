@@ -466,11 +466,11 @@ def test_a_forked_process_gets_a_child_of_its_own(solver: Solver) -> None:
     pid = solver_child(solver)
     forked = os.fork()
     if forked == 0:
-        good = solver.check(BOTH, label="").status == "sat" and solver_child(solver) != pid
+        good = solver.check(BOTH[:1], label="").status == "sat" and solver_child(solver) != pid
         solver.close()
         os._exit(0 if good else 1)
     assert os.waitpid(forked, 0)[1] == 0
-    assert solver.check(BOTH, label="").status == "sat"
+    assert solver.check(BOTH[1:], label="").status == "sat"
     assert solver_child(solver) == pid
 
 
@@ -586,7 +586,7 @@ def test_a_wrong_entry_in_the_cache_is_not_believed(tmp_path: Path, stored: str)
     cache.put(own.key(BOTH, "z3-solver", Limits().rlimit), stored)
     answer = own.check(BOTH, label="")
     assert (answer.status, answer.reason) == ("sat", "")
-    assert own.check(BOTH, label="").reason == "cached"
+    assert Solver(Limits(), cache).check(BOTH, label="").reason == "cached"
 
 
 def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
