@@ -22,7 +22,7 @@ from pgcheck.models.engine import VmExit
 from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.kind import kinds
-from pgcheck.vmm.monitor import TrapAndEmulate
+from pgcheck.vmm.monitor import Frame, TrapAndEmulate
 from tests.checker.results import Checked
 from tests.specifications import machine_of
 
@@ -142,11 +142,11 @@ Routine = Callable[..., VmExit]
 
 def routine(
     monkeypatch: pytest.MonkeyPatch,
-    change: Callable[[Routine, TrapAndEmulate, VmExit | None, State, Surroundings], VmExit],
+    change: Callable[[Routine, TrapAndEmulate, Frame | None, State, Surroundings], VmExit],
 ) -> None:
     right = TrapAndEmulate.routine
 
-    def wrong(self: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings) -> VmExit:
+    def wrong(self: TrapAndEmulate, frame: Frame | None, state: State, surroundings: Surroundings) -> VmExit:
         return change(lambda f: right(self, f, state, surroundings), self, frame, state, surroundings)
 
     monkeypatch.setattr(TrapAndEmulate, "routine", wrong)
@@ -154,11 +154,12 @@ def routine(
 
 def test_a_routine_that_decodes_from_other_bits(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+        right: Routine, dispatcher: TrapAndEmulate, frame: Frame | None, state: State, surroundings: Surroundings
     ) -> VmExit:
-        if frame is not None and frame.fetched is not None and "r" in frame.fetched.operands:
-            operands = {**frame.fetched.operands, "r": frame.fetched.operands["r"] ^ 1}
-            frame = replace(frame, fetched=replace(frame.fetched, operands=operands))
+        fetched = frame.stop.fetched if frame is not None else None
+        if frame is not None and fetched is not None and "r" in fetched.operands:
+            other = replace(fetched, operands={**fetched.operands, "r": fetched.operands["r"] ^ 1})
+            frame = replace(frame, stop=replace(frame.stop, fetched=other))
         return right(frame)
 
     routine(monkeypatch, change)
@@ -168,7 +169,7 @@ def test_a_routine_that_decodes_from_other_bits(prove: Prove, monkeypatch: pytes
 
 def test_a_routine_that_does_not_advance_pc(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+        right: Routine, dispatcher: TrapAndEmulate, frame: Frame | None, state: State, surroundings: Surroundings
     ) -> VmExit:
         here = state["P"]
         stop = right(frame)
@@ -183,7 +184,7 @@ def test_a_routine_that_does_not_advance_pc(prove: Prove, monkeypatch: pytest.Mo
 
 def test_a_reflection_with_another_payload(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+        right: Routine, dispatcher: TrapAndEmulate, frame: Frame | None, state: State, surroundings: Surroundings
     ) -> VmExit:
         stop = right(frame)
         if stop.exit is not None and stop.exit.function == "trap":
@@ -197,7 +198,7 @@ def test_a_reflection_with_another_payload(prove: Prove, monkeypatch: pytest.Mon
 
 def test_a_trap_that_is_reflected_without_its_instruction(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def change(
-        right: Routine, dispatcher: TrapAndEmulate, frame: VmExit | None, state: State, surroundings: Surroundings
+        right: Routine, dispatcher: TrapAndEmulate, frame: Frame | None, state: State, surroundings: Surroundings
     ) -> VmExit:
         return replace(right(frame), fetched=None)
 

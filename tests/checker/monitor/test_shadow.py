@@ -86,7 +86,7 @@ def test_a_store_that_drops_only_what_begins_where_it_does(ask: Ask, monkeypatch
 
 
 def test_a_dropped_entry_that_the_processor_still_has(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(self: ShadowTables, entry: Shadow) -> None:
+    def wrong(self: ShadowTables, entry: Shadow, event: str) -> None:
         entry.context.entries.pop(entry.page, None)
         self.ledger.remove(entry)
 

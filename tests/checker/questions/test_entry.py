@@ -45,17 +45,21 @@ def test_a_trap_enters_if_every_delivery_ends_in_the_monitor(
 
 
 @pytest.mark.parametrize(
-    ("new", "outside"),
+    ("enters", "outside"),
     [
-        ("if (cause != Cause::Undefined) { M = new.M; }", {"trap(cause=3)"}),
-        ("if (cause == Cause::Service) { M = new.M; }", {"trap(cause=0)", "trap(cause=1)", "trap(cause=3)"}),
-        ("if (cause != Cause::Undefined || A[0] != 0) { M = new.M; }", {"trap(cause=3)"}),
-        ("if (A[0] == 0) { M = new.M; }", {"trap"}),
-        ("if ($bits(cause) > 3) { M = new.M; }", {"trap"}),
+        ("cause != Cause::Undefined", {"trap(cause=3)"}),
+        ("cause == Cause::Service", {"trap(cause=0)", "trap(cause=1)", "trap(cause=3)"}),
+        ("cause != Cause::Undefined || A[0] != 0", {"trap(cause=3)"}),
+        ("A[0] == 0", {"trap"}),
+        ("$bits(cause) > 3", {"trap"}),
     ],
 )
-def test_a_trap_is_decided_payload_by_payload(new: str, outside: set[str], tmp_path: Path, evidence: Evidence) -> None:
-    machine = edited(tmp_path, (MODE, LOAD + f"      {new}\n"))
+def test_a_trap_is_decided_payload_by_payload(
+    enters: str, outside: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    swap, after = "{ swap_psw(); }\n  }\n", "  function expired?"
+    kept = f"{{ Bits<1> mode = M; swap_psw(); if (!({enters})) {{ M = mode; }} }}\n  }}\n"
+    machine = edited(tmp_path, (swap + after, kept + after))
     setting = settled(machine, machine.deployments[0], evidence)
     assert set(map(str, setting.continued)) == outside
 

@@ -54,7 +54,11 @@ def proved(name: str) -> list[tuple[str, str, str]]:
     return differing
 
 
-@pytest.mark.parametrize("name", every_name())
+LONG = {"i386", "x86-umip"}
+NAMES = [pytest.param(n, marks=pytest.mark.campaign if n in LONG else ()) for n in every_name()]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_all_that_the_taint_settles_the_solver_proves(name: str) -> None:
     assert proved(name) == []
 
