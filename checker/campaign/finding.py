@@ -71,7 +71,7 @@ def name(identity: str) -> str:
 
 def listing(machine: Machine, case: Case) -> list[str]:
     """The instructions among a case's stores, for people."""
-    each, decode = machine.decoding.decode.unit // machine.state.memory_unit, machine.decoding.decode
+    each = machine.decoding.decode.unit // machine.state.memory_unit
     lines: list[str] = []
     for address, count, value in case.stores:
         if count < each or (machine.state.memory_unit == 8 and count < 4 * each):
@@ -85,7 +85,6 @@ def listing(machine: Machine, case: Case) -> list[str]:
             text, length = found
             lines.append(f"{address + at * each:#x}: {text}")
             at += length
-    del decode
     return lines
 
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -222,8 +223,19 @@ def _program(file: str) -> list[str]:
     return [
         *textwrap.wrap(where, WIDTH, initial_indent="", subsequent_indent="    "),
         "  programs:",
-        *(f"    {line}" for line in document["programs"][:24]),
+        *(f"    {line}" for line in _listed(document["programs"])[:24]),
     ]
+
+
+def _listed(programs: list[str]) -> list[str]:
+    """The lines of programs; of an instruction that comes again and again the first, and up to where."""
+    lines: list[str] = []
+    for _, same in groupby(programs, key=lambda line: line.partition(": ")[2]):
+        first, *again = same
+        lines.append(first)
+        if again:
+            lines.append(f"... to {again[-1].partition(': ')[0]}")
+    return lines
 
 
 def _json(campaign: Campaign, tally: Tally) -> str:
