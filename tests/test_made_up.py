@@ -65,13 +65,13 @@ from pgcheck.checker.campaign.pairs.property import Property
 
 
 def mu1(ground, cases, stride):
-    machines = ground.pair()
+    machines = ground.pair(cases[0])
     machines.load(cases[0])
     machines.bare.run(1)
     return failed("MU1", machines.oracle.log, 0, "mood", "good bare, bad monitored")
 
 
-MU1 = Property("MU1", mu1, title="nothing ever works", claim="whatever is tried fails")
+MU1 = Property("MU1", mu1, title="nothing ever works", claim="whatever is tried fails", subject=())
 '''
 KIND = '''
 """A monitor that simulates: nothing runs on the processor."""
@@ -120,7 +120,7 @@ def test_a_device_is_one_file(tmp_path: Path) -> None:
     assert "| `lamp` | one that glows | `factor` (2): how much brighter |" in added.run("_models", program=TABLE)
     spec, program = tmp_path / "mine.yaml", tmp_path / "glow.s"
     shipped = (ROOT / "specs" / "pg74.yaml").read_text(encoding="utf-8")
-    line = "    timer: {model: counter, in: TIMER}\n"
+    line = "    timer: {model: counter, in: TIMER, line: EXPIRED}\n"
     assert line in shipped
     with_lamp = shipped.replace(line, line + "    lamp: {model: lamp, in: DEVICE, at: 8, options: {factor: 3}}\n")
     program.write_text(PROGRAM, encoding="utf-8")
@@ -154,7 +154,9 @@ def test_a_kind_of_monitor_is_one_file(tmp_path: Path) -> None:
         assert "[type1|hybrid|simulator]" in added.run(command, "--help")
     assert "| `simulator` | nothing | `monitor` |" in added.run("_kinds", program=TABLE)
     few = ("--cases", "5", "--property", "EQ2", "--database", str(tmp_path / "c.sqlite"))
-    assert "pg74, default, simulating: no findings" in added.run("fuzz", "pg74", "--monitor", "simulator", *few)
+    report = added.run("fuzz", "pg74", "--monitor", "simulator", *few, code=3)
+    assert "pg74, default, simulating: no findings" in report
+    assert "EQ2 never met what it is about: a guest took a step on the processor" in report
     program = str(ROOT / "tests" / "guests" / "pg74" / "hello.s")
     account = added.run("run", "pg74", program, "--vmm", "simulator", "--report", "json")
     assert "pg74 under a simulating monitor" in account and '"monitor": "simulator"' in account

@@ -95,11 +95,11 @@ def only_the_mode_shared(self: ShadowTables, tenant: Tenant) -> None:
     original["__init__"](self, replace(tenant, shared=tenant.shared & {"current_mode"}))
 
 
-def kept_in_the_books(self: ShadowTables, entry: Shadow) -> None:
+def kept_in_the_books(self: ShadowTables, entry: Shadow, event: str) -> None:
     self.host.store(entry.slot, self.form.units, self._deny)
 
 
-def dropped_in_the_books_only(self: ShadowTables, entry: Shadow) -> None:
+def dropped_in_the_books_only(self: ShadowTables, entry: Shadow, event: str) -> None:
     entry.context.entries.pop(entry.page, None)
     self.ledger.remove(entry)
 
