@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
     target="pgcheck.vmm.paging.shadow:ShadowTables.stored",
-    edits=(("        self._drop(entry, \"drop\")\n", ""),),
+    edits=(('        self._drop(entry, "drop")\n', ""),),
     by=(
         "SH1 riscv64 maps",
         "SH1 riscv64",
