@@ -32,7 +32,7 @@ from tests.models.guests import ADDRESSES, FOLD, GUESTS, RESERVED, Guest, Observ
 
 pytestmark = pytest.mark.slow
 
-STATES = 1000
+STATES, SOME = 1000, 300
 ATTEMPTS = 20
 PARTS = {"i386": 24, "m68000": 8, "riscv64": 4}
 COMPARED = {"i386": 401, "m68000": 277, "riscv64": 86}
@@ -306,11 +306,12 @@ def compare(
     raise AssertionError(f"{instruction.id}: only {done} of {states} states fit the emulator")
 
 
+@pytest.mark.parametrize("states", [SOME, pytest.param(STATES, marks=pytest.mark.campaign)])
 @pytest.mark.parametrize(("name", "part"), [(n, k) for n, parts in PARTS.items() for k in range(parts)])
-def test_reference_is_emulator(name: str, part: int) -> None:
+def test_reference_is_emulator(name: str, part: int, states: int) -> None:
     described = machine(name)
     for instruction in compared(name)[part :: PARTS[name]]:
-        for one, wrong in compare(described, instruction, STATES):
+        for one, wrong in compare(described, instruction, states):
             pytest.fail(f"{name} {instruction.id} {one.operands} at {one.pc:#x} on {one.values}: {wrong}")
 
 
