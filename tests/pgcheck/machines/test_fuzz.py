@@ -15,7 +15,6 @@ import pytest
 
 from pgcheck.models.computer import image as files
 from pgcheck.models.computer.computer import Computer
-from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running import run
 from pgcheck.vmm.kind import kinds
 from tests.pgcheck.conftest import Pgcheck
@@ -274,8 +273,7 @@ def test_a_machine_without_holes_has_nothing_to_show(pgcheck: Pgcheck, tmp_path:
 
 
 def test_a_machine_without_room_for_a_guest_is_refused_in_a_sentence(pgcheck: Pgcheck, tmp_path: Path) -> None:
-    small = tmp_path / "small.yaml"
-    small.write_text(BY_NAME["cuts_change_no_general_state"].example.mended, "utf-8")
+    small = SMALL / "soundness" / "z00_control.yaml"
     ran = pgcheck("fuzz", small, *FEW, "--force", "--database", tmp_path / "c.sqlite")
     assert ran.code == 2
-    assert "addresses 256 units of memory; a campaign needs 2048" in ran.err
+    assert "addresses 16 units of memory; a campaign needs 64" in ran.err
