@@ -23,7 +23,7 @@ from pgcheck.checker.campaign.pairs.account import EVENTS, absent, possible, tol
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
-from pgcheck.checker.campaign.store import BadStore, Store
+from pgcheck.checker.campaign.store import VERSION, BadStore, Store
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
@@ -295,9 +295,9 @@ def _properties(machine: Machine, words: tuple[str, ...]) -> tuple[Property, ...
 
 
 def _default() -> Path:
-    """Where campaigns are kept unless told otherwise. Raises Failure."""
+    """Where campaigns are kept unless told otherwise: those of another version lie beside. Raises Failure."""
     try:
-        return console.folder(default_folder()) / "campaigns.sqlite"
+        return console.folder(default_folder()) / f"campaigns-{VERSION}.sqlite"
     except RuntimeError as error:
         raise console.Failure(f"no folder for campaigns: {error}; use --database") from None
 

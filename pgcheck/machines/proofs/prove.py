@@ -70,9 +70,9 @@ class _Progress:
         self.total = 0
 
     def __call__(self, event: Proved) -> None:
-        """The rows of one deployment after the other, and the routines of the generated code."""
-        self.done = self.done + 1 if event.total == self.total else 1
-        self.total = event.total
+        """The rows of one deployment after the other, and the routines of the generated code; each count begins anew when it is complete."""
+        going_on = event.total == self.total and self.done < self.total
+        self.done, self.total = self.done + 1 if going_on else 1, event.total
         self.bad += sum(o.verdict not in ("proved", "vacuous") for o in event.obligations)
         line = f"{self.name}: {self.done} of {event.total} done, {self.bad} not proved, {time.monotonic() - self.started:.0f} s"
         print(f"\r{line[:70]:70}", end="", file=sys.stderr, flush=True)

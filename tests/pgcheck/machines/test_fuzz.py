@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker.campaign.store import APPLICATION
 from pgcheck.models.computer import image as files
 from pgcheck.models.computer.computer import Computer
 from pgcheck.running import run
@@ -182,6 +183,21 @@ def test_a_finding_is_written_with_a_test_that_fails_and_is_replayed(pgcheck: Pg
     file.write_text(json.dumps(document))
     assert pgcheck("replay", file, "--spec", POPF).code == 1
     assert subprocess.run(test, cwd=ROOT, capture_output=True, timeout=120, check=False).returncode == 0
+
+
+def test_results_of_another_version_are_left_alone(
+    pgcheck: Pgcheck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier version has left in the cache folder is in nobody's way; a database that is named must fit."""
+    monkeypatch.setenv("PGCHECK_CACHE", str(tmp_path))
+    old = tmp_path / "campaigns.sqlite"
+    with sqlite3.connect(old) as connection:
+        connection.executescript(f"CREATE TABLE t (x); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 1")
+    before = old.read_bytes()
+    assert pgcheck("fuzz", "pg74", "--cases", "5", "--property", "EQ2").code == 0
+    refused = pgcheck("fuzz", "pg74", "--cases", "5", "--property", "EQ2", "--database", old)
+    assert refused.code == 2 and "of version 1" in refused.err
+    assert old.read_bytes() == before
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"kind": "finding", "finding_version": "2"}'])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 
 import pytest
 
+from pgcheck.checker.monitor.proof import Proved
 from pgcheck.checker.monitor.result import Canary, Counterexample, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.options import Options
 from pgcheck.checker.result import ExitCode
 from pgcheck.cli import run
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.machines.proofs import prove
 from pgcheck.machines.proofs.document import document
 from pgcheck.machines.proofs.report import report
-from tests.specifications import SMALL
+from pgcheck.request import Request
+from pgcheck.running import progress
+from tests.specifications import SMALL, machine_of
 
 
 def proof(*deployments: DeploymentProof) -> MonitorProof:
@@ -45,6 +52,23 @@ def test_a_refused_deployment_beside_a_proved_one_does_not_count() -> None:
     refused = DeploymentProof("a", "type1", refused="theorem 1 fails")
     assert proof(refused).verdict == "refuted"
     assert proof(refused, DeploymentProof("b", "hybrid", (GOOD,))).verdict == "proved"
+
+
+def test_progress_counts_each_deployment_anew(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two deployments have as many rows each, the generated code has its own number of routines."""
+
+    def told(machine: Machine, options: Options, on_event: Callable[[Proved], None], **given: object) -> MonitorProof:
+        for total in (2, 2, 2, 2, 3, 3):
+            on_event(Proved(total, "x", (GOOD,)))
+        return proof(DeploymentProof("d", "type1", (GOOD,)))
+
+    monkeypatch.setattr(prove, "prove_monitor", told)
+    monkeypatch.setattr(progress, "wanted", lambda: True)
+    assert prove.prove(machine_of("pg74"), Request(Options()), prove.ProofRequest()) is ExitCode.PROVED
+    counts = re.findall(r"(\d) of (\d) done", capsys.readouterr().err)
+    assert counts == [("1", "2"), ("2", "2"), ("1", "2"), ("2", "2"), ("1", "3"), ("2", "3")]
 
 
 def test_the_text_fits_80_columns_and_names_what_differs() -> None:
