@@ -24,7 +24,7 @@ from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, eval
 from pgcheck.isa.terms.names import read
 
 PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
-MOST_HELD = 2048
+MOST_HELD: Final = 2048  # answers
 
 
 class Solver:
