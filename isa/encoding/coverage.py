@@ -7,15 +7,16 @@ another overlaps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import combinations
 from typing import Final
 
 from pgcheck.isa import terms
+from pgcheck.isa.encoding import units
 from pgcheck.isa.encoding.codec import Decoder
-from pgcheck.isa.encoding.encoding import Decode, Encoding, Slot
+from pgcheck.isa.encoding.encoding import Decode, Encoding
 from pgcheck.isa.terms import Name, Term, knownbits
 from pgcheck.isa.terms.knownbits import Bits
 from pgcheck.isa.terms.names import FREE
@@ -93,15 +94,15 @@ def accepts(encoding: Encoding) -> Term:
 
     def accept(step: int, unit: int, operands: Mapping[Term, Term]) -> Term:
         if step > last:
-            return _applied(encoding.when, operands)
+            return units.applied(encoding.when, operands)
         here = encoding.steps[step]
-        word = _word(decode, unit, here.units)
-        held = {terms.variable(slot.width, slot.name): _held(slot, word) for slot in here.slots}
+        word = units.word(decode, unit, here.units)
+        held = {terms.variable(slot.width, slot.name): units.held(slot, word) for slot in here.slots}
         rest = accept(step + 1, unit + here.units, {**operands, **held})
-        present = terms.land(terms.conjunction(_matched(word, here.mask, here.value)), rest)
+        present = terms.land(terms.conjunction(units.matched(word, here.mask, here.value)), rest)
         if here.when is terms.TRUE:
             return present
-        return terms.ite(_applied(here.when, operands), present, accept(step + 1, unit, operands))
+        return terms.ite(units.applied(here.when, operands), present, accept(step + 1, unit, operands))
 
     return terms.land(terms.conjunction(prefixes), accept(0, 0, start))
 
@@ -112,58 +113,14 @@ def _matters(encoding: Encoding, step: int) -> bool:
     return encoding.steps[step].mask != 0 or any(slot.name in demanded for slot in encoding.steps[step].slots)
 
 
-def _unit(decode: Decode, number: int) -> Term:
-    """A unit of an instruction, by a name that no operand has."""
-    return terms.variable(decode.unit, f"unit {number}")
-
-
-def _word(decode: Decode, unit: int, units: int) -> Term:
-    """The word that `units` units from number `unit` make, as a term."""
-    parts = [_unit(decode, unit + i) for i in range(units)]
-    word, *rest = parts if decode.order == "big" else parts[::-1]
-    for part in rest:
-        word = terms.mk("concat", word.width + part.width, word, part)
-    return word
-
-
-def _matched(word: Term, mask: int, value: int) -> Iterator[Term]:
-    """That the bits of `mask` in `word` are those of `value`, run by run."""
-    low = 0
-    while mask >> low:
-        if not mask >> low & 1:
-            low += 1
-            continue
-        width = (~(mask >> low) & ((mask >> low) + 1)).bit_length() - 1
-        yield terms.eq(terms.extract(word, low + width - 1, low), terms.constant(width, value >> low))
-        low += width
-
-
-def _held(slot: Slot, word: Term) -> Term:
-    """The operand that a slot holds, as a term over the word of its step."""
-    pieces = [terms.extract(word, low + count - 1, low) for _, low, count in slot.pieces]
-    if slot.shift:
-        pieces.insert(0, terms.constant(slot.shift, 0))
-    result = reduce(lambda low, high: terms.mk("concat", high.width + low.width, high, low), pieces)
-    return terms.mk("sext" if slot.signed else "zext", slot.width, result)
-
-
-def _applied(condition: Term, operands: Mapping[Term, Term]) -> Term:
-    return _substituted(condition, tuple((v, operands[v]) for v in terms.walk([condition]) if v.op == "var"))
-
-
-@lru_cache(maxsize=65536)
-def _substituted(condition: Term, leaves: tuple[tuple[Term, Term], ...]) -> Term:
-    return terms.substitute([condition], dict(leaves))[0]
-
-
 def _literal(encoding: Encoding) -> Bits:
     """The (mask, value) of the units that are always there, unit 0 lowest."""
     mask = value = at = 0
     for step in encoding.steps:
         if step.when is not terms.TRUE:
             break
-        units = zip(*(encoding.decode.split(w, step.units) for w in (step.mask, step.value)), strict=True)
-        for m, v in units:
+        literal = zip(*(encoding.decode.split(w, step.units) for w in (step.mask, step.value)), strict=True)
+        for m, v in literal:
             mask, value, at = mask | m << at, value | v << at, at + encoding.decode.unit
     return mask, value
 
@@ -177,7 +134,7 @@ def _example(a: Encoding, b: Encoding, common: Mapping[Name, Bits]) -> tuple[int
     )
 
     def fetch(k: int) -> int:
-        return head[k] if k < len(head) else common.get(_unit(decode, k - len(head)).name, (0, 0))[1]
+        return head[k] if k < len(head) else common.get(units.unit(decode, k - len(head)).name, (0, 0))[1]
 
     read = [Decoder({"": encoding}, decode).decode(fetch) for encoding in (a, b)]
     return max((decoded.units for decoded in read if decoded is not None), key=len, default=head)
@@ -192,7 +149,7 @@ def claimed(encodings: Mapping[str, Encoding], decode: Decode) -> Claim:
 
 def _first_unit(encoding: Encoding) -> list[Bits]:
     """Disjoint (mask, value) pairs of the first unit that the encoding accepts for some following units."""
-    first = _unit(encoding.decode, 0)
+    first = units.unit(encoding.decode, 0)
     parts = [
         part
         for part in knownbits.conjuncts(accepts(encoding))

@@ -1,4 +1,4 @@
-"""What a change is held against: diff, waive."""
+"""What a change is held against: diff, compare, waive."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Any, Final
 import click
 
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import PATH, Configured, judging
-from pgcheck.options import FAIL_ON, REQUIRED, said
+from pgcheck.commands.options import PATH, Configured, judging, taking
+from pgcheck.options import DEPLOYMENT, FAIL_ON, JUDGING, REQUIRED, said
+
+COMPARE_EPILOG: Final = """\b
+Exit codes:
+  0  they are the same machine
+  1  they are not; for each part that differs a state shows it
+  2  a wrong specification, command line or file
+  3  not decided
+  4  an error inside pgcheck
+"""
 
 
 @click.command(cls=Configured)
@@ -30,6 +39,25 @@ def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any)
     revisions = ".." in versions[0] and not Path(versions[0]).exists()
     words, paths = (versions[:1], versions[1:]) if revisions else (versions, ())
     return compare(words, paths, request(judging_), fail_on, as_json=format_ == "json")
+
+
+@click.command("compare", cls=Configured, epilog=COMPARE_EPILOG)
+@click.argument("first", shell_complete=completed)
+@click.argument("second", shell_complete=completed)
+@click.option("--only", multiple=True, metavar="INSTRUCTION", help="These alone: ids or mnemonics, with * and ?.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.option("--json", "json_", is_flag=True, help="Short for --format json.")
+@taking(*(option for option in JUDGING if option is not DEPLOYMENT))
+def compare_(first: str, second: str, format_: str, json_: bool, **judging_: Any) -> int:
+    """Prove that two specifications are the same machine, or show a state where they differ.
+
+    Leaves match by name and type; instructions by the words that they share. What is compared is what the machines do: steps, traps'
+    deliveries, interrupts, translation, reset and platform. Modes, roles and deployments do not count.
+    """
+    from pgcheck.gate.compare import compared
+    from pgcheck.request import request
+
+    return compared(first, second, request(judging_), as_json=json_ or format_ == "json")
 
 
 @click.command(cls=Configured)
@@ -68,4 +96,4 @@ def waive(
     return accept(specification, request(judging_), asked)
 
 
-COMMANDS: Final = (diff, waive)
+COMMANDS: Final = (diff, compare_, waive)

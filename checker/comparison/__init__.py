@@ -1,0 +1,1 @@
+"""Whether two specifications are the same machine: per instruction, and what surrounds them."""
