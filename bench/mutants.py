@@ -1,6 +1,6 @@
 """The mutation score: known bugs and listed faults, put into this checker and its monitor, and who kills them.
 
-    python bench/mutants.py [ID...] [--seeds N] [--room ROOM...] [--without-bugs | --without-faults]
+    python bench/mutants.py [ID...] [--seeds N] [--room ROOM...] [--without-bugs | --without-faults] [--kept FILE]
     python bench/mutants.py --generated N [--seed S] [--module M...]
 
 B and C are bugs of tests/data/bugs.yaml: killed when a property fails on every seed, and the failing case fails again with the mutant and
@@ -15,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutants.generated import Generated, sample  # noqa: E402  # a bare checkout runs without installation
+from tests.mutants.kept import Kept, digest  # noqa: E402
 from tests.mutants.killers import WHO, Tried, tried, who  # noqa: E402
 from tests.mutants.mutant import MECHANISMS, Mutant, bugs, function_of, identifiers, missing, mutant  # noqa: E402
 from tests.mutants.planted import ROOMS, Fault, faults, listed  # noqa: E402
@@ -83,16 +84,31 @@ def patch(one: Mutant | Generated) -> Callable[[], None]:
     return lambda: setattr(function, "__code__", code)
 
 
-def of_bugs(names: Sequence[str], seeds: int) -> Iterator[Result]:
+def of_bugs(names: Sequence[str], seeds: int, kept: Kept) -> Iterator[Result]:
     """What becomes of bugs of the corpus."""
     chosen = [(name, mutant(name)) for name in names]
     for name, one, apply in [(name, one, patch(one)) for name, one in chosen]:
-        room = one.target.split(".")[1]
-        found = trial(apply, one.by, seeds)
-        if isinstance(found, Kill):
-            yield Result(name, room, found.failure, found.property, found.cases, found.seconds)
-        else:
-            yield Result(name, room, found.why)
+        key = digest(one, seeds)
+        if key not in kept.found:
+            kept.add(key, asdict(_of_bug(name, one, apply, seeds)))
+        yield Result(**kept.found[key])
+
+
+def _of_bug(name: str, one: Mutant, apply: Callable[[], None], seeds: int) -> Result:
+    room = one.target.split(".")[1]
+    found = trial(apply, one.by, seeds)
+    if isinstance(found, Kill):
+        return Result(name, room, found.failure, found.property, found.cases, found.seconds)
+    return Result(name, room, found.why)
+
+
+def of_faults(chosen: Sequence[Fault], kept: Kept) -> Iterator[Result]:
+    """What becomes of listed faults."""
+    for fault in chosen:
+        key = digest(fault)
+        if key not in kept.found:
+            kept.add(key, asdict(of_fault(fault)))
+        yield Result(**kept.found[key])
 
 
 @cache
@@ -109,6 +125,8 @@ def of_fault(fault: Fault) -> Result:
         return Result(fault.id, fault.room, proof.shown, seconds=proof.seconds, equivalent=passes)
     reasons = []
     for killer in fault.by:
+        if killer in PROPERTIES:
+            PROPERTIES[killer].prepare()
         found = tried(killer, fault)
         if found.failed and not (clean := without(killer)).failed and not clean.lost:
             return Result(fault.id, fault.room, found.shown, killer, 1, found.seconds)
@@ -182,6 +200,7 @@ def main() -> int:
     parser.add_argument("--room", action="append", choices=ROOMS, help="faults and bugs of these rooms only")
     parser.add_argument("--without-bugs", action="store_true", help="the faults of tests/data/faults.yaml alone")
     parser.add_argument("--without-faults", action="store_true", help="the bugs of tests/data/bugs.yaml alone")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="take results from there, and add those that are new")
     parser.add_argument("--generated", type=int, metavar="N", help="try N mutants that nobody listed")
     parser.add_argument("--seed", type=int, default=0, help="which of them")
     parser.add_argument("--module", action="append", default=[], help="from these modules only (the end of the name)")
@@ -202,7 +221,8 @@ def main() -> int:
     old = [i for i in old if mutant(i).target.split(".")[1] in rooms]
     print(f"{'id':<4} {'room':<8} {'who':<13} {'by':<70} {'cases':>6} {'seconds':>7}  what it shows")
     results: list[Result] = []
-    for source in (map(of_fault, chosen), of_bugs(old, options.seeds)):
+    kept = Kept(options.kept)
+    for source in (of_faults(chosen, kept), of_bugs(old, options.seeds, kept)):
         for result in source:
             results.append(result)
             print(result, flush=True)

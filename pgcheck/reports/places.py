@@ -47,14 +47,14 @@ class Places:
 
     def relative(self, path: str) -> str | None:
         """The path from the root with slashes; None for one outside."""
-        whole = _whole(path)
-        return whole.relative_to(self.root).as_posix() if whole.is_relative_to(self.root) else None
+        absolute = whole(path)
+        return absolute.relative_to(self.root).as_posix() if absolute.is_relative_to(self.root) else None
 
     def uri(self, path: str) -> dict[str, str]:
         """A SARIF artifact location: from the root where the file is inside, else an absolute URI."""
         inside = self.relative(path)
         if inside is None:
-            return {"uri": "file://" + quote(_whole(path).as_posix(), errors="surrogateescape")}
+            return {"uri": "file://" + quote(whole(path).as_posix(), errors="surrogateescape")}
         return {"uri": quote(inside, errors="surrogateescape"), "uriBaseId": "SRCROOT"}
 
     def line_hash(self, path: str, line: int) -> str:
@@ -66,7 +66,7 @@ class Places:
         return hashes[line - 1] if 0 < line <= len(hashes) else ""
 
 
-def _whole(path: str) -> Path:
+def whole(path: str) -> Path:
     """The absolute path, as it stands for a name that no file can have."""
     try:
         return Path(path).resolve()

@@ -24,6 +24,7 @@ class Format:
 
     `at_once` is what standard output shows of each specification as soon as that has its answer, instead of the whole at the end;
     `aside` says that the format needs no file: it is printed, on standard error where standard output is a document.
+    `reread` reads a text as its reader will and holds it against the story; it raises `facts.WrongReport`.
     """
 
     audience: str
@@ -31,6 +32,7 @@ class Format:
     render: Callable[[Story, Manner], str]
     at_once: Callable[[Checked, Manner], str] | None = None
     aside: bool = False
+    reread: Callable[[str, Story, Manner], None] | None = None
 
 
 def names() -> tuple[str, ...]:
@@ -45,7 +47,7 @@ def format_of(name: str) -> Format:
 
 
 class Writer:
-    """A subscriber that writes a format at the end of the run."""
+    """A subscriber that writes a format at the end of the run; a text that does not say what the run found is not written. Raises WrongReport."""
 
     def __init__(self, format_: Format, manner: Manner, write: Callable[[str], None]) -> None:
         self._format, self._manner, self._write = format_, manner, write
@@ -54,7 +56,11 @@ class Writer:
     def __call__(self, event: Event) -> None:
         self._recorder(event)
         if isinstance(event, Ended):
-            self._write(self._format.render(self._recorder.story(event), self._manner))
+            story = self._recorder.story(event)
+            text = self._format.render(story, self._manner)
+            if self._format.reread is not None:
+                self._format.reread(text, story, self._manner)
+            self._write(text)
 
 
 class Teller:

@@ -5,9 +5,6 @@ from tests.mutants.mutant import Mutant
 MUTANT = Mutant(
     target="pgcheck.vmm.tlb:Tlb.use",
     edits=(("        self.flush()\n", ""),),
-    by=(
-        "SH1 riscv64 maps",
-        "SH2 riscv64",
-    ),
+    by=("SH2 riscv64", "SH1 riscv64 maps"),
     how=("A processor that remembers translations goes on with those of another root or mode."),
 )

@@ -11,10 +11,7 @@ MUTANT = Mutant(
             "    return self.memory.load(address, count) & (1 << 54) - 1",
         ),
     ),
-    by=(
-        "SH1 riscv64 maps",
-        "EQ2 riscv64",
-    ),
+    by=("EQ2 riscv64", "SH1 riscv64 maps"),
     how=(
         "The walk is the specification's own; the mutant clears the reserved bits of what it reads (63 to 54 "
         "of an entry of Sv39), so the monitor maps pages for which the guest's processor faults."

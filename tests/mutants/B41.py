@@ -7,11 +7,7 @@ MUTANT = Mutant(
     edits=(
         ("self.onto.setdefault(entry.guest_page, set())", "self.onto.setdefault(entry.guest_page & 0xFFFFFFF, set())"),
     ),
-    by=(
-        "SH1 riscv64 maps",
-        "SH1 riscv64",
-        "EQ2 riscv64",
-    ),
+    by=("EQ2 riscv64", "SH1 riscv64 maps", "SH1 riscv64"),
     how=(
         "Entries that map a page are booked under its address modulo 2**28; when the page becomes a page "
         "table they are not found and stay writable."

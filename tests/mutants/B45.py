@@ -10,10 +10,6 @@ MUTANT = Mutant(
             " and not any(guest_page in self.ledger.touched(load) for load in derived):",
         ),
     ),
-    by=(
-        "SH1 riscv64 maps",
-        "SH1 riscv64",
-        "EQ2 riscv64",
-    ),
+    by=("EQ2 riscv64", "SH1 riscv64 maps", "SH1 riscv64"),
     how=("An entry through which a table is reached that it was derived from itself keeps its permission to store."),
 )

@@ -28,6 +28,12 @@ LIST = HERE.parent / "data" / "faults.yaml"
 ROOMS = ("isa", "models", "vmm", "checker", "pgcheck")
 
 
+def file_of(module: str) -> Path:
+    """The file of a module of the product."""
+    room, *rest = module.split(".")[1:]
+    return ROOT.joinpath(*(() if room in ROOMS else ("pgcheck",)), room, *rest).with_suffix(".py")
+
+
 @dataclass(frozen=True)
 class Fault:
     """`edits` replace texts of the definition `target` ("module:Class.method", "module:TABLE"), each of which occurs in it exactly once.
@@ -49,8 +55,7 @@ class Fault:
     @property
     def file(self) -> Path:
         """The file of the module that is changed."""
-        room, *rest = self.module.split(".")[1:]
-        return ROOT.joinpath(*(() if room in ROOMS else ("pgcheck",)), room, *rest).with_suffix(".py")
+        return file_of(self.module)
 
     def source(self) -> str:
         """The text of the module with the fault in it. Raises Stale."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.mutants import killers
+from tests.mutants.kept import Kept, digest
 from tests.mutants.killers import RIGHT, tried, who
 from tests.mutants.mutant import Stale, identifiers, missing
 from tests.mutants.planted import ROOMS, ROOT, Fault, faults, listed, plant, span
@@ -136,6 +138,22 @@ def test_what_has_no_end_or_crashes_kills_nothing(identifier: str) -> None:
 )
 def test_who_kills(killer: str, said: str) -> None:
     assert who(killer) == said and said in killers.WHO
+
+
+def test_a_result_is_kept_for_one_mutant_and_what_tries_to_kill_it(tmp_path: Path) -> None:
+    one = FAULTS["K27"]
+    others = [
+        replace(one, edits=((one.edits[0][0], "self.reads"),)),
+        replace(one, target=FAULTS["F49"].target),
+        replace(one, by=()),
+    ]
+    assert len({digest(fault) for fault in (one, *others)}) == 4 and digest(one) != digest(one, seeds=3)
+    file = tmp_path / "kept"
+    Kept(file).add(digest(one), {"id": "K27"})
+    with file.open("a") as stream:
+        stream.write('{"name": "broken o')
+    assert Kept(file).found == {digest(one): {"id": "K27"}}
+    assert Kept(None).found == {}
 
 
 @pytest.mark.campaign

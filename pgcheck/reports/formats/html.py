@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html.parser import HTMLParser
+
+from pgcheck.reports.facts import WrongReport
 from pgcheck.reports.html.page import section
-from pgcheck.reports.html.rendering import rendered
+from pgcheck.reports.html.rendering import clean, rendered
 from pgcheck.reports.writing import Format
 from pgcheck.running.events import Manner, Story
 
@@ -21,4 +24,29 @@ def render(story: Story, manner: Manner) -> str:
     )
 
 
-FORMAT = Format(audience="people with a browser: one self-contained page", written="at the end", render=render)
+class _Reader(HTMLParser):
+    """Keeps the text that a page shows."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.shown: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data)
+
+
+def reread(text: str, story: Story, manner: Manner) -> None:
+    """What specifications say of themselves, and what is wrong with them, is text of the page. Raises WrongReport."""
+    reader = _Reader()
+    reader.feed(text)
+    shown = " ".join("".join(reader.shown).split())
+    said = [c.result.title or c.result.name for c in story.checked]
+    said += [message for f in story.failed for message in (f.message, *(p.message for p in f.problems))]
+    for words in said:
+        if " ".join(str(clean(words)).split()) not in shown:
+            raise WrongReport(f"the page does not show {words!r}")
+
+
+FORMAT = Format(
+    audience="people with a browser: one self-contained page", written="at the end", render=render, reread=reread
+)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
+from pgcheck.reports.facts import VERDICTS, Fact, WrongReport, facts, hold
 from pgcheck.reports.places import Places
 from pgcheck.reports.remarks import LONGEST_NAME, excuse, printable, said, witnessed
 from pgcheck.reports.rulebook import BY_NAME
@@ -156,4 +158,28 @@ def _attribute(text: str) -> str:
     return printable(text, LONGEST_NAME).replace("\n", " ")
 
 
-FORMAT = Format(audience="CI servers: a case per row of the report", written="at the end", render=render)
+def reread(text: str, story: Story, manner: Manner) -> None:
+    """The text is XML, its cases fail as the run found, and its totals count them. Raises WrongReport."""
+    try:
+        whole = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise WrongReport(f"the report is no XML: {error}") from None
+    ends = [(case, end) for case in whole.iter("testcase") for end in (*case.iter("failure"), *case.iter("error"))]
+    found = [Fact(end.get("type", "").partition(" ")[0], "", int(case.get("line", 0))) for case, end in ends]
+    expected = facts(story, lambda path: "", waived=False)
+    judged = VERDICTS.values()
+    hold(Counter({f: n for f, n in expected.items() if f.rule in judged}), (f for f in found if f.rule in judged))
+    _count(whole, ("failures", "errors"))
+    for suite in whole:
+        _count(suite, COUNTED)
+
+
+def _count(element: ElementTree.Element, totals: Iterable[str]) -> None:
+    cases = list(element.iter("testcase"))
+    counted = {"tests": len(cases)} | {t: sum(c.find(COUNTED[t]) is not None for c in cases) for t in totals}
+    for name, count in counted.items():
+        if element.get(name) != str(count):
+            raise WrongReport(f"{element.tag} says {element.get(name)} {name}, and has {count}")
+
+
+FORMAT = Format(audience="CI servers: a case per row of the report", written="at the end", render=render, reread=reread)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pgcheck import __version__
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.rule import Rule
 from pgcheck.isa.files.errors import Position
-from pgcheck.reports.places import Places
+from pgcheck.reports.facts import SHOWN, Fact, WrongReport, facts, hold
+from pgcheck.reports.places import Places, whole
 from pgcheck.reports.remarks import Remark, printable, remarks
 from pgcheck.reports.rulebook import RULES
 from pgcheck.reports.writing import Format
@@ -26,6 +29,7 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 MOST_RELATED: Final = 100
 MOST_CELLS: Final = 200
 _INDEX: Final = {rule.id: place for place, rule in enumerate(RULES)}
+_URI: Final = re.compile(r"(?:[A-Za-z0-9._~/:@!$&'()*+,;=-]|%[0-9A-F]{2})*")  # RFC 3986, without query and fragment
 _SEVERITIES: Final = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
@@ -175,4 +179,25 @@ def _plain(text: str) -> str:
     return re.sub(r"\{(?=\d+\})", "{ ", text.replace("](", "] ("))
 
 
-FORMAT = Format(audience="code scanning and editors: SARIF 2.1.0", written="at the end", render=render)
+def reread(text: str, story: Story, manner: Manner) -> None:
+    """Rows and problems stand where the run found them, in files that their URIs lead to, and no two results have one fingerprint. Raises WrongReport."""
+    results = json.loads(text)["runs"][0]["results"]
+    expected = facts(story, lambda path: str(whole(path)), waived=manner.waived == "keep")
+    hold(expected, [fact for fact in map(_read, results) if fact.rule in SHOWN])
+    prints = Counter(result["partialFingerprints"]["meaning/v1"] for result in results)
+    for print_, count in prints.items():
+        if count > 1:
+            raise WrongReport(f"{count} results have the fingerprint {print_}")
+
+
+def _read(result: Json) -> Fact:
+    physical = result["locations"][0]["physicalLocation"]
+    uri = physical["artifactLocation"]["uri"]
+    if not _URI.fullmatch(uri):
+        raise WrongReport(f"{uri!r} is no URI reference")
+    path = unquote(uri.removeprefix("file://"), errors="surrogateescape")
+    file = root(Path.cwd()) / path if "uriBaseId" in physical["artifactLocation"] else Path(path)
+    return Fact(result["ruleId"], str(file), physical["region"]["startLine"])
+
+
+FORMAT = Format(audience="code scanning and editors: SARIF 2.1.0", written="at the end", render=render, reread=reread)

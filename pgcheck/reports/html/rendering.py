@@ -27,7 +27,7 @@ def rendered(template: str, **given: Any) -> str:
 def _environment() -> Environment:
     loader = PackageLoader("pgcheck.reports.html", "templates")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_clean
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=clean
     )
     script, style = (loader.get_source(environment, name)[0].strip() for name in ("page.js", "page.css"))
     environment.globals |= {
@@ -51,6 +51,6 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _clean(value: object) -> object:
+def clean(value: object) -> object:
     """Text without characters that a page may not have or that change how others are shown."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value.expandtabs(), LONGEST)
