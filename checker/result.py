@@ -13,7 +13,7 @@ from pgcheck.isa.files.errors import Position
 Status = Literal["holds", "fails", "conditional", "unknown", "void"]
 FindingStatus = Literal["ok", "assumed", "warning", "fails", "error", "unknown"]
 VERDICTS = (
-    "innocuous", "intentional", "privileged", "trap-mediated", "timing", "conditional", "hole", "unknown",
+    "innocuous", "intentional", "privileged", "trap-mediated", "conditional", "timing", "hole", "unknown",
 )  # fmt: skip
 THEOREMS = ("theorem1", "theorem2", "theorem3", "monitor")
 Cells = Mapping[int, int]
@@ -91,7 +91,8 @@ class TheoremResult:
     """A theorem's premise: its status, the instructions it fails on, and the configuration under which it is conditional.
 
     `waived` are those of the failing instructions and premises whose difference somebody has accepted; the status stays `fails`. `premises` are what
-    the machine itself lacks, or what is open of that. `void`: the specification breaks a law, so nothing is said.
+    the machine itself lacks, or what is open of that. `timing` are the instructions by which guests of a monitor that exists see real time. `void`: the
+    specification breaks a law, so nothing is said.
     """
 
     name: str
@@ -100,6 +101,7 @@ class TheoremResult:
     configuration: Configuration | None = None
     waived: tuple[str, ...] = ()
     premises: tuple[str, ...] = ()
+    timing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ WIDTH = 80
 VERDICTS = {
     "hole": "the real machine goes on in user mode and the guest can tell",
     "unknown": "not decided",
+    "timing": "only clocks tell: the guest sees real time",
     "conditional": "no hole under the configuration",
-    "timing": "only clocks tell; closed by logical time",
     "trap-mediated": "sensitive, but whenever it matters it traps into the monitor",
     "privileged": "traps in user mode, completes in supervisor mode",
     "intentional": "always traps: a request to the supervisor",

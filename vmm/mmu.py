@@ -109,7 +109,7 @@ class Mechanism:
     """What a monitor does on processors of one mapping scheme: a guest's memory management, and what does not hold of it since last asked.
 
     `frame` gives the binary logarithm of a frame's units, from the one that is wanted. `outside`: the processor asks for every access, as
-    a unit outside it would answer. `events` are those that can come.
+    a unit outside it would answer. `events` are those that can come. `does` says in words what the monitor does, and `exits` what that costs.
     """
 
     scheme: type[object]
@@ -118,6 +118,8 @@ class Mechanism:
     frame: Callable[[Machine, int], int] = lambda machine, wanted: wanted
     outside: bool = False
     events: tuple[Event, ...] = ()
+    does: str = ""
+    exits: str = ""
 
 
 @cache

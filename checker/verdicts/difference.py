@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from pgcheck.checker.result import THEOREMS, DeploymentResult, Finding, FindingStatus, InstructionResult, MachineResult
@@ -37,13 +37,17 @@ class InstructionChange:
 
 @dataclass(frozen=True, slots=True)
 class TheoremChange:
-    """A theorem whose status changed, and the instructions that it newly fails on."""
+    """A theorem whose status changed, and the instructions that it newly fails on.
+
+    `timing` are those that newly show guests real time, of which a status that got better says nothing.
+    """
 
     deployment: str
     name: str
     before: str
     after: str
     failing: tuple[str, ...]
+    timing: tuple[str, ...] = ()
 
     @property
     def worse(self) -> bool:
@@ -242,11 +246,18 @@ def _changed(
 
 
 def _theorems(old: DeploymentResult, new: DeploymentResult) -> Iterator[TheoremChange]:
+    shown = _clocks(new) - _clocks(old)
     for name in THEOREMS:
         was, now = old.theorems[name], new.theorems[name]
         if was.status != now.status:
             newly = tuple(i for i in now.failing if i not in was.failing)
-            yield TheoremChange(new.name, name, was.status, now.status, newly)
+            change = TheoremChange(new.name, name, was.status, now.status, newly)
+            yield change if change.worse else replace(change, timing=tuple(sorted(shown)))
+
+
+def _clocks(result: DeploymentResult) -> frozenset[str]:
+    """The rows by which guests see real time."""
+    return frozenset(row.id for row in result.instructions if row.verdict == "timing")
 
 
 def _findings(old: Sequence[Finding], new: Sequence[Finding], renamed: Mapping[str, str]) -> Iterator[FindingChange]:

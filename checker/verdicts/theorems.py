@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pgcheck.checker.example import CHECKED, REFUSED, Example, operation
 from pgcheck.checker.hypotheses import ROWS
@@ -109,11 +110,15 @@ def _recursive(first: TheoremResult, rows: Rows, configuration: Configuration) -
 
 
 def _monitor(rows: Rows, configuration: Configuration) -> TheoremResult:
-    """Whether a trap-and-emulate monitor exists: no row is a hole."""
+    """Whether a trap-and-emulate monitor exists: no row is a hole. Where clocks tell, it exists but for what they tell."""
     holes = [r.id for r in rows if r.verdict == "hole"]
     unknown = [r.id for r in rows if r.verdict == "unknown"]
     conditional = [r.id for r in rows if r.verdict == "conditional"]
-    return _decided("monitor", conditional, holes, unknown, configuration)
+    answer = _decided("monitor", conditional, holes, unknown, configuration)
+    timing = tuple(r.id for r in rows if r.verdict == "timing")
+    if not timing or answer.status not in ("holds", "conditional"):
+        return answer
+    return replace(answer, status="conditional", configuration=configuration, timing=timing)
 
 
 THEOREM1 = Rule(

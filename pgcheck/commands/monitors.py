@@ -1,4 +1,4 @@
-"""The machine and the monitor: run, prove-monitor, fuzz."""
+"""The machine and the monitor: run, plan, prove-monitor, fuzz."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ Exit codes:
   1  another code, or something that the specification leaves out
   2  a wrong image, specification, command line or file
   3  the limit of instructions was reached
+  4  an error inside pgcheck
+"""
+PLAN_EPILOG: Final = """\b
+Exit codes:
+  0  every deployment has a monitor
+  1  one has none
+  2  a wrong specification, command line or file
+  3  not decided
   4  an error inside pgcheck
 """
 
@@ -78,6 +86,23 @@ def run_(
 
     under = GuestsRequest(kinds()[vmm], guests, force, report)
     return run_guests(machine, asked, under, request({"deployment": deployment}))
+
+
+@click.command(epilog=PLAN_EPILOG)
+@click.argument("specification", shell_complete=completed)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
+@click.option("--json", "json_", is_flag=True, help="Short for --format json.")
+@judging
+def plan(specification: str, format_: str, json_: bool, **given: Any) -> int:
+    """Say what a monitor must do: fix, mirror, hold, map, emulate, reflect, deny.
+
+    With what each costs in exits, and what guests see all the same. Where no monitor exists: each hole, and what would close it.
+    """
+    from pgcheck.machines.plan import planned
+    from pgcheck.request import request
+    from pgcheck.running import run
+
+    return planned(run.loaded(specification), request(given), as_json=json_ or format_ == "json")
 
 
 @click.command("prove-monitor")
@@ -170,4 +195,4 @@ def fuzz(
     return run_campaign(run.loaded(specification), request(given), asked)
 
 
-COMMANDS: Final = (run_, prove_monitor, fuzz)
+COMMANDS: Final = (run_, plan, prove_monitor, fuzz)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pgcheck.checker.verdicts.difference import REGRESSIONS, Difference, InstructionChange
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 _TITLES: Final = {
     "newly-hole": "newly a hole",
     "added-hole": "added, and a hole",
@@ -39,7 +39,9 @@ def _lines(difference: Difference) -> Iterator[str]:
     for theorem in difference.theorems:
         mark = "!" if theorem.worse else " "
         failing = f" on {', '.join(theorem.failing)}" if theorem.failing else ""
-        yield from _wrapped(f" {mark}{theorem.deployment}: {theorem.name} {theorem.before} -> {theorem.after}{failing}")
+        seen = f", which says nothing of time: guests see it by {_some(theorem.timing)}" if theorem.timing else ""
+        status = f"{theorem.before} -> {theorem.after}"
+        yield from _wrapped(f" {mark}{theorem.deployment}: {theorem.name} {status}{failing}{seen}")
     for found in difference.findings:
         mark = "!" if found.worse else " "
         said = found.finding
@@ -95,7 +97,10 @@ def _machine(difference: Difference) -> dict[str, Any]:
     return {
         "name": difference.name,
         "regressions": difference.regressions,
-        "theorems": [{**asdict(t), "failing": list(t.failing), "worse": t.worse} for t in difference.theorems],
+        "theorems": [
+            {**asdict(t), "failing": list(t.failing), "timing": list(t.timing), "worse": t.worse}
+            for t in difference.theorems
+        ],
         "configurations": [
             {"deployment": n, "before": b.shown(), "after": a.shown()} for n, b, a in difference.configurations
         ],

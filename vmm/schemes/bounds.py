@@ -244,4 +244,12 @@ def frame(machine: Machine, wanted: int) -> int:
     return max(wanted, leading(machine)[1].bit_length() - 1) if machine.code.confined_by(schemes.Bounds) else wanted
 
 
-BOUNDS = Mechanism(scheme=schemes.Bounds, made=made, audit=audit, frame=frame, events=("bound",))
+BOUNDS = Mechanism(
+    scheme=schemes.Bounds,
+    made=made,
+    audit=audit,
+    frame=frame,
+    events=("bound",),
+    does="base and limit lead to the guest's own memory",
+    exits="never",
+)

@@ -40,4 +40,6 @@ ENTRIES = Mechanism(
     audit=audit,
     frame=frame,
     events=tuple(event for event in EVENTS if event != "bound"),
+    does="shadow tables in place of the guest's",
+    exits="the first use of a page, and again after a flush",
 )

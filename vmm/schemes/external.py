@@ -64,4 +64,6 @@ def audit(what: Audited) -> Audit:
     return lambda: ()
 
 
-EXTERNAL = Mechanism(scheme=External, made=made, audit=audit, outside=True)
+EXTERNAL = Mechanism(
+    scheme=External, made=made, audit=audit, outside=True, does="the unit outside the processor maps", exits="never"
+)

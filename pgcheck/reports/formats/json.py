@@ -26,7 +26,7 @@ from pgcheck.reports.writing import Format
 from pgcheck.running.events import Failed, Manner, Story
 from pgcheck.words import units
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 Json = dict[str, Any]
 
@@ -119,6 +119,7 @@ def _theorem(result: TheoremResult) -> Json:
         "configuration": None if chosen is None else chosen.shown(),
         "waived": list(result.waived),
         "premises": list(result.premises),
+        "timing": list(result.timing),
     }
 
 

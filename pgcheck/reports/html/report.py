@@ -50,6 +50,7 @@ class Theorem(_Given):
     configuration: Annotated[Configuration | None, PlainValidator(_configuration)] = None
     waived: tuple[str, ...] = ()
     premises: tuple[str, ...] = ()
+    timing: tuple[str, ...] = ()
 
     @property
     def fixed(self) -> str:

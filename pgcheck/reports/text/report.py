@@ -40,6 +40,7 @@ VOID = ("void", ": the specification breaks a law, so nothing is claimed")
 LEFT = 11
 COLUMNS = (28, 15, 12)
 MOST_SUFFIXES = 6
+MOST_NAMES = 8
 
 
 def report(
@@ -125,7 +126,7 @@ def _monitor(theorem: TheoremResult) -> tuple[str, str]:
         case "holds":
             return "exists", ": no instruction is a hole"
         case "conditional":
-            return "exists", f" with {configuration(theorem.configuration)}: no hole is left"
+            return "exists", f"{_under(theorem)}; {_seen(theorem)}" if theorem.timing else _under(theorem)
         case "fails":
             return (
                 f"none by trap and emulate alone{_waived(theorem)}",
@@ -135,6 +136,19 @@ def _monitor(theorem: TheoremResult) -> tuple[str, str]:
             return "not decided", f": {_failing(theorem, 'open', 'open')}"
         case "void":
             return VOID
+
+
+def _under(theorem: TheoremResult) -> str:
+    if not theorem.configuration:
+        return ": no instruction is a hole"
+    return f" with {configuration(theorem.configuration)}: no hole is left"
+
+
+def _seen(theorem: TheoremResult) -> str:
+    """What a monitor leaves visible."""
+    names = theorem.timing
+    several = ", ".join(names) if len(names) <= MOST_NAMES else f"{len(names)} instructions"
+    return f"the guest sees real time by {several}"
 
 
 def _failing(theorem: TheoremResult, one: str, many: str) -> str:
@@ -155,7 +169,7 @@ def _answer(title: str, answer: tuple[str, str], theorem: TheoremResult, indent:
     yield from lines[1:]
 
 
-def _listed(names: Sequence[str], one: str, many: str, most: int = 8) -> str:
+def _listed(names: Sequence[str], one: str, many: str, most: int = MOST_NAMES) -> str:
     """Few names, or their number: `popf is a hole`, `22 instructions are holes`."""
     if len(names) == 1:
         return f"{names[0]} is {one}"

@@ -81,7 +81,7 @@ UNSEEN_BY_USERS = replace(UNSEEN, id="srs", holed_user=True)
         ([PRIVILEGED, CLOSED], "conditional conditional conditional conditional"),
         ([PRIVILEGED, GONE], "conditional conditional conditional conditional"),
         ([CLOSED, HOLE], "fails fails conditional fails"),
-        ([CLOCK], "holds fails holds holds"),
+        ([CLOCK], "holds fails holds conditional"),
         ([SHUT_CLOCK], "holds conditional holds conditional"),
         ([MEDIATED], "fails fails holds holds"),
         ([PLAIN, UNKNOWN], "unknown unknown unknown unknown"),
@@ -111,6 +111,8 @@ def test_failing_rows_are_named_in_order_and_the_configuration_is_shown() -> Non
 
 def test_time_alone_is_no_matter_of_theorems_1_and_3() -> None:
     assert theorems([CLOCK], NOTHING)["theorem2"].failing == ("rdtsc",)
+    assert theorems([CLOCK], NOTHING)["monitor"].timing == ("rdtsc",)
+    assert theorems([SHUT_CLOCK], NOTHING)["monitor"].timing == ()
     assert {theorems([CLOCK], NOTHING)[n].status for n in ("theorem1", "theorem3")} == {"holds"}
 
 
