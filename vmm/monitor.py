@@ -100,6 +100,7 @@ class TrapAndEmulate:
         outside = host.surroundings
         if self.gate is not None:
             real = self.gate.enter(real, host.state, outside)
+            self.statistics.crossings += 1
         else:
             host.state.update(real)
         # What the processor may change is not what it is compared with.

@@ -35,12 +35,14 @@ class Statistics:
     """Interventions by (instruction with row, reason), and what happened besides.
 
     An intervention whose instruction is unknown, as the fetch failed or no encoding accepts the bits, counts under the empty
-    name. `direct` are the steps that the guest took on the processor, `misses` the traps of the monitor's own translation.
+    name. `direct` are the steps that the guest took on the processor, `misses` the traps of the monitor's own translation, `crossings`
+    the times that it was entered by the machine's own return instruction.
     """
 
     interventions: Counter[tuple[str, Reason]] = field(default_factory=Counter)
     direct: int = 0
     misses: int = 0
+    crossings: int = 0
 
     def note(self, fetched: Fetched | None, reason: Reason) -> None:
         """One intervention."""

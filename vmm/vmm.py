@@ -49,7 +49,7 @@ class Vmm:
     """A monitor on `host`, under a policy.
 
     A guest is a computer, so a monitor can run on it. With `crosses` guests are entered and left by the machine's own return and trap entry,
-    else by an exchange of leaves. Raises ValueError where the policy does not say how.
+    else by an exchange of leaves. `kept` are the frames to which trap entries store then. Raises ValueError where the policy does not say how.
     """
 
     def __init__(self, host: Computer, policy: Policy, *, crosses: bool = False) -> None:
@@ -63,6 +63,7 @@ class Vmm:
         first, last = -(-ram.base >> self.page_shift), ram.base + ram.size >> self.page_shift
         # An address of 0 in a table or a base register is where a mistake leads: the first frame is nobody's.
         keep = 0 if policy.crossing is None else -(-policy.crossing.keep >> self.page_shift)
+        self.kept = frozenset(range(first, first + keep))
         self.allocator = Allocator(range(max(first + keep, 1), last))
         self.tlb = Tlb()
         self.guests: list[Guest] = []

@@ -20,7 +20,7 @@ from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.store import Shard, Store
 from pgcheck.vmm.policy import Policy
 
-GENERATOR: Final = "2"
+GENERATOR: Final = "3"
 SHARD: Final = 32
 TRIES: Final = 160
 
@@ -160,7 +160,7 @@ class Campaign:
 
     def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
         """The outcome of a tape."""
-        return chosen.tried(self.ground, self.author.cases(tape, chosen.cases), stride)
+        return chosen.tried(self.ground, chosen.drawn(self.author, tape), stride)
 
     def _kept(self, chosen: Property, tape: bytes, place: int, failure: Failure) -> Found:
         """Look closer at a failure and store it, unless it is known."""
@@ -178,7 +178,7 @@ class Campaign:
             tape = shrink(tape, same, TRIES)
             exact = self.tried(chosen, tape, stride).failure or exact
         machine = self.author.machine
-        found = Finding(exact, self.author.cases(tape, chosen.cases), tape, self.plan.seed, place)
+        found = Finding(exact, chosen.drawn(self.author, tape), tape, self.plan.seed, place)
         file = finding_text(machine, self.policy, found, self.version)
         self.store.add(self.key, exact.identity, place, file)
         return Found(place, exact, file)

@@ -102,7 +102,7 @@ def _mapped(walk: _Walk, how: Entries, evidence: Evidence, *, may_fault: bool = 
     leads = conjunction(has_fields(entry, e, how.table) for e in levels[:-1])
     last = levels[-1]
     inside = _over_parameters(machine, translation, how.addresses, walk.args)
-    wanted = mk("zext", address.width, _framed(how, entry, last, walk.args))
+    wanted, fits = _framed(how, entry, last, walk.args, address.width)
     access = walk.args[translation.parameters[translation.access][0]]
     write = _access_value(translation, "Write")
     wrong = lnot(eq(address, wanted))
@@ -117,9 +117,9 @@ def _mapped(walk: _Walk, how: Entries, evidence: Evidence, *, may_fault: bool = 
         (
             "map",
             "an entry with `map` faults or gives another address",
-            [inside, leads, has_fields(entry, last, how.map), wrong],
+            [inside, leads, fits, has_fields(entry, last, how.map), wrong],
         ),
-        ("satisfiable", "", [inside, leads, has_fields(entry, last, how.map), lnot(fault)]),
+        ("satisfiable", "", [inside, leads, fits, has_fields(entry, last, how.map), lnot(fault)]),
     ]
     if how.readonly:
         fields = has_fields(entry, last, how.readonly)
@@ -127,7 +127,7 @@ def _mapped(walk: _Walk, how: Entries, evidence: Evidence, *, may_fault: bool = 
             (
                 "readonly",
                 "an entry with `readonly` faults on a read or gives another address",
-                [inside, leads, fields, reads, wrong],
+                [inside, leads, fits, fields, reads, wrong],
             ),
             ("readonly", "an entry with `readonly` lets a write through", [leads, fields, lnot(reads), lnot(fault)]),
         ]
@@ -151,11 +151,14 @@ def _over_parameters(machine: Machine, translation: Translation, term: Term, arg
     return rewrite([term], lambda t, _: mapping.get(t))[0]
 
 
-def _framed(how: Entries, entry: Bitfield, last: Term, args: Mapping[str, Term]) -> Term:
-    """The frame's address with the low bits of the access."""
+def _framed(how: Entries, entry: Bitfield, last: Term, args: Mapping[str, Term], width: int) -> tuple[Term, Term]:
+    """The frame's address with the low bits of the access as `width` bits, and whether it is that; a monitor has no frame that it is not of."""
     frame = extract(last, *entry.ranges[how.frame])
     low = extract(args[how.address], how.shift - 1, 0)
-    return mk("concat", frame.width + how.shift, frame, low)
+    whole = mk("concat", frame.width + how.shift, frame, low)
+    if whole.width <= width:
+        return zext(whole, width), TRUE
+    return extract(whole, width - 1, 0), eq(extract(whole, whole.width - 1, width), constant(whole.width - width, 0))
 
 
 def _bounds(machine: Machine, translation: Translation, how: Bounds, evidence: Evidence) -> Iterator[Finding]:

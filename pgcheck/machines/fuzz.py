@@ -20,6 +20,7 @@ from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.cases.layout import TooSmall, layout
 from pgcheck.checker.campaign.pairs import coverage
 from pgcheck.checker.campaign.pairs.account import EVENTS, absent, possible, told
+from pgcheck.checker.campaign.pairs.outcome import Ground
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.policies import policy_from, policy_values
 from pgcheck.checker.campaign.runner import Campaign, Done, Found, Plan, Tick
@@ -63,8 +64,9 @@ class FuzzRequest:
 
 @dataclass(slots=True)
 class Tally:
-    """What a campaign has done so far, by property."""
+    """What a campaign has done so far, by property; `cramped` are those that it left out for want of memory."""
 
+    cramped: tuple[str, ...] = ()
     cases: dict[str, int] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)
     excluded: dict[str, int] = field(default_factory=dict)
@@ -81,9 +83,12 @@ def run_campaign(machine: Machine, request: Request, asked: FuzzRequest) -> Exit
     found = _policy(machine, request, asked)
     path = asked.database or _default()
     try:
+        author = Author(machine, found)
+        cramped = _cramped(author, chosen, asked)
+        chosen = tuple(p for p in chosen if p.id not in cramped)
         store = Store(path)
         try:
-            return _campaign(machine, found, chosen, asked, store)
+            return _campaign(author, chosen, asked, store, Tally(cramped))
         finally:
             store.close()
     except BadStore as error:
@@ -111,16 +116,14 @@ def replay_finding(text: str, path: str, spec: str | None) -> ExitCode:
     return ExitCode.PROVED if same else ExitCode.REFUTED
 
 
-def _campaign(
-    machine: Machine, found: Policy, chosen: tuple[Property, ...], asked: FuzzRequest, store: Store
-) -> ExitCode:
+def _campaign(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest, store: Store, tally: Tally) -> ExitCode:
+    machine = author.machine
     try:
         plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
     except ValueError as error:
         raise console.Failure(f"{error}: use --cases or --seconds") from None
-    campaign = Campaign(Author(machine, found), found, plan, store, __version__, asked.resume)
-    tally, meter = Tally(), _Meter()
-    known = 0
+    campaign = Campaign(author, author.policy, plan, store, __version__, asked.resume)
+    meter, known = _Meter(), 0
     try:
         for event in campaign.run():
             match event:
@@ -199,6 +202,8 @@ def _report(campaign: Campaign, tally: Tally) -> str:
             lines += textwrap.wrap(f"{name} never met what it is about: {told(subject)}", WIDTH, subsequent_indent="  ")
     if apart := _apart(machine, campaign.plan.properties):
         lines += textwrap.wrap(f"Not asked, as the machine has nothing they are about: {', '.join(apart)}", WIDTH)
+    if tally.cramped:
+        lines += textwrap.wrap(f"Not asked, as the machine has no room for it: {', '.join(tally.cramped)}", WIDTH)
     for identity in campaign.findings:
         lines += ["", *textwrap.wrap(identity, WIDTH), *_program(campaign.findings[identity])]
     return "\n".join(lines)
@@ -207,7 +212,7 @@ def _report(campaign: Campaign, tally: Tally) -> str:
 def _happened(campaign: Campaign) -> dict[str, int]:
     """How often each event came that there is on the machine, in all properties."""
     events = campaign.events.values()
-    return {name: sum(seen[name] for seen in events) for name in possible(campaign.author.machine)}
+    return {name: sum(seen[name] for seen in events) for name in possible(campaign.author.machine, campaign.policy)}
 
 
 def _apart(machine: Machine, chosen: tuple[Property, ...]) -> list[str]:
@@ -260,7 +265,7 @@ def _json(campaign: Campaign, tally: Tally) -> str:
                 }
                 for p in campaign.plan.properties
             ],
-            "not_asked": _apart(machine, campaign.plan.properties),
+            "not_asked": [*_apart(machine, campaign.plan.properties), *tally.cramped],
             "events": _happened(campaign),
             "findings": [json.loads(file) for file in campaign.findings.values()],
             "coverage": [[*cell, n] for cell, n in sorted(campaign.coverage.cells.items())],
@@ -292,6 +297,15 @@ def _properties(machine: Machine, words: tuple[str, ...]) -> tuple[Property, ...
             raise console.Failure(f"no property '{word}'; {hint}")
         chosen[name] = PROPERTIES[name]
     return tuple(chosen.values())
+
+
+def _cramped(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest) -> tuple[str, ...]:
+    """The properties that the machine's memory has no room for. Raises Failure where they were named, or are all."""
+    ground = Ground(author)
+    found = tuple(p.id for p in chosen if not ground.room(p.guests, p.depth))
+    if found and (asked.properties or len(found) == len(chosen)):
+        raise console.Failure(f"{author.machine.identity.name} has no room for the guests of {', '.join(found)}")
+    return found
 
 
 def _default() -> Path:

@@ -161,20 +161,15 @@ def _carried(machine: Machine, inner: str, address: int, handed: list[Term], shi
 
 
 def _index(loads: Iterable[tuple[Term, Term]]) -> int:
-    """The bits of the page number that choose the last entry, when its address is a table's followed by them."""
+    """The bits of the page number that choose the last entry, when its address is a table's followed by them, and by zeros for its units."""
     *_, (at, value) = loads
-    zeros = at.args[1] if at.op == "concat" else None
-    above = at.args[0] if at.op == "concat" else None
-    if zeros is None or above is None or not zeros.is_constant or zeros.value or above.op != "concat":
+    if at.op == "concat" and at.args[1].is_constant and not at.args[1].value:
+        at = at.args[0]
+    if at.op != "concat":
         return 0
-    chosen = above.args[1]
-    return (
-        chosen.width
-        if chosen.op == "extract"
-        and chosen.data == (chosen.width - 1, 0)
-        and chosen.args[0] is variable(chosen.args[0].width, PAGE)
-        else 0
-    )
+    chosen = at.args[1]
+    whole = chosen.args[0] if chosen.op == "extract" and chosen.data == (chosen.width - 1, 0) else chosen
+    return chosen.width if whole is variable(whole.width, PAGE) else 0
 
 
 def _ends_in(term: Term, low: Term) -> bool:

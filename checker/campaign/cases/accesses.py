@@ -46,7 +46,7 @@ class Accesses:
 def accesses(inventory: Inventory) -> Accesses:
     """What an inventory's instructions do in supervisor mode, tried on two sets of register contents."""
     machine, trial = inventory.machine, inventory.trial
-    arrays = [a for a in machine.state.registers if a.size <= 64 and a.width > 8]
+    arrays = [a for a in machine.state.registers if a.size <= 64 and a.width >= min(9, machine.state.address_width)]
     source = random.Random(f"{machine.identity.name} registers")
     marks = [_marks(source, arrays, trial.ram.base, trial.ram.size) for _ in range(2)]
     loads: list[Access] = []
@@ -63,11 +63,12 @@ def accesses(inventory: Inventory) -> Accesses:
 
 def _marks(source: random.Random, arrays: Sequence[ArrayLeaf], base: int, size: int) -> Marks:
     """Register contents that are addresses of RAM, no two alike."""
-    quarter = size // 4 // 16
+    step = max(1, min(16, size // 16))
+    quarter = size // 4 // step
     places = source.sample(range(quarter, 3 * quarter), min(2 * quarter, sum(a.size for a in arrays)))
     drawn = iter(places)
     return {
-        (array.name, k): base + 16 * next(drawn, quarter) & mask(array.width)
+        (array.name, k): base + step * next(drawn, quarter) & mask(array.width)
         for array in arrays
         for k in range(array.size)
         if all(k != place for place, _ in array.hardwired)

@@ -131,14 +131,14 @@ class Author:
     def tables(self) -> Tables | None:
         return tables(self.machine, self.layout, self.start)
 
-    def cases(self, data: bytes, count: int) -> tuple[Case, ...]:
-        """The cases of a tape, each from an equal part of it."""
+    def cases(self, data: bytes, count: int, *, devices: bool = False) -> tuple[Case, ...]:
+        """The cases of a tape, each from an equal part of it; with `devices` their programs access devices' registers."""
         part = -(-len(data) // count)
-        return tuple(self.case(Tape(data[k * part : (k + 1) * part])) for k in range(count))
+        return tuple(self.case(Tape(data[k * part : (k + 1) * part]), devices=devices) for k in range(count))
 
-    def case(self, tape: Tape) -> Case:
+    def case(self, tape: Tape, *, devices: bool = False) -> Case:
         """The case of a tape."""
-        hot = tape.chance(12)
+        hot = tape.chance(18)
         length = tape.below(57)
         stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
         site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(14) and not hot
@@ -146,7 +146,8 @@ class Author:
         turns = tuple(1 + tape.below(24) for _ in range(4))
         paged = self.tables if tape.chance(150) else None
         spaces = paged or (self.tables if tape.chance(100) else None)
-        drawn = spaces.draw(tape, self.windows) if spaces is not None else Drawn({}, ())
+        windows = self.windows if devices or tape.chance(64) else ()
+        drawn = spaces.draw(tape, windows) if spaces is not None else Drawn({}, ())
         root = tape.choose(self.layout.tables[:2] or (0,))
         state = self.states.control(tape, paged, root)
         events = self._events(tape, steps, state)
@@ -155,8 +156,11 @@ class Author:
         words = Words(self.meaning, tape, state, drawn.elsewhere)
         self.states.general(tape, state, words)
         kernel = state[self.machine.modes.leaf] in self.deployment.modes.supervisor.values
-        change = self.changes.change(tape, root, drawn.entries) if paged is not None and self.changes else None
+        changes = self.changes if paged is not None else None
+        change = changes.change(tape, root, drawn.entries, kernel=kernel) if changes is not None else None
         lead = self._lead(tape, state, drawn, change, kernel=kernel, waits=bool(events))
+        if windows and (devices or tape.chance(64)):
+            lead[:0] = self._device(tape, state)
         begin, calm = self._entry(tape, kernel=kernel), tape.chance(110)
         self.states.begin(state, begin)
         here = scalar(state, self.machine.state.pc)
@@ -264,10 +268,8 @@ class Author:
     ) -> list[Units]:
         """What a program begins with: a change of a translation between two uses of it, a wait for an interrupt, or nothing."""
         lead: list[Units] = []
-        if kernel and change is not None and self.changes is not None and tape.chance(170):
-            lead += self.changes.lead(tape, state, drawn, change)
-        if self.windows and tape.chance(120):
-            lead += self._device(tape, state)
+        if change is not None and self.changes is not None and tape.chance(170):
+            lead += self.changes.lead(tape, state, drawn, change, kernel=kernel)
         if kernel and waits and self.interrupts.waits and tape.chance(110):
             lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
         return lead

@@ -6,7 +6,7 @@ goes on to another table. Nothing is known of the format of entries besides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -112,8 +112,11 @@ class Changes:
 
     # ---- changes of a case
 
-    def change(self, tape: Tape, root: int, written: Mapping[int, int]) -> tuple[int, Change] | None:
-        """A page whose translation is in use, and a store to an entry of its walk; None if the tables drawn do not lead to it."""
+    def change(self, tape: Tape, root: int, written: dict[int, int], *, kernel: bool) -> tuple[int, Change] | None:
+        """A page whose translation is in use, and a store to an entry of its walk; None if the tables drawn do not lead to it.
+
+        For a program in user mode the tables in `written` are mostly made to let it use the page and store to the entry.
+        """
         layout, shape = self.layout, self.shape
         page = (
             layout.handler if tape.chance(12) else tape.choose((*layout.data, layout.stack, layout.kernel, layout.user))
@@ -123,8 +126,18 @@ class Changes:
             return None
         level = len(slots) - 1 - tape.below(len(slots)) if tape.chance(50) else len(slots) - 1
         slot = slots[level]
+        if not kernel and tape.chance(190):
+            self._opened(root, written, (page, slot))
         value = self._changed(tape, level, written.get(slot, 0))
         return page, self._stored(tape, slot, written.get(slot, 0), value, written)
+
+    def _opened(self, root: int, written: dict[int, int], places: Iterable[int]) -> None:
+        """Map the pages of some places onto themselves for user mode, where tables lead to them."""
+        shape, user = self.shape, self.machine.modes.user.values[0]
+        for place in places:
+            slots = self.tables.slots(place >> shape.shift, root, written)
+            if len(slots) == shape.levels:
+                written[slots[-1]] = shape.entry(self.tables.rights[user][0], place >> shape.shift << shape.shift)
 
     def _changed(self, tape: Tape, level: int, held: int) -> int:
         """Another entry: with a bit that decides flipped, another kind, another frame, or none."""
@@ -164,10 +177,10 @@ class Changes:
 
     # ---- programs that make changes
 
-    def lead(self, tape: Tape, state: State, drawn: Drawn, change: tuple[int, Change]) -> list[Units]:
+    def lead(self, tape: Tape, state: State, drawn: Drawn, change: tuple[int, Change], *, kernel: bool) -> list[Units]:
         """A program's beginning that changes translations; the registers and the tables that this takes are set in `state` and `drawn`."""
         root = scalar(state, self.shape.root) << self.shape.root_shift
-        if tape.chance(70):
+        if kernel and tape.chance(70):
             return self.retyped(tape, state, root, drawn.entries)
         return self.script(tape, state, *change)
 
@@ -177,7 +190,7 @@ class Changes:
         count = max(counts, default=change.count)
         space = self.machine.state
         part = split(change.value, change.count, space.memory_unit, space.order)[:count]
-        use = Use(page + tape.choose((0, 8, self.page - 8)))
+        use = Use(page + self._inside(tape))
         store = Use(change.address, count, joined(part, space.memory_unit, space.order))
         return self._arranged(tape, state, (use, store, use))
 
@@ -200,8 +213,13 @@ class Changes:
             for place in tape.choose((self.layout.data, self.layout.data[::-1], (self.layout.stack, table)))
         ]
         stores = [Use(table + offsets[shape.levels - 1], shape.units, entry) for entry in entries]
-        use = Use(beyond + tape.choose((0, 8)))
+        use = Use(beyond + min(tape.choose((0, 8)), self.page // 2))
         return self._arranged(tape, state, (stores[0], use, stores[1], use))
+
+    def _inside(self, tape: Tape) -> int:
+        """Somewhere in a page."""
+        word = min(8, self.page // 2)
+        return tape.choose((0, word, self.page - word))
 
     def _arranged(self, tape: Tape, state: State, uses: Sequence[Use]) -> list[Units]:
         """Instructions that make some accesses one after the other; none if no registers are found that all of them leave alone."""

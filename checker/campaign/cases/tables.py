@@ -110,6 +110,12 @@ class Tables:
             if operand_value(realise.addresses, {**nothing, realise.address: n << self.shape.shift})
         )
 
+    @cached_property
+    def _near(self) -> tuple[int, ...]:
+        """Pages near those of the guest's memory."""
+        first, pages = self.layout.base >> self.shape.shift, self.layout.size >> self.shape.shift
+        return tuple(n for n in (1, 2, 5, first + pages, first + 1) if n <= self.edges[-1])
+
     def draw(self, tape: Tape, windows: Sequence[int] = ()) -> Drawn:
         """Two address spaces, in which devices at `windows` may be mapped too.
 
@@ -122,11 +128,12 @@ class Tables:
         pages = layout.size >> shape.shift
         first = layout.base >> shape.shift
         last = shape.levels - 1
+        users = {layout.page(a) >> shape.shift for a in (layout.user, layout.user + layout.block, layout.data[1])}
         for number, root in enumerate(layout.tables[:2]):
             spare = layout.tables[2 + 2 * number : 4 + 2 * number]
             if tape.chance(50):
-                page = tape.choose((layout.at(15), *layout.data, layout.at(5), layout.at(3), layout.at(1), root))
-                spare = (*spare[:-1], page)
+                place = tape.choose((layout.at(15), *layout.data, layout.at(5), layout.at(3), layout.at(1), root))
+                spare = (*spare[:-1], layout.page(place))
             space = _Space(self, tape, root, spare, written)
             if tape.chance(8):
                 continue
@@ -136,13 +143,13 @@ class Tables:
             else:
                 private = tape.below(2)
                 for page in range(pages):
-                    user = (page in (3, 4, 8)) ^ (private and tape.chance(12))
+                    user = (first + page in users) ^ (private and tape.chance(12))
                     fields = self._fields(tape, 1 if user else 0)
                     space.map(first + page, first + page << shape.shift, fields, last)
-            for window in windows if tape.chance(128) else ():
+            for window in windows:
                 space.map(window >> shape.shift, window, self._fields(tape, 0), last)
             for _ in range(tape.below(5)):
-                page = tape.choose((1, 2, 5, first + pages, first + 1)) if tape.chance(128) else tape.choose(self.edges)
+                page = tape.choose(self._near) if tape.chance(128) else tape.choose(self.edges)
                 target = first + tape.below(pages + 1) << shape.shift
                 elsewhere[page << shape.shift] = None
                 space.map(page, target, self._fields(tape, tape.below(2)), last)

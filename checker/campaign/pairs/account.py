@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.checker.campaign.pairs.pair import Pair
+from pgcheck.checker.campaign.pairs.recording import Recording
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.vmm.mmu import mechanism
+from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import EVENTS as MAPPINGS
 from pgcheck.vmm.statistics import Event as Mapped
 
@@ -45,6 +47,8 @@ EVENTS: Final[Mapping[str, Event]] = {
     "dma": Event("a device stored to memory"),
     "device": Event("a guest read or wrote a device's registers", lambda m: bool(m.platform.devices)),
     "block": Event("generated code for several instructions was made"),
+    "cross": Event("a guest was entered by the machine's own return instruction"),
+    "plain": Event("one of two machines ran a case on the plain evaluator"),
 }  # fmt: skip
 
 
@@ -58,15 +62,18 @@ def account(pairs: Iterable[Pair]) -> Counter[str]:
             found["exit"] += sum(statistics.interventions.values()) + statistics.misses
             found["reflect"] += statistics.count("reflected")
             found["interrupt"] += guest.computer.interrupts
+            found["cross"] += statistics.crossings
             found.update(guest.events)
         found.update(pair.events)
         found["block"] += pair.blocks()
+        found["plain"] += isinstance(pair.oracle, Recording)
     return +found
 
 
-def possible(machine: Machine) -> tuple[str, ...]:
-    """The events that there are on a machine, in the order of the table."""
-    return tuple(name for name, event in EVENTS.items() if event.where(machine))
+def possible(machine: Machine, policy: Policy | None = None) -> tuple[str, ...]:
+    """The events that there are on a machine, and under a policy, in the order of the table."""
+    here = (name for name, event in EVENTS.items() if event.where(machine))
+    return tuple(name for name in here if name != "cross" or policy is None or policy.crossing is not None)
 
 
 def absent(subject: Subject, machine: Machine) -> Subject:

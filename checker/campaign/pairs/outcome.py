@@ -14,6 +14,7 @@ from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.models.state import Exit
+from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.mmu import asked
 
 EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)
@@ -76,13 +77,14 @@ class Ground:
 
         `plain`: all on the reference binding; `lean`: nobody asks what the bare machine noted, so that it may run on generated blocks.
         """
-        tables = self.author.tables
+        least = self._least
         swift = lean and case is not None and case.hot and bool(case.site % 2 or not compiles(self.author.machine))
         arrangement = Arrangement(
             guests=guests,
             depth=depth,
             plain=plain,
-            tables=tables.shape.levels if case is not None and case.tight and tables is not None else TABLES,
+            tables=least if case is not None and case.tight else TABLES,
+            least=least,
             hot=case is not None and case.hot,
             swift=swift,
         )
@@ -90,16 +92,31 @@ class Ground:
 
     def mixed(self, case: Case) -> Pair:
         """Machines of which the bare one runs on the plain evaluator."""
-        return self._arranged(Arrangement(checked=True, hot=case.hot))
+        tables = self._least if case.tight else TABLES
+        return self._arranged(Arrangement(checked=True, hot=case.hot, tables=tables, least=self._least))
 
     def furnished(self) -> Pair:
         """Machines with devices, which are new: their state cannot be put back."""
-        self.used.append(self._made(Arrangement(devices=True)))
+        self.used.append(self._made(Arrangement(devices=True, least=self._least)))
         return self.used[-1]
+
+    def room(self, guests: int, depth: int) -> bool:
+        """Whether the machine has room for so many guests, of a monitor at a depth."""
+        try:
+            self.pair(guests=guests, depth=depth)
+        except OutOfMemory:
+            return False
+        return True
 
     def account(self) -> Counter[str]:
         """What happened to the guests of the machines in use."""
         return account(self.used)
+
+    @property
+    def _least(self) -> int:
+        """The frames that one walk through shadow tables takes."""
+        tables = self.author.tables
+        return 0 if tables is None else tables.shape.levels
 
     def _arranged(self, arrangement: Arrangement) -> Pair:
         if arrangement not in self._pairs:

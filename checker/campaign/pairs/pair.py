@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case, sites
-from pgcheck.checker.campaign.cases.layout import Layout
+from pgcheck.checker.campaign.cases.layout import Layout, host_frames
 from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
 from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
@@ -28,22 +28,23 @@ from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 
-HOST_FRAMES = 160
 TABLES = 32
 FEVERISH: Final = Heat(warm=2, hot=4, longest=5)
 CROSSING: Final = 3  # of eight cases this one enters and leaves guests by the machine's own return and trap entry
 
 
-def _located(policy: Policy) -> bool:
-    """Whether every trap tells where it was taken, so that a monitor below sees the frame of any."""
-    return policy.crossing is not None and all(r.located is TRUE for r in policy.crossing.recoveries.values())
+def _crossed(policy: Policy, *, located: bool) -> bool:
+    """Whether it is known how guests are entered and left, and if they must be `located`, each trap then tells where it was taken."""
+    if policy.crossing is None:
+        return False
+    return not located or all(one.located is TRUE for one in policy.crossing.recoveries.values())
 
 
 @dataclass(slots=True)
 class Pair:
     """A bare computer and a guest computer, with the host that the guest's monitor runs on.
 
-    `bare_ram` and `host_ram` are their memories, `below` the guests that monitors run in, `printed` is what the consoles of the two
+    `bare_ram` and `host_ram` are their memories, `tables` the frames for shadow tables that each guest has, `below` the guests that monitors run in, `printed` is what the consoles of the two
     printed, `timelines` is what happens to each from outside, and `events` counts what happened to guests.
     """
 
@@ -57,6 +58,7 @@ class Pair:
     host_ram: Ram
     vmm: Vmm
     guests: tuple[Guest, ...]
+    tables: int
     below: tuple[Guest, ...]
     printed: tuple[list[int], list[int]]
     timelines: dict[Computer, Timeline] = field(default_factory=dict)
@@ -75,15 +77,13 @@ class Pair:
         finally:
             self.host.engine = before
 
-    def load(self, case: Case) -> None:
-        """Both machines as the case begins."""
+    def load(self, case: Case, *, located: bool = False) -> None:
+        """Both machines as the case begins; `located`: it is asked where the guest takes a trap that is its own."""
         self.bare_ram.restore({})
         self.oracle.log.clear()
         self.clear()
         self.start(self.bare, case)
-        self.start(self.guest, case)
-        for guest in self.vmm.guests:
-            self.vmm.cross(guest, on=case.site % 8 == CROSSING and _located(self.policy))
+        self.start(self.guest, case, located=located)
         self.host.surroundings.undefined = sites(case.site + 256)  # the monitor hands the guest's own on
 
     def clear(self) -> None:
@@ -104,8 +104,12 @@ class Pair:
         for engine in self._feverish():
             engine.runtime = None  # what is hot is the case's alone
 
-    def start(self, computer: Computer, case: Case) -> None:
+    def start(self, computer: Computer, case: Case, *, located: bool = False) -> None:
         """Put a computer into the state in which a case begins; its memory must be zero."""
+        for guest in self.guests:
+            if guest.computer is computer:
+                crosses = case.site % 8 == CROSSING and _crossed(self.policy, located=located or bool(self.below))
+                self.vmm.cross(guest, on=crosses)
         computer.state.clear()
         computer.state.update(copied(case.state))
         computer.surroundings.clock = 0
@@ -145,7 +149,7 @@ class Arrangement:
 
     Without `devices` the processor and its memory stand alone; with them what consoles print is kept. Both sides run on the compiled
     engine, the bare one instruction by instruction, or both on the reference binding (`plain`), or the bare machine alone (`checked`).
-    `tables` are the frames for shadow tables. Where it is `hot`, what a host executes a few times becomes a block of generated code,
+    `tables` are the frames for shadow tables that a guest gets at most, `least` those that it cannot do without. Where it is `hot`, what a host executes a few times becomes a block of generated code,
     and where it is `swift`, what the bare machine does.
     """
 
@@ -155,12 +159,13 @@ class Arrangement:
     plain: bool = False
     checked: bool = False
     tables: int = TABLES
+    least: int = 0
     hot: bool = False
     swift: bool = False
 
 
 def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangement) -> Pair:
-    """A bare computer, and guests on a host."""
+    """A bare computer, and guests on a host. Raises OutOfMemory where the machine has no room for them."""
     depth = arrangement.depth
     if not arrangement.devices:
         machine = replace(machine, platform=replace(machine.platform, devices=()))
@@ -178,11 +183,12 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
     for level in range(depth - 1, 0, -1):
         below.append(
             Vmm(outer, policy).guest(
-                f"monitor{level}", _host_size(machine, layout, level + 1 if _paged(machine) else level)
+                f"monitor{level}", _host_size(machine, layout, level + 1 if has_tables(machine) else level)
             )
         )
         outer = below[-1].computer
-    vmm, makers, tables = Vmm(outer, policy), standard(printed[1].append), arrangement.tables
+    vmm, makers = Vmm(outer, policy), standard(printed[1].append)
+    tables = _table_frames(vmm, layout, arrangement)
     guests = tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=tables) for k in range(arrangement.guests))
     found = Pair(
         machine=machine,
@@ -195,6 +201,7 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
         host_ram=host_ram,
         vmm=vmm,
         guests=guests,
+        tables=tables,
         below=tuple(below),
         printed=printed,
     )
@@ -209,13 +216,21 @@ def _ram(machine: Machine, size: int, shift: int) -> Ram:
 
 def _host_size(machine: Machine, layout: Layout, depth: int) -> int:
     """Units of RAM in which monitors on each other, one less than `depth`, find room for their guests, within what the machine can address."""
-    shift = page_shift(machine)
     reach = (1 << machine.state.address_width) - machine.platform.ram_base
-    wanted = (HOST_FRAMES << shift) * (depth - 1) if _paged(machine) else layout.size << depth
+    wanted = (
+        (host_frames(machine) << page_shift(machine)) * (depth - 1) if has_tables(machine) else layout.size << depth
+    )
     return min(wanted, reach)
 
 
-def _paged(machine: Machine) -> bool:
+def _table_frames(vmm: Vmm, layout: Layout, arrangement: Arrangement) -> int:
+    """The frames for shadow tables that each guest gets: what is wanted, but so that a second guest finds room if that can be."""
+    free, pages = len(vmm.allocator.free), layout.size >> vmm.page_shift
+    shares = [free // guests - pages for guests in (max(2, arrangement.guests), arrangement.guests)]
+    return min(arrangement.tables, next((share for share in shares if share >= arrangement.least), arrangement.least))
+
+
+def has_tables(machine: Machine) -> bool:
     """Whether guests need frames for tables besides those of their memory."""
     return "drop" in mechanism(machine).events
 

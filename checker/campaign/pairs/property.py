@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from pgcheck.checker.campaign.cases.case import Case
+from pgcheck.checker.campaign.cases.case import Author, Case
 from pgcheck.checker.campaign.pairs.account import Subject
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
 
@@ -21,7 +21,8 @@ class Property:
 
     `run` looks at as many cases as `cases` says, all from one tape, and compares after every `stride` steps if that is given, else as
     the case says. `title` is the property in a line, `claim` what exactly is compared. `subject` are the events that must have come for
-    a pass to mean anything. Campaigns go by `order`, then by id, and run it unless told otherwise if it is `default`.
+    a pass to mean anything. It takes room for so many `guests` on one host, of a monitor at a `depth`. Its
+    programs access `devices` if there are any. Campaigns go by `order`, then by id, and run it unless told otherwise if it is `default`.
     """
 
     id: str
@@ -30,8 +31,15 @@ class Property:
     claim: str = field(kw_only=True)
     subject: Subject = field(kw_only=True)
     cases: int = field(default=1, kw_only=True)
+    guests: int = field(default=1, kw_only=True)
+    depth: int = field(default=1, kw_only=True)
+    devices: bool = field(default=False, kw_only=True)
     order: int = field(default=LAST, kw_only=True)
     default: bool = field(default=True, kw_only=True)
+
+    def drawn(self, author: Author, tape: bytes) -> tuple[Case, ...]:
+        """The cases of a tape."""
+        return author.cases(tape, self.cases, devices=self.devices)
 
     def tried(self, ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
         """The outcome of cases, with all that happened in them."""

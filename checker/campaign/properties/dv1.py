@@ -29,4 +29,5 @@ DV1: Final = Property(
     claim="EQ2 with the platform's devices, which hold the same in every register and queue, and whose consoles print the same",
     subject=(("device",),),
     order=70,
+    devices=True,
 )

@@ -29,7 +29,7 @@ def ef1(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """
     case = replace(cases[0], tight=False)
     machines = ground.pair(case)
-    machines.load(case)
+    machines.load(case, located=True)
     end = machines.run(machines.bare, case.steps)
     log = machines.oracle.log
     if excluded(end.exit):

@@ -20,7 +20,7 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """The guest takes the traps that the bare machine takes: when, where, in which mode, which instruction, with which payload."""
     case = cases[0]
     machines = ground.pair(case, plain=True)
-    machines.load(case)
+    machines.load(case, located=True)
     bare, guest, log = machines.bare, machines.guest, machines.oracle.log
     every = frozenset(machines.machine.code.exits)
     pc, mode = machines.machine.state.pc, machines.machine.modes.leaf

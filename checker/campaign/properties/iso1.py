@@ -65,5 +65,6 @@ ISO1: Final = Property(
     claim="of two runs in which guest A is the same and guest B is not, A sees the same",
     subject=(("turn",), ("direct",)),
     order=40,
+    guests=2,
     cases=3,
 )

@@ -13,7 +13,10 @@ from pgcheck.vmm.mmu import tables_of
 
 
 def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
-    """While a guest has its turn, all that is touched are its own frames and those of the tables kept for it."""
+    """While a guest has its turn, all that is touched are its own frames and those of the tables kept for it.
+
+    Where it is left by trap entries these store to the monitor's own memory.
+    """
     machines = ground.pair(cases[0], guests=2)
     machines.clear()
     ram = machines.host_ram
@@ -37,6 +40,7 @@ def iso2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
                 left[which] = 0 if stop.exit is not None else left[which] - steps
                 owned = machines.vmm.allocator.owned
                 own = owned(guest.name) | owned(tables_of(guest.name))
+                own |= machines.vmm.kept if guest.monitor.gate is not None else frozenset()
                 beyond = (traced.loaded | traced.stored) - own
                 if beyond:
                     kind = "stored" if beyond & traced.stored else "loaded"
@@ -92,5 +96,6 @@ ISO2: Final = Property(
     claim="while a guest has its turn, only its own frames and those of its shadow tables are touched",
     subject=(("turn",), ("direct",)),
     order=40,
+    guests=2,
     cases=2,
 )

@@ -8,13 +8,12 @@ from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome, excluded, failed
-from pgcheck.checker.campaign.pairs.pair import Pair
+from pgcheck.checker.campaign.pairs.pair import Pair, has_tables
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.state import cells, holding
-from pgcheck.vmm.mmu import mechanism
 
 FRESH: Final = 8
 
@@ -42,7 +41,8 @@ def iso3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
             values = cells(guest, name).values(leaf.size) if isinstance(leaf, ArrayLeaf) else {held}
             if pattern & mask(leaf.width) in values:
                 return failed("ISO3", log, 0, name, "holds what was in the processor before")
-    fresh = machines.vmm.guest("fresh", machines.layout.size, tables=FRESH) if _room(machines) else None
+    tables = min(FRESH, machines.tables)
+    fresh = machines.vmm.guest("fresh", machines.layout.size, tables=tables) if _room(machines, tables) else None
     if fresh is not None:
         ram = fresh.computer.bus.ram
         step = min(64, ram.size)
@@ -72,9 +72,10 @@ def _poison(machines: Pair, pattern: int) -> None:
     host.state.update(holding(machines.machine, {leaf.name: pattern & mask(leaf.width) for leaf in wide}))
 
 
-def _room(machines: Pair) -> bool:
-    tables = FRESH if "drop" in mechanism(machines.machine).events else 0
-    return len(machines.vmm.allocator.free) >= (machines.layout.size >> machines.vmm.page_shift) + tables
+def _room(machines: Pair, tables: int) -> bool:
+    """Whether one more guest finds room."""
+    wanted = (machines.layout.size >> machines.vmm.page_shift) + (tables if has_tables(machines.machine) else 0)
+    return len(machines.vmm.allocator.free) >= wanted
 
 
 ISO3: Final = Property(
@@ -84,4 +85,5 @@ ISO3: Final = Property(
     claim="nothing of what was in free memory and in the processor before shows in a guest",
     subject=(("direct",), ("guest",)),
     order=40,
+    guests=2,
 )

@@ -24,5 +24,6 @@ NE1: Final = Property(
     claim="EQ2 for the guest of a monitor that is itself a guest",
     subject=(("direct",), ("exit",)),
     order=80,
+    depth=2,
     default=False,
 )

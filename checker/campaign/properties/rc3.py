@@ -95,5 +95,6 @@ RC3: Final = Property(
     claim="guests take turns of one quantum, none more than its budget or its quota, and each that stops is given once, with its account",
     subject=(("turn",), ("quota",)),
     order=20,
+    guests=GUESTS,
     cases=GUESTS,
 )

@@ -54,7 +54,7 @@ def authors(checked: Checked, evidence: Evidence) -> Authors:
 def run(author: Author, name: str, cases: int, seed: str = "t") -> list[Outcome]:
     """The outcomes of the first cases of a property."""
     chosen, ground = PROPERTIES[name], Ground(author)
-    return [chosen.run(ground, author.cases(counted(seed, k, TAPE), chosen.cases), None) for k in range(cases)]
+    return [chosen.run(ground, chosen.drawn(author, counted(seed, k, TAPE)), None) for k in range(cases)]
 
 
 def failures(author: Author, name: str, cases: int = 60) -> set[str]:

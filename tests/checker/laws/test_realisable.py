@@ -92,6 +92,16 @@ def test_entries(name: str, tmp_path: Path, evidence: Evidence) -> None:
     assert {f.message for f in found} == expected and {f.status for f in found} <= {"error"}
 
 
+@pytest.mark.parametrize(("bits", "expected"), [("4:0", set()), ("5:1", {MAP, READ})])
+def test_an_entry_may_say_more_frames_than_there_are(
+    bits: str, expected: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    """A monitor writes only those that there are, and they must be where the walk leads."""
+    text = PAGED.replace("FRAME 9-5 W", "FRAME 16-5 W")
+    text = text.replace("upper.FRAME", "upper.FRAME[4:0]").replace("lower.FRAME", f"lower.FRAME[{bits}]")
+    assert {f.message for f in realisable(variant(tmp_path, text), evidence)} == expected
+
+
 CHECK = "      if (a >= {21'd0, R.b}) { trap(Cause::Memory); }\n"
 SUM = "Bits<11> sum = {1'b0, a[9:0]} + {1'b0, R.l};"
 HIGH = "if (a[31:10] != 0 || sum >= Q) { trap(Cause::Memory); }"

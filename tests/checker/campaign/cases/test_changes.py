@@ -41,7 +41,7 @@ def test_a_change_is_a_store_to_an_entry_of_the_walk_of_a_page_in_use() -> None:
     for k in range(200):
         tape = Tape(counted("changes", k, 512))
         drawn, root = spaces.draw(tape), WHERE.tables[0]
-        made = changes.change(tape, root, drawn.entries)
+        made = changes.change(tape, root, drawn.entries, kernel=bool(k % 2))
         if made is None:
             continue
         page, change = made
@@ -58,7 +58,7 @@ def test_a_script_uses_a_page_and_makes_the_change_through_registers() -> None:
     changes, seen = found(how), 0
     for k in range(60):
         tape = Tape(counted("script", k, 512))
-        made = changes.change(tape, WHERE.tables[0], changes.tables.draw(tape).entries)
+        made = changes.change(tape, WHERE.tables[0], changes.tables.draw(tape).entries, kernel=True)
         state: State = {**reset(RISCV), "X": Cells(0, {0: 0}), "PC": WHERE.kernel, "current_mode": 1}
         script = list(changes.script(tape, state, *made)) if made is not None else []
         if made is None or not script:

@@ -32,7 +32,7 @@ def met(name: str, cases: int, of: Author | None = None) -> Counter[str]:
     """What happened in the first cases of a property."""
     one, ground, found = PROPERTIES[name], Ground(of or author()), Counter[str]()
     for k in range(cases):
-        outcome = one.tried(ground, ground.author.cases(counted("met", k, TAPE), one.cases), None)
+        outcome = one.tried(ground, one.drawn(ground.author, counted("met", k, TAPE)), None)
         assert outcome.failure is None, outcome.failure
         found.update(outcome.events)
     return found
