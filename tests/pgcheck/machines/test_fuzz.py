@@ -230,12 +230,14 @@ def test_a_campaign_killed_within_a_shard_goes_on_and_reports_what_it_would_have
     pgcheck: Pgcheck, tmp_path: Path
 ) -> None:
     database = tmp_path / "c.sqlite"
-    asked = (POPF, "--force", "--property", "EQ2", "--property", "RC1", "--cases", "160", "--database", database)
+    few = ("--property", "EQ2", "--property", "RC1", "--cases", "160", "--seed", "1", "--jobs", "2")
+    asked = (POPF, "--force", *few, "--database", database)
     child = process(*asked)
     assert child.stdout is not None
     lines: list[str] = []
     while sum(line.startswith(("EQ2", "RC1")) for line in lines) < 2:
         lines.append(child.stdout.readline())
+        assert lines[-1], "the campaign has ended"
     time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     lines += child.stdout.readlines()

@@ -14,7 +14,7 @@ from pgcheck.checker.campaign.strategies import policy_of
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.isa.machine.build import load
 from pgcheck.vmm.paging.ledger import Ledger
-from tests.checker.campaign.paged import SHAPES, text
+from tests.checker.campaign.cases.paged import SHAPES, text
 
 pytestmark = pytest.mark.slow
 
