@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from pgcheck import __version__
-from pgcheck.commands import authoring, checking, completion, gate, monitors, references
+from pgcheck.commands import authoring, checking, completion, gate, monitors, references, traps
 from pgcheck.commands.checking import IMPLICIT
 
 if TYPE_CHECKING:
@@ -71,7 +71,14 @@ def command() -> None:
     """
 
 
-for one in (*checking.COMMANDS, *monitors.COMMANDS, *references.COMMANDS, *authoring.COMMANDS, *gate.COMMANDS):
+for one in (
+    *checking.COMMANDS,
+    *monitors.COMMANDS,
+    *traps.COMMANDS,
+    *references.COMMANDS,
+    *authoring.COMMANDS,
+    *gate.COMMANDS,
+):
     command.add_command(one)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pgcheck.isa.files.errors import Text
+
+READ: Final = "csr_sw_read"
+WRITE: Final = "csr_sw_write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,14 @@ def access_functions(csrs: Iterable[Csr], address: str, value: str) -> tuple[str
     text += chain("csr_mode", "Bits<2>", one, "return 2'd3;", lambda c: f"return 2'd{c.mode};")
     text += chain("csr_writable?", "Boolean", one, "return false;", lambda c: f"return {str(c.writable).lower()};")
     text += chain(
-        "csr_sw_read",
+        READ,
         value,
         one,
         f"{value} zero = 0; return zero;",
         lambda c: f"return csr_read_{c.name}();" if c.read is not None else f"{value} zero = 0; return zero;",
     )
     text += chain(
-        "csr_sw_write",
+        WRITE,
         "",
         f"{one}, {value} csr_value",
         "",

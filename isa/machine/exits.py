@@ -53,7 +53,8 @@ def exit_rule(program: Program, name: Text, given: schema.Exit, exits: Iterable[
                 problems.report(member.position, f"{argument} cannot be '{member}'", hint=hint)
             else:
                 table.append((type_.members[str(member)], str(kind)))
-    return ExitRule(str(name), str(given.kind), selector, tuple(table), str(given.nested or ""))
+    named = tuple(zip(names, parameters, strict=True))
+    return ExitRule(str(name), str(given.kind), selector, tuple(table), str(given.nested or ""), named)
 
 
 def interrupt_rule(program: Program, given: schema.Interrupt) -> Interrupt | None:

@@ -30,7 +30,7 @@ SchemeT = TypeVar("SchemeT", bound=Scheme)
 class ExitRule:
     """A terminator.
 
-    Its kind, refined by the value of one enum argument, and what an exit within its delivery becomes.
+    Its kind, refined by the value of one enum argument, and what an exit within its delivery becomes; its `parameters`.
     """
 
     function: str
@@ -38,6 +38,7 @@ class ExitRule:
     selector: int = -1
     kinds: tuple[tuple[int, str], ...] = ()
     nested: str = ""
+    parameters: tuple[tuple[str, Type], ...] = ()
 
     def kind_of(self, args: tuple[int, ...]) -> str:
         """The kind of an exit with payload `args`."""

@@ -1,0 +1,1 @@
+"""Every way an instruction ends, by mode, and the condition for it."""

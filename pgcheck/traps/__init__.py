@@ -1,0 +1,1 @@
+"""`pgcheck traps`: the table of how instructions end, for people, programs and browsers."""
