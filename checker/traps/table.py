@@ -125,8 +125,8 @@ class _Writer:
         if isinstance(found, Condition):
             if found == NEVER:
                 return None
-            texts = [Reading(self.machine, place.mode, brief=brief).condition(found) for brief in (False, True)]
-            return When("proved", *texts, (), self.about(found, place.mode))
+            text, brief = (Reading(self.machine, place.mode, brief=b).condition(found) for b in (False, True))
+            return When("proved", text, brief, (), self.about(found, place.mode))
         leaves = tuple((leaf, ()) for leaf in sorted(free_leaves([term]) & self.control))
         return When("unknown" if found else "named", found, found, through, leaves)
 

@@ -159,7 +159,7 @@ class View:
             alike.setdefault(said, []).append(self.mode(mode))
         return alike
 
-    def tables(self) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
+    def tables(self) -> Iterator[tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]]:
         """What stands in the page besides the rows: tables with a title, the heads of columns, and lines."""
         led = [(", ".join(d.causes), ", ".join(d.modes), "; ".join(d.where)) for d in self.deliveries()]
         if led:

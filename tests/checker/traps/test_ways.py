@@ -12,9 +12,10 @@ from pgcheck.checker.traps.condition import Condition, Question, minimal
 from pgcheck.checker.traps.together import Together
 from pgcheck.checker.traps.ways import COMPLETES, Cause, Way, ends, step
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
-from pgcheck.isa.terms import constant, evaluate
+from pgcheck.isa.terms import Term, constant, evaluate
+from pgcheck.isa.terms.names import OPERAND
 from pgcheck.models.reference import cycle
-from pgcheck.models.state import Cells, Exit, State, reset
+from pgcheck.models.state import Cells, Exit, State, cells, reset, scalar
 from tests.specifications import machine
 
 Ways = Mapping[int, Mapping[Way, Condition]]
@@ -85,12 +86,9 @@ def states(known: Machine, mode: int, rng: random.Random) -> State:
     state = reset(known)
     for leaf in known.state.scalars.values():
         state[leaf.name] = rng.choice((0, 1, rng.getrandbits(max(leaf.width, 1)))) & (1 << max(leaf.width, 1)) - 1
-    for leaf in known.state.registers:
-        state[leaf.name] = Cells(
-            0, {k: rng.choice((0, 1, 8, rng.getrandbits(leaf.width))) for k in range(min(leaf.size, 64))}
-        )
-    for leaf in known.state.registers:
-        state[leaf.name].update(leaf.hardwired)  # type: ignore[union-attr]  # an array's cells
+    for array in known.state.registers:
+        values = {k: rng.choice((0, 1, 8, rng.getrandbits(array.width))) for k in range(min(array.size, 64))}
+        state[array.name] = Cells(0, {**values, **dict(array.hardwired)})
     state[known.modes.leaf] = mode
     translation = known.code.translation
     if translation is not None and "satp.MODE" in translation.replay:
@@ -108,14 +106,13 @@ def conditions(
 
 
 def held(found: Condition, state: State, operands: dict[str, int]) -> bool:
-    def leaf(term: object) -> int:
-        name = term.name  # type: ignore[attr-defined]
-        return operands[name.text] if name.space == "o" else state[name.text]  # type: ignore[return-value]
+    def leaf(term: Term) -> int:
+        return operands[term.name.text] if term.name.space == OPERAND else scalar(state, term.name.text)
 
-    def element(array: object, index: int) -> int:
-        return state[array.name.text][index]  # type: ignore[attr-defined, index, return-value]
+    def element(array: Term, index: int) -> int:
+        return cells(state, array.name.text)[index]
 
-    return bool(evaluate([found.term], leaf, element, lambda *_: 0)[0])  # type: ignore[arg-type]
+    return bool(evaluate([found.term], leaf, element, lambda *_: 0)[0])
 
 
 def way_of(known: Machine, ended: Exit) -> Way:
