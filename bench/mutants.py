@@ -3,8 +3,8 @@
     python bench/mutants.py [ID...] [--seeds N] [--room ROOM...] [--without-bugs | --without-faults] [--kept FILE]
     python bench/mutants.py --generated N [--seed S] [--module M...]
 
-B and C are bugs of tests/data/bugs.yaml: killed when a property fails on every seed, and the failing case fails again with the mutant and
-passes without; cases are the median of the seeds. F and K are faults of tests/data/faults.yaml: killed when what a user runs gives another
+B and C are bugs of tests/data/bugs.yaml: killed as a fault is, or when a property fails on every seed, and the failing case fails again with
+the mutant and passes without; cases are the median of the seeds. F and K are faults of tests/data/faults.yaml: killed when what a user runs gives another
 answer, or a test fails, which passes without the fault. The score counts them by room and by who kills. The exit code is 1 when one survives.
 """
 
@@ -96,6 +96,9 @@ def of_bugs(names: Sequence[str], seeds: int, kept: Kept) -> Iterator[Result]:
 
 def _of_bug(name: str, one: Mutant, apply: Callable[[], None], seeds: int) -> Result:
     room = one.target.split(".")[1]
+    noticed = of_fault(Fault(name, room, one.target, one.edits, one.noticed))
+    if noticed.killer:
+        return noticed
     found = trial(apply, one.by, seeds)
     if isinstance(found, Kill):
         return Result(name, room, found.failure, found.property, found.cases, found.seconds)

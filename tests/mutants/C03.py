@@ -11,6 +11,7 @@ MUTANT = Mutant(
         ),
     ),
     by=("CK1 known verdicts",),
+    noticed=("verdicts popf",),
     how=(
         "A control leaf of the virtual machine that an instruction ought to have changed, and that nobody "
         "changed, is no mismatch any more: POPF, which the user mode ignores, is no hole."

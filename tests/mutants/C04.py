@@ -12,6 +12,7 @@ MUTANT = Mutant(
         ),
     ),
     by=("CK1 known verdicts",),
+    noticed=("check tests/specs/soundness/z00_control.yaml",),
     how=(
         "The assumptions demand a mode other than the virtual mode that was put in: no state is left in which "
         "there could be a hole."

@@ -19,7 +19,7 @@ from tests.mutants.planted import ROOT, Fault, file_of
 
 def digest(one: Mutant | Fault, seeds: int = 1) -> str:
     """The name that a mutant's result is kept under."""
-    killers = (*one.by, one.equivalent) if isinstance(one, Fault) else one.by
+    killers = (*one.by, one.equivalent) if isinstance(one, Fault) else (*one.noticed, *one.by)
     files = [file_of(one.target.partition(":")[0]), *filter(None, map(_file, killers))]
     whole: list[Any] = [one.target, one.edits, killers, seeds, [file.read_text("utf-8") for file in files]]
     return hashlib.blake2b(json.dumps(whole).encode(), digest_size=16).hexdigest()

@@ -51,7 +51,10 @@ def who(killer: str) -> str:
     """Who runs a killer: check, prove-monitor, fuzz or suite."""
     word, _, rest = killer.partition(" ")
     match word:
-        case "check" | "verdicts":
+        case "check":
+            command = _right(ROOT / rest)["command"].strip()
+            return command if command in WHO else "check"
+        case "verdicts":
             return "check"
         case "prove" | "EQ1":
             return "prove-monitor"
@@ -118,10 +121,16 @@ def _anew(killer: str, fault: Fault, folder: str, seconds: float) -> Tried:
 
 def _checked(path: Path) -> str:
     """Why the answer to a case is wrong; empty if it is right."""
-    right = RIGHT.match(path.read_text("utf-8"))
-    assert right is not None, f"{path} does not say how its command must end"
+    right = _right(path)
     words = [*right["command"].split(), str(path), *right["words"].split()]
     return _commanded(words, [int(code) for code in right["codes"].split(" or ")])
+
+
+def _right(path: Path) -> re.Match[str]:
+    """What the first line of a case says of its command."""
+    right = RIGHT.match(path.read_text("utf-8"))
+    assert right is not None, f"{path} does not say how its command must end"
+    return right
 
 
 def _commanded(words: list[str], codes: list[int]) -> str:

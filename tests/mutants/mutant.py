@@ -41,7 +41,7 @@ class Stale(Exception):
 class Mutant:
     """`edits` replace texts of the function `target` ("module:Class.method"), each of which occurs in it exactly once.
 
-    `by` are the properties that ought to kill it, the quickest first; `how` says how the bug is restated for this monitor and what
+    `by` are the properties that ought to kill it, the quickest first, `noticed` the commands of a user that do (killers.py); `how` says how the bug is restated for this monitor and what
     a guest, or a reader of reports, notices of it: why it is no equivalent program.
     """
 
@@ -49,6 +49,7 @@ class Mutant:
     edits: tuple[tuple[str, str], ...]
     by: tuple[str, ...]
     how: str
+    noticed: tuple[str, ...] = ()
 
     def original(self) -> FunctionType:
         """The function as shipped. Raises Stale."""

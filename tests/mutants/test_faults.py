@@ -128,6 +128,8 @@ def test_what_has_no_end_or_crashes_kills_nothing(identifier: str) -> None:
     ("killer", "said"),
     [
         ("verdicts popf", "check"),
+        ("check tests/specs/soundness/knob.yaml", "check"),
+        ("check tests/specs/soundness/signed_order.yaml", "prove-monitor"),
         ("prove pg74", "prove-monitor"),
         ("EQ1 pg74", "prove-monitor"),
         ("EQ2 pg74", "fuzz"),

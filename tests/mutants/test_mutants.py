@@ -6,6 +6,7 @@ import pytest
 
 from pgcheck.models.devices.timer import Timer
 from tests.mutants import generated, properties, trial
+from tests.mutants.killers import who
 from tests.mutants.mutant import MECHANISMS, Mutant, Stale, bugs, function_of, identifiers, missing, mutant
 from tests.mutants.properties import PROPERTIES, Property
 from tests.mutants.subjects import SUBJECTS
@@ -53,6 +54,7 @@ def test_a_patch_fits_and_changes_its_function(name: str) -> None:
     ours, broken = one.original().__code__, one.code()
     assert (broken.co_code, broken.co_consts, broken.co_names) != (ours.co_code, ours.co_consts, ours.co_names)
     assert one.by and set(one.by) <= PROPERTIES.keys()
+    assert not {who(killer) for killer in one.noticed} & {"suite"}
     assert len(one.how) > 60
 
 

@@ -29,6 +29,14 @@ def test_decoding_what_was_encoded_gives_the_operands(table: str, name: str, dat
     assert decoded.length == length(encoding, operands)
 
 
+@pytest.mark.parametrize("disp", [0, 0x7F, 0xFFFFFF80, 0xFFFFFFFF])
+def test_a_narrow_field_is_extended_by_its_own_top_bit(disp: int) -> None:
+    encoding = TABLES["bytes"][1]["mov.r_m"]
+    operands = dict.fromkeys(encoding.operands, 0) | {"mod": 1, "disp": disp}
+    decoded = DECODERS["bytes"].decode(fetch_from(encode(encoding, operands)))
+    assert decoded is not None and decoded.operands == operands
+
+
 @pytest.mark.parametrize("table", TABLES)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
