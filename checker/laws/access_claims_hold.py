@@ -10,17 +10,23 @@ from pgcheck.checker.questions.copies import Copy, as_it_is, fresh, instantiate,
 from pgcheck.checker.questions.legality import legal
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
-from pgcheck.isa.terms import Term, constant, lnot, lor
-from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.traps.condition import ALWAYS, NEVER, Question, minimal
+from pgcheck.checker.traps.reading import Reading, mode_name
+from pgcheck.checker.traps.together import Together, TooMany
+from pgcheck.checker.traps.ways import Step, Way, said, step
+from pgcheck.isa.machine.machine import Claim, Instruction, Machine, ModeClass, Row
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, eq, land, lnot, lor
+from pgcheck.isa.terms.ir import TRANSLATE, UNMODELLED
 from pgcheck.models.symbolic import Transition
+
+ANY = Row("")
 
 
 def access_claims_hold(
     machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence
 ) -> Iterator[Finding]:
-    """`access:` says truly who may run an instruction: always, sometimes, never."""
+    """`access:` says truly who may run an instruction: always, sometimes, never; or with which trap it ends, and when."""
     for mode, mode_class in (("supervisor", machine.modes.supervisor), ("user", machine.modes.user)):
         claim = instruction.access.get(mode)
         if claim is None:
@@ -28,6 +34,54 @@ def access_claims_hold(
         found = _access(machine, instruction, step, mode_class, evidence)
         if found != claim:
             yield LAW.broken(instruction, f"in {mode} mode the claim is `{claim}`, the semantics say `{found}`")
+    for one in instruction.claims:
+        yield from _ends(machine, instruction, one, evidence)
+
+
+def _ends(machine: Machine, instruction: Instruction, claim: Claim, evidence: Evidence) -> Iterator[Finding]:
+    """Where the instruction ends as claimed and the condition does not hold, or the other way round."""
+    classes = {"supervisor": machine.modes.supervisor, "user": machine.modes.user}
+    for mode in classes[claim.mode].values:
+        taken = step(machine, instruction, ANY, mode)
+        label = f"{instruction.id}:access@{mode}:{claim.cause}"
+        ends = _so(taken, claim.cause, label)
+        when = said(machine, instruction, claim.when, mode)
+        left_out = taken.ways.get(Way(UNMODELLED), FALSE)
+        differs = land(lnot(left_out), lnot(eq(ends, when)))
+        if not evidence.possible([*taken.known, differs], label):
+            continue
+        name, written = mode_name(machine, mode), Reading(machine, mode)
+        claimed = "always" if when is TRUE else f"if {written.term(when)}"
+        found = _found(machine, ends, taken.known, Together(evidence), label, written)
+        yield LAW.finding(
+            "error",
+            instruction.id,
+            f"in {claim.mode} mode ({name}) the claim is `{claim.cause}` {claimed}, the semantics say {found}",
+            claim.position,
+        )
+
+
+def _so(taken: Step, cause: str, label: str) -> Term:
+    """The condition on which a step ends with a cause. Raises Undecided where memory decides between that and another."""
+    found = FALSE
+    for way, guard in taken.ways.items():
+        called = [c.called(cause) for c in way.causes] or [way.what == cause]
+        if any(called) and not all(called):
+            raise Undecided(label, f"memory decides which it is: {way}")
+        found = lor(found, guard) if all(called) else found
+    return found
+
+
+def _found(
+    machine: Machine, ends: Term, known: tuple[Term, ...], together: Together, label: str, written: Reading
+) -> str:
+    """The condition that the semantics have."""
+    control = frozenset(leaf.name for leaf in machine.state.control)
+    try:
+        found = minimal(ends, Question(known, control, together, label))
+    except TooMany:
+        return "otherwise"
+    return {ALWAYS: "always", NEVER: "never"}.get(found) or f"if {written.condition(found)}"
 
 
 def _access(
@@ -61,8 +115,9 @@ LAW = InstructionLaw(
     level="error",
     title="A claim of access is wrong",
     law="`access:` says truly whether an instruction is refused in a mode for control state's sake: "
-    "never, sometimes or always.",
-    formula="access(mode) = always iff no s in mode is refused; = never iff every s in mode is refused",
+    "never, sometimes or always; or with which trap it ends there, and under which condition.",
+    formula="access(mode) = always iff no s in mode is refused; = never iff every s in mode is refused; "
+    "= {cause, when} iff for all s in mode: the step from s ends with the cause iff s satisfies when",
     reference=f"{PAPER}: the definition of a privileged instruction",
     example=Example(
         (operation(CHECKED + "IE = 1'b0;", "    access: {user: always}\n"),),

@@ -9,6 +9,7 @@ from typing import Final
 
 from pgcheck.checker.traps.condition import atoms
 from pgcheck.isa.idl.types import Enum
+from pgcheck.isa.machine.claims import COMPLETES
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import (
@@ -33,7 +34,6 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE, HALT, TRANSLATE
 from pgcheck.isa.terms.reads import free_leaves
 from pgcheck.models.symbolic import FAULT, Execution, Exit, initial, perform
 
-COMPLETES: Final = "completes"
 TRAPS: Final = "traps"
 FEW: Final = 8  # atoms of what a fault of translation asks of the state
 
@@ -136,6 +136,13 @@ def assumed(machine: Machine, mode: int) -> tuple[Term, ...]:
         for t in machine.legal
     )
     return tuple(t for t in lawful if t is not TRUE)
+
+
+def said(machine: Machine, instruction: Instruction, condition: Term, mode: int) -> Term:
+    """A condition of the specification over state and operands, in a mode."""
+    operands = {name: operand(bits.width, name) for name, bits in instruction.operands.items()}
+    fixed = constant(machine.state.leaves[machine.modes.leaf].width, mode)
+    return _Watched(machine, fixed, operands, frozenset()).value(condition)
 
 
 def _hardwired(machine: Machine) -> Iterator[Term]:

@@ -26,6 +26,8 @@ from pgcheck.isa.files.values import (
     integer,
     named,
     natural,
+    one_of,
+    some_text,
     wrong,
 )
 
@@ -229,6 +231,50 @@ def _rows(node: Node) -> Text | list[int]:
     raise wrong(node, "these are no rows", "csrs, or a list of integers")
 
 
+WORDS: Final = ("always", "sometimes", "never")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim that an instruction ends so just where the condition holds (None: everywhere)."""
+
+    cause: Text
+    when: Text | None
+
+
+def _claim(node: Node) -> Claim:
+    expected = "{cause: TRAP, when: CONDITION}"
+    if not isinstance(node, Mapping):
+        raise wrong(node, "this is no claim of access", f"{', '.join(WORDS)}, or {expected}")
+    for key in node:
+        one_of(("cause", "when"), key)
+    given = {str(key): value for key, value in node.items()}
+    if "cause" not in given:
+        raise wrong(node, "a claim names the trap that it is about", expected)
+    return Claim(some_text(given["cause"]), some_text(given["when"]) if "when" in given else None)
+
+
+def _access(node: Node) -> Text | list[Claim]:
+    match node:
+        case Text():
+            return one_of(WORDS, node)
+        case Sequence() if node:
+            return [_claim(one) for one in node]
+        case _:
+            return [_claim(node)]
+
+
+_JSON_CLAIM: Final[JsonSchemaValue] = {
+    "type": "object",
+    "properties": {"cause": {"type": "string"}, "when": {"type": "string"}},
+    "required": ["cause"],
+    "additionalProperties": False,
+}
+_JSON_ACCESS: Final[JsonSchemaValue] = {
+    "anyOf": [{"enum": list(WORDS)}, _JSON_CLAIM, {"type": "array", "minItems": 1, "items": _JSON_CLAIM}]
+}
+
+
 class Instruction(Entry):
     """An instruction."""
 
@@ -239,8 +285,11 @@ class Instruction(Entry):
     assembly: AnyText = Key(Text(""), description="The operands as they are printed after the name.")
     encoding: Encoding = Key(description="Its bits.")
     access: dict[
-        Annotated[Text, choice("supervisor", "user")], Annotated[Text, choice("always", "sometimes", "never")]
-    ] = Key(default_factory=dict, description="A claim, verified: supervisor and user: always, sometimes or never.")
+        Annotated[Text, choice("supervisor", "user")], Annotated[Text | list[Claim], Read(_access, _JSON_ACCESS)]
+    ] = Key(
+        default_factory=dict,
+        description="A claim, verified: supervisor and user: always, sometimes, never, or one or several {cause: TRAP, when: CONDITION}.",
+    )
     rows: dict[Identifier, Annotated[Text | list[int], Read(_rows, {"type": ["string", "array"]})]] = Key(
         default_factory=dict, description="OPERAND: csrs or a list of values, each a row of the table."
     )

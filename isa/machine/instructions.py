@@ -25,6 +25,7 @@ from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.scopes import Value, operand_values
 from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
+from pgcheck.isa.machine.claims import claims
 from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
 from pgcheck.isa.terms import (
@@ -150,10 +151,11 @@ class Instructions:
             encoding_term=word,
             body=lower_body(self.program, given.operation, inside, width, VOID),
             line=line,
-            access={str(k): str(v) for k, v in given.access.items()},
+            access={str(k): str(v) for k, v in given.access.items() if isinstance(v, Text)},
             rows=self.rows(given, operands, canonical),
             partial=given.restart == "partial",
             description=str(given.long_name or ""),
+            claims=tuple(claims(self.program, given, operands)),
         )
 
     def undefined(self, given: Text) -> Instruction:

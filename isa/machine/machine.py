@@ -152,8 +152,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What an instruction's text claims of a mode class: it ends with the trap `cause` just where `when` holds, over state and operands."""
+
+    mode: str
+    cause: str
+    when: Term
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Instruction:
-    """An instruction; `access` claims by mode class, `partial` when state may change before a trap.
+    """An instruction; `access` and `claims` by mode class, `partial` when state may change before a trap.
 
     `length` in units of PC and `encoding_term`, its bits if they are one word, are terms over the operands, for the canonical encoding;
     `canonical` is true of the operands that have one.
@@ -174,6 +184,7 @@ class Instruction:
     rows: tuple[Row, ...]
     partial: bool
     description: str
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,10 @@ class _Reader:
         through = self._through(calls(instruction.body))
         leaves = sorted(self._leaves(instruction.body, through))
         rows = repr(instruction.rows)
-        claims = sorted(instruction.access.items())
+        claims = [
+            *sorted(instruction.access.items()),
+            *((c.mode, c.cause, self.term(c.when)) for c in instruction.claims),
+        ]
         operands = sorted((n, t.width, t.signed) for n, t in instruction.operands.items())
         if instruction.encoding is not None:
             operands = sorted([*operands, (LENGTH, instruction.encoding.decode.length_width, False)])

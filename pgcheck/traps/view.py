@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pgcheck.checker.traps.reading import mode_name
 from pgcheck.checker.traps.registers import Register, knobs, registers
 from pgcheck.checker.traps.table import Arrival, Ending, RowTraps, Traps, When
-from pgcheck.checker.traps.ways import COMPLETES, Cause, Way
+from pgcheck.checker.traps.ways import Cause, Way
+from pgcheck.isa.machine.claims import COMPLETES
 from pgcheck.isa.machine.machine import Machine
 
 SHORT = 40  # characters of the condition of completion that is not called the rest

@@ -44,3 +44,29 @@ def test_without_a_claim_nothing_is_compared(tmp_path: Path, evidence: Evidence)
     assert laws_broken(with_instruction(tmp_path, "privileged();"), evidence) == set()
     claiming = with_instruction(tmp_path, "privileged();", "access: {supervisor: never, user: never}")
     assert laws_broken(claiming, evidence) == {("access_claims_hold", "error")}
+
+
+GATED = "if (M == 1 && C == 1) { trap(Cause::Privileged); }\nif (TIMER == 1 && r == 3) { trap(Cause::Undefined); }"
+"""What is claimed of it in user mode, and what is said of a claim that is wrong ("" if none is)."""
+CAUSES = {
+    '{cause: Privileged, when: "C == 1"}': "",
+    '{cause: Privileged, when: "!(C == 0)"}': "",
+    '{cause: trap(Privileged), when: "C == 1"}': "",
+    '[{cause: Privileged, when: "C == 1"}, {cause: Undefined, when: "C == 0 && TIMER == 1 && r == 3"}]': "",
+    '{cause: completes, when: "C == 0 && (TIMER != 1 || r != 3)"}': "",
+    '{cause: Service, when: "false"}': "",
+    "{cause: Privileged}": "the claim is `Privileged` always, the semantics say if C == 1",
+    '{cause: Privileged, when: "C == 0"}': "the claim is `Privileged` if C == 0, the semantics say if C == 1",
+    '{cause: Undefined, when: "TIMER == 1 && r == 3"}': "the semantics say if ",
+    '{cause: Service, when: "C == 1"}': "the claim is `Service` if C == 1, the semantics say never",
+    '{cause: trap, when: "C == 1"}': "the semantics say if C == 1 || (",
+}
+
+
+@pytest.mark.parametrize("claim", CAUSES)
+def test_claims_with_a_cause_are_proved(claim: str, tmp_path: Path, evidence: Evidence) -> None:
+    machine = with_instruction(tmp_path, GATED, f"access: {{user: {claim}}}")
+    found = [f for f in examine(machine, machine.instruction("new"), evidence) if f.law == "access_claims_hold"]
+    wanted = CAUSES[claim]
+    assert [f.status for f in found] == (["error"] if wanted else [])
+    assert all(wanted in f.message and "(M=1)" in f.message for f in found)

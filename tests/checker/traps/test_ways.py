@@ -10,7 +10,8 @@ import pytest
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.traps.condition import Condition, Question, minimal
 from pgcheck.checker.traps.together import Together
-from pgcheck.checker.traps.ways import COMPLETES, Cause, Way, ends, step
+from pgcheck.checker.traps.ways import Cause, Way, ends, step
+from pgcheck.isa.machine.claims import COMPLETES
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.terms import Term, constant, evaluate
 from pgcheck.isa.terms.names import OPERAND

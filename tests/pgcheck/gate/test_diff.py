@@ -173,3 +173,12 @@ def test_a_knob_that_is_lost_is_a_regression(pgcheck: Pgcheck, tmp_path: Path) -
     ran = pgcheck("diff", written(tmp_path / "a.yaml", flag, gate), written(tmp_path / "b.yaml", flag))
     assert ran.code == 1
     assert "!default: F no longer makes anything trap (it did shl)" in ran.out
+
+
+def test_a_claim_that_is_broken_is_named_and_exits_like_a_check(pgcheck: Pgcheck) -> None:
+    before, after = (SMALL / "field" / f"claims-{name}.yaml" for name in ("before", "after"))
+    ran = pgcheck("diff", before, after)
+    assert ran.code == pgcheck(after).code == 2
+    assert "!newly access_claims_hold: mark: in user mode the claim is `never`" in ran.out
+    back = pgcheck("diff", after, before)
+    assert back.code == 0 and "no longer access_claims_hold: mark" in back.out
