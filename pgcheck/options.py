@@ -155,6 +155,9 @@ SARIF_WAIVED: Final = Option(
     help="Waived results in SARIF.",
     key="sarif-waived",
 )
+PRESENT: Final = Option(
+    parameter="present", flags=("--present",), values=Switch(), help="Make the HTML page one of slides, for a screen."
+)
 REQUIRE: Final = Option(
     parameter="require",
     flags=("--require",),
@@ -250,7 +253,7 @@ DUMP: Final = Option(
 
 # Those of `check`, those of every command that asks a solver, and those that a project can set, by key.
 CHECKING: Final = (
-    FORMAT, OUTPUT, SARIF_WAIVED, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS,
+    FORMAT, OUTPUT, SARIF_WAIVED, PRESENT, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS,
 )  # fmt: skip
 JUDGING: Final = (DEPLOYMENT, JOBS, BUDGET, SECOND, CACHE, DUMP)
 SETTINGS: Final = {

@@ -44,7 +44,9 @@ def check(context: click.Context, /, specifications: tuple[str, ...], show_confi
     if not specifications:
         raise click.UsageError("Missing argument 'SPECIFICATION...', and [tool.pgcheck] names no specs.", context)
     given["no_waivers"] = _unwaived(context, given["waivers"], denied=given["no_waivers"])
-    manner = Manner(not given["no_timing"], given["rows"], bool(given["only"]), given["sarif_waived"])
+    manner = Manner(
+        not given["no_timing"], given["rows"], bool(given["only"]), given["sarif_waived"], present=given["present"]
+    )
     commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
     return run.each(specifications, request(given), subscribers(given["format_"], given["outputs"], manner), commands)
 

@@ -97,13 +97,15 @@ class Story:
 class Manner:
     """How a story is written: with times or the same from run to run.
 
-    `partly` says that not all instructions were asked about, `waived` what SARIF does with waived results.
+    `partly` says that not all instructions were asked about, `waived` what SARIF does with waived results, `present` that the HTML page is
+    one of slides.
     """
 
     timing: bool = True
     every_row: bool = False
     partly: bool = False
     waived: Literal["keep", "omit"] = "keep"
+    present: bool = False
 
 
 class Recorder:

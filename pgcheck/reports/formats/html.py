@@ -12,10 +12,10 @@ from pgcheck.running.events import Manner, Story
 
 
 def render(story: Story, manner: Manner) -> str:
-    """The page of a run: each specification with its answer, those without one, and whether the run was broken off."""
+    """The page of a run: each specification with its answer, those without one, and whether the run was broken off; or slides of it."""
     sections = [section(checked, i, story.began.require) for i, checked in enumerate(story.checked)]
     return rendered(
-        "page.html",
+        "present.html" if manner.present else "page.html",
         sections=sections,
         failed=story.failed,
         unfinished=story.unfinished,

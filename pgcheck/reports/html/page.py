@@ -12,8 +12,10 @@ from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ROLES
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.reports.grouping import counted_names, grouped, grouped_names
 from pgcheck.reports.html.bits import Cell, Word, compared, words
 from pgcheck.reports.html.flow import Drawing, Flow, access, drawing
+from pgcheck.reports.html.opcodes import Sheet, judged, sheets
 from pgcheck.reports.standing import Standing, assumptions, standings
 from pgcheck.reports.text.explain import MEANINGS, PLACES, source
 from pgcheck.reports.text.report import answers
@@ -24,10 +26,11 @@ STATUSES = {
     "holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided", "void": "void",
 }  # fmt: skip
 MONITORS = {**STATUSES, "holds": "exists", "conditional": "exists if configured", "fails": "none"}
+# What is said of a row's evidence in its line, and what it means.
 EVIDENCE = {
-    "two-solvers": "two solvers agree on every proof",
-    "solver": "one solver's answers, and what simplification alone settles",
-    "taint": "no control state on any path, so the machines take the same step",
+    "two-solvers": ("two solvers", "two solvers agree on every proof"),
+    "solver": ("one solver", "one solver's answers, and what simplification alone settles"),
+    "taint": ("no solver", "no control state on any path, so the machines take the same step"),
 }
 PRIVILEGED = ("yes", "configured", "no")
 MOST_NAMES = 12
@@ -87,8 +90,26 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Holes of which the same is said: their names, the sentence, and the row whose witness is shown here."""
+
+    key: str
+    names: str
+    reason: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Rows of which the table says the same: their names, and one of their lines."""
+
+    names: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
 class Division:
-    """A specification under one deployment."""
+    """A specification under one deployment: what stands open, what the configuration closes, then every row."""
 
     key: str
     result: DeploymentResult
@@ -96,19 +117,33 @@ class Division:
     matrix: tuple[tuple[Group, ...], ...]
     counts: Mapping[str, int]
     configuration: str
+    holes: tuple[Hole, ...]
+    closed: tuple[Kind, ...]
+    kinds: tuple[Kind, ...]
+    innocuous: str
     lines: tuple[Line, ...]
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Where a row's witness is shown already, by the row's key."""
+        return {hole.line.key: hole.key for hole in self.holes}
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A checked specification: its answer in a line, its deployments, its graph, and what the answers rest on."""
+    """A checked specification: its answer in a line, its deployments, its pictures, and what the answers rest on.
+
+    `drawing` is the graph of the holes alone, `whole` that of all rows.
+    """
 
     key: str
     result: MachineResult
     sources: tuple[str, ...]
     headline: Answer
     divisions: tuple[Division, ...]
+    sheets: tuple[Sheet, ...]
     drawing: Drawing | None
+    whole: Drawing | None
     waivers: tuple[Reviewed, ...]
     evidence: Mapping[str, int]
     size: str
@@ -125,13 +160,18 @@ def section(checked: Checked, number: int, require: str) -> Section:
     evidence = {name: sum(row.evidence == name for row in main) for name in EVIDENCE}
     size = f"{counted(len({(r.name, r.variant) for r in main}), 'instruction')}, {counted(len(main), 'row')}"
     headline = next(a for a in divisions[0].answers if a.theorem.name == require)
+    holes = [row.id for row in main if row.verdict == "hole"]
     return Section(
         key=key,
         result=result,
         sources=machine.identity.source,
         headline=headline,
         divisions=divisions,
-        drawing=drawing(machine, accesses.items()),
+        sheets=sheets(
+            machine, judged(result.main, {line.row.id: line.key for line in divisions[0].lines}), f"{key}-map"
+        ),
+        drawing=drawing(machine, ((name, accesses[name]) for name in holes if name in accesses)),
+        whole=drawing(machine, accesses.items()),
         waivers=checked.waivers,
         evidence=evidence,
         size=size,
@@ -157,14 +197,26 @@ def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Ma
     known = {i.id: i for i in judgeable(checked.machine)}
     lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id), known) for i, row in enumerate(rows))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
+    of = {line.row.id: line for line in lines}
+    holes = grouped([row for row in rows if row.verdict == "hole"], lambda row: (row.name, row.reason), False)
+    closed = grouped([r for r in rows if r.verdict == "conditional"], lambda r: configuration(r.configuration), False)
+    telling = [row for row in rows if row.verdict != "innocuous" or row.sensitive]
+    kinds = grouped(telling, lambda r: (r.verdict, of[r.id].privileged, of[r.id].sensitive), False)
     return Division(
-        key,
-        result,
-        tuple(Answer(*answer) for answer in answers(result)),
-        tuple(_matrix(lines)),
-        {verdict: count for verdict, count in counts.items() if count},
-        configuration(result.configuration) if result.configuration else "",
-        lines,
+        key=key,
+        result=result,
+        answers=tuple(Answer(*answer) for answer in answers(result)),
+        matrix=tuple(_matrix(lines)),
+        counts={verdict: count for verdict, count in counts.items() if count},
+        configuration=configuration(result.configuration) if result.configuration else "",
+        holes=tuple(
+            Hole(f"{key}-h{i}", grouped_names(some, len(some)), some[0].reason, of[some[0].id])
+            for i, some in enumerate(holes)
+        ),
+        closed=tuple(Kind(grouped_names(some), of[some[0].id]) for some in closed),
+        kinds=tuple(Kind(grouped_names(some), of[some[0].id]) for some in kinds),
+        innocuous=counted_names([row for row in rows if row.verdict == "innocuous" and not row.sensitive]),
+        lines=lines,
     )
 
 

@@ -29,12 +29,16 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=clean
     )
-    script, style = (loader.get_source(environment, name)[0].strip() for name in ("page.js", "page.css"))
+    script, palette, page, opcodes = (
+        loader.get_source(environment, name)[0].strip() for name in ("page.js", "palette.css", "page.css", "map.css")
+    )
     environment.globals |= {
         "version": __version__,
         "script": Markup(script),
         "script_hash": _hash(script),
-        "style": Markup(style),
+        "palette": Markup(palette),
+        "map_style": Markup(opcodes),
+        "style": Markup("\n".join((palette, page, opcodes))),
         "verdicts": VERDICTS,
         "statuses": STATUSES,
         "monitors": MONITORS,

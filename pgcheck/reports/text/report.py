@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 import click
@@ -13,6 +12,7 @@ from pgcheck.checker.result import DeploymentResult, Effort, Finding, Instructio
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.machine.machine import UNDEFINED
+from pgcheck.reports.grouping import counted_names, grouped, grouped_names
 from pgcheck.reports.remarks import printable
 from pgcheck.reports.standing import assumptions, cautions, standings
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
@@ -39,7 +39,6 @@ COLOURS = {"holds": "green", "conditional": "green", "fails": "red", "unknown": 
 VOID = ("void", ": the specification breaks a law, so nothing is claimed")
 LEFT = 11
 COLUMNS = (28, 15, 12)
-MOST_SUFFIXES = 6
 MOST_NAMES = 8
 
 
@@ -183,7 +182,7 @@ def _reasons(result: DeploymentResult, verdict: str, title: str, decode: Decode,
         return
     yield ""
     yield click.style(f"{title} ({len(found)})", bold=True)
-    for rows in _grouped(found, lambda i: (i.name, i.reason), every_row):
+    for rows in grouped(found, lambda i: (i.name, i.reason), every_row):
         yield from wrapped(f"{grouped_names(rows, most=len(rows))}: {rows[0].reason}", "    ", "  ")
         witness = rows[0].witness
         if witness is not None:
@@ -216,7 +215,7 @@ def _configured(result: DeploymentResult, every_row: bool) -> Iterator[str]:
         return
     yield ""
     yield click.style(f"Closed by the configuration ({len(found)})", bold=True)
-    for rows in _grouped(found, lambda i: configuration(i.configuration), every_row):
+    for rows in grouped(found, lambda i: configuration(i.configuration), every_row):
         yield from wrapped(configuration(rows[0].configuration), "    ", "  ")
         yield from wrapped(grouped_names(rows), "      ")
 
@@ -226,7 +225,7 @@ def _table(result: DeploymentResult, every_row: bool) -> Iterator[str]:
     if not rows:
         return
     order = list(VERDICTS)
-    groups = _grouped(rows, _cells, every_row)
+    groups = grouped(rows, _cells, every_row)
     if not every_row:
         groups.sort(key=lambda group: order.index(group[0].verdict))
     yield ""
@@ -255,43 +254,6 @@ def _innocuous(result: DeploymentResult, every_row: bool) -> Iterator[str]:
         yield ""
         yield click.style(f"innocuous ({len(rest)})", bold=True)
         yield from wrapped(counted_names(rest), "  ")
-
-
-def _grouped(
-    results: Sequence[InstructionResult], key: Callable[[InstructionResult], object], apart: bool
-) -> list[list[InstructionResult]]:
-    """Results with equal keys together, in the order of the first of each."""
-    groups: dict[object, list[InstructionResult]] = {}
-    for result in results:
-        groups.setdefault(result.id if apart else key(result), []).append(result)
-    return list(groups.values())
-
-
-def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> str:
-    """The ids, what is common said once: `cli, in (al_dx, ax_dx), csrrw csrrs (satp)`; many suffixes are counted."""
-    suffixes: dict[str, list[str]] = {}
-    for row in rows:
-        suffixes.setdefault(row.name, []).append(row.id.removeprefix(row.name).lstrip(".:") or "-")
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for name, found in suffixes.items():
-        alike.setdefault(tuple(found), []).append(name)
-    parts: list[str] = []
-    for shared, names in alike.items():
-        if shared == ("-",):
-            parts += names
-        elif len(shared) == 1 and len(names) == 1:
-            parts.append(next(r.id for r in rows if r.name == names[0]))
-        elif len(shared) <= most:
-            parts.append(f"{' '.join(names)} ({', '.join(shared)})")
-        else:
-            parts += [f"{name} ({len(shared)})" for name in names]
-    return ", ".join(parts)
-
-
-def counted_names(rows: Sequence[InstructionResult]) -> str:
-    """The mnemonics without their suffixes, with how many rows each has: `add (14), nop`."""
-    counts = Counter(row.name.partition(".")[0] or row.name for row in rows)
-    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
 
 
 def _other(result: MachineResult, under: DeploymentResult) -> Iterator[str]:

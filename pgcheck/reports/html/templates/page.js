@@ -1,10 +1,21 @@
 "use strict";
 (() => {
   const unfold = () => {
-    const line = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const details = line && line.matches("tbody.line") && line.querySelector("details");
-    if (details) { line.hidden = false; details.open = true; }
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    target.hidden = false;
+    const own = target.matches("details") ? target : target.matches("tbody.line") && target.querySelector("details");
+    for (let around = own || target; around; around = around.parentElement) if (around.matches("details")) around.open = true;
+    target.scrollIntoView();
   };
+  const slides = Array.from(document.querySelectorAll(".slide"));
+  const turns = { ArrowRight: 1, ArrowDown: 1, PageDown: 1, " ": 1, ArrowLeft: -1, ArrowUp: -1, PageUp: -1 };
+  if (slides.length) addEventListener("keydown", (event) => {
+    if (!(event.key in turns) || event.target.closest(".scroll, summary, a")) return;
+    event.preventDefault();
+    const now = slides.findLastIndex((slide) => slide.getBoundingClientRect().top < innerHeight / 2);
+    slides[Math.min(Math.max(now + turns[event.key], 0), slides.length - 1)].scrollIntoView();
+  });
   for (const form of document.querySelectorAll("form.filters")) {
     const lines = Array.from(document.getElementById(form.dataset.table).tBodies, (body) => ({
       body,

@@ -28,7 +28,9 @@ from tests.pgcheck.pages import MARKUP, found, parsed, poisoned_run, real, text_
 from tests.pgcheck.stories import BROKEN, HOSTILE, RICH, TIMELESS, WRONG, checked, hostile, story
 from tests.specifications import ROOT, machine_of
 
-CSS = (ROOT / "pgcheck" / "reports" / "html" / "templates" / "page.css").read_text(encoding="utf-8")
+TEMPLATES = ROOT / "pgcheck" / "reports" / "html" / "templates"
+PALETTE = (TEMPLATES / "palette.css").read_text(encoding="utf-8")
+CSS = PALETTE + "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "map.css"))
 
 
 def page_of(*events: Any, manner: Manner = TIMELESS, **more: Any) -> Element:
@@ -200,9 +202,63 @@ def test_what_is_not_proved_is_said() -> None:
     assert "only these were judged" not in text_of(page_of(checked(RICH)))
 
 
-def test_what_is_not_decided_is_not_among_what_is_proved() -> None:
-    proved = found(page_of(checked(result(*PLAIN, theorem3="unknown"))), ".//ul[@id='m0-proved']")
-    assert [text_of(item).partition(":")[0] for item in proved] == ["Theorem 1", "Theorem 2", "Monitor"]
+def test_no_answer_is_given_twice() -> None:
+    tree = page_of(checked(result(HOLE, *PLAIN, theorem1="fails", theorem3="unknown")))
+    titles = [text_of(card) for card in tree.findall(".//span[@class='card-title']")]
+    assert titles == ["Theorem 2", "Theorem 3", "Monitor"], "Theorem 1 is the banner"
+    assert text_of(tree).count("Theorem 1: the premise fails") == 1
+    assert len([t for t in tree.iter("table") if t.get("class") == "witness"]) == 1
+
+
+def test_the_page_tells_its_story_in_order() -> None:
+    said = text_of(page_of(checked(result(HOLE, CLI, *PLAIN, theorem1="fails"))))
+    heads = ("Sensitive against privileged", "Holes (1)", "Configuration", "Instructions", "How control state flows")
+    places = [said.index(head) for head in heads]
+    assert places == sorted(places)
+
+
+def test_a_hole_has_its_own_sentence_and_its_witness_open() -> None:
+    tree = page_of(checked(result(HOLE, *PLAIN, theorem1="fails")))
+    (case,) = tree.findall(".//article")
+    assert HOLE.reason[1:] in text_of(case) and case.findall(".//table[@class='witness']")
+    parents = {child: parent for parent in tree.iter() for child in parent}
+    while case in parents:
+        assert case.tag != "details", "nothing around it is folded"
+        case = parents[case]
+    assert "None: every instruction" in text_of(page_of(checked(result(*PLAIN))))
+
+
+def test_rows_are_grouped_as_in_the_text() -> None:
+    tree = page_of(checked(result(HOLE, LGDT, CLI, *PLAIN, theorem1="fails")))
+    grouped = [t for t in tree.iter("table") if text_of(t).startswith("Instructions by verdict")]
+    assert len(grouped) == 1
+    rows = [[text_of(td) for td in row.iter("td")] for row in grouped[0].iter("tr") if row.find("td") is not None]
+    assert ["add (2), nop", "innocuous", "no", "-"] in rows and len(rows) == 4
+
+
+def test_no_raw_words_are_shown() -> None:
+    said = text_of(page_of(checked(RICH), real("pg74")))
+    assert "two-solvers" not in said and "two solvers" in said and "taint" not in said
+
+
+def test_the_graph_shows_the_holes_alone_first() -> None:
+    pictures = page_of(real("m68000")).findall(".//svg[@class='flow']")
+    holes, every = (len(list(picture.iter("path"))) for picture in pictures)
+    assert 0 < holes < every
+    assert len(page_of(real("pg74")).findall(".//svg[@class='flow']")) == 1
+
+
+# ---- slides
+
+
+def test_slides_have_each_hole_and_every_answer() -> None:
+    tree = page_of(checked(result(HOLE, *PLAIN, theorem1="fails")), WRONG, manner=Manner(present=True))
+    slides = [text_of(slide) for slide in tree.iter("section") if slide.get("class") == "slide"]
+    assert "popf" in slides[-3] and "MEM" in slides[-3]
+    assert all(f"Theorem {n}" in slides[-2] for n in (1, 2, 3))
+    assert "Without an answer" in slides[-1]
+    ids = {e.get("id") for e in tree.iter()}
+    assert all(a.get("href", "")[1:] in ids for a in tree.iter("a"))
 
 
 def test_waived_rows_and_theorems_say_so() -> None:
@@ -456,7 +512,7 @@ def test_contrast_is_measured_as_the_standard_says() -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_the_contrast_that_wcag_asks_for(scheme: str) -> None:
-    light, dark = CSS.split("@media (prefers-color-scheme: dark)")
+    light, dark = PALETTE.split("@media (prefers-color-scheme: dark)")
     given = colours(light) if scheme == "light" else {**colours(light), **colours(dark)}
     pairs = [(ink, ground) for ink in ("ink", "soft") for ground in ("ground", "paper", "faint")]
     pairs += [(ink, f"{ink}-ground") for ink in ("good", "bad", "open", "blue")]

@@ -1,12 +1,15 @@
 """The page in a real browser: its script, its look at two widths, and that it needs neither script nor network.
 
-Needs Chromium and its driver (Debian: chromium, chromium-driver) and selenium.
+Needs Chromium and its driver (Debian: chromium, chromium-driver) and selenium. With PGCHECK_SCREENSHOTS set to a folder, its pictures are kept there.
 """
 
 from __future__ import annotations
 
+import base64
+import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.select import Select  # noqa: E402
 
-WIDE, NARROW = 1280, 400
+WIDE, NARROW = 1280, 500
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,11 @@ def complaints(browser: Any) -> list[str]:
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
+def unfold_rows(browser: Any) -> None:
+    """Open what the tables of all rows are folded into."""
+    browser.execute_script("for (const form of document.forms) form.closest('details').open = true")
+
+
 def shown(browser: Any) -> list[str]:
     """The instructions of the first table that can be seen."""
     lines = browser.find_elements(By.CSS_SELECTOR, "#m0-d0-table tbody.line")
@@ -82,6 +90,7 @@ ALL = ["move.from_sr", "move.to_sr", "rte", "trap", "moveq"]
 
 def test_search_narrows_the_table_as_one_types(browser: Any, page: str) -> None:
     opened(browser, page)
+    unfold_rows(browser)
     assert shown(browser) == ALL
     form(browser, "q").send_keys("STATUS register")
     assert shown(browser) == ["move.from_sr", "move.to_sr"]
@@ -106,6 +115,7 @@ def test_search_narrows_the_table_as_one_types(browser: Any, page: str) -> None:
 )
 def test_filters(browser: Any, page: str, name: str, value: str, expected: list[str]) -> None:
     opened(browser, page)
+    unfold_rows(browser)
     Select(form(browser, name)).select_by_value(value)
     assert shown(browser) == expected
     assert complaints(browser) == []
@@ -113,6 +123,7 @@ def test_filters(browser: Any, page: str, name: str, value: str, expected: list[
 
 def test_filters_add_up_and_concern_one_table(browser: Any, page: str) -> None:
     opened(browser, page)
+    unfold_rows(browser)
     Select(form(browser, "privileged")).select_by_value("yes")
     form(browser, "q").send_keys("return" + Keys.ENTER)
     assert shown(browser) == ["rte"]
@@ -120,20 +131,36 @@ def test_filters_add_up_and_concern_one_table(browser: Any, page: str) -> None:
     assert len(others) == 10 and all(line.is_displayed() for line in others)
 
 
-def test_a_witness_unfolds_by_mouse_and_by_keyboard(browser: Any, page: str) -> None:
+def test_a_row_unfolds_by_mouse_and_by_keyboard(browser: Any, page: str) -> None:
     opened(browser, page)
-    witness = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 table.witness")
-    summary = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 summary")
-    assert not witness.is_displayed()
+    summary = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i1 summary")
+    blocks = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i1 .blocks")
+    assert not summary.is_displayed() and not blocks.is_displayed()
+    unfold_rows(browser)
     summary.click()
-    assert witness.is_displayed() and "virtual machine" in witness.text and "0x2000" in witness.text
+    assert blocks.is_displayed() and "Encoding".upper() in blocks.text.upper()
     summary.send_keys(Keys.ENTER)
-    assert not witness.is_displayed()
+    assert not blocks.is_displayed()
+    assert complaints(browser) == []
+
+
+def test_witnesses_of_holes_are_open_from_the_start(browser: Any, page: str) -> None:
+    opened(browser, page)
+    witness = browser.find_element(By.CSS_SELECTOR, "#m0-d0-h0 table.witness")
+    assert witness.is_displayed() and "virtual machine" in witness.text and "0x2000" in witness.text
+
+
+def test_a_cell_of_the_opcode_map_leads_to_its_row(browser: Any, page: str) -> None:
+    opened(browser, page)
+    browser.find_element(By.CSS_SELECTOR, ".map .hole rect").click()
+    row = browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 .blocks")
+    assert row.is_displayed() and browser.current_url.endswith("#m0-d0-i0")
     assert complaints(browser) == []
 
 
 def test_all_that_is_shown_unfolds_at_once(browser: Any, page: str) -> None:
     opened(browser, page)
+    unfold_rows(browser)
     Select(form(browser, "verdict")).select_by_value("privileged")
     browser.find_element(By.CSS_SELECTOR, "button[data-open='yes']").click()
     unfolded = browser.find_elements(By.CSS_SELECTOR, "#m0-d0-table .more > td > details[open]")
@@ -157,24 +184,115 @@ def test_what_has_the_focus_shows_it(browser: Any, page: str) -> None:
     assert first.value_of_css_property("outline-style") == "solid"
 
 
+PROBLEMS = """
+const seen = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const light = (rgb) => {
+  const [r, g, b] = rgb.map((c) => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+  return .2126 * r + .7152 * g + .0722 * b;
+};
+const ground = (element) => {
+  const tile = element.closest("g.tile, .flow g");
+  if (tile && tile.querySelector("rect")) return seen(getComputedStyle(tile.querySelector("rect")).fill);
+  for (let e = element; e; e = e.parentElement) {
+    const colour = seen(getComputedStyle(e).backgroundColor);
+    if (colour.length < 4 || colour[3] > 0) return colour;
+  }
+  return [255, 255, 255];
+};
+const faint = [], boxes = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const node = walker.currentNode, parent = node.parentElement, range = document.createRange();
+  if (!node.data.trim() || parent.closest("script, style, title, .skip, .hidden, select")) continue;
+  range.selectNodeContents(node);
+  const rects = Array.from(range.getClientRects()).filter((r) => r.width > 1 && r.height > 1);
+  if (!rects.length || !parent.checkVisibility()) continue;
+  const style = getComputedStyle(parent), ink = parent.closest("svg") ? style.fill : style.color;
+  const [dark, bright] = [light(seen(ink)), light(ground(parent).slice(0, 3))].sort((a, b) => a - b);
+  if ((bright + .05) / (dark + .05) < 4.5) faint.push(node.data.trim());
+  for (const rect of rects) boxes.push([rect, node]);
+}
+boxes.sort((a, b) => a[0].top - b[0].top);
+const apart = [];
+for (let i = 0; i < boxes.length; i++)
+  for (let j = i + 1; j < boxes.length && boxes[j][0].top < boxes[i][0].bottom - 4; j++) {
+    const [a, one] = boxes[i], [b, other] = boxes[j];
+    if (one !== other && Math.min(a.right, b.right) - Math.max(a.left, b.left) > 3
+        && !one.parentElement.closest("thead") && !other.parentElement.closest("thead"))
+      apart.push(`${one.data.trim()} | ${other.data.trim()}`);
+  }
+return [faint, apart, boxes.length];
+"""
+
+
+def problems(browser: Any) -> tuple[list[str], list[str], int]:
+    """Texts with less contrast than WCAG asks for, pairs that lie over one another, and how many were looked at."""
+    faint, over, seen = browser.execute_script(PROBLEMS)
+    return faint, over, seen
+
+
+def test_what_is_faint_or_lies_over_another_is_found(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.html").write_text(
+        "<!doctype html><title>x</title><body style='background:#fff'><p style='color:#bbb'>faint</p>"
+        "<p style='position:absolute;top:200px'>first</p><p style='position:absolute;top:204px'>second</p>"
+        "<svg><g class='tile'><rect width='99' height='20' fill='#000'/><text y='12' fill='#222'>dark</text></g></svg>",
+        encoding="utf-8",
+    )
+    opened(browser, (tmp_path / "bad.html").as_uri())
+    assert problems(browser) == (["faint", "dark"], ["first | second"], 4)
+
+
+def kept(browser: Any, name: str, tmp_path: Path) -> Path:
+    """A picture of the whole page as it stands."""
+    folder = Path(os.environ.get("PGCHECK_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})["data"]
+    (folder / f"{name}.png").write_bytes(base64.b64decode(picture))
+    return folder / f"{name}.png"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_a_picture_at_two_widths(browser: Any, page: str, width: int, scheme: str, tmp_path: Path) -> None:
     opened(browser, page + "#m0-d0-i0", width, scheme=scheme)
-    assert browser.save_screenshot(str(tmp_path / "page.png")) and (tmp_path / "page.png").stat().st_size > 10_000
+    assert kept(browser, f"page-{width}-{scheme}", tmp_path).stat().st_size > 10_000
     wide, window = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert wide <= window, "only tables scroll sideways"
     ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(17, 21, 27)")
+    faint, over, seen = problems(browser)
+    assert (faint, over) == ([], []) and seen > 300
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_slides_turn_by_keys(browser: Any, width: int, tmp_path: Path) -> None:
+    file = tmp_path / "slides.html"
+    file.write_text(render(story(real("m68000")), replace(TIMELESS, present=True)), encoding="utf-8")
+    opened(browser, file.as_uri(), width)
+    top = "return document.querySelectorAll('.slide')[arguments[0]].getBoundingClientRect().top"
+    body = browser.find_element(By.TAG_NAME, "body")
+    for key, slide in (
+        (Keys.ARROW_RIGHT, 1),
+        (Keys.SPACE, 2),
+        (Keys.ARROW_LEFT, 1),
+        (Keys.PAGE_UP, 0),
+        (Keys.ARROW_UP, 0),
+    ):
+        body.send_keys(key)
+        assert abs(browser.execute_script(top, slide)) < 2
+    kept(browser, f"slides-{width}", tmp_path)
+    faint, over, seen = problems(browser)
+    assert (faint, over) == ([], []) and seen > 100
     assert complaints(browser) == []
 
 
 def test_the_page_reads_without_scripts(browser: Any, page: str) -> None:
     opened(browser, page, scripts=False)
+    assert browser.find_element(By.CSS_SELECTOR, "#m0-d0-h0 table.witness").is_displayed()
+    fold = browser.find_element(By.CSS_SELECTOR, "section[aria-labelledby='m0-d0-instructions'] > .fold > summary")
+    fold.click()
     assert shown(browser) == ALL
     assert not browser.find_element(By.CSS_SELECTOR, "form.filters").is_displayed()
-    browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 summary").click()
-    assert browser.find_element(By.CSS_SELECTOR, "#m0-d0-i0 table.witness").is_displayed()
     opened(browser, "about:blank")
 
 

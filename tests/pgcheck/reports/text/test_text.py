@@ -5,7 +5,7 @@ import pytest
 from pgcheck.checker.result import DeploymentResult, Finding, MachineResult, Status
 from pgcheck.checker.values import NOTHING, Sensitivity
 from pgcheck.isa.files.errors import Position
-from pgcheck.reports.text.report import counted_names, grouped_names, report
+from pgcheck.reports.text.report import report
 from tests.pgcheck.factory import CLI, DECODE, HOLE, LGDT, ODD, PLAIN, instruction, result, theorems
 
 
@@ -143,10 +143,3 @@ def test_what_a_premise_warns_of_is_listed_under_the_monitor() -> None:
         *PLAIN, findings=(Finding("monitor_can_map", "warning", "another", "never run directly: half of it"),)
     )
     assert "Never" not in report(other, DECODE, timing=False)
-
-
-def test_names_are_said_once() -> None:
-    rows = [instruction(i) for i in ("cli", "in.al_dx", "in.ax_dx", "csrrw:satp", "csrrs:satp", "mov.cr0")]
-    assert grouped_names(rows) == "cli, in (al_dx, ax_dx), csrrw csrrs (satp), mov.cr0"
-    assert grouped_names([instruction(f"in.v{i}") for i in range(9)]) == "in (9)"
-    assert counted_names([instruction("cli"), instruction("in.a"), instruction("in.b")]) == "cli, in (2)"
