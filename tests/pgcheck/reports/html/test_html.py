@@ -242,10 +242,10 @@ def test_no_raw_words_are_shown() -> None:
 
 
 def test_the_graph_shows_the_holes_alone_first() -> None:
-    pictures = page_of(real("m68000")).findall(".//svg[@class='flow']")
-    holes, every = (len(list(picture.iter("path"))) for picture in pictures)
+    pictures = page_of(real("m68000")).findall(".//{*}svg[@class='flow']")
+    holes, every = (len(picture.findall(".//{*}path")) for picture in pictures)
     assert 0 < holes < every
-    assert len(page_of(real("pg74")).findall(".//svg[@class='flow']")) == 1
+    assert len(page_of(real("pg74")).findall(".//{*}svg[@class='flow']")) == 1
 
 
 # ---- slides
