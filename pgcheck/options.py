@@ -11,7 +11,10 @@ from pgcheck.isa.rows import modules
 
 Required = Literal["theorem1", "theorem3", "monitor"]
 REQUIRED: Final[tuple[Required, ...]] = get_args(Required)
-FAIL_ON: Final = ("regression", "hole", "class", "any", "never")
+TRAP_CHANGES: Final = (
+    "lost-trap", "new-trap", "other-cause", "other-priority", "other-delivery", "other-end", "traps-not-compared",
+)  # fmt: skip
+FAIL_ON: Final = ("regression", "hole", "class", "traps", *TRAP_CHANGES, "any", "never")
 WAIVERS_FILE: Final = "pgcheck-waivers.yaml"
 
 

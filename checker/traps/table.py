@@ -192,13 +192,16 @@ def traps(
 
 
 def present(machine: Machine, evidence: Evidence) -> tuple[int, ...]:
-    """The values of the mode leaf that legal states have. Raises Undecided."""
+    """The modes that legal states have. Raises Undecided."""
+    return tuple(m for m in modes_of(machine) if evidence.possible(assumed(machine, m), f"mode@{m}"))
+
+
+def modes_of(machine: Machine) -> tuple[int, ...]:
+    """The values of the mode leaf, but for those that legality names as none."""
     leaf = machine.state.leaves[machine.modes.leaf]
     named = {*machine.modes.supervisor.values, *machine.modes.user.values}
     every = range(1 << leaf.width) if leaf.width <= WIDEST else sorted(named)
-    return tuple(
-        m for m in every if FALSE not in (known := assumed(machine, m)) and evidence.possible(known, f"mode@{m}")
-    )
+    return tuple(m for m in every if FALSE not in assumed(machine, m))
 
 
 def _row(writer: _Writer, instruction: Instruction, row: Row, modes: tuple[int, ...]) -> RowTraps:

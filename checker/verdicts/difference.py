@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from pgcheck.checker.result import THEOREMS, DeploymentResult, Finding, FindingStatus, InstructionResult, MachineResult
+from pgcheck.checker.traps.difference import TrapChange
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.machine import Machine
@@ -101,6 +102,7 @@ class Difference:
     findings: tuple[FindingChange, ...] = ()
     lost: tuple[LostKnob, ...] = ()
     void: bool = False
+    traps: tuple[TrapChange, ...] = ()
 
     @property
     def regressions(self) -> bool:
@@ -112,7 +114,7 @@ class Difference:
     def empty(self) -> bool:
         """Whether nothing changed that means anything."""
         changed = (self.instructions, self.theorems, self.configurations, self.shared, self.deployments)
-        return not any((*changed, self.findings, self.lost))
+        return not any((*changed, self.findings, self.lost, self.traps))
 
 
 @dataclass(frozen=True, slots=True)

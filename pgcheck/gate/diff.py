@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pgcheck import console
+from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
+from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.traps.difference import KINDS, Side, TrapChange, changes
 from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared, version
 from pgcheck.gate import diff_text
 from pgcheck.gate.revisions import Added, Both, Pair, Removed, sides
@@ -16,10 +21,18 @@ from pgcheck.request import Request
 from pgcheck.running import run
 from pgcheck.running.trouble import troubles
 
+
+def _has(kind: str, difference: Difference) -> bool:
+    """Whether traps changed in this way."""
+    return any(change.kind == kind for change in difference.traps)
+
+
 FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {
     "regression": lambda d: d.regressions,
     "hole": lambda d: any(c.after == "hole" and c.before != "hole" for c in d.instructions),
     "class": lambda d: d.regressions or any(c.before != c.after for c in d.instructions),
+    "traps": lambda d: bool(d.traps),
+    **{kind: partial(_has, kind) for kind in KINDS},
     "any": lambda d: not d.empty,
     "never": lambda d: False,
 }
@@ -52,11 +65,25 @@ def _code(answer: Difference, fail_on: str) -> ExitCode:
 def _compared(pair: Pair, request: Request) -> Difference:
     match pair:
         case Both(_, old, new):
-            return difference(_version(old, request), _version(new, request))
+            before, after = load(old), load(new)
+            was, now = (version(m, run.judged(m, request)) for m in (before, after))
+            return replace(
+                difference(was, now), traps=_traps(Side(before, was.meanings), Side(after, now.meanings), request)
+            )
         case Added(_, new):
             return appeared(_version(new, request))
         case Removed(_, old):
             return disappeared(_version(old, request))
+
+
+def _traps(old: Side, new: Side, request: Request) -> tuple[TrapChange, ...]:
+    """How instructions end otherwise than before."""
+    solver = solver_for(request.options)
+    try:
+        evidence = Evidence(solver, request.options.second)
+        return changes(old, new, run.selected(new.machine, request.only), evidence)
+    finally:
+        solver.close()
 
 
 def _version(path: Path, request: Request) -> Version:

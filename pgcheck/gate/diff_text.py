@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from pgcheck.checker.traps.difference import KINDS, TrapChange
 from pgcheck.checker.verdicts.difference import REGRESSIONS, Difference, InstructionChange
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 _TITLES: Final = {
     "newly-hole": "newly a hole",
     "added-hole": "added, and a hole",
@@ -52,6 +53,8 @@ def _lines(difference: Difference) -> Iterator[str]:
         yield from _wrapped(
             f" !{knob.deployment}: {knob.leaf} no longer makes anything trap (it did {_some(knob.rows)})"
         )
+    for change in difference.traps:
+        yield from _wrapped(f"  {change.kind}: {_ends(change)}")
     for deployment, before, after in difference.configurations:
         yield from _wrapped(f"  {deployment}: configuration {before or 'none'} -> {after or 'none'}")
     for shared in difference.shared:
@@ -63,6 +66,11 @@ def _lines(difference: Difference) -> Iterator[str]:
             yield f" {mark}{title} ({len(rows)}):"
             for row in rows:
                 yield from _wrapped(f"    {_change(row)}")
+
+
+def _ends(change: TrapChange) -> str:
+    when = f" if {change.when}" if change.when not in ("", "true") else ""
+    return f"{_some(change.rows)} in {change.mode}: {change.before} -> {change.after}{when}"
 
 
 def _some(names: Sequence[str], most: int = 6) -> str:
@@ -116,6 +124,7 @@ def _machine(difference: Difference) -> dict[str, Any]:
             for f in difference.findings
         ],
         "lost": [{**asdict(k), "rows": list(k.rows)} for k in difference.lost],
+        "traps": [{**asdict(t), "rows": list(t.rows), "title": KINDS[t.kind]} for t in difference.traps],
         "shared": [{"part": s.part, "affected": list(s.affected)} for s in difference.shared],
         "deployments": [{"name": n, "change": c} for n, c in difference.deployments],
         "instructions": [

@@ -182,3 +182,13 @@ def test_a_claim_that_is_broken_is_named_and_exits_like_a_check(pgcheck: Pgcheck
     assert "!newly access_claims_hold: mark: in user mode the claim is `never`" in ran.out
     back = pgcheck("diff", after, before)
     assert back.code == 0 and "no longer access_claims_hold: mark" in back.out
+
+
+@pytest.mark.parametrize(("choice", "code"), [("traps", 1), ("other-cause", 1), ("lost-trap", 0), ("regression", 0)])
+def test_traps_that_changed_are_named_and_decide_where_they_are_asked_for(
+    choice: str, code: int, pgcheck: Pgcheck, tmp_path: Path
+) -> None:
+    service = 'operation(): "trap(Cause::Service);"', 'operation(): "trap(Cause::Undefined);"'
+    ran = pgcheck("diff", "pg74", written(tmp_path / "b.yaml", service), "--fail-on", choice)
+    assert "  other-cause: svc in M=0: trap(Service) -> trap(Undefined)\n" in ran.out
+    assert ran.code == code
