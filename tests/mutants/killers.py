@@ -66,10 +66,13 @@ def who(killer: str) -> str:
 
 
 def tried(killer: str, fault: Fault | None = None, seconds: float = SECONDS) -> Tried:
-    """Run a killer in a child with a cache of its own, with a fault planted or none: in one that is forked where the fault is in a function."""
+    """Run a killer in a child with a cache of its own, with a fault planted or none.
+
+    The child is forked where the fault is in a function; tests have a process of their own, for pytest is at home in none that has run long.
+    """
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        if fault is None or _fits(fault):
+        if not killer.startswith("suite ") and (fault is None or _fits(fault)):
             found = _forked(killer, fault, folder, seconds)
         else:
             found = _anew(killer, fault, folder, seconds)
@@ -106,9 +109,10 @@ def _forked(killer: str, fault: Fault | None, folder: str, seconds: float) -> Tr
     return Tried(bool(wrong), f"{said} {wrong}"[-SHOWN:], 0.0)
 
 
-def _anew(killer: str, fault: Fault, folder: str, seconds: float) -> Tried:
+def _anew(killer: str, fault: Fault | None, folder: str, seconds: float) -> Tried:
     environment = {**os.environ, "PGCHECK_CACHE": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "tests.mutants.killers", "--fault", fault.id, killer]
+    planted = ["--fault", fault.id] if fault is not None else []
+    command = [sys.executable, "-m", "tests.mutants.killers", *planted, killer]
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False
