@@ -155,6 +155,7 @@ class Author:
         self._aim(tape, state, stores)
         words = Words(self.meaning, tape, state, drawn.elsewhere)
         self.states.general(tape, state, words)
+        self._tabled(tape, state, stores)
         kernel = state[self.machine.modes.leaf] in self.deployment.modes.supervisor.values
         changes = self.changes if paged is not None else None
         change = changes.change(tape, root, drawn.entries, kernel=kernel) if changes is not None else None
@@ -235,6 +236,21 @@ class Author:
         if not self.states.legal(state):
             state.update(before)
         stores += catch.made
+
+    def _tabled(self, tape: Tape, state: State, stores: list[Placed]) -> None:
+        """The tables that traps and returns look up, where there are any; mostly registers lead to them, and sometimes an entry is odd."""
+        tables = self.vectors.lookups
+        if not tables.entries or tape.chance(12):
+            return
+        user = scalar(state, self.machine.modes.leaf) in self.deployment.modes.user.values
+        names = {name: value if user else scalar(self.start, name) for name, value in tables.user.items()}
+        self.states.opened(state, {**tables.leaves, **(names if not tape.chance(12) else {})})
+        held = {(address, count): value for address, count, value in stores}
+        entries = {place: held.get(place, value) for place, value in tables.entries.items()}
+        places = list(entries)
+        for place in [tape.choose(places)] if tape.chance(24) else ():
+            entries[place] ^= 1 << tape.below(place[1] * self.machine.state.memory_unit)
+        stores[:] = [(address, count, value) for (address, count), value in {**held, **entries}.items()]
 
     # ---- memory
 

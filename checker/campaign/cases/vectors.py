@@ -7,13 +7,14 @@ descriptor or return instruction is known by name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice, product
+from dataclasses import dataclass, field, replace
+from itertools import product, starmap
 from typing import Protocol
 
 from pgcheck.checker.campaign.cases.interrupts import Interrupts
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.layout import Layout
+from pgcheck.checker.campaign.cases.lookups import Lookups, lookups
 from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
@@ -90,33 +91,50 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """All sources of trap targets, encodings that return from a trap to where it happened, and targets that nothing decides, in order."""
+    """All sources of trap targets, encodings that return from a trap to where it happened, and targets that nothing decides, in order.
+
+    `lookups` are the tables that this takes.
+    """
 
     sources: tuple[Source, ...]
     returns: tuple[Units, ...]
     fixed: tuple[int, ...] = ()
+    lookups: Lookups = field(default_factory=Lookups)
 
 
 def vectors(inventory: Inventory, where: Layout, asked: Interrupts) -> Vectors:
     """The sources and returns of a machine with a layout, for traps and for interrupts."""
     machine = inventory.machine
     trial = Trial(machine, where.base, where.size, where.user, where.stack)
-    found: dict[Place, Source] = {}
+    found: dict[Place, Source | None] = {}
     user = machine.modes.user.values
     fixed: set[int] = set()
-    tried: list[tuple[Exit, State]] = []
-    for exit_, mode in product(_exits(machine), (*user, *machine.modes.supervisor.values)):
-        tried.append((exit_, {**trial.state, machine.modes.leaf: mode}))
-    for exit_, state in (*tried, *_interrupted(machine, trial.state, asked)):
+    tables = _looked_up(inventory, trial, where)
+    modes = [(mode, tables.laid(trial, mode).state) for mode in (*user, *machine.modes.supervisor.values)]
+    tried = [(exit_, state) for exit_, (_, state) in product(_exits(machine), modes)]
+    for exit_, state in (*tried, *_interrupted(machine, {**trial.state, **tables.leaves}, asked)):
         here = trial.under(state)
-        sources = list(_sources(inventory, here, exit_))
-        for source in sources:
-            found.setdefault(source.place, source)
-        if not sources:
+        if not _sources(inventory, here, exit_, tables, found):
             fixed |= _fixed(here, exit_, (where.user, where.stack))
+    sources = {place: source for place, source in found.items() if source is not None}
+    for entries in tables.alike.values():
+        for known in [sources[place] for place in starmap(InMemory, entries) if place in sources][:1]:
+            for place in starmap(InMemory, entries):
+                sources.setdefault(place, replace(known, place=place))
     middle = where.base + where.size // 2
-    returns = _returns(inventory, trial, tuple(found.values()), where.user, middle) if (found or fixed) and user else ()
-    return Vectors(tuple(found.values()), returns, tuple(sorted(a for a in fixed if where.base <= a < where.end)))
+    entered = tables.laid(trial, user[0]) if user else trial
+    returns = (
+        _returns(inventory, entered, tuple(sources.values()), where.user, middle) if (sources or fixed) and user else ()
+    )
+    inside = tuple(sorted(a for a in fixed if where.base <= a < where.end))
+    return Vectors(tuple(sources.values()), returns, inside, tables)
+
+
+def _looked_up(inventory: Inventory, trial: Trial, where: Layout) -> Lookups:
+    """The tables that trap entry and return look up, in the first block of memory."""
+    machine = inventory.machine
+    encodings = (units for i in inventory.groups["control"] for units in inventory.pool(i)[:4])
+    return lookups(trial, list(_exits(machine)), encodings, where.base, where.block, where.stack)
 
 
 def _fixed(trial: Trial, exit_: Exit, places: Iterable[int]) -> set[int]:
@@ -153,21 +171,35 @@ def _exits(machine: Machine) -> Iterator[Exit]:
                 yield Exit(name, args)
 
 
-def _sources(inventory: Inventory, trial: Trial, exit_: Exit) -> Iterator[Source]:
-    machine = trial.machine
+def _sources(
+    inventory: Inventory, trial: Trial, exit_: Exit, tables: Lookups, found: dict[Place, Source | None]
+) -> bool:
+    """Note what the places that a trap entry reads are; whether there is a source among them."""
+    machine, any_ = trial.machine, False
     for name, leaf in machine.state.leaves.items():
         if leaf.role == "vector" and isinstance(leaf, ScalarLeaf) and leaf.width > 8:
             source = _probe(trial, exit_, InLeaf(name), 0)
             if source is not None:
-                yield source
+                found.setdefault(InLeaf(name), source)
+                any_ = True
     plain = trial.run(exit_, trial.state)
     loads = plain[1].loads if plain is not None else _attempted(trial, exit_)
-    for address, count in dict.fromkeys(loads):
+    for address, count in dict.fromkeys(_whole(access, tables) for access in loads):
+        place = InMemory(address, count)
         if not trial.bus.is_ram(address, count):
             continue
-        words = (0,) if plain is not None else _words(inventory)
-        sources = (_probe(trial, exit_, InMemory(address, count), word) for word in words)
-        yield from islice(filter(None, sources), 1)
+        if found.get(place) is None and (place not in found or (address, count) not in tables.entries):
+            words = (trial.bus.load(address, count),) if plain is not None else _words(inventory)
+            found[place] = next(filter(None, (_probe(trial, exit_, place, word) for word in words)), None)
+        any_ = any_ or found[place] is not None
+    return any_
+
+
+def _whole(access: tuple[int, int], tables: Lookups) -> tuple[int, int]:
+    """The entry of a table that an access is made to, or the access."""
+    address, count = access
+    inside = (e for e in tables.entries if e[0] <= address and address + count <= e[0] + e[1])
+    return next(inside, access)
 
 
 def _attempted(trial: Trial, exit_: Exit) -> list[tuple[int, int]]:
@@ -187,13 +219,14 @@ def _words(inventory: Inventory) -> Iterator[int]:
 def _probe(trial: Trial, exit_: Exit, place: Place, word: int) -> Source | None:
     """The source that a place is when it holds a word; None if it has nothing to do with where the trap goes."""
     machine, pc = trial.machine, trial.machine.state.pc
+    content = trial.bus.load(place.address, place.count) if isinstance(place, InMemory) else 0
 
     def ran(word: int) -> State | None:
         state = copied(trial.state)
         place.put(state, trial.bus, word)
         after = trial.run(exit_, state)
         if isinstance(place, InMemory):
-            place.put(state, trial.bus, 0)
+            place.put(state, trial.bus, content)
         return None if after is None else after[0]
 
     first = ran(word)
@@ -238,8 +271,12 @@ def aim(machine: Machine, sources: Iterable[Source], state: State, memory: Stori
         if isinstance(leaf, ScalarLeaf) and leaf.role == "relocation"
     }
     wanted[machine.modes.leaf] = machine.modes.supervisor.values[0]
+    known: dict[tuple[int, int, int], int] = {}
     for source in sources:
-        source.place.put(state, memory, source.aimed(target, wanted))
+        key = source.word, source.start, id(source.steps)
+        if key not in known:
+            known[key] = source.aimed(target, wanted)
+        source.place.put(state, memory, known[key])
 
 
 def _returns(

@@ -15,10 +15,12 @@ from pgcheck.checker.campaign.strategies import policy_of
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.vmm.monitor import TrapAndEmulate
 from tests.specifications import machine, machine_of
+from tests.vmm.lockstep import policy_of as known_policy_of
 
 SMALL = "campaigns/sixty_four"
 APART = {"SH2", "IR1", "DV1"}
 CASES = 5000
+FEW = 120
 LEAST = 100
 
 
@@ -32,7 +34,7 @@ def met(name: str, cases: int, of: Author | None = None) -> Counter[str]:
     """What happened in the first cases of a property."""
     one, ground, found = PROPERTIES[name], Ground(of or author()), Counter[str]()
     for k in range(cases):
-        outcome = one.tried(ground, one.drawn(ground.author, counted("met", k, TAPE)), None)
+        outcome = one.tried(ground, one.drawn(ground.author, counted(f"met {name}", k, TAPE)), None)
         assert outcome.failure is None, outcome.failure
         found.update(outcome.events)
     return found
@@ -77,16 +79,36 @@ def test_a_part_is_met_by_any_of_its_events_and_by_no_other() -> None:
     assert unmet(subject, {"drop": 1}) == (("fill", "bound"),)
 
 
+def rare(one: Author, cases: int) -> dict[str, int]:
+    """The events that come less often than LEAST times in CASES, of cases spread over the properties that run by default.
+
+    EF1 is left out: the known policies do not say which rows trap.
+    """
+    of = one.machine
+    chosen = [p for p in PROPERTIES.values() if p.default and p.id != "EF1" and not absent(p.subject, of)]
+    found, each = Counter[str](), cases // len(chosen)
+    for chosen_one in chosen:
+        found += met(chosen_one.id, each, one)
+    least = each * len(chosen) * LEAST // CASES
+    return {event: found[event] for event in possible(of, one.policy) if found[event] < least}
+
+
 @pytest.mark.campaign
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["pg74", "m68010", "riscv64", "pdp10-ka10"])
+@pytest.mark.parametrize("name", ["pg74", "m68010", "riscv64", "riscv64 vmm_in_m", "pdp10-ka10"])
 def test_every_event_of_a_machine_comes_often(name: str) -> None:
-    """At least 100 times in 5,000 cases, spread over the properties that run by default."""
-    of = machine_of(name)
+    assert rare(_author(name), CASES) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pg74", "riscv64"])
+def test_every_event_of_a_machine_comes_often_in_few_cases(name: str) -> None:
+    assert rare(_author(name), FEW) == {}
+
+
+def _author(name: str) -> Author:
+    """The decoder of a shipped specification, of its first deployment or the one that is named, under what the check promises."""
+    name, _, deployment = name.partition(" ")
     kind = "hybrid" if name == "pdp10-ka10" else "type1"
-    one = Author(of, policy_of(of, kind))
-    chosen = [p for p in PROPERTIES.values() if p.default and not absent(p.subject, of)]
-    found = Counter[str]()
-    for each in chosen:
-        found += met(each.id, CASES // len(chosen), one)
-    assert {event: found[event] for event in possible(of) if found[event] < LEAST} == {}
+    of = machine_of(name)
+    return Author(of, known_policy_of(name, deployment or of.deployments[0].name, kind))
