@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgcheck.checker.generated.integers import Number, Unknown, unsigned
@@ -44,6 +44,7 @@ class Library:
     """All routines of a machine; `functions` are those that others call, by their Python names."""
 
     machine: Machine
+    program: Program
     routines: tuple[Routine, ...]
     functions: Mapping[str, Routine]
     trees: dict[str, ast.FunctionDef] = field(default_factory=dict)
@@ -73,9 +74,14 @@ def library(machine: Machine) -> Library:
         program.function(name)
     for instruction in machine.instructions:
         program.single(instruction)
+    return library_of(program, machine.instructions)
+
+
+def library_of(program: Program, instructions: Sequence[Instruction] = ()) -> Library:
+    """What a program has made so far, of these instructions alone."""
     functions = {python: Routine(name, program.texts[python]) for python, name in program.names.items()}
-    singles = [Routine(i.id, program.texts[i.id], i) for i in machine.instructions]
-    return Library(machine, (*functions.values(), *singles), functions)
+    singles = [Routine(i.id, program.texts[i.id], i) for i in instructions]
+    return Library(program.machine, program, (*functions.values(), *singles), functions)
 
 
 def compared(library: Library, routine: Routine) -> dict[str, Term]:

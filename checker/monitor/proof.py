@@ -20,7 +20,7 @@ from pgcheck.checker.monitor.obligations import (
     operations,
     switched,
 )
-from pgcheck.checker.monitor.result import Canary, CodeProof, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.monitor.routines import routines
 from pgcheck.checker.monitor.step import Promise, other_rows
 from pgcheck.checker.options import Options
@@ -69,9 +69,7 @@ def prove_monitor(
                 found.append(DeploymentProof(deployment.name, wanted.name, refused=str(no)))
                 continue
             found.append(proofs(promise, options, pool, on_event))
-        code = CodeProof()
-        if not all(d.refused for d in found):
-            code = routines(machine, options, pool, lambda total, o: on_event(Proved(total, o.subject, (o,))))
+        code = routines(machine, options, pool, lambda total, o: on_event(Proved(total, o.subject, (o,))))
     return MonitorProof(
         machine.identity.name,
         machine.identity.path,

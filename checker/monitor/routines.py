@@ -1,4 +1,4 @@
-"""The generated code that engines run, routine by routine: it does what the terms say that all other proofs are about."""
+"""The generated code that engines run, routine by routine and block by block: it does what the terms say that all other proofs are about."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Final
 from pgcheck.checker.generated.integers import Unknown
 from pgcheck.checker.generated.replay import replayed
 from pgcheck.checker.generated.routines import Library, Routine, compared, library
+from pgcheck.checker.generated.samples import situations
+from pgcheck.checker.monitor import blocks
 from pgcheck.checker.monitor.obligations import Claim
 from pgcheck.checker.monitor.result import EQ4, Canary, CodeProof, Counterexample, Obligation
 from pgcheck.checker.options import Options
@@ -18,34 +20,38 @@ from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.witnesses.witness_replay import values_of
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.machine import Instruction, Machine
 
 ADVICE: Final = "run without generated code (models.engine.Interpreter) until models/generated is mended"
 WASTES: Final = "a routine that leaves out what it does"
 
 
 def routines(machine: Machine, options: Options, pool: Pool, on_event: Callable[[int, Obligation], None]) -> CodeProof:
-    """An obligation for every routine, or for those of the instructions that were asked for, and the family's canary."""
+    """An obligation for every routine and for every instruction in blocks, or for the instructions that were asked for, and the canaries."""
     made = library(machine)
-    chosen = [
-        r
-        for r in made.routines
-        if not options.only
-        or (r.instruction is not None and {r.instruction.id, r.instruction.name} & set(options.only))
+    where = situations(made)
+    asked = [i for i in machine.instructions if not options.only or {i.id, i.name} & set(options.only)]
+    ids = {i.id for i in asked}
+    chosen: list[Routine | Instruction] = [
+        r for r in made.routines if not options.only or (r.instruction is not None and r.instruction.id in ids)
     ]
-    canary = _canary(made, Evidence(pool.solver, options.second))
+    chosen += [i for i in asked if not i.partial]
+    evidence = Evidence(pool.solver, options.second)
+    canaries = (_canary(made, evidence), blocks.canary(made, where, evidence))
+    silent = next((c for c in canaries if not c.fired), None)
 
-    def one(routine: Routine, solver: Solver) -> Obligation:
-        return validated(made, routine, Evidence(solver, options.second))
+    def one(item: Routine | Instruction, solver: Solver) -> Obligation:
+        given = Evidence(solver, options.second)
+        return validated(made, item, given) if isinstance(item, Routine) else blocks.in_blocks(made, where, item, given)
 
     found = []
     for _, obligation in pool.each(one, chosen):
         shown = obligation
-        if obligation.verdict == "proved" and not canary.fired:
-            shown = replace(obligation, verdict="unknown", reason=f"canary '{canary.name}': {canary.reason}")
+        if obligation.verdict == "proved" and silent is not None:
+            shown = replace(obligation, verdict="unknown", reason=f"canary '{silent.name}': {silent.reason}")
         found.append(shown)
         on_event(len(chosen), shown)
-    return CodeProof(tuple(found), (canary,))
+    return CodeProof(tuple(found), canaries)
 
 
 def validated(made: Library, routine: Routine, evidence: Evidence) -> Obligation:

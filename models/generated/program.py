@@ -36,6 +36,21 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A block before it is compiled: its lines, at which of them each instruction of `trace` begins, and the arrays and translation tables by number."""
+
+    lines: Sequence[str]
+    marks: tuple[int, ...]
+    trace: Mapping[int, Fetched]
+    arrays: tuple[str, ...]
+    tables: tuple[tuple[int, ...], ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """A block as code: its instructions by address, its parameters' defaults, and the translation tables it uses."""
 
@@ -169,8 +184,8 @@ class Program:
         return self._defined(lines, name, self._names[name])
 
     def _defined(self, lines: list[str], name: str, kept: str) -> Callable[..., Any]:
-        self.texts[kept] = "\n".join(lines)
-        return FunctionType(_compiled(lines, name), self.globals, name)
+        text = self.texts[kept] = "\n".join(lines)
+        return FunctionType(_compiled(text, name), self.globals, name)
 
     # ---- single instructions
 
@@ -202,9 +217,21 @@ class Program:
 
     def block(self, setting: Setting, start: int, read: Reader, longest: int) -> Made | None:
         """The code from `start` on, in the order in which it would mostly run; None when not even one instruction can be made."""
+        written = self.written(setting, start, read, longest)
+        if written is None:
+            return None
+        try:
+            code = _compiled(written.text, f"{self.machine.identity.name} {start:#x}")
+        except (SyntaxError, RecursionError, MemoryError):
+            return None
+        return Made(code, written.trace, written.tables)
+
+    def written(self, setting: Setting, start: int, read: Reader, longest: int) -> Written | None:
+        """What `block` compiles."""
         emitter = Emitter(self.facts, setting, self.ports, self._name, self._too_long)
         emitter.depth = 2
         trace: dict[int, Fetched] = {}
+        marks: list[int] = []
         pc: int | None = start
         while pc is not None and len(trace) < longest and pc not in trace:
             fetched = read(pc)
@@ -218,6 +245,7 @@ class Program:
                 del emitter.lines[mark:]
                 break
             trace[pc] = fetched
+            marks.append(mark)
             pc = following
         if not trace:
             return None
@@ -227,20 +255,17 @@ class Program:
         tables = tuple(emitter.tables)
         extra = [f"T{i}" for i in range(len(tables))] + [f"F{i}" for i in range(len(tables))]
         parameters = ["S", "R", "c", "end", "cells", "quiet", *(f"M{n}" for n in VIEWS), *extra]
-        head = f"def made({', '.join(parameters)}):"
-        entry = [
+        head = [
+            f"def made({', '.join(parameters)}):",
             f"    most = end - {len(trace)}",
             "    if c > most: return c",
             *arrays,
             "    q = False",
             "    while True:",
         ]
-        try:
-            code = _compiled([head, *entry, *_texts(emitter.lines)], f"{self.machine.identity.name} {start:#x}")
-        except (SyntaxError, RecursionError, MemoryError):
-            return None
         self._finish()
-        return Made(code, trace, tables)
+        lines = (*head, *_texts(emitter.lines))
+        return Written(lines, tuple(len(head) + m for m in marks), trace, tuple(emitter.arrays), tables)
 
     def _instruction(self, emitter: Emitter, fetched: Fetched, first: int) -> int | None:
         """Emit an instruction of the block that starts at `first`; the address at which the lines go on, if they do."""
@@ -300,9 +325,9 @@ class Program:
 program_of = once(Program)  # shared by all engines of a machine with the same ports
 
 
-def _compiled(lines: list[str], name: str) -> CodeType:
-    """The code of the function that the lines define."""
-    module = compile("\n".join(lines), f"<{name}>", "exec")
+def _compiled(text: str, name: str) -> CodeType:
+    """The code of the function that a text defines."""
+    module = compile(text, f"<{name}>", "exec")
     return next(c for c in module.co_consts if isinstance(c, CodeType))
 
 

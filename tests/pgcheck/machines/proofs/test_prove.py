@@ -105,9 +105,12 @@ def test_a_machine_whose_translation_raises_nothing_is_asked_like_any_other(only
     assert run(["prove-monitor", str(path), "--force", "--only", only, "--jobs", "1"]) == code
 
 
-def test_a_machine_without_a_monitor_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_machine_without_a_monitor_is_refused_and_its_generated_code_proved(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["prove-monitor", str(SMALL / "popf.yaml"), "--kind", "type1", "--jobs", "1"]) == ExitCode.REFUTED
-    assert "no type1 monitor" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "no type1 monitor" in shown and "generated code: proved" in shown
 
 
 def test_a_forced_monitor_is_refuted_where_the_hole_is(capsys: pytest.CaptureFixture[str]) -> None:
