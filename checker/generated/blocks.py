@@ -14,21 +14,10 @@ from functools import cached_property
 from typing import Final
 
 from pgcheck.checker.generated import integers
+from pgcheck.checker.generated.around import COUNT, LEAVES, LOOKS, MUST, OWED, Cut, Place, outside
 from pgcheck.checker.generated.integers import Number, known
-from pgcheck.checker.generated.normal import normal
-from pgcheck.checker.generated.parts import (
-    COUNT,
-    LEAVES,
-    LOOKS,
-    MUST,
-    OWED,
-    Cut,
-    PartEvaluator,
-    Place,
-    narrowed,
-    outside,
-    where,
-)
+from pgcheck.checker.generated.normal import narrowed, normal, where
+from pgcheck.checker.generated.parts import PartEvaluator
 from pgcheck.checker.generated.routines import Comparer, Library
 from pgcheck.checker.generated.traced import Flow, starting
 from pgcheck.checker.questions.answers import state_under

@@ -188,3 +188,36 @@ def _ordered(op: str, args: Iterable[Term]) -> Term:
     for part in sorted(parts, key=id):
         result = _JOINED[op](result, part)
     return result
+
+
+def where(holding: Sequence[Term], term: Term) -> Term:
+    """What is left of a term where others hold."""
+    if term.is_constant:
+        return term
+    given: dict[Term, Term] = {}
+    todo = list(holding)
+    while todo:
+        known_ = todo.pop()
+        if known_.op == "land":
+            todo += known_.args
+        elif known_.op == "lnot" and known_.args[0].op == "lor":
+            todo += map(lnot, known_.args[0].args)
+        elif known_.op == "lnot":
+            given[known_.args[0]] = FALSE
+        elif not known_.is_constant:
+            given[known_] = TRUE
+    return rewrite([term], lambda t, _: given.get(t))[0] if given else term
+
+
+def narrowed(term: Term) -> Term:
+    """The same, and FALSE if a part of a conjunction contradicts the others."""
+    parts, todo = list[Term](), [term]
+    while todo:
+        part = todo.pop()
+        if part.op == "land":
+            todo += part.args
+        else:
+            parts.append(part)
+    if any(where([*parts[:i], *parts[i + 1 :]], p) is FALSE for i, p in enumerate(parts)):
+        return FALSE
+    return term

@@ -10,89 +10,36 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from pgcheck.checker.generated import integers
+from pgcheck.checker.generated.around import (
+    CLOCK,
+    COUNT,
+    LEAVES,
+    LOOKING,
+    LOOKS,
+    LOOPS,
+    MUST,
+    NUMBERED,
+    OUTSIDE,
+    OWED,
+    QUIET,
+    REMEMBERED,
+    Cut,
+    Place,
+)
 from pgcheck.checker.generated.expressions import T
 from pgcheck.checker.generated.integers import Number, Unknown, known, unsigned
+from pgcheck.checker.generated.normal import where
 from pgcheck.checker.generated.statements import Evaluator
-from pgcheck.checker.generated.traced import ACCESS, NO_ACCESS, TRACE, WIDTH, Flow, Traced, accessed, met
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import FALSE, TRUE, Term, apply, constant, eq, extract, ite, lnot, lor, mk, rewrite, variable
-from pgcheck.isa.terms.ir import TRANSLATE
-from pgcheck.isa.terms.names import FREE, Name
+from pgcheck.checker.generated.traced import TRACE, Flow, met
+from pgcheck.isa.terms import FALSE, TRUE, Term, apply, constant, eq, ite, lnot, lor, mk
+from pgcheck.isa.terms.names import Name
 from pgcheck.isa.words import order
 from pgcheck.models.generated.access import VIEWS
-from pgcheck.models.generated.lines import Setting
 from pgcheck.models.symbolic import State, resized
-
-COUNT: Final = 64
-LOOPS, LEAVES = "goes back", "leaves"
-LOOKS, MUST, CLOCK, OWED, NUMBERED = "$looks", "$must", "$clock", "$owed", "$numbered"
-OUTSIDE: Final = (LOOKS, MUST, CLOCK, OWED, NUMBERED)
-"""What the state of a part has besides that of the machine; all are false at its start but the clock, which is any."""
-
-FAULT, PAGE, WALKED = (Name(FREE, f"$ {what} of translation") for what in ("fault", "page", "accesses"))
-LOOKING, REMEMBERED, QUIET, CLOCKED = (
-    Name(FREE, f"$ {what}") for what in ("something looks", "a page is remembered", "nobody watches", "clock before")
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a part stands: in a block for a setting, as number `k`, for the instruction at `pc`; `arrays` and `tables` are the block's."""
-
-    setting: Setting
-    k: int
-    pc: int
-    arrays: tuple[str, ...]
-    tables: tuple[tuple[int, ...], ...]
-
-
-def outside() -> dict[str, Term]:
-    """What is kept beside the state, at the start of a part."""
-    return {**dict.fromkeys(OUTSIDE, FALSE), CLOCK: variable(COUNT, CLOCKED)}
-
-
-class Cut(Traced):
-    """An execution in which translations that a block remembers are any function of their arguments and of what was done before.
-
-    It carries the low bits of the address, as the generator has found of the function that it does; the function has a proof of its own.
-    """
-
-    def __init__(
-        self,
-        machine: Machine,
-        state: State,
-        operands: Mapping[str, Term],
-        block: tuple[Setting, Sequence[tuple[int, ...]]],
-    ) -> None:
-        super().__init__(machine, state, operands, cuts=False)
-        self.setting, self.tables = block
-
-    def opaque(self, args: Sequence[Term]) -> bool:
-        """Whether translations with these arguments are looked up in a table of the block."""
-        fixed = [a for i, a in enumerate(args) if i != self.setting.address]
-        return all(a.is_constant for a in fixed) and tuple(a.value for a in fixed) in self.tables
-
-    def call(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...]:
-        translation = self.machine.code.translation
-        if translation is None or name != translation.function or not self.opaque(args):
-            return super().call(name, args)
-        state, low = self.frame.state, self.setting.pages
-        state[ACCESS] = accessed(args)
-        given = (*args, state[TRACE])
-        self.exit(TRANSLATE, args, when=apply(0, FAULT, *given))
-        (width,) = self.machine.code.functions[name].results
-        address = args[self.setting.address]
-        page = extract(address, address.width - 1, low)
-        paged = (page if i == self.setting.address else a for i, a in enumerate(given))
-        state = self.frame.state
-        state[ACCESS] = NO_ACCESS
-        state[TRACE] = apply(WIDTH, WALKED, *given)
-        return (mk("concat", width, apply(width - low, PAGE, *paged), extract(address, low - 1, 0)),)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -448,36 +395,3 @@ def _numbered(letter: str, python: str) -> int | None:
 def _held(array: str) -> ast.expr:
     """An array in the state, as functions name it."""
     return ast.Subscript(ast.Name("S"), ast.Constant(array))
-
-
-def where(holding: Sequence[Term], term: Term) -> Term:
-    """What is left of a term where others hold."""
-    if term.is_constant:
-        return term
-    given: dict[Term, Term] = {}
-    todo = list(holding)
-    while todo:
-        known_ = todo.pop()
-        if known_.op == "land":
-            todo += known_.args
-        elif known_.op == "lnot" and known_.args[0].op == "lor":
-            todo += map(lnot, known_.args[0].args)
-        elif known_.op == "lnot":
-            given[known_.args[0]] = FALSE
-        elif not known_.is_constant:
-            given[known_] = TRUE
-    return rewrite([term], lambda t, _: given.get(t))[0] if given else term
-
-
-def narrowed(term: Term) -> Term:
-    """The same, and FALSE if a part of a conjunction contradicts the others."""
-    parts, todo = list[Term](), [term]
-    while todo:
-        part = todo.pop()
-        if part.op == "land":
-            todo += part.args
-        else:
-            parts.append(part)
-    if any(where([*parts[:i], *parts[i + 1 :]], p) is FALSE for i, p in enumerate(parts)):
-        return FALSE
-    return term
