@@ -83,9 +83,9 @@ def made(library: Library, situation: Situation, asked: Fetched, *, first: bool)
 
 
 def _situation(library: Library, name: str, context: Context) -> Situation:
-    """Blocks for a context, in a RAM of a few pages."""
+    """Blocks for a context, in a RAM of a few pages, each as large as one that translation maps."""
     space, program = library.machine.state, library.program
-    shift = min(SHIFT, space.address_width - 2)
+    shift = max(min(SHIFT, space.address_width - 2), program.pages, 0)
     geometry = Geometry(library.machine.platform.ram_base, PAGES << shift, shift)
     setting = Setting(context, geometry, program.address, program.pages)
     plain = (fetched(i, _mixed) for i in library.machine.instructions if not i.partial)

@@ -17,8 +17,8 @@ from pgcheck.checker.campaign.properties.eq2 import eq2
 from pgcheck.checker.generated.blocks import Block, framed
 from pgcheck.checker.generated.routines import Library, library, library_of
 from pgcheck.checker.generated.samples import begin, fetched, situations
-from pgcheck.checker.monitor.blocks import validated
 from pgcheck.checker.monitor.result import Obligation
+from pgcheck.checker.monitor.routines import validated_part
 from pgcheck.checker.options import Limits
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Solver
@@ -87,7 +87,7 @@ def edited(found: Block, *edits: tuple[str, str]) -> Block:
 def worst(found: Block, evidence: Evidence) -> Obligation:
     if frame := framed(found):
         return Obligation("EQ4", "block", "refuted", reason=frame)
-    asked = [validated(found, k, "block", f"part {k}", evidence) for k in range(len(found.written.trace))]
+    asked = [validated_part(found, k, "block", f"part {k}", evidence) for k in range(len(found.written.trace))]
     return next((o for o in asked if o.verdict != "proved"), asked[0])
 
 
