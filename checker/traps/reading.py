@@ -18,6 +18,7 @@ INFIX: Final = {
 OPPOSITE: Final = {"eq": "!=", "ult": ">=", "ule": ">", "slt": ">=", "sle": ">"}
 WORDS: Final = 12  # decimal numbers below it
 LONG: Final = 24  # characters of an argument
+MOST: Final = 40  # characters of another part
 
 
 class Reading:
@@ -106,9 +107,11 @@ class Reading:
 
     def inner(self, term: Term) -> str:
         """A part of an expression, in parentheses where it is one itself."""
-        if term.op in ("zext",):
+        if term.op == "zext":
             return self.inner(term.args[0])
         text = self.term(term)
+        if self.brief and len(text) > MOST:
+            return ".."
         return f"({text})" if term.op in INFIX or term.op == "ite" else text
 
     def name(self, term: Term) -> str:
@@ -143,7 +146,7 @@ class Reading:
         while array.op == "store":
             array = array.args[0]
         name = self.name(array) if array.op == "array" else array.op
-        return f"{name}[{self.term(index)}]"
+        return f"{name}[{self.argument(index)}]"
 
     def loaded(self, term: Term) -> str:
         """Several units of memory as one access."""
@@ -152,7 +155,7 @@ class Reading:
         if not all(p.op == "select" and p.args[0].leaf == memory for p in parts):
             return ""
         first = min((p.args[1] for p in parts), key=lambda t: t.height)
-        return f"{memory}[{self.term(first)}, {len(parts)} units]"
+        return f"{memory}[{self.argument(first)}, {len(parts)} units]"
 
     def applied(self, term: Term) -> str:
         """The answer of a cut."""
