@@ -19,7 +19,7 @@ from pgcheck.models.reference.cycle import holds
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.vmm import Vmm
 from tests.models.compiling import compiled
-from tests.specifications import machine_of
+from tests.specifications import ROOT, machine_of
 from tests.vmm import programs
 from tests.vmm.lockstep import CONFIGURATIONS, Pair, assembled, host, loaded, pair, policy_of, seen
 
@@ -85,6 +85,19 @@ def test_a_guest_of_a_forced_monitor_notices_it(name: str, text: str, shown: byt
         ended = computer.run(100).exit
         assert ended is not None and ended.function == HALT
     assert both.printed[0] + both.printed[1] == shown
+
+
+def test_the_guest_for_the_classroom_names_each_hole() -> None:
+    """Bare, everything is as the manual says; under a forced monitor each of its four questions finds a hole."""
+    machine = machine_of("i386")
+    text = (ROOT / "tests" / "guests" / "i386" / "holes.s").read_text(encoding="utf-8")
+    both = pair(machine, policy_of("i386"), 1 << 16, programs.program(machine, text))
+    for computer in (both.bare, both.guest.computer):
+        ended = computer.run(4000).exit
+        assert ended is not None and ended.function == HALT
+    questions = ("PUSH CS", "STR", "POPF", "SGDT")
+    for printed, said in zip(both.printed, ("as the manual says", "a virtualization hole"), strict=True):
+        assert bytes(printed).decode() == "".join(f"{question}: {said}\n" for question in questions)
 
 
 def test_a_forced_monitor_keeps_an_interrupt_flag_that_the_guest_has_cleared() -> None:
