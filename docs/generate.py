@@ -20,6 +20,7 @@ from pgcheck import cli, console, schemas
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.hypotheses import HYPOTHESES
 from pgcheck.commands import monitors
+from pgcheck.glossary import WORDS
 from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
@@ -63,6 +64,7 @@ def pages() -> dict[str, str]:
     return {
         "cli.md": _page("The command line", _commands()),
         "exit-codes.md": _page("Exit codes", _exit_codes()),
+        "glossary.md": _page("Glossary", _glossary()),
         "idl.md": _page("IDL-core: the grammar", _grammar()),
         "rules.md": _page("Rules", _rules()),
         "result-schema.md": _page("The JSON result, key by key", _result()),
@@ -112,6 +114,12 @@ def _exit_codes() -> Iterator[str]:
         said = re.search(r"(Exit codes?:? .*?\.)\s*$", command.help or "", re.DOTALL)
         if said:
             yield from ("", f"## {name}", "", " ".join(said[1].split()))
+
+
+def _glossary() -> Iterator[str]:
+    yield "What words mean here. `pgcheck glossary WORD` says it too, and every HTML report ends with this list."
+    for word, meaning in WORDS.items():
+        yield from ("", f"**{word}**", f": {meaning}")
 
 
 def read_codes(epilog: str) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""What one looks up or turns into another form: list, rules, rule, schema, assemble, disassemble."""
+"""What one looks up or turns into another form: list, rules, rule, glossary, schema, assemble, disassemble."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def rule_(rule: str, format_: str) -> int:
 
 
 @click.command()
+@click.argument("word", default="")
+def glossary(word: str) -> int:
+    """Say what a word of reports means; without one, all of them."""
+    from pgcheck import console
+    from pgcheck.glossary import WORDS
+    from pgcheck.isa.files.errors import did_you_mean
+    from pgcheck.words import wrapped
+
+    wanted = " ".join(word.casefold().split())
+    if wanted and wanted not in WORDS:
+        raise console.Failure(
+            f"'{word}' is no word of the glossary; {did_you_mean(wanted, WORDS) or 'pgcheck glossary lists them'}"
+        )
+    for name in [wanted] if wanted else WORDS:
+        console.say("\n".join(wrapped(WORDS[name], "  ", f"{name}: ")))
+    return 0
+
+
+@click.command()
 @click.argument("which", type=click.Choice(["specification", "result"]), default="specification")
 def schema(which: str) -> int:
     """Print the JSON Schema of specifications or results."""
@@ -94,4 +113,4 @@ def disassemble(specification: str, file: str) -> int:
     return 0
 
 
-COMMANDS: Final = (list_, rules_, rule_, schema, assemble, disassemble)
+COMMANDS: Final = (list_, rules_, rule_, glossary, schema, assemble, disassemble)

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pgcheck import __version__
+from pgcheck.glossary import WORDS
 from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES
 from pgcheck.reports.remarks import printable
 from pgcheck.words import VERDICTS, counted
@@ -40,6 +41,7 @@ def _environment() -> Environment:
         "map_style": Markup(opcodes),
         "style": Markup("\n".join((palette, page, opcodes))),
         "verdicts": VERDICTS,
+        "glossary": WORDS,
         "statuses": STATUSES,
         "monitors": MONITORS,
         "evidence_words": EVIDENCE,
