@@ -21,6 +21,7 @@ from pgcheck.checker.verdicts.result_cache import keep_result, load_result
 from pgcheck.checker.verdicts.row_cache import RowCache
 from pgcheck.checker.verdicts.survey import survey
 from pgcheck.checker.verdicts.theorems import untested, void
+from pgcheck.isa.files import door
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
 
@@ -37,7 +38,7 @@ def solver_for(options: Options) -> Solver:
 def _dumper(folder: Path) -> Callable[[str, Script], None]:
     def dump(label: str, script: Script) -> None:
         name = "".join(c if c.isalnum() or c in "._-@" else "_" for c in label)
-        (folder / f"{name}.smt2").write_text(f"; {label}\n{script.text}", encoding="utf-8")
+        door.write(folder / f"{name}.smt2", f"; {label}\n{script.text}".encode(), over="written")
 
     return dump
 

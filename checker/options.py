@@ -13,6 +13,8 @@ class Limits:
 
     `rlimit` and `wish_rlimit` are in z3's own unit and decide `unknown`; wall-clock `seconds` and `memory` (MiB of
     address space) are a safety net far above them, and `second_seconds` is all that the second solver has.
+    z3 does not count what making circuits costs: products and quotients may have `circuit` gates, of a product as many as the square of its
+    width, and an obligation that has any `circuit_seconds`.
     """
 
     rlimit: int = 20_000_000
@@ -20,6 +22,8 @@ class Limits:
     seconds: float = 600.0
     memory: int = 6144
     second_seconds: float = 10.0
+    circuit: int = 1 << 16
+    circuit_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+import threading
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import click
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 TERMINATED: Final = 143
+UNDECIDED: Final = 3
 COMPLETE: Final = "_PGCHECK_COMPLETE"
 
 EPILOG: Final = """\b
@@ -88,8 +91,63 @@ def main() -> NoReturn:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(command, {}, "pgcheck", COMPLETE, os.environ[COMPLETE]))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that workers end with it
-    sys.exit(run(sys.argv[1:]))
+    sys.stderr = _unfailing(sys.stderr)
+    sys.unraisablehook = _passed_on
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(TERMINATED)
+    )  # so that workers end with it, and what was found is told
+    signal.signal(signal.SIGXCPU, _used_up)
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if soft == hard != resource.RLIM_INFINITY and hard > 1:
+        resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))  # at the hard limit nothing can be said any more
+    code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
+
+
+class _Unfailing(io.RawIOBase):
+    """Standard error where it can be written to; what is lost there is no reason to fail."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self.descriptor)
+
+    def write(self, data: Any) -> int:
+        try:
+            return os.write(self.descriptor, data)
+        except OSError:
+            return len(data)
+
+
+def _unfailing(stream: TextIO | None) -> TextIO:
+    raw = _Unfailing(stream.fileno()) if stream is not None else open(os.devnull, "wb", buffering=0)
+    encoding = stream.encoding if stream is not None else "utf-8"
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
+
+
+def _passed_on(failure: sys.UnraisableHookArgs) -> None:
+    """Ctrl-C where Python cannot raise it comes again where it can."""
+    if issubclass(failure.exc_type, KeyboardInterrupt):
+        again = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT))
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(failure)
+
+
+def _used_up(*_: object) -> None:
+    from pgcheck.checker import limits
+
+    click.echo(f"Error: not decided: {limits.processor_time()}", err=True)
+    sys.exit(UNDECIDED)
 
 
 def run(arguments: list[str]) -> int:
@@ -108,9 +166,11 @@ def _obeyed(arguments: list[str]) -> int:
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal shows ? for what it lacks
+    from pgcheck.isa.files import door
+
     try:
         try:
-            with command.make_context("pgcheck", list(arguments)) as context:
+            with door.remembering(), command.make_context("pgcheck", list(arguments)) as context:
                 return int(command.invoke(context) or 0)
         finally:
             console.flush()
@@ -121,13 +181,27 @@ def _obeyed(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return console.FAILED
-    except Exception:
-        from pgcheck.running.trouble import troubles
+    except Exception as error:
+        return _told(error)
 
-        codes: list[Any] = []
-        with troubles(codes):
-            raise
-        return int(codes[0])
+
+def _told(error: Exception) -> int:
+    """The exit code of what no command has told, after one message."""
+    try:
+        from pgcheck.checker import limits
+
+        limit = "" if isinstance(error, OSError) else limits.told(error)
+    except MemoryError:
+        limit = "out of memory"
+    if limit:
+        click.echo(f"Error: not decided: {limit}", err=True)
+        return UNDECIDED
+    from pgcheck.running.trouble import troubles
+
+    codes: list[Any] = []
+    with troubles(codes):
+        raise error
+    return int(codes[0])
 
 
 if __name__ == "__main__":

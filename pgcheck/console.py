@@ -13,6 +13,8 @@ import click
 FAILED = 2
 INTERRUPTED = 130
 READER_GONE = 141
+LONGEST = 64 << 20
+HOUR = 3600.0
 
 
 class ReaderGone(Exception):
@@ -45,7 +47,7 @@ def put(data: bytes) -> None:
 
 def flush() -> None:
     """Write out what is still held back. Raises ReaderGone or Failure."""
-    if sys.stdout is not None:
+    if sys.stdout is not None and not sys.stdout.closed:
         with _standard_output():
             sys.stdout.flush()
 
@@ -67,40 +69,35 @@ def _standard_output() -> Iterator[None]:
 def folder(path: Path) -> Path:
     """The folder, made if it is not there. Raises Failure."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        for one in reversed((path, *path.parents)):  # pathlib's own way to make parents is a recursion
+            one.mkdir(exist_ok=True)
     except OSError as error:
         raise Failure(f"cannot make the folder {path}: {error.strerror}") from None
     return path
 
 
-def write(path: Path, text: str) -> None:
-    """The file with this text, or no file at all; a device or a pipe is written to. Raises Failure."""
-    import tempfile
+def write(path: Path, text: str | bytes, *, change: bool = False) -> None:
+    """The file with this text, or no file at all; a device or a pipe is written to. `change`: it was read for that. Raises Failure."""
+    from pgcheck.checker import limits
+    from pgcheck.isa.files import door
 
-    draft = ""
-    target = Path(os.path.realpath(path))
+    flush()  # the file may be where standard output goes
     try:
-        if path.is_relative_to("/dev") or (path.exists() and not path.is_file() and not path.is_dir()):
-            flush()
-            with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
-            return
-        descriptor, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        os.chmod(draft, 0o644)
-        os.replace(draft, target)
+        content = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
+        door.write(path, content, over="read" if change else "nothing")
     except OSError as error:
-        raise Failure(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        if draft and os.path.exists(draft):
-            os.unlink(draft)
+        raise Failure(f"cannot write {path}: {limits.told(error) or error.strerror}") from None
 
 
 def read(path: str) -> str:
     """The text of a file, or of standard input for `-`. Raises Failure."""
+    from pgcheck.isa.files import door
+
+    if path == "-" and sys.stdin is None:
+        raise Failure("standard input is closed")
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        content = door.drained(sys.stdin.fileno(), LONGEST, HOUR) if path == "-" else door.content(path, LONGEST)
+        return content.decode("utf-8")
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:

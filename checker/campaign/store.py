@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pgcheck.isa.files.cache import patiently
 
 T = TypeVar("T")
 APPLICATION: Final = 0x70676661
-VERSION: Final = 2
+VERSION: Final = 3
 PATIENCE: Final = 10.0
 _SETUP: Final = f"""
     CREATE TABLE shard (
         campaign TEXT NOT NULL, property TEXT NOT NULL, number INTEGER NOT NULL, cases INTEGER NOT NULL,
         steps INTEGER NOT NULL, excluded INTEGER NOT NULL, found TEXT NOT NULL, coverage TEXT NOT NULL, events TEXT NOT NULL,
-        PRIMARY KEY (campaign, property, number)
+        sum BLOB NOT NULL, PRIMARY KEY (campaign, property, number)
     ) WITHOUT ROWID;
     CREATE TABLE finding (
         campaign TEXT NOT NULL, identity TEXT NOT NULL, place INTEGER NOT NULL, file TEXT NOT NULL,
-        PRIMARY KEY (campaign, identity)
+        sum BLOB NOT NULL, PRIMARY KEY (campaign, identity)
     ) WITHOUT ROWID;
     PRAGMA application_id = {APPLICATION};
     PRAGMA user_version = {VERSION};
@@ -64,11 +65,11 @@ class Store:
 
     def shards(self, campaign: str) -> dict[tuple[str, int], Shard]:
         """The finished shards of a campaign, by property and number."""
-        query = "SELECT property, number, cases, steps, excluded, found, coverage, events FROM shard WHERE campaign = ?"
-        rows = self._guarded(lambda: self.connection.execute(query, (campaign,)).fetchall())
         return {
             (p, n): Shard(p, n, cases, steps, excluded, tuple(f.split("\n")) if f else (), coverage, json.loads(events))
-            for p, n, cases, steps, excluded, f, coverage, events in rows
+            for _, p, n, cases, steps, excluded, f, coverage, events in self._rows(
+                "shard", campaign, "property, number"
+            )
         }
 
     def finish(self, campaign: str, shard: Shard) -> None:
@@ -84,20 +85,28 @@ class Store:
             shard.coverage,
             json.dumps(shard.events, sort_keys=True),
         )
-        self._write("INSERT OR REPLACE INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row, "NORMAL")
+        self._write("INSERT OR REPLACE INTO shard VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, _sum(row)), "NORMAL")
 
     def add(self, campaign: str, identity: str, place: int, file: str) -> None:
         """Keep a finding, the first of its identity."""
-        self._write("INSERT OR IGNORE INTO finding VALUES (?, ?, ?, ?)", (campaign, identity, place, file), "FULL")
+        row = (campaign, identity, place, file)
+        self._write("INSERT OR IGNORE INTO finding VALUES (?, ?, ?, ?, ?)", (*row, _sum(row)), "FULL")
 
     def findings(self, campaign: str) -> dict[str, str]:
         """The files of a campaign's findings by identity, in the order in which they come in the campaign."""
-        query = "SELECT identity, file FROM finding WHERE campaign = ? ORDER BY place, identity"
-        return dict(self._guarded(lambda: self.connection.execute(query, (campaign,)).fetchall()))
+        return {identity: file for _, identity, _, file in self._rows("finding", campaign, "place, identity")}
 
     def forget(self, campaign: str) -> None:
         """Drop the progress of a campaign, not its findings."""
         self._write("DELETE FROM shard WHERE campaign = ?", (campaign,), "NORMAL")
+
+    def _rows(self, table: str, campaign: str, order: str) -> list[tuple[Any, ...]]:
+        """The rows of a campaign as they were written, without their sums."""
+        query = f"SELECT * FROM {table} WHERE campaign = ? ORDER BY {order}"
+        found = self._guarded(lambda: self.connection.execute(query, (campaign,)).fetchall())
+        if any(row[-1] != _sum(row[:-1]) for row in found):
+            raise BadStore(f"{self.path}: something other than pgcheck wrote to it; use another --database")
+        return [row[:-1] for row in found]
 
     def _write(self, statement: str, row: tuple[object, ...], synchronous: str) -> None:
         def write() -> None:
@@ -123,6 +132,10 @@ class Store:
             raise BadStore(f"{self.path}: {error.strerror}") from error
 
 
+def _sum(row: tuple[object, ...]) -> bytes:
+    return hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 def _explained(message: str) -> str:
     """What SQLite said, and what to do."""
     if "locked" in message or "busy" in message:
@@ -133,6 +146,10 @@ def _explained(message: str) -> str:
         return "not a database of campaigns, or damaged; move it away or use another --database"
     if "readonly" in message:
         return "it cannot be written; use another --database"
+    if "no such table" in message or "columns" in message:
+        return "its tables are not those of campaigns; use another --database"
+    if "disk I/O" in message:
+        return "it cannot be read or written; is it a plain file?"
     if "unable to open" in message:
         return "it cannot be opened; does its folder exist?"
     return message

@@ -8,9 +8,12 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, TypeVar
 
+from pgcheck.checker import limits
+from pgcheck.checker.limits import Limited
 from pgcheck.checker.solving.solver import Solver
 
 T = TypeVar("T")
@@ -45,7 +48,7 @@ class Pool:
         self.solver.close()
 
     def each(self, function: Callable[[T, Solver], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
-        """Every item with its result, in order. Raises what a worker raises, all but an OSError as WorkerFailed, and WorkerDied."""
+        """Every item with its result, in order. Raises what a worker raises, all but an OSError as WorkerFailed, Limited and WorkerDied."""
         jobs = min(self.jobs, len(items))
         if jobs <= 1:
             for item in items:
@@ -56,26 +59,36 @@ class Pool:
     def _forked(self, function: Callable[[T, Solver], R], items: Sequence[T], jobs: int) -> Iterator[tuple[T, R]]:
         context = multiprocessing.get_context("fork")
         pipes: list[Connection] = []
-        workers = []
+        workers: list[BaseProcess] = []
         for _ in range(jobs):
             here, there = context.Pipe()
             pipes.append(here)
             worker = context.Process(
                 target=_serve, args=(there, tuple(pipes), function, items, self.make_solver), daemon=True
             )
-            worker.start()
+            try:
+                worker.start()
+            except (OSError, MemoryError) as error:  # those that there are do the work
+                here.close()
+                there.close()
+                pipes.pop()
+                if not workers:
+                    raise Limited(limits.told(error) or f"no process can be started: {error}") from error
+                break
             there.close()
             workers.append(worker)
         try:
             yield from self._dispatch(items, pipes)
+        except WorkerDied as died:
+            raise _explained(workers, died) from died
         finally:
             for pipe in pipes:
                 pipe.close()
-            for worker in workers:
-                worker.join(0.5)
-                if worker.is_alive():
-                    worker.kill()
-                    worker.join()
+            for left in workers:
+                left.join(0.5)
+                if left.is_alive():
+                    left.kill()
+                    left.join()
 
     def _dispatch(self, items: Sequence[T], pipes: list[Connection]) -> Iterator[tuple[T, Any]]:
         todo = iter(range(len(items)))
@@ -92,7 +105,7 @@ class Pool:
                 except (EOFError, OSError) as end:
                     raise WorkerDied("a worker process died") from end
                 if failure is not None:
-                    raise failure if isinstance(failure, OSError) else _failed(*failure)
+                    raise failure if isinstance(failure, OSError | Limited) else _failed(*failure)
                 done[index] = result
                 busy.discard(ready)
                 self.hand_out(ready, todo, busy)
@@ -110,6 +123,18 @@ class Pool:
         except OSError as end:
             raise WorkerDied("a worker process died") from end
         busy.add(pipe)
+
+
+def _explained(workers: Sequence[BaseProcess], died: WorkerDied) -> Exception:
+    """What a worker that has died means: what the system or the shell has killed met a limit."""
+    for worker in workers:
+        worker.join(0.5)
+        match worker.exitcode:
+            case code if code == -signal.SIGXCPU:
+                return Limited(limits.processor_time())
+            case code if code == -signal.SIGKILL:
+                return Limited("a worker process was killed from outside; the system may be out of memory")
+    return died
 
 
 def _failed(message: str, trace: str) -> WorkerFailed:
@@ -130,6 +155,8 @@ def _serve(
     The parent's ends that came with the fork are closed, so that its death ends the worker's input.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for end in parents:
         end.close()
     solver = make_solver()
@@ -140,6 +167,10 @@ def _serve(
                 pipe.send((index, function(items[index], solver), None))
             except OSError as error:  # no bug: a disk that is full says so
                 pipe.send((index, None, OSError(error.errno, error.strerror, error.filename)))
+            except MemoryError as error:
+                pipe.send((index, None, Limited(limits.told(error))))
+            except Limited as error:
+                pipe.send((index, None, error))
             except Exception as error:  # handed to the parent, which raises it
                 message = "".join(traceback.format_exception_only(error)).strip()
                 pipe.send((index, None, (message, traceback.format_exc())))

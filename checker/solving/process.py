@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pgcheck.checker import limits
 from pgcheck.checker.solving.worker import HEADER, OUT_OF_MEMORY, frame
 
 COMMAND: Final = (sys.executable, "-P", "-m", "pgcheck.checker.solving.worker")
@@ -34,7 +36,8 @@ class SolverProcess:
 
     def __init__(self, command: Sequence[str], memory: int) -> None:
         self._command = command
-        self._memory = memory
+        self.memory = limits.allowed(memory)
+        self._full = self.memory == memory
         self.child: subprocess.Popen[bytes] | None = None
         self._owner = -1
         self._asked = 0
@@ -64,7 +67,9 @@ class SolverProcess:
             raise SolverDied("error", "the solver process wrote something that is no reply") from None
         except OSError as error:
             self.kill()
-            raise SolverDied("error", f"the solver process cannot run: {error}") from error
+            limit = limits.told(error)
+            reason = f"the solver process cannot run: {limit or error}"
+            raise SolverDied("unknown" if limit else "error", reason) from error
         except BaseException:
             self.kill()
             raise
@@ -82,7 +87,7 @@ class SolverProcess:
         root = str(Path(str(files("pgcheck"))).parent)
         path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
         child = subprocess.Popen(
-            [*self._command, str(os.getpid()), str(self._memory)],
+            [*self._command, str(os.getpid()), str(self.memory)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -108,7 +113,12 @@ class SolverProcess:
             return SolverDied("error", "the solver process closed its pipe")
         self.kill()
         if code == OUT_OF_MEMORY:
-            return SolverDied("unknown", f"out of memory ({self._memory} MiB)")
+            whose = "" if self._full else ", all that the shell's limit of address space leaves: ulimit -v"
+            return SolverDied("unknown", f"out of memory ({self.memory} MiB{whose})")
+        if code == -signal.SIGXCPU:
+            return SolverDied("unknown", f"the solver process: {limits.processor_time()}")
+        if code > 0 and (set_ := limits.limits()):
+            return SolverDied("unknown", f"the solver process ended with code {code}; the shell limits {set_}")
         if code < 0:
             return SolverDied("unknown", f"the solver process was killed by signal {-code}")
         return SolverDied("error", f"the solver process ended with code {code}")

@@ -93,6 +93,11 @@ def abstract(assertions: Sequence[Term]) -> Sequence[Term]:
     return rewrite(assertions, replace)
 
 
+def gates(assertions: Sequence[Term]) -> int:
+    """About how many gates the products, quotients and remainders in `assertions` take: the sum of the squares of their widths."""
+    return sum(t.width * t.width for t in walk(assertions) if t.op in ABSTRACTED)
+
+
 def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, Name]]]:
     """The declarations sorted by name, and what each symbol stands for."""
     found: dict[str, tuple[str, Name]] = {}

@@ -18,7 +18,7 @@ from pgcheck.checker.options import Limits
 from pgcheck.checker.solving.elements import element_name, expanded, small
 from pgcheck.checker.solving.model import Answer, Model, Status, Wish
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
-from pgcheck.checker.solving.smtlib import Script, abstract, script
+from pgcheck.checker.solving.smtlib import Script, abstract, gates, script
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, evaluate, mask
 from pgcheck.isa.terms.names import read
@@ -114,7 +114,8 @@ class Solver:
             "wish_rlimit": self._limits.wish_rlimit,
         }
         try:
-            reply = self.process.ask(request, self._limits.seconds)
+            size = gates([*assertions, *formulas])
+            reply = self.process.ask(request, self._net(size))
             if _read_status(reply) != "sat":
                 return model
             better = _read_model(reply["model"], text, [*assertions, *formulas]) if "model" in reply else model
@@ -149,7 +150,7 @@ class Solver:
                 "do": solver,
                 "text": self._script(attempt).text,
                 "seconds": seconds,
-                "memory": self._limits.memory,
+                "memory": self.process.memory,
             }
             try:
                 reply = self.process.ask(request, 2 * seconds + 5)
@@ -179,10 +180,14 @@ class Solver:
         spent = 0
         answer = Answer("unknown")
         for attempt in _attempts(assertions):
+            if (size := gates(attempt)) > self._limits.circuit:
+                reason = f"its products and quotients take {size} gates, more than {self._limits.circuit}"
+                answer = Answer("unknown", reason, rlimit=spent)
+                continue
             text = self._script(attempt)
             request = {"do": "check", "text": text.text, "rlimit": self._limits.rlimit}
             try:
-                reply = self.process.ask(request, self._limits.seconds)
+                reply = self.process.ask(request, self._net(size))
                 status = _read_status(reply)
                 model = _read_model(reply.get("model"), text, [*attempt, *assertions]) if status == "sat" else None
                 spent += int(reply.get("rlimit", 0))
@@ -204,6 +209,10 @@ class Solver:
             if model is not None and (_same(attempt, assertions) or model.satisfies(assertions)):
                 return answer
         return answer
+
+    def _net(self, size: int) -> float:
+        """The seconds after which an obligation with so many gates is given up."""
+        return min(self._limits.seconds, self._limits.circuit_seconds) if size else self._limits.seconds
 
     def key(self, assertions: Sequence[Term], solver: str, limit: float | str) -> str:
         """Under what an answer is kept: the obligation, the solver with its version, and its limit."""

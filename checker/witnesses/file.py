@@ -9,8 +9,9 @@ from typing import Final
 from pgcheck.checker.result import StateValue, Witness
 from pgcheck.checker.values import NOTHING, Configuration, Mismatch, Payload, configuration, mismatch, payload
 from pgcheck.isa.encoding.encoding import LENGTH
+from pgcheck.isa.files.door import TEXT_LIMIT
 from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
-from pgcheck.isa.files.tree import FILE_LIMIT, Node, compose, text_of
+from pgcheck.isa.files.tree import Node, compose, text_of
 from pgcheck.isa.machine.choices import MIRROR
 
 KIND: Final = "witness"
@@ -60,7 +61,7 @@ def _written(value: object) -> str:
 
 def load(text: str, path: str = "<witness>") -> Witness:
     """The witness of a file's text. Raises BadWitnessFile."""
-    if len(text) > FILE_LIMIT:
+    if len(text) > TEXT_LIMIT:
         raise BadWitnessFile(f"{path}: the file is too large for a witness")
     problems, tree = Problems(), None
     try:

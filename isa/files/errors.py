@@ -4,13 +4,13 @@ import difflib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Final, Self
+
+from pgcheck.isa.files import door
 
 _WINDOW: Final = 100
 _LONGEST_DETAIL: Final = 400
 _RENDERED_PROBLEMS: Final = 50
-_SOURCE_LIMIT: Final = 1 << 23
 _LONGEST_GUESSED_WORD: Final = 80
 
 
@@ -130,11 +130,8 @@ class SpecificationError(Exception):
 def _source_lines(path: str) -> list[str]:
     """The lines of a file, or none when it cannot be read as a plain file of bounded size."""
     try:
-        if not Path(path).is_file():
-            return []
-        with Path(path).open("rb") as file:
-            content = file.read(_SOURCE_LIMIT)
-    except (OSError, ValueError):
+        content = door.content(path)
+    except OSError:
         return []
     return content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").split("\n")
 

@@ -53,6 +53,15 @@ class Loaded:
     digest: str
 
 
+def target(item: str, path: Path, shipped: Shipped) -> Path | None:
+    """The file that the file at `path` includes as `item`; None for a name under which nothing is shipped."""
+    return shipped(item) if _by_name(item) else path.parent / item
+
+
+def _by_name(item: str) -> bool:
+    return "/" not in item and not item.endswith(".yaml")
+
+
 def load(path: Path, shipped: Shipped = lambda _name: None) -> Loaded:
     """The file and all that it includes; `shipped` finds a shipped specification by name. Raises SpecificationError."""
     reader = _Reader(shipped)
@@ -109,23 +118,22 @@ class _Reader:
 
     def _target(self, item: Text, path: Path, including: tuple[Path, ...]) -> Path | None:
         """The file that an item of `include` names, or None after a problem."""
-        by_name = "/" not in item and not item.endswith(".yaml")
-        target = self.shipped(str(item)) if by_name else path.parent / item
-        if target is None:
+        found = target(str(item), path, self.shipped)
+        if found is None:
             hint = "a file of your own is included as NAME.yaml"
             self.problems.report(item.position, f"no specification is shipped as '{item}'", hint=hint)
             return None
         try:
-            real, folder = target.resolve(), path.parent.resolve()
+            real, folder = found.resolve(), path.parent.resolve()
             chain = [file.resolve() for file in including]
         except (OSError, RuntimeError, ValueError) as error:
             self.problems.report(item.position, f"cannot find '{item}': {error}")
             return None
-        if not by_name and (".." in Path(item).parts or not real.is_relative_to(folder)):
+        if not _by_name(item) and (".." in Path(item).parts or not real.is_relative_to(folder)):
             message = "an included file must be inside the folder of the file that includes it"
             self.problems.report(item.position, message, found=item, expected="a relative path without '..'")
         elif real in chain:
-            names = " -> ".join(file.name for file in (*including[chain.index(real) :], target))
+            names = " -> ".join(file.name for file in (*including[chain.index(real) :], found))
             self.problems.report(item.position, "the file includes itself", found=names)
         elif real in self.known:
             self.problems.report(item.position, f"'{item}' is included twice", hint="remove one of the two")
@@ -133,7 +141,7 @@ class _Reader:
             self.problems.report(item.position, f"files include files more than {INCLUDE_LIMIT} deep")
         else:
             self.known.add(real)
-            return target
+            return found
         return None
 
 

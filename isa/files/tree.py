@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
+from pgcheck.isa.files import door
 from pgcheck.isa.files.errors import Anchor, Position, Problems, Text
 
-FILE_LIMIT: Final = 4 << 20
 LINE_LIMIT: Final = 64 << 10
 DEPTH_LIMIT: Final = 32
 NODE_LIMIT: Final = 500_000
@@ -66,21 +66,12 @@ _SYNTAX_HINTS: Final = {
 
 
 def content_of(path: Path, at: Position, problems: Problems) -> bytes | None:
-    """The bytes of a plain file of at most FILE_LIMIT bytes; reports at `at` when that fails."""
+    """The bytes of a plain file of bounded size; reports at `at` when that fails."""
     try:
-        if path.is_dir():
-            problems.report(at, f"'{path}' is a folder", expected="a YAML file")
-        elif path.exists() and not path.is_file():
-            problems.report(at, f"'{path}' is not a plain file", expected="a YAML file")
-        else:
-            with path.open("rb") as file:
-                content = file.read(FILE_LIMIT + 1)
-            if len(content) <= FILE_LIMIT:
-                return content
-            problems.report(at, f"'{path}' is too large", expected=f"at most {FILE_LIMIT} bytes")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        problems.report(at, f"cannot read '{path}': {reason}")
+        return door.content(path)
+    except OSError as error:
+        expected = "a YAML file" if error.errno is None else ""
+        problems.report(at, f"cannot read '{path}': {error.strerror}", expected=expected)
     return None
 
 

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from pgcheck.isa.files import door
+
 
 class Backing(Protocol):
     """Bytes from 0 up to `size`, read and written within these bounds. Raises OSError when the host fails."""
@@ -31,10 +33,8 @@ class HostFile:
     __slots__ = ("descriptor", "read_only", "size")
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise OSError(None, "it is no plain file" if path.exists() else "it does not exist", str(path))
         self.read_only = not os.access(path, os.W_OK)
-        self.descriptor = os.open(path, (os.O_RDONLY if self.read_only else os.O_RDWR) | os.O_CLOEXEC)
+        self.descriptor = door.opened(path, os.O_RDONLY if self.read_only else os.O_RDWR)
         self.size = os.fstat(self.descriptor).st_size
 
     def read(self, at: int, count: int) -> bytes:

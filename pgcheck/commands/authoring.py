@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,6 +64,8 @@ def lsp() -> int:
 
     if find_spec("pygls") is None:
         raise console.Failure("the language server needs pygls: pip install 'pgcheck[lsp]'")
+    if sys.stdin is None or sys.stdout is None:
+        raise console.Failure("the language server talks on standard input and output, and one of them is closed")
     from pgcheck.editor import server
 
     server.serve()

@@ -47,8 +47,9 @@ def check(context: click.Context, /, specifications: tuple[str, ...], show_confi
     manner = Manner(
         not given["no_timing"], given["rows"], bool(given["only"]), given["sarif_waived"], present=given["present"]
     )
+    printed = subscribers(given["format_"], given["outputs"], manner, specifications)
     commands = _siblings(context) if context.meta.get(IMPLICIT) else ()
-    return run.each(specifications, request(given), subscribers(given["format_"], given["outputs"], manner), commands)
+    return run.each(specifications, request(given), printed, commands)
 
 
 def _unwaived(context: click.Context, file: Path | None, *, denied: bool) -> bool:

@@ -8,11 +8,12 @@ from typing import Any, Final
 import click
 
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import PATH, Names, judging
+from pgcheck.commands.options import PATH, Names, Seconds, judging
 from pgcheck.isa.rows import modules
 
 KIND: Final = Names("pgcheck.vmm.kind", "kinds")
 
+SECONDS: Final = Seconds()
 PROPERTIES: Final = tuple(name.upper() for name in modules("pgcheck.checker.campaign.properties"))
 RUN_EPILOG: Final = """\b
 Exit codes:
@@ -155,7 +156,7 @@ def prove_monitor(
     help=f"{', '.join(PROPERTIES)}; default: all cheap ones.",
 )
 @click.option("--cases", type=click.IntRange(1), metavar="N", help="Cases of each property.")
-@click.option("--seconds", type=click.FloatRange(0.1), metavar="S", help="Stop after that time. Default: 60.")
+@click.option("--seconds", type=SECONDS, metavar="S", help="Stop after that time. Default: 60.")
 @click.option("--seed", default="0", metavar="TEXT", help="Same seed, same cases. Default: 0.")
 @click.option("--resume", is_flag=True, help="Leave out what the database says is done.")
 @click.option("--database", type=PATH, metavar="FILE", help="Default: in the user's cache folder.")

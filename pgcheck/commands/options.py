@@ -28,6 +28,21 @@ class Names(click.Choice[str]):
         return tuple(getattr(import_module(self.module), self.table)())
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds: finite, which a float need not be, and at most a year."""
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(0.1, 366 * 24 * 3600)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if found != found:
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return found
+
+
 class Configured(click.Command):
     """A command whose options the project's configuration presets: those of every command, and for some their own."""
 

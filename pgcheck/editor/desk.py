@@ -55,7 +55,7 @@ class Desk:
                 self._again(root)
 
     def _machine(self, path: str) -> bool:
-        return path in self.texts and says_machine(self.texts[path])
+        return path in self.texts and says_machine(path, self.texts)
 
     def _again(self, root: str) -> None:
         task = self._refreshing.get(root)

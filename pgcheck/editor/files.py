@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar
 
-from pgcheck.isa.files import loader
+from pgcheck.isa.files import kind, loader
+from pgcheck.isa.files.door import Overlaid
 from pgcheck.isa.files.errors import NOWHERE, Position, Problem, SpecificationError
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
 from pgcheck.shipped import shipped
 
 Texts = Mapping[str, str]
-
-
-_Plain: Any = type(Path())
-
-
-class _Shown(_Plain):  # type: ignore[misc]
-    """A path whose file is what an editor shows of it."""
-
-    __slots__ = ()
-    texts: ClassVar[Texts] = {}
-
-    def open(self, mode: str = "r", *given: Any, **more: Any) -> IO[Any]:
-        text = self.texts.get(str(self))
-        return super().open(mode, *given, **more) if text is None else io.BytesIO(text.encode("utf-8", "replace"))
-
-    def exists(self, **given: Any) -> bool:
-        return str(self) in self.texts or bool(super().exists(**given))
-
-    def is_file(self, **given: Any) -> bool:
-        return str(self) in self.texts or bool(super().is_file(**given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +28,16 @@ class Read:
 
 def read(path: str, texts: Texts) -> Read:
     """The specification at `path`, with `texts` in the place of files. Whatever is wrong with it is a problem."""
-    kind = type("_Shown", (_Shown,), {"__slots__": (), "texts": dict(texts)})
+    shown = _overlaid(texts)
 
     def find(name: str) -> Path | None:
         found = shipped(name)
-        return None if found is None else kind(found)
+        return None if found is None else shown(found)
 
     loaded = None
     try:
-        loaded = loader.load(kind(path), find)
-        machine = load(kind(path), shipped=find)
+        loaded = loader.load(shown(path), find)
+        machine = load(shown(path), shipped=find)
     except SpecificationError as error:
         sources = _names(loaded) or tuple(dict.fromkeys((path, *(p.position.path for p in error.problems))))
         return Read(sources, loaded, None, error.problems)
@@ -72,13 +51,14 @@ def _names(loaded: loader.Loaded | None) -> tuple[str, ...]:
     return () if loaded is None else tuple(map(str, loaded.sources))
 
 
-def says_machine(text: str) -> bool:
-    """Whether a text says of itself that it specifies a machine."""
-    return any(
-        line.replace('"', "").replace("'", "").split("#")[0].split() == ["kind:", "machine"]
-        for line in text.splitlines()
-        if line[:1] not in (" ", "\t")
-    )
+def says_machine(path: str, texts: Texts) -> bool:
+    """Whether a document says that it specifies a machine."""
+    return kind.says_machine(_overlaid(texts)(path), shipped)
+
+
+def _overlaid(texts: Texts) -> type[Path]:
+    """The class of paths that are read as `texts` say."""
+    return type("Shown", (Overlaid,), {"__slots__": (), "texts": dict(texts)})
 
 
 def known(position: Position) -> bool:

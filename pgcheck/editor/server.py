@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
-from typing import Any, Final
+import sys
+from typing import Any, BinaryIO, Final, cast
 
 from lsprotocol import types
 from pygls import uris
 from pygls.lsp.server import LanguageServer
 
 from pgcheck import __version__
+from pgcheck.console import LONGEST, Failure
 from pgcheck.editor import completion
 from pgcheck.editor.desk import Desk
 from pgcheck.editor.names import Name, word
+from pgcheck.isa.files import door
 from pgcheck.isa.files.errors import Position, Problem
 
 MOST_PROBLEMS: Final = 200
@@ -33,7 +38,7 @@ class Server(LanguageServer):
     """The protocol's side of a desk."""
 
     def __init__(self) -> None:
-        super().__init__("pgcheck", __version__)
+        super().__init__("pgcheck", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self.desk = Desk(self.show)
         self.uris: dict[str, str] = {}
 
@@ -63,9 +68,8 @@ class Server(LanguageServer):
         text = self.desk.texts.get(path)
         if text is None:
             try:
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    text = file.read(4 << 20)
-            except (OSError, ValueError):
+                text = door.content(path).decode("utf-8", "replace")
+            except OSError:
                 return []
         return text.replace("\r\n", "\n").split("\n")
 
@@ -175,6 +179,34 @@ async def _completions(server: Server, params: types.CompletionParams) -> list[t
     ]
 
 
+class _OneLine(logging.Formatter):
+    """A log in which a message that nobody understands is one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        said = record.getMessage().partition("\n")[0]
+        said += f": {type(error).__name__}: {error}" if error is not None else ""
+        return " ".join(said.split())[:300]
+
+
+class _Bounded(io.BufferedIOBase):
+    """Standard input, of which no message is longer than `LONGEST` bytes."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = self.stream.readline(LONGEST + 1)
+        if len(line) > LONGEST:
+            raise Failure(f"the editor sends a line of more than {LONGEST} bytes, which is no message")
+        return line
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not 0 <= size <= LONGEST:
+            raise Failure(f"the editor announces a message of {size} bytes; one has at most {LONGEST}")
+        return self.stream.read(size)
+
+
 def made() -> Server:
     """A server with all that it can do."""
     server = Server()
@@ -211,5 +243,8 @@ def made() -> Server:
 
 
 def serve() -> None:
-    """Serves standard input and output until the editor ends it."""
-    made().start_io()
+    """Serves standard input and output until the editor ends it. Raises Failure for what no editor sends."""
+    log = logging.StreamHandler()
+    log.setFormatter(_OneLine())
+    logging.basicConfig(handlers=[log], level=logging.WARNING)
+    made().start_io(stdin=cast(BinaryIO, _Bounded(sys.stdin.buffer)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from yaml import scan
 
 from pgcheck import console
 from pgcheck.checker.lint import premises
@@ -74,7 +75,7 @@ def accept(word: str, request: Request, asked: WaiveRequest) -> ExitCode:
     waivers = [replace(waiver, reason=asked.reason, expires=expires) for waiver in shown]
     changed = with_waivers(text, waivers, file)
     waiver_file.parsed(changed, file)
-    console.write(file, changed)
+    console.write(file, changed, change=True)
     for waiver in waivers:
         console.say(f"{file}: {waiver.instruction}, {waiver.property}: {', '.join(sorted(waiver.differences))}")
     return ExitCode.PROVED
@@ -169,7 +170,8 @@ def with_waivers(text: str, waivers: Sequence[Waiver], file: Path) -> str:
     Raises WaiverFileError, and Failure for a file in which an entry does not start on a line of its own.
     """
     known = waiver_file.parsed(text, file)
-    lines = _opened(text, bool(known)).splitlines(keepends=True)
+    end_of_line = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
+    lines = re.findall(r"[^\n]*\n", _opened(text, end_of_line, bool(known)))
     spans = _spans(lines, [waiver.position.line - 1 for waiver in known], file)
     offset = lines[spans[0][0]].index("-") if spans else 2
     end = spans[-1][1] if spans else len(lines)
@@ -178,19 +180,22 @@ def with_waivers(text: str, waivers: Sequence[Waiver], file: Path) -> str:
     for waiver in waivers:
         start, stop = places.get(waiver_file.identity(waiver), (end, end))
         before = changes.get((start, stop), "") if start == stop else ""
-        changes[start, stop] = before + _entry("".join(lines[start:stop]), waiver, offset)
+        entry = _entry("".join(lines[start:stop]).replace("\r\n", "\n"), waiver, offset)
+        changes[start, stop] = before + entry.replace("\n", end_of_line)
     for (start, stop), entry in sorted(changes.items(), reverse=True):
         lines[start:stop] = [entry]
     return "".join(lines)
 
 
-def _opened(text: str, entries: bool) -> str:
+def _opened(text: str, end_of_line: str, entries: bool) -> str:
     """The text, ready for further entries at its end."""
     if waiver_file.empty(text):
-        text = (text or _HEAD).rstrip("\n") + "\nwaivers:\n"
+        text = (text or _HEAD).rstrip("\r\n").replace("\r\n", "\n").replace(
+            "\n", end_of_line
+        ) + f"{end_of_line}waivers:{end_of_line}"
     elif not entries:
         text = _NONE.sub("waivers:", text)
-    return text if text.endswith("\n") else text + "\n"
+    return text if text.endswith("\n") else text + end_of_line
 
 
 def _spans(lines: Sequence[str], starts: Sequence[int], file: Path) -> list[tuple[int, int]]:
@@ -219,7 +224,19 @@ def _entry(text: str, waiver: Waiver, offset: int) -> str:
     _fill(entries[0], _keys(waiver), yaml)
     out = StringIO()
     yaml.dump(entries, out)
-    return out.getvalue()
+    written = out.getvalue()
+    there = _comments(written)
+    lost = [comment for comment in _comments(text) if comment not in there]
+    return "".join(f"{' ' * offset}{comment}\n" for comment in lost) + written
+
+
+def _comments(text: str) -> list[str]:
+    """The comments between the tokens of a YAML text, in their order."""
+    tokens = [token for token in scan(text) if token.end_mark.index > token.start_mark.index]
+    starts = [0, *(token.end_mark.index for token in tokens)]
+    ends = [*(token.start_mark.index for token in tokens), len(text)]
+    gaps = (text[start:end] for start, end in zip(starts, ends, strict=True))
+    return [found for gap in gaps for found in re.findall(r"#[^\n]*", gap)]
 
 
 def _fill(entry: Any, keys: dict[str, Any], yaml: Any) -> None:

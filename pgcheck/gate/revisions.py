@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from pgcheck.console import Failure
+from pgcheck.isa.files.kind import says_machine
 from pgcheck.shipped import shipped
 
-_MACHINE: Final = re.compile(r"^kind:\s*machine\s*(#.*)?$", re.MULTILINE)
-_HEAD: Final = 1 << 16
 _SECONDS: Final = 60
 
 
@@ -50,11 +48,7 @@ Pair = Both | Added | Removed
 
 def is_machine(path: Path) -> bool:
     """Whether a file says that it is a specification."""
-    try:
-        with path.open("rb") as file:
-            return _MACHINE.search(file.read(_HEAD).decode("utf-8", "replace")) is not None
-    except OSError:
-        return False
+    return says_machine(path, shipped)
 
 
 @contextmanager
@@ -65,8 +59,8 @@ def sides(words: Sequence[str], paths: Sequence[str] = ()) -> Iterator[list[Pair
         with TemporaryDirectory(prefix="pgcheck-") as folder:
             root = _root()
             places = [_place(path, root) for path in paths]
-            first = _checked_out(old or "HEAD", places, root, Path(folder) / "old")
-            second = _checked_out(new, places, root, Path(folder) / "new") if new else root
+            first = _checked_out(_tree(old or "HEAD", root), old, places, root, Path(folder) / "old")
+            second = _checked_out(_tree(new, root), new, places, root, Path(folder) / "new") if new else root
             yield _pairs(first, second, places)
         return
     if len(words) != 2 or paths:
@@ -88,7 +82,9 @@ def _pairs(old: Path, new: Path, paths: Sequence[str]) -> list[Pair]:
     """The machines under both folders, matched by where they are."""
     names = sorted({*_machines(old, paths), *_machines(new, paths)})
     if not names:
-        raise Failure("no specification on either side: a file is one if it says `kind: machine`")
+        raise Failure(
+            "no specification on either side: a file is one if it says `kind: machine`, or includes one that does"
+        )
     return [_pair(name, old / name, new / name) for name in names]
 
 
@@ -119,16 +115,28 @@ def _place(path: str, root: Path) -> str:
     return written.relative_to(root).as_posix()
 
 
-def _checked_out(revision: str, places: Sequence[str], root: Path, folder: Path) -> Path:
-    """The files of a revision, in a folder. Includes lie in the folder of the including file, so that is taken whole, and
+def _tree(revision: str, root: Path) -> str:
+    """The number of a revision's tree: what the user wrote goes to git once, where it can be no option. Raises Failure."""
+    if revision.startswith("-"):
+        raise Failure(f"'{revision}' is no revision: one does not begin with -")
+    try:
+        return (
+            _git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{tree}}", folder=root).split()[-1].decode()
+        )
+    except Failure:
+        raise Failure(f"git knows no revision '{revision}' here") from None
+
+
+def _checked_out(tree: str, revision: str, places: Sequence[str], root: Path, folder: Path) -> Path:
+    """The files of a tree, in a folder. Includes lie in the folder of the including file, so that is taken whole, and
     behind a link the whole repository."""
     linked = any((root / place).resolve() != root / place for place in places)
     wanted = ["."] if linked or not places else sorted({_folder(root / place, root) for place in places})
-    there = [w for w in wanted if w == "." or _git("ls-tree", "-d", revision, "--", w, folder=root).strip()]
+    there = [w for w in wanted if w == "." or _git("ls-tree", "-d", tree, "--", w, folder=root).strip()]
     folder.mkdir()
     if there:
         index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
-        _git("read-tree", revision, folder=root, environment=index)
+        _git("read-tree", tree, folder=root, environment=index)
         names = _git("ls-files", "-z", "--", *there, folder=root, environment=index)
         _git("checkout-index", "-z", "--stdin", f"--prefix={folder}/", folder=root, environment=index, given=names)
     for name in _machines(folder, places):
@@ -157,7 +165,7 @@ def _git(
         done = subprocess.run(
             ["git", command, *arguments],
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "GIT_LITERAL_PATHSPECS": "1", **(environment or {})},
             input=given,
             capture_output=True,
             timeout=_SECONDS,

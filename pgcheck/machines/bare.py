@@ -17,6 +17,7 @@ import click
 from pgcheck import console
 from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
 from pgcheck.isa.encoding.templates import disassemble
+from pgcheck.isa.files import door
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import HALT
 from pgcheck.models.computer import image
@@ -61,17 +62,22 @@ def size(text: str) -> int:
     return value
 
 
+def fitting(machine: Machine, memory: int) -> int:
+    """So many units of RAM, if the machine can address them. Raises Failure."""
+    most = machine.state.memory_size - machine.platform.ram_base
+    if memory > most:
+        raise console.Failure(f"{memory:#x} units of RAM do not fit into {machine.identity.name}; at most {most:#x} do")
+    return memory
+
+
 def program(machine: Machine, path: Path) -> image.Image:
     """The program in a file: assembly by its name, else ELF or raw. Raises Failure."""
     try:
         if path.suffix.lower() in ASSEMBLY:
             return assembled(machine, console.read(str(path)), str(path))
-        with path.open("rb") as file:
-            content = file.read(MAX_IMAGE + 1)
+        content = door.content(path, MAX_IMAGE)
     except OSError as error:
         raise console.Failure(f"cannot read {path}: {error.strerror}") from None
-    if len(content) > MAX_IMAGE:
-        raise console.Failure(f"cannot run {path}: it is larger than {MAX_IMAGE} bytes")
     try:
         return image.parse(content, machine)
     except image.BadImage as error:
@@ -125,7 +131,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
     with ExitStack() as files:
         source = input_of(asked.input, files)
         disk = disk_of(machine, asked.disk, files)
-        ram = new_ram(machine, asked.memory) if asked.memory else None
+        ram = new_ram(machine, fitting(machine, asked.memory)) if asked.memory else None
         computer = Computer(machine, engine(machine, asked.trace), ram, standard(terminal.put, source, disk))
         try:
             image.load(found, computer)
@@ -133,7 +139,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
             raise console.Failure(f"cannot run {asked.image}: {error}") from None
         try:
             stop = _run(computer, asked.budget)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             click.echo(f"{counted(computer.clock)}, then interrupted", err=True)
             raise
         finally:
@@ -219,10 +225,12 @@ def input_of(path: str, files: ExitStack) -> Callable[[int], bytes]:
     """Where the console reads from: nothing, a file, or standard input for `-`. Raises Failure."""
     if not path:
         return lambda count: b""
+    if path == "-" and sys.stdin is None:
+        raise console.Failure("standard input is closed")
     if path == "-":
         return lambda count: os.read(sys.stdin.fileno(), count)
     try:
-        file = files.enter_context(Path(path).open("rb"))
+        file = files.enter_context(open(door.opened(path), "rb"))
     except OSError as error:
         raise console.Failure(f"cannot read {path}: {error.strerror}") from None
     return file.read

@@ -138,9 +138,10 @@ def _campaign(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest, 
                     tally.add(event)
                     meter.clear()
                     _say(asked, _shard(shard))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         meter.end()
         click.echo("stopped; --resume goes on from the last whole shard", err=True)
+        console.say(_json(campaign, tally) if asked.json else "\n" + _report(campaign, tally))
         raise
     meter.end()
     if known:

@@ -39,10 +39,7 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
             path = (
                 folder / f"{machine.identity.name}-{''.join(c if c.isalnum() or c in '._-' else '_' for c in row)}.img"
             )
-            try:
-                path.write_bytes(raw(machine, image))
-            except OSError as error:
-                raise console.Failure(f"cannot write {path}: {error.strerror}") from None
+            console.write(path, raw(machine, image))
             console.say(f"{row:20} {shown.bare} bare, {shown.monitored} monitored: {path.name}, {image.steps} steps")
         else:
             console.say("\n".join(textwrap.wrap(f"{row:20} no image: {reason}", WIDTH, subsequent_indent=" " * 21)))

@@ -12,9 +12,11 @@ SETTINGS = "pyproject.toml"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    from pgcheck.isa.files import door
+
     path = config.rootpath / SETTINGS
     try:
-        said = b"pgcheck" in path.read_bytes()
+        said = b"pgcheck" in door.content(path)
     except OSError:
         return
     if said:

@@ -44,9 +44,10 @@ class Plugin:
         self.configuration, self.files = configuration, files
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        from pgcheck.settings.config import says_machine
+        from pgcheck.isa.files.kind import says_machine
+        from pgcheck.shipped import shipped
 
-        if file_path.resolve() not in self.files or not says_machine(file_path):
+        if file_path.resolve() not in self.files or not says_machine(file_path, shipped):
             return None
         file: pytest.Collector = SpecificationFile.from_parent(
             parent, path=file_path, request=self.request(), require=self.require

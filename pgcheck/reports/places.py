@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from pgcheck.isa.files import door
+
 _WINDOW: Final = 100
 _FACTOR: Final = 37
 _MASK: Final = (1 << 64) - 1
@@ -76,6 +78,6 @@ def whole(path: str) -> Path:
 
 def _text(path: str) -> str | None:
     try:
-        return Path(path).read_bytes().decode("utf-8", "replace") if Path(path).is_file() else None
-    except (OSError, ValueError):
+        return door.content(path).decode("utf-8", "replace")
+    except OSError:
         return None

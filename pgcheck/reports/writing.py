@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Format:
     written: str
     render: Callable[[Story, Manner], str]
     at_once: Callable[[Checked, Manner], str] | None = None
+    broken_off: Callable[[Story], list[str]] = lambda story: []
     aside: bool = False
     reread: Callable[[str, Story, Manner], None] | None = None
 
@@ -64,30 +66,46 @@ class Writer:
 
 
 class Teller:
-    """A subscriber that prints what is to be said of each specification as soon as it is there."""
+    """A subscriber that prints what is to be said of each specification as soon as it is there, and at a broken end what was found so far."""
 
-    def __init__(self, said: Callable[[Checked, Manner], str], manner: Manner) -> None:
-        self._said, self._manner, self._first = said, manner, True
+    def __init__(self, format_: Format, said: Callable[[Checked, Manner], str], manner: Manner) -> None:
+        self._format, self._said, self._manner, self._first = format_, said, manner, True
+        self._recorder = Recorder()
 
     def __call__(self, event: Event) -> None:
+        self._recorder(event)
         if isinstance(event, Checked):
-            if not self._first:
-                console.say("")
-            self._first = False
-            console.say(self._said(event, self._manner))
+            self._say(self._said(event, self._manner))
+        elif isinstance(event, Ended) and not event.complete and event.code != console.READER_GONE:
+            for part in self._format.broken_off(self._recorder.story(event)):
+                self._say(part)
+
+    def _say(self, text: str) -> None:
+        if not self._first:
+            console.say("")
+        self._first = False
+        console.say(text)
 
 
-def subscribers(name: str, asked: Sequence[str], manner: Manner) -> list[Subscriber]:
-    """Those for each `FORMAT=FILE` and for standard output. Raises Failure.
+def subscribers(name: str, asked: Sequence[str], manner: Manner, inputs: Sequence[str] = ()) -> list[Subscriber]:
+    """Those for each `FORMAT=FILE` and for standard output. Raises Failure, also for a file that is among the inputs or named twice.
 
     Standard output comes last: what it has shown the files know, whenever the run is broken off.
     """
     printed = format_of(name)
+    taken = {os.path.realpath(word): "a specification" for word in inputs}
+    for word in asked:
+        file = word.partition("=")[2]
+        place = os.path.realpath(file)
+        if file and os.path.isfile(place) | (not os.path.exists(place)) and taken.setdefault(place, word) is not word:
+            raise console.Failure(f"--output {word}: {file} is {taken[place]} too; write another file")
     return [*(_subscriber(word, printed, manner) for word in asked), _printer(printed, manner)]
 
 
 def _printer(format_: Format, manner: Manner) -> Subscriber:
-    return Teller(format_.at_once, manner) if format_.at_once is not None else Writer(format_, manner, _printed)
+    return (
+        Teller(format_, format_.at_once, manner) if format_.at_once is not None else Writer(format_, manner, _printed)
+    )
 
 
 def _subscriber(word: str, printed: Format, manner: Manner) -> Subscriber:

@@ -75,7 +75,8 @@ Subscriber = Callable[[Event], None]
 class Story:
     """The events of a run told over, for outputs that are written at its end.
 
-    `unfinished` are the words without an answer, `seconds` what each row took: by word, deployment's number, row.
+    `unfinished` are the words without an answer, `seconds` what each row took: by word, deployment's number, row. `so_far` are what
+    rows were judged to be, each alone, for words without an answer.
     """
 
     began: Began
@@ -83,6 +84,7 @@ class Story:
     ended: Ended
     unfinished: tuple[str, ...]
     seconds: Mapping[tuple[str, int, str], float]
+    so_far: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def checked(self) -> tuple[Checked, ...]:
@@ -116,6 +118,7 @@ class Recorder:
         self._outcomes: list[Checked | Failed] = []
         self._seconds: dict[tuple[str, int, str], float] = {}
         self._times: dict[tuple[str, str], int] = {}
+        self._verdicts: dict[str, dict[str, str]] = {}
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -129,6 +132,7 @@ class Recorder:
     def _judged(self, specification: str, judged: result.Judged) -> None:
         """Rows are judged deployment by deployment, in phase `rows` once under each."""
         row = specification, judged.id
+        self._verdicts.setdefault(specification, {}).setdefault(judged.id, judged.verdict)
         self._times[row] = self._times.get(row, -1) + (judged.phase == "rows")
         key = specification, self._times[row], judged.id
         self._seconds[key] = self._seconds.get(key, 0.0) + judged.seconds
@@ -138,4 +142,5 @@ class Recorder:
         words = list(self._began.specifications)
         for outcome in self._outcomes:
             words.remove(outcome.specification)
-        return Story(self._began, tuple(self._outcomes), ended, tuple(words), self._seconds)
+        so_far = {word: self._verdicts[word] for word in words if word in self._verdicts}
+        return Story(self._began, tuple(self._outcomes), ended, tuple(words), self._seconds, so_far)

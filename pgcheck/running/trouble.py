@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import click
 
+from pgcheck.checker.limits import Limited, told
 from pgcheck.checker.result import ExitCode
 from pgcheck.console import ReaderGone
 from pgcheck.isa.files.errors import Problem, SpecificationError
 
+LONGEST_NAME = 160
 REPORT = "please report it with the command and the specification; PGCHECK_DEBUG=1 shows where"
 
 
@@ -28,7 +30,7 @@ class Trouble:
 
 
 @contextmanager
-def troubles(codes: list[ExitCode], told: Callable[[Trouble], None] = lambda trouble: None) -> Iterator[None]:
+def troubles(codes: list[ExitCode], tell: Callable[[Trouble], None] = lambda trouble: None) -> Iterator[None]:
     """Notes what went wrong inside as an exit code, after one message on standard error; then it is told."""
     try:
         yield
@@ -42,17 +44,36 @@ def troubles(codes: list[ExitCode], told: Callable[[Trouble], None] = lambda tro
     except click.ClickException as error:
         error.show()
         trouble = Trouble(error.format_message(), (), ExitCode.USAGE)
+    except Limited as error:
+        trouble = _limited(str(error))
+    except (MemoryError, ImportError, RuntimeError) as error:
+        trouble = _limited(limit) if (limit := told(error)) else _internal(error)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        trouble = Trouble(f"{where}{error.strerror or error}", (), ExitCode.USAGE)
+        where = f"{shortened(str(error.filename))}: " if error.filename else ""
+        trouble = Trouble(f"{where}{told(error) or error.strerror or error}", (), ExitCode.USAGE)
         click.echo(f"Error: {trouble.message}", err=True)
     except (ReaderGone, click.exceptions.Exit):
         raise
     except Exception as error:  # a bug of ours must not look like an answer
-        if os.environ.get("PGCHECK_DEBUG"):
-            traceback.print_exc()
-        line = " ".join(str(error).split())[:200]
-        trouble = Trouble(f"{type(error).__name__}: {line}", (), ExitCode.INTERNAL)
-        print(f"Internal error: {trouble.message}; {REPORT}", file=sys.stderr)
+        trouble = _internal(error)
     codes.append(trouble.code)
-    told(trouble)
+    tell(trouble)
+
+
+def shortened(name: str) -> str:
+    """A name of which a line of text can hold the whole, or its ends."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]} ... {name[-LONGEST_NAME // 2 :]}"
+
+
+def _internal(error: Exception) -> Trouble:
+    if os.environ.get("PGCHECK_DEBUG"):
+        traceback.print_exc()
+    line = " ".join(str(error).split())[:200]
+    print(f"Internal error: {type(error).__name__}: {line}; {REPORT}", file=sys.stderr)
+    return Trouble(f"{type(error).__name__}: {line}", (), ExitCode.INTERNAL)
+
+
+def _limited(message: str) -> Trouble:
+    """A limit of the shell or the system: nothing is decided, and nothing is wrong."""
+    click.echo(f"Error: not decided: {message}", err=True)
+    return Trouble(message, (), ExitCode.UNKNOWN)

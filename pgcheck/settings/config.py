@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pgcheck.isa.files import door
 from pgcheck.isa.files.errors import Position, Problems, SpecificationError, did_you_mean
+from pgcheck.isa.files.kind import says_machine
 from pgcheck.options import NO_WAIVERS, SETTINGS
 from pgcheck.settings.project import nearest
+from pgcheck.shipped import shipped
 
 TABLE: Final = "[tool.pgcheck]"
-SUFFIXES: Final = (".yaml", ".yml")
-LONGEST: Final = 4 << 20
-_MACHINE: Final = re.compile(rb"""^["']?kind["']?[ \t]*:[ \t]*(["']?)machine\1[ \t\r]*(#.*)?$""", re.MULTILINE)
 _PLACE: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
@@ -70,7 +70,9 @@ class Configuration:
             named = [self._from_here(path) for path in _files(self.folder, word)]
             if not named and given is not None:
                 problems.report(
-                    given.position, f"'{word}' names no specification", hint="a file that says kind: machine"
+                    given.position,
+                    f"'{word}' names no specification",
+                    hint="a file that says kind: machine, or includes one",
                 )
             files |= dict.fromkeys(named)
         _raise(problems)
@@ -90,20 +92,9 @@ def _files(folder: Path, word: str) -> Iterator[Path]:
     if named.is_file():
         yield named
     elif named.is_dir():
-        yield from sorted(path for path in named.rglob("*") if says_machine(path))
+        yield from sorted(path for path in named.rglob("*") if says_machine(path, shipped))
     elif "*" in word and not Path(word).is_absolute():
-        yield from sorted(path for path in folder.glob(word) if says_machine(path))
-
-
-def says_machine(path: Path) -> bool:
-    """Whether a file says of itself that it specifies a machine."""
-    try:
-        if path.suffix not in SUFFIXES or not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return _MACHINE.search(file.read(LONGEST)) is not None
-    except OSError:
-        return False
+        yield from sorted(path for path in folder.glob(word) if says_machine(path, shipped))
 
 
 def current() -> Configuration:
@@ -144,8 +135,7 @@ def load(path: Path) -> Configuration:
 
 def _text(path: Path, shown: str, problems: Problems) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(LONGEST).decode("utf-8-sig")
+        return door.content(path).decode("utf-8-sig")
     except OSError as error:
         problems.report(Position(shown, 1, 1), f"cannot read it: {error.strerror}")
     except UnicodeDecodeError:

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from pgcheck.isa.files import door
+
 FILE: Final = "pyproject.toml"
 _MENTIONED: Final = re.compile(
     rb"""tool["'\s]*\.["'\s]*pgcheck|^\s*(?:pgcheck|"pgcheck"|'pgcheck')\s*(?:\.|=\s*\{)""", re.MULTILINE
@@ -27,6 +29,6 @@ def perhaps_configured() -> bool:
     """Whether the project's file looks as if it had settings for pgcheck."""
     file = nearest()
     try:
-        return file is not None and _MENTIONED.search(file.read_bytes()) is not None
+        return file is not None and _MENTIONED.search(door.content(file)) is not None
     except OSError:
         return False

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, check
-from pgcheck.checker.solving.pool import WorkerDied
+from pgcheck.checker.limits import Limited
 from tests.specifications import ROOT, SMALL, machine_of
 
 PG74 = (ROOT / "specs" / "pg74.yaml").read_text()
@@ -278,7 +278,7 @@ def _children_of(session: int) -> list[str]:
     return found
 
 
-def test_a_worker_that_dies_is_an_error_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_is_killed_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = os.getpid()
 
     def dying(*_: object, **__: object) -> None:
@@ -286,5 +286,5 @@ def test_a_worker_that_dies_is_an_error_and_no_answer(monkeypatch: pytest.Monkey
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr("pgcheck.checker.verdicts.survey.judge", dying)
-    with pytest.raises(WorkerDied):
+    with pytest.raises(Limited, match="killed from outside"):
         check(machine_of("pg74"), Options(jobs=2, cache=False, only=("lrr", "srr")))

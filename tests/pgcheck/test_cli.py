@@ -363,7 +363,14 @@ def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
         "hypothesis",
         "pytest",
     }
-    heavy |= {"pgcheck.isa.files", "pgcheck.isa.terms", "pgcheck.checker.result", "pgcheck.running", "dataclasses"}
+    heavy |= {
+        "pgcheck.isa.files.tree",
+        "tempfile",
+        "pgcheck.isa.terms",
+        "pgcheck.checker.result",
+        "pgcheck.running",
+        "dataclasses",
+    }
     code = f"import sys; from pgcheck import cli; cli.run({arguments!r}); print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

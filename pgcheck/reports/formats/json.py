@@ -49,7 +49,8 @@ def render(story: Story, manner: Manner) -> str:
     shown = [_answered(answer, timing=manner.timing) for answer in results]
     whole: Json = {"schema_version": SCHEMA_VERSION, "results": shown, "errors": [_failed(f) for f in story.failed]}
     if not story.ended.complete:
-        whole |= {"incomplete": True, "unfinished": list(story.unfinished)}
+        so_far = {word: dict(rows) for word, rows in story.so_far.items()}
+        whole |= {"incomplete": True, "unfinished": list(story.unfinished), "so_far": so_far}
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Final
+
 from pgcheck.reports.text import report
 from pgcheck.reports.writing import Format
 from pgcheck.running.events import Checked, Manner, Story
+from pgcheck.words import counted, wrapped
+
+TOLD: Final = ("hole", "unknown")
 
 
 def report_of(checked: Checked, manner: Manner) -> str:
@@ -26,10 +32,27 @@ def render(story: Story, manner: Manner) -> str:
 
     parts = [report_of(checked, manner) for checked in story.checked]
     parts += [f"{failed.specification}: {failed.message}" for failed in story.failed]
-    parts += [f"{word}: not checked, for the run was broken off" for word in story.unfinished]
+    parts += broken_off(story)
+    parts += [f"{w}: not checked, for the run was broken off" for w in story.unfinished if w not in story.so_far]
     return click.unstyle("\n\n".join(parts))
 
 
+def broken_off(story: Story) -> list[str]:
+    """What had been found of specifications without an answer when the run was broken off."""
+    parts = []
+    for word, rows in story.so_far.items():
+        lines = [f"{word}: broken off; {counted(len(rows), 'row')} judged so far, each alone, which is no answer yet"]
+        for verdict, count in Counter(rows.values()).items():
+            named = [row for row, found in rows.items() if found == verdict] if verdict in TOLD else []
+            lines += wrapped(", ".join(named) or str(count), " " * 4, f"  {verdict}: ")
+        parts.append("\n".join(lines))
+    return parts
+
+
 FORMAT = Format(
-    audience="people", written="as soon as a specification has its answer", render=render, at_once=report_of
+    audience="people",
+    written="as soon as a specification has its answer",
+    render=render,
+    at_once=report_of,
+    broken_off=broken_off,
 )

@@ -14,12 +14,14 @@ from pgcheck import console
 from pgcheck.checker import values
 from pgcheck.checker.result import THEOREMS, ExitCode
 from pgcheck.checker.values import Configuration, Sensitivity
+from pgcheck.isa.files.kind import says_machine
 from pgcheck.reports.formats.json import SCHEMA_VERSION, document
 from pgcheck.reports.html.rendering import rendered
 from pgcheck.reports.text.report import CLAIMS
 from pgcheck.request import Request
 from pgcheck.running.events import Checked, Ended, Event, Failed, Recorder
 from pgcheck.running.run import each
+from pgcheck.shipped import shipped
 from pgcheck.words import configuration
 
 MAJOR: Final = SCHEMA_VERSION.partition(".")[0]
@@ -197,7 +199,7 @@ def _sorted_out(places: Sequence[str]) -> tuple[list[Path], list[str]]:
         path = Path(place)
         if path.is_dir():
             results = sorted(path.glob("*.json"))
-            specifications = [p for p in sorted(path.glob("*.yaml")) if _is_machine(p)]
+            specifications = [p for p in sorted(path.glob("*.yaml")) if says_machine(p, shipped)]
             if not results and not specifications:
                 raise console.Failure(f"{place} holds neither results (*.json) nor specifications (*.yaml)")
             files += results
@@ -207,12 +209,6 @@ def _sorted_out(places: Sequence[str]) -> tuple[list[Path], list[str]]:
         else:
             words.append(place)
     return files, words
-
-
-def _is_machine(path: Path) -> bool:
-    """Whether a file says that it is a specification and no part of one."""
-    lines = console.read(str(path)).splitlines()
-    return any(line.partition(":")[0] == "kind" and line.split()[1:2] == ["machine"] for line in lines)
 
 
 def read(path: Path) -> Several:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from pathlib import Path
 
 import click
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, StateValue, Witness
 from pgcheck.checker.witnesses.witness_replay import Replayed
+from pgcheck.isa.files import door
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.words import (
@@ -131,7 +131,7 @@ def _predicate(claim: str, formula: str = "", *, holds: bool) -> Iterator[str]:
 def source(position: Position) -> list[str]:
     """The specification's lines from a list item to the next, without their indentation; none if the file is gone."""
     try:
-        lines = Path(position.path).read_text(encoding="utf-8").splitlines()[position.line - 1 :]
+        lines = door.content(position.path).decode("utf-8").replace("\r\n", "\n").split("\n")[position.line - 1 :]
     except (OSError, UnicodeDecodeError):
         return []
     if not lines:

@@ -160,3 +160,36 @@ def test_two_processes_share_a_database(tmp_path: Path) -> None:
     for name, said in zip(("a", "b", "b"), outputs, strict=True):
         whole = {f"finding {line.strip()}" for line in said if line.endswith("\n")}
         assert whole and whole <= set(store.findings(name))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE shard SET events = '[1]'",
+        "UPDATE shard SET coverage = 'zz'",
+        "UPDATE shard SET cases = cases + 1",
+        "UPDATE shard SET found = 3",
+        "UPDATE shard SET sum = NULL || x'00'",
+        "INSERT INTO shard SELECT campaign, property, 7, cases, steps, excluded, found, coverage, events, sum FROM shard",
+        "ALTER TABLE shard ADD COLUMN more",
+        "DROP TABLE shard",
+    ],
+)
+def test_what_something_else_wrote_is_refused(change: str, tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.finish("c", Shard("EQ2", 0, 32, 100, 0, (), "[]", {"a": 1}))
+    assert store.shards("c")
+    store.connection.execute(change.replace("NULL || x'00'", "x'00'"))
+    with pytest.raises(BadStore, match="use another --database"):
+        store.shards("c")
+    store.close()
+
+
+def test_a_finding_that_something_else_wrote_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.add("c", "EQ2 x", 0, "{}")
+    assert store.findings("c") == {"EQ2 x": "{}"}
+    store.connection.execute("UPDATE finding SET file = 'zz'")
+    with pytest.raises(BadStore, match="something other than pgcheck"):
+        store.findings("c")
+    store.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.check import Options, solver_for
+from pgcheck.checker.limits import Limited
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.solving.pool import Pool, WorkerDied, WorkerFailed
 from pgcheck.checker.solving.solver import Solver
@@ -84,13 +85,29 @@ def test_what_comes_before_a_failure_is_given(pool: Pool) -> None:
     assert given in ([], [(0, 0)], [(0, 0), (1, 1)], [(0, 0), (1, 1), (2, 2)])
 
 
-def test_a_worker_that_is_killed_is_an_error(pool: Pool) -> None:
+def test_a_worker_that_ends_by_itself_is_an_error(pool: Pool) -> None:
+    def dying(item: int, _: Solver) -> int:
+        os._exit(1)
+
+    with pytest.raises(WorkerDied):
+        list(pool.each(dying, list(range(8))))
+
+
+def test_a_worker_that_has_no_room_says_which_limit(pool: Pool) -> None:
+    def growing(item: int, _: Solver) -> int:
+        raise MemoryError
+
+    with pytest.raises(Limited, match="out of memory"):
+        list(pool.each(growing, list(range(8))))
+
+
+def test_a_worker_that_is_killed_has_met_a_limit(pool: Pool) -> None:
     def dying(item: int, _: Solver) -> int:
         if item == 5:
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(WorkerDied):
+    with pytest.raises(Limited, match="killed from outside"):
         list(pool.each(dying, list(range(8))))
 
 

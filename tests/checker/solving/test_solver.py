@@ -398,7 +398,7 @@ def test_a_search_that_takes_too_long_is_killed() -> None:
 
 
 def test_too_little_memory_is_unknown() -> None:
-    own = Solver(Limits(rlimit=4_000_000_000, seconds=60.0, memory=250))
+    own = Solver(Limits(rlimit=4_000_000_000, seconds=60.0, memory=250, circuit=1 << 40))
     assert own.check(BOTH, label="").status == "sat"
     answer = own.check(HUGE, label="")
     assert (answer.status, answer.reason) == ("unknown", "out of memory (250 MiB)")
@@ -673,3 +673,30 @@ def test_versions_are_known_without_importing_a_solver() -> None:
     assert found == versions()
     assert found["z3-solver"] == "4.15.4.0"
     assert imported == []
+
+
+@pytest.mark.parametrize("op", ["udiv", "urem", "sdiv", "srem", "mul"])
+def test_a_circuit_that_is_too_large_is_not_made(op: str) -> None:
+    x, y = variable(2048, "x"), variable(2048, "y")
+    own = Solver(Limits(seconds=60.0))
+    wide = [eq(mk(op, 2048, x, y), constant(2048, 12345)), lnot(eq(x, y))]
+    answer = own.check(wide, label="")
+    own.close()
+    assert (answer.status, answer.seconds < 20) == ("unknown", True)
+    assert answer.reason == "its products and quotients take 4194304 gates, more than 65536"
+
+
+def test_what_needs_no_circuit_is_proved_however_wide(solver: Solver) -> None:
+    x, y = variable(2048, "x"), variable(2048, "y")
+    same = [eq(x, y), lnot(eq(mk("udiv", 2048, x, y), mk("udiv", 2048, y, x)))]
+    assert solver.check(same, label="").status == "unsat"
+
+
+def test_the_net_counts_the_making_of_a_circuit() -> None:
+    x, y, z = (variable(256, n) for n in "xyz")
+    own = Solver(Limits(rlimit=4_000_000_000, seconds=60.0, circuit=1 << 40, circuit_seconds=1.0))
+    hard = [eq(mk("udiv", 256, x, y), mk("urem", 256, x, z)), lnot(eq(mk("udiv", 256, z, y), constant(256, 1)))]
+    answer = own.check([*hard, eq(mk("mul", 256, x, z), constant(256, 12345))], label="")
+    own.close()
+    assert (answer.status, answer.reason) == ("unknown", "killed after 1 s")
+    assert answer.seconds < 10

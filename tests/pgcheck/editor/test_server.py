@@ -425,4 +425,4 @@ def test_which_word_is_meant(line: str, column: int, found: str) -> None:
     [("kind: machine", True), ('a: 1\n"kind": "machine" # x', True), (" kind: machine", False), ("kind: x", False)],
 )
 def test_which_documents_are_checked(text: str, ours: bool) -> None:
-    assert says_machine(text) is ours
+    assert says_machine("/mine.yaml", {"/mine.yaml": text}) is ours

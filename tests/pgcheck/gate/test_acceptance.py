@@ -185,3 +185,56 @@ def test_a_digest_that_looks_like_a_number_stays_a_text() -> None:
     (read,) = waiver_file.parsed(text, Path("w.yaml"))
     assert (read.instruction, read.meaning, sorted(read.differences)) == ("1e5", "1" * 64, ["0x10", "yes"])
     assert json.dumps(read.reason) == '"null"'
+
+
+INSIDE = f"""\
+# top
+waivers:
+  - machine: toy  # whose
+    deployment: default
+    instruction: popf
+    property: monitor
+    meaning: {OLD}
+    differences:  # of which
+      # the old ones
+      - 'old # thing'  # as it was
+    modes: [user]  # once
+    # why
+    reason: "before # then"  # really
+# tail
+"""
+
+
+def test_comments_inside_what_is_replaced_stay() -> None:
+    text = with_waivers(INSIDE, [waiver("popf")], Path("w.yaml"))
+    for comment in (
+        "# top",
+        "# whose",
+        "# of which",
+        "# the old ones",
+        "# as it was",
+        "# once",
+        "# why",
+        "# really",
+        "# tail",
+    ):
+        assert text.count(comment) == 1, comment
+    (found,) = waiver_file.parsed(text, Path("w.yaml"))
+    assert found.meaning == NEW
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("before", [INSIDE, "", "# mine\n", "waivers: []\n"])
+def test_line_endings_stay(before: str, end: str) -> None:
+    before = before.replace("\n", end)
+    text = with_waivers(before, [waiver("popf"), waiver("other")], Path("w.yaml"))
+    expected = end if before else "\n"
+    assert text.count("\n") == text.count(expected) and "\r\r" not in text
+    assert len(waiver_file.parsed(text, Path("w.yaml"))) == 2
+
+
+def test_a_file_with_foreign_line_endings_is_kept_by_the_command(pgcheck: Pgcheck, project: Path) -> None:
+    Path("w.yaml").write_bytes(b"\xef\xbb\xbf# mine\r\nwaivers: []\r\n")
+    assert pgcheck("waive", "popf.yaml", "popf", "--reason", "x", "--file", "w.yaml", *FAST).code == 0
+    content = Path("w.yaml").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf# mine\r\n") and content.count(b"\n") == content.count(b"\r\n")

@@ -279,7 +279,7 @@ def test_what_is_known_is_written_when_a_run_is_interrupted(pgcheck: Pgcheck, an
     suites = ElementTree.parse(tmp_path / "junit").getroot()
     assert [(s.get("name"), s.get("errors")) for s in suites] == [("toy.default", "0"), (str(POPF), "1")]
     for name in ("text", "github"):
-        assert f"{POPF}: not checked, for the run was broken off" in (tmp_path / name).read_text()
+        assert f"{POPF}: broken off; 1 row judged so far" in (tmp_path / name).read_text()
 
 
 def test_a_wrong_specification_is_in_every_output(pgcheck: Pgcheck, tmp_path: Path) -> None:
