@@ -44,10 +44,36 @@ def _dumper(folder: Path) -> Callable[[str, Script], None]:
 
 
 def check(machine: Machine, options: Options, on_event: Callable[[Event], None] = lambda event: None) -> MachineResult:
-    """The answer for a machine, from the cache if nothing that it depends on has changed.
+    """The answer for a machine, from the cache if nothing that it depends on has changed; with those for guests that are another machine.
 
     KeyboardInterrupt passes through after the workers have ended.
     """
+    result = _check(machine, options, on_event)
+    for virtual in machine.virtual:
+        if virtual.machine is not None:
+            result = _with_guest(result, _check(virtual.machine, options, on_event))
+    on_event(Finished(result))
+    return result
+
+
+def _with_guest(host: MachineResult, guest: MachineResult) -> MachineResult:
+    """A machine's answer with that of a deployment in which another machine is the guest, whose findings are told apart by its name."""
+    (deployment,) = guest.deployments
+    told = tuple(
+        f if f.subject.partition(":")[0] == deployment.name else replace(f, message=f"{deployment.name}: {f.message}")
+        for f in guest.findings
+        if f not in host.findings
+    )
+    return replace(
+        host,
+        deployments=(*host.deployments, deployment),
+        findings=(*host.findings, *told),
+        unmodelled=tuple(dict.fromkeys((*host.unmodelled, *guest.unmodelled))),
+        effort=host.effort + guest.effort,
+    )
+
+
+def _check(machine: Machine, options: Options, on_event: Callable[[Event], None]) -> MachineResult:
     started = time.perf_counter()
     instructions = [i for i in judgeable(machine) if not options.only or {i.id, i.name} & set(options.only)]
     work = [InstructionRow(i, row) for i in instructions for row in i.rows]
@@ -56,7 +82,6 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     known = load_result(kept, machine, options) if kept is not None else None
     if known is not None:
         known = replace(known, effort=replace(known.effort, seconds=time.perf_counter() - started, cached=True))
-        on_event(Finished(known))
         return known
     with Pool(lambda: solver_for(options), options.jobs) as pool:
         rows = RowCache(kept, machine, options)
@@ -81,7 +106,6 @@ def check(machine: Machine, options: Options, on_event: Callable[[Event], None] 
     )
     if kept is not None:
         keep_result(kept, machine, options, result)
-    on_event(Finished(result))
     return result
 
 

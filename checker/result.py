@@ -153,6 +153,20 @@ class Effort:
     doubts: Mapping[str, int] = field(default_factory=dict)
     cached: bool = False
 
+    def __add__(self, other: Effort) -> Effort:
+        return Effort(
+            queries=self.queries + other.queries,
+            folded=self.folded + other.folded,
+            unsat=self.unsat + other.unsat,
+            confirmed=self.confirmed + other.confirmed,
+            witnesses=self.witnesses + other.witnesses,
+            replayed=self.replayed + other.replayed,
+            seconds=self.seconds + other.seconds,
+            slowest=max(self.slowest, other.slowest, key=lambda s: s[1]),
+            doubts={n: self.doubts.get(n, 0) + other.doubts.get(n, 0) for n in sorted({*self.doubts, *other.doubts})},
+            cached=self.cached and other.cached,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class MachineResult:

@@ -26,7 +26,7 @@ def legal_after_reset(machine: Machine, evidence: Evidence) -> Iterator[Finding]
     program = (machine.state.pc, machine.state.memory)
     pc, placed = leaves[machine.state.pc], {conjuncts[machine.legal.index(t)] for t in machine.starts}
     reset = {leaf.term: leaf.holding(leaf.reset) for n, leaf in leaves.items() if n not in program}
-    booted = {leaves[n].term: leaves[n].holding(v) for n, v in machine.platform.boot.items() if n not in program}
+    booted = {leaves[n].term: leaves[n].holding(v) for n, v in machine.begins.items() if n not in program}
     for number, value in enumerate(values):
         if not value:
             message = f"conjunct {number + 1} of `legal` is false after reset"

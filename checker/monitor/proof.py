@@ -63,7 +63,9 @@ def prove_monitor(
         found: list[DeploymentProof] = []
         for deployment in result.deployments:
             try:
-                promise = promised(machine, deployment, Evidence(pool.solver, options.second), kind, force=force)
+                promise = promised(
+                    machine.under(deployment.name), deployment, Evidence(pool.solver, options.second), kind, force=force
+                )
             except NoMonitor as no:
                 wanted = kind or next(iter(kinds().values()))
                 found.append(DeploymentProof(deployment.name, wanted.name, refused=str(no)))

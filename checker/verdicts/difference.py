@@ -128,7 +128,10 @@ class Version:
 
 def version(machine: Machine, result: MachineResult) -> Version:
     """A machine and what a check of it found, as a side of a comparison."""
-    return Version(result, meanings(machine), frozenset(machine.state.leaves))
+    guests = (meanings(v.machine).instructions for v in machine.virtual if v.machine is not None)
+    own = meanings(machine)
+    every = dict(item for meant in (*guests, own.instructions) for item in meant.items())
+    return Version(result, replace(own, instructions=every), frozenset(machine.state.leaves))
 
 
 def difference(old: Version, new: Version) -> Difference:

@@ -65,11 +65,15 @@ def review(
     machine: Machine, result: MachineResult, waivers: Sequence[Waiver], evidence: Evidence, today: date
 ) -> tuple[MachineResult, tuple[Reviewed, ...]]:
     """The result with the waived instructions and premises noted in its theorems, and what became of each waiver of this machine."""
-    meaning = {i: m.step + m.encoding for i, m in meanings(machine).instructions.items()} if waivers else {}
+    machines = {d.name: machine.under(d.name) for d in result.deployments}
+    asked = {w.deployment: machines.get(w.deployment, machine) for w in waivers if w.machine == machine.identity.name}
+    meant = {
+        name: {i: m.step + m.encoding for i, m in meanings(one).instructions.items()} for name, one in asked.items()
+    }
     found = tuple(
-        _reviewed(machine, result, waiver, meaning, evidence, today)
-        for waiver in waivers
-        if waiver.machine == machine.identity.name
+        _reviewed(asked[w.deployment], result, w, meant[w.deployment], evidence, today)
+        for w in waivers
+        if w.machine == machine.identity.name
     )
     accepted = [r.waiver for r in found if r.status == "accepted"]
     return replace(result, deployments=tuple(_noted(d, accepted) for d in result.deployments)), found

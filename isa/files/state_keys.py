@@ -243,3 +243,6 @@ class Deployment(Entry):
     monitor: SomeText | None = Key(None, description="Holds when a delivered trap has entered the monitor.")
     mirror: list[Leaf] = Key(default_factory=list, description="Control state that is equal in both machines.")
     modes: ModeClasses | None = Key(None, description="Supervisor and user mode here (default: those of the machine).")
+    virtual: SomeText | None = Key(
+        None, description="The specification of the virtual machine, if that is another one."
+    )

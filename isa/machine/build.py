@@ -18,7 +18,7 @@ from pgcheck.isa.idl.statements import lower_function, lower_functions
 from pgcheck.isa.idl.types import Bits, Boolean
 from pgcheck.isa.machine import cuts
 from pgcheck.isa.machine.csrs import Csr, access_functions
-from pgcheck.isa.machine.deployments import candidates, deployments, modes
+from pgcheck.isa.machine.deployments import candidates, deployments, modes, virtual
 from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
 from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_of, syntax_of
 from pgcheck.isa.machine.machine import Code, Decoding, Identity, Machine, StateSpace
@@ -72,6 +72,7 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     tables = cuts.tables(program, given.tables)
     chosen = candidates(program, given.configurations)
     deployed = () if mode is None else deployments(program, given.deployments, mode)
+    others = () if mode is None else virtual(program, given.deployments, mode)
     decode, syntax, csr_names = decode_of(given.decode), syntax_of(given.syntax), {c.address: c.name for c in csrs}
     check_fetch(program, given.decode.fetch, decode)
     compiler = Instructions(program, decode, syntax, csr_names)
@@ -101,6 +102,7 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
         candidates=chosen,
         deployments=deployed,
         platform=around,
+        virtual=others,
     )
 
 

@@ -9,7 +9,7 @@ from pgcheck.isa.files.errors import Text
 from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.choices import MIRROR, Choice
-from pgcheck.isa.machine.machine import Candidate, Deployment, ModeClass, Modes
+from pgcheck.isa.machine.machine import Candidate, Deployment, ModeClass, Modes, Virtual
 from pgcheck.isa.machine.resolve import leaf_number, leaves_of, one_leaf, truth_or
 from pgcheck.isa.terms import TRUE, Term, constant, disjunction, eq
 
@@ -59,11 +59,26 @@ def _one_of(leaf: Leaf, values: tuple[int, ...]) -> Term:
 def deployments(program: Program, given: Mapping[Text, schema.Deployment], machine: Modes) -> tuple[Deployment, ...]:
     """Every deployment, in order; without any, the virtual machine runs in user mode."""
     leaf = program.leaves[machine.leaf]
+    given = {name: one for name, one in given.items() if one.virtual is None}
     if not given:
         entered = _one_of(leaf, machine.supervisor.values)
         user = next(iter(machine.user.values), 0)
         return (Deployment("default", TRUE, user, TRUE, entered, frozenset(), machine),)
     return tuple(_deployment(program, str(name), one, leaf, machine) for name, one in given.items())
+
+
+def virtual(program: Program, given: Mapping[Text, schema.Deployment], machine: Modes) -> tuple[Virtual, ...]:
+    """The deployments that name another specification as the virtual machine, which is not read here."""
+    leaf, found = program.leaves[machine.leaf], []
+    for name, one in given.items():
+        if one.virtual is None:
+            continue
+        for key, said in (("guest", one.guest), ("modes", one.modes)):
+            if said is not None:
+                hint = f"what the virtual machine is, {one.virtual} says in its first deployment"
+                program.problems.report(said.position, f"`{key}` does not go with `virtual`", hint=hint)
+        found.append(Virtual(_deployment(program, str(name), one, leaf, machine), one.virtual))
+    return tuple(found)
 
 
 def _deployment(program: Program, name: str, given: schema.Deployment, leaf: Leaf, machine: Modes) -> Deployment:

@@ -11,7 +11,7 @@ from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import Undecided
 from pgcheck.isa.encoding.encoding import Decode, Encoding
 from pgcheck.isa.encoding.templates import Line, Syntax
-from pgcheck.isa.files.errors import Position
+from pgcheck.isa.files.errors import Position, Text
 from pgcheck.isa.idl.state import ArrayLeaf, Entry, Leaf, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield, Bits, Type
 from pgcheck.isa.machine.choices import Choice, Fields
@@ -130,6 +130,15 @@ class Deployment:
     monitor: Term
     mirror: frozenset[str]
     modes: Modes
+
+
+@dataclass(frozen=True, slots=True)
+class Virtual:
+    """A deployment whose virtual machine is another `specification`; once that is read, `machine` is both as one."""
+
+    deployment: Deployment
+    specification: Text
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +309,7 @@ class Decoding:
 class Machine:
     """A specification, checked and lowered; `legal` are the conjuncts of legality.
 
-    `kept` is what has been found out about it (`once`).
+    `virtual` are the deployments of which another machine is the guest, and `guests_start` the leaves that such a guest starts with otherwise. `kept` is what has been found out about it (`once`).
     """
 
     identity: Identity
@@ -313,6 +322,8 @@ class Machine:
     candidates: tuple[Candidate, ...]
     deployments: tuple[Deployment, ...]
     platform: Platform = field(default_factory=Platform)
+    virtual: tuple[Virtual, ...] = field(default=(), compare=False)
+    guests_start: Mapping[str, int] = field(default_factory=dict)
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -320,6 +331,17 @@ class Machine:
         """The conjuncts of legality that speak of the program counter alone: a program that starts elsewhere is refused."""
         pc = self.state.leaves[self.state.pc].term
         return tuple(t for t in self.legal if {n for n in walk([t]) if n.op == "call" or n.leaf is not None} == {pc})
+
+    @property
+    def begins(self) -> Mapping[str, int]:
+        """The leaves that programs start with otherwise than after reset."""
+        return {**self.platform.boot, **self.guests_start}
+
+    def under(self, deployment: str) -> Machine:
+        """The machine that a deployment is about: this one, or this one with its guest. Raises KeyError."""
+        if any(d.name == deployment for d in self.deployments):
+            return self
+        return {v.deployment.name: v.machine for v in self.virtual if v.machine is not None}[deployment]
 
     def instruction(self, identifier: str) -> Instruction:
         """The instruction with this id, `UNDEFINED` among them. Raises KeyError."""

@@ -113,7 +113,7 @@ class Computer:
         self.machine = machine
         self.engine = engine or Interpreter(machine)
         self.state: State = reset(machine)
-        self.state.update(machine.platform.boot)
+        self.state.update(machine.begins)
         choices = machine.platform.choices
         self.surroundings = Surroundings(lambda site, instance, width: choices.get(site, 0))
         width = machine.state.address_width

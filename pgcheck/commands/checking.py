@@ -108,6 +108,8 @@ def replay(file: str, spec: str | None) -> int:
     try:
         witness = load(text, file)
         machine = run.loaded(spec or witness.specification)
+        guests = {v.deployment.name for v in machine.virtual}
+        machine = machine.under(witness.deployment) if witness.deployment in guests else machine
         found = replay_witness(machine, witness)
     except BadWitnessFile as error:
         raise console.Failure(str(error)) from None

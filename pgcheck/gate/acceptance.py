@@ -60,7 +60,7 @@ def accept(word: str, request: Request, asked: WaiveRequest) -> ExitCode:
     """Check, and write a waiver for each property that fails on the instruction. Raises Failure or SpecificationError."""
     expires = _valid(asked)
     path = run.find(word)
-    machine = load(path)
+    machine = run.about(load(path), request.deployment)
     file = _file(word, path, asked.file)
     text = console.read(str(file)) if file.exists() else ""
     waiver_file.parsed(text, file)

@@ -79,6 +79,7 @@ class Tally:
 
 def run_campaign(machine: Machine, request: Request, asked: FuzzRequest) -> ExitCode:
     """Run a campaign. Raises Failure."""
+    machine = run.about(machine, request.deployment)
     chosen = _properties(machine, asked.properties)
     found = _policy(machine, request, asked)
     path = asked.database or _default()

@@ -51,6 +51,7 @@ class GuestsRequest:
 
 def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, request: Request) -> int:
     """Run the program on every guest; the exit code, the worst of theirs. Raises Failure or ReaderGone."""
+    machine = run.about(machine, request.deployment)
     found = bare.program(machine, asked.image)
     if under.guests > 1 and (asked.input or asked.disk):
         raise console.Failure("--input and --disk are for one guest; leave out --guests")
@@ -88,7 +89,8 @@ def _promised(
     refusals: list[NoMonitor] = []
     try:
         evidence = Evidence(solver, request.options.second)
-        for found in answer.deployments:
+        mine = {d.name for d in machine.deployments}
+        for found in (d for d in answer.deployments if d.name in mine):
             try:
                 return found, policy(machine, found, evidence, under.kind)
             except NoMonitor as refusal:

@@ -44,7 +44,7 @@ def planned(machine: Machine, request: Request, *, as_json: bool) -> ExitCode:
     solver = solver_for(request.options)
     try:
         evidence = Evidence(solver, request.options.second)
-        found = [plan(machine, result, d, evidence) for d in result.deployments]
+        found = [plan(machine.under(d.name), result, d, evidence) for d in result.deployments]
     except Undecided as undecided:
         print(f"{machine.identity.name}: not decided: {undecided}", file=sys.stderr)
         return ExitCode.UNKNOWN

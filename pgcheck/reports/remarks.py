@@ -77,7 +77,8 @@ def _wrong(failed: Failed) -> Iterator[Remark]:
 
 def _answered(checked: Checked, require: str) -> Iterator[Remark]:
     result = checked.result
-    meant = {i: m.encoding + m.step for i, m in meanings(checked.machine).instructions.items()}
+    every = [v.machine for v in checked.machine.virtual if v.machine is not None]
+    meant = {i: m.encoding + m.step for one in (*every, checked.machine) for i, m in meanings(one).instructions.items()}
     placeless = any(f.position is None for f in result.findings) or any(d.name != "default" for d in result.deployments)
     places = declarations(result.path) if placeless else {}
     for finding in result.findings:

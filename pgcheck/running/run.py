@@ -82,12 +82,25 @@ def judged(
 def under(machine: Machine, name: str) -> Machine:
     if not name:
         return machine
+    virtual = next((v.machine for v in machine.virtual if v.deployment.name == name), None)
+    if virtual is not None:
+        return virtual
     chosen = tuple(d for d in machine.deployments if d.name == name)
     if not chosen:
-        known = [d.name for d in machine.deployments]
+        known = [d.name for d in (*machine.deployments, *(v.deployment for v in machine.virtual))]
         hint = did_you_mean(name, known) or f"it has {', '.join(known)}"
         raise console.Failure(f"{machine.identity.name} has no deployment '{name}'; {hint}")
-    return replace(machine, deployments=chosen)
+    return replace(machine, deployments=chosen, virtual=())
+
+
+def about(machine: Machine, deployment: str) -> Machine:
+    """The machine that a deployment is about, where one is named: with its guest, if that is another machine."""
+    return machine.under(deployment) if deployment in _guests(machine) else machine
+
+
+def _guests(machine: Machine) -> frozenset[str]:
+    """The deployments of which another machine is the guest."""
+    return frozenset(v.deployment.name for v in machine.virtual)
 
 
 def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class States:
     def __init__(self, inventory: Inventory, deployment: Deployment, layout: Layout, aligned: int) -> None:
         self.inventory, self.deployment, self.layout, self.aligned = inventory, deployment, layout, aligned
         self.machine: Machine = inventory.machine
-        self.start: State = {**reset(self.machine), **self.machine.platform.boot}
+        self.start: State = {**reset(self.machine), **self.machine.begins}
         self.condition: Term = conjunction([*self.machine.legal, deployment.guest])
         self._bound = free_leaves([self.condition])
         found = self.machine.code.confined_by(Entries)

@@ -120,7 +120,7 @@ class Images:
             machine.state.address_width,
         )
         state = reset(machine)
-        state.update(machine.platform.boot)
+        state.update(machine.begins)
         draft = _Draft(state, ram, bus, at=entry(machine))
         state[machine.state.pc] = draft.at
         memory = witness.virtual.get(machine.state.memory, {})

@@ -46,6 +46,20 @@ def test_a_guest_prints_and_its_monitor_gives_an_account(pgcheck: Pgcheck, answe
     assert [line.split(":")[0] for line in lines[-3:]] == ["emulated", "reflected", "ended"]
 
 
+def test_a_guest_that_is_another_machine_runs_what_its_host_lacks(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    program = tmp_path / "triple.s"
+    program.write_text(".org 2\nli a1, 29\ntriple a1\nsio a1, 0\nhalt\n")
+    words = ("run", SMALL / "virtual" / "pg74-host.yaml", program)
+    ran = pgcheck(*words, "--vmm", "type1", "--deployment", "triple")
+    assert (ran.code, ran.out) == (0, "W")
+    assert [line.split() for line in ran.err.splitlines()[3:6]] == [
+        ["1", "triple", "emulated"],
+        ["1", "sio", "emulated"],
+        ["1", "halt", "ended"],
+    ]
+    assert "unknown instruction: found 'triple'" in pgcheck(*words, "--vmm", "type1").err
+
+
 def test_the_account_as_json(pgcheck: Pgcheck, answer: Answer) -> None:
     answer.result = result()
     ran = pgcheck("run", "pg74", PG74, "--vmm", "type1", "--guests", 2, "--memory", 352, "--report", "json")
