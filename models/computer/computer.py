@@ -156,18 +156,18 @@ class Computer:
     def run(self, budget: int, intercept: Set[str] = frozenset()) -> VmExit:
         """Take at most `budget` steps; time in which the processor waits counts as steps."""
         start = self.clock
-        end = start + budget
+        end, interrupted = start + budget, False
         while self.clock < end:
             self._tick()
             event = min((due for due in map(_due, self.devices.values()) if due is not None), default=None)
-            if waiting(self.machine, self.state, self.surroundings):
+            if interrupted and waiting(self.machine, self.state, self.surroundings):
                 if event is None:
                     return VmExit(self.clock - start, Exit(HALT, (), STUCK))
                 self.surroundings.clock = min(max(event, self.clock + 1), end)
                 continue
             limit = end if event is None else min(end, max(event, self.clock + 1))
             stop = self.engine.run(self.state, self.surroundings, limit - self.clock, intercept)
-            rule = self.machine.code.interrupt
+            rule, interrupted = self.machine.code.interrupt, stop.interrupted
             if rule is not None and stop.exit is None and stop.interrupted and self._pending():
                 stop = self._interrupt(rule, intercept)
             if stop.exit is not None:
