@@ -87,8 +87,7 @@ TIME: Final = Hypothesis(
 )
 LOADED: Final = Hypothesis(
     "the monitor's own code does its part",
-    "The monitor's program keeps its memory mapped for itself and from its guests, and with it saves and loads general registers, words that a "
-    "trap entry stores, and words and entries of tables that a return loads.",
+    "The monitor's program saves and loads general registers, words that a trap entry stores, and words and entries of tables that a return loads.",
     True,
 )
 ALONE: Final = Hypothesis(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Name, Term, evaluate
@@ -11,6 +11,7 @@ from pgcheck.isa.terms.names import PARAMETER
 from pgcheck.models.engine import pending, waiting
 from pgcheck.models.reference.cycle import arrive, call, enter, execute, fetch, holds, serve
 from pgcheck.models.state import Exit, Fetched, State, Surroundings, cells, scalar
+from pgcheck.vmm.translate import Held, Recorder
 
 Values = Callable[[Machine, Sequence[Term], State, Surroundings, Mapping[str, int]], list[int]]
 
@@ -65,6 +66,18 @@ def refused(machine: Machine, args: tuple[int, ...], state: State, surroundings:
     return found if isinstance(found, Exit) else None
 
 
+def fetches(machine: Machine, keep: int, state: State, surroundings: Surroundings) -> bool:
+    """Whether the instruction at PC can be fetched, from among the first `keep` units of RAM."""
+    memory = surroundings.memory or Held(cells(state, machine.state.memory), machine)
+    seen = Recorder(memory, pretend=True)
+    asked = replace(surroundings, memory=seen)
+    if isinstance(call(machine, machine.code.fetch, (scalar(state, machine.state.pc),), state, asked), Exit):
+        return False
+    base = machine.platform.ram_base
+    address, count = seen.loads[-1] if seen.loads else (base - 1, 1)
+    return base <= address and address + count <= base + keep
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """The questions; the reference binding's answers by default.
@@ -81,6 +94,7 @@ class Binding:
     arrive: Callable[[Machine, Exit, State, Surroundings], tuple[str, Exit | None]] = arrive
     interrupt: Callable[[Machine, State, Surroundings], tuple[str, Exit | None]] = interrupt
     refused: Callable[[Machine, tuple[int, ...], State, Surroundings], Exit | None] = refused
+    fetches: Callable[[Machine, int, State, Surroundings], bool] = fetches
     values: Values = values
     store: Callable[[Machine, int, int, State, Surroundings], None] = store
 

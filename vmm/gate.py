@@ -5,7 +5,8 @@ All is asked of a binding: the monitor crosses on integers, the proofs on terms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pgcheck.isa.machine.machine import Deployment, Machine
@@ -32,13 +33,17 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Leaves and enters a guest under a crossing; `shared` are the leaves that the guest has on the processor."""
+    """Leaves and enters a guest under a crossing; `shared` are the leaves that the guest has on the processor.
+
+    `walked`: the processor walks the monitor's page tables, as they are in memory. Else its pages are where the crossing says.
+    """
 
     machine: Machine
     deployment: Deployment
     crossing: Crossing
     shared: tuple[str, ...]
     binding: Binding
+    walked: bool = True
 
     def delivers(self, exit_: Exit | None) -> bool:
         """Whether the specification says how a trap comes: it need not where only a unit outside the processor refuses an access."""
@@ -54,6 +59,7 @@ class Gate:
             raise ResourceControlLost(f"{name} ends in {failed.function}" if failed else f"no way back from {name}")
         if not self.binding.holds(self.machine, self.deployment.monitor, state, outside):
             raise ResourceControlLost(f"{name} does not enter the monitor")
+        self._fetches(name, state, outside)
         return self._read(recovery, exit_, state, outside)
 
     def enter(self, wanted: State, state: State, outside: Surroundings) -> State:
@@ -68,6 +74,7 @@ class Gate:
         state.update(placed(wanted, chosen.before, found[:count]))
         for address, value in zip(words[::2], words[1::2], strict=True):
             self.binding.store(self.machine, address, value, state, outside)
+        self._fetches(chosen.instruction, state, outside)
         instruction = canonical(self.machine.instruction(chosen.instruction), chosen.operands)
         ended = self._executed(instruction, state, outside)
         if ended is not None:
@@ -81,20 +88,30 @@ class Gate:
     # ---- steps of the processor, as the monitor has arranged it
 
     def _delivered(self, exit_: Exit | None, state: State, outside: Surroundings) -> tuple[str, Exit | None]:
-        before = outside.oracle
-        outside.oracle = Arranged(self.machine, self.crossing.modes, before)
-        try:
+        with self._arranged(outside, looks_up=True):
             if exit_ is None:
                 return self.binding.interrupt(self.machine, state, outside)
             return self.binding.arrive(self.machine, exit_, state, outside)
-        finally:
-            outside.oracle = before
 
     def _executed(self, instruction: Fetched, state: State, outside: Surroundings) -> Exit | None:
-        before = outside.oracle
-        outside.oracle = Arranged(self.machine, self.crossing.modes, before)
-        try:
+        with self._arranged(outside):
             return self.binding.execute(self.machine, instruction, state, outside)[0]
+
+    def _fetches(self, what: str, state: State, outside: Surroundings) -> None:
+        """The processor goes on in memory of the monitor's, where its page tables or entries lead there. Raises ResourceControlLost."""
+        if not isinstance(self.machine.code.scheme, Entries) and not self.crossing.laid:
+            return
+        with self._arranged(outside):
+            own = self.binding.fetches(self.machine, self.crossing.keep, state, outside)
+        if not own:
+            raise ResourceControlLost(f"at {what} the processor fetches what is not the monitor's")
+
+    @contextmanager
+    def _arranged(self, outside: Surroundings, *, looks_up: bool = False) -> Iterator[None]:
+        before = outside.oracle
+        outside.oracle = Arranged(self.machine, self.crossing, before, self.walked, looks_up)
+        try:
+            yield
         finally:
             outside.oracle = before
 
@@ -138,28 +155,42 @@ def placed(state: Mapping[str, int | Cells], copies: tuple[Copy, ...], values: l
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """What the monitor has arranged for itself: its own addresses mapped in order, and its own entries in its tables; else as before."""
+    """What the monitor has arranged for itself where the processor does not look into memory for it; else as before.
+
+    A unit outside the processor maps the monitor's addresses in order. What a delivery looks up in tables (`looks_up`) is in memory; for
+    anything else they have its own entries.
+    """
 
     machine: Machine
-    modes: frozenset[int]
+    crossing: Crossing
     outside: Oracle | None
+    walked: bool
+    looks_up: bool
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
         translation = self.machine.code.translation
         assert translation is not None
         if isinstance(translation.realise, Bounds):
             return None
-        if args[translation.mode] in self.modes:
+        if args[translation.mode] in self.crossing.modes:
             return None if self.outside is None else self.outside.translate(args)
+        if isinstance(translation.realise, Entries):
+            return None if self.walked else self._mapped(translation.realise, args)
         width = self.machine.code.functions[translation.function].results[0]
         return False, args[_address(self.machine)] & mask(width)
+
+    def _mapped(self, realise: Entries, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        """Where an address lies by the monitor's pages; None where translation gives it as it is."""
+        offset = args[_address(self.machine)] & mask(realise.shift)
+        page = self.crossing.pages.get(args[_address(self.machine)] - offset)
+        return None if page is None else (False, self.machine.platform.ram_base + page + offset)
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
         return None
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
         table = self.machine.code.tables[name]
-        return table.responded(0, table.monitor)
+        return None if self.looks_up else table.responded(0, table.monitor)
 
 
 def _address(machine: Machine) -> int:

@@ -56,7 +56,8 @@ class Tenant:
 
     `real` is the monitor's own control state, `shared` are the leaves that the guest changes on the processor without a trap, and `pool`
     gives the frames for its tables, which belong to `tables`; it raises OutOfMemory. What becomes of the guest's mappings is counted
-    in `events`.
+    in `events`. `private` are the pages that the monitor has mapped for itself while the guest runs: the host's address by the one at which
+    the processor reaches it.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Tenant:
     shared: frozenset[str] = frozenset()
     tlb: Tlb = field(default_factory=Tlb)
     events: Counter[Event] = field(default_factory=Counter)
+    private: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def tables(self) -> str:

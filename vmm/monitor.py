@@ -6,7 +6,7 @@ from the specification, run on the virtual state, and what traps there is reflec
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ from pgcheck.vmm.translate import with_argument
 from pgcheck.vmm.world import World, load_guest, lost, save_guest
 
 MAX_STUTTERS = 64
+MOST_STEPS = 1 << 62
 MONITOR: Final = "monitor"
 """Who owns the memory that the monitor keeps for itself."""
 
@@ -43,6 +44,8 @@ class TrapAndEmulate:
 
     With a `gate` a guest is entered and left on the machine itself: by its return instruction and its trap entry. Without one leaves are
     exchanged, which comes to the same where the policy has a crossing (docs/theorem.md, hypotheses 9 and 12).
+
+    `serves` is what the monitor does when a device of the host's has interrupted a guest; without it the host's devices stand still.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class TrapAndEmulate:
         self.gate = gate
         self.machine: Machine = host.machine
         self.statistics = Statistics()
+        self.serves: Callable[[], None] | None = None
+        self.lines = tuple(n for n in self.machine.platform.lines if n in division.own)
         self.own: State = holding(self.machine, division.own)
         self.real: State = {}
         """The processor's state while the guest ran, as it was at its exit."""
@@ -97,7 +102,9 @@ class TrapAndEmulate:
                 return None
         except OutOfMemory:
             return None
-        outside = host.surroundings
+        outside, steps = host.surroundings, surroundings.deadline - surroundings.clock
+        if self.serves is not None:
+            steps = min(steps, self._awaited(real))
         if self.gate is not None:
             real = self.gate.enter(real, host.state, outside)
             self.statistics.crossings += 1
@@ -109,18 +116,30 @@ class TrapAndEmulate:
         if self._asked:
             outside.oracle = _Outside(self, state, surroundings)
         try:
-            stop = host.engine.run(
-                host.state, outside, surroundings.deadline - surroundings.clock, self.policy.intercept
-            )
+            stop = host.engine.run(host.state, outside, steps, self.policy.intercept)
             changed = lost(self.division, host.state, real)
             if changed:
                 raise ResourceControlLost(f"{', '.join(changed)} changed while a guest ran")
             frame = self._left(stop, state, real, outside)
         finally:
             outside.oracle = None
+        if self.serves is not None and stop.interrupted and self._pending(real):
+            self.statistics.interrupts += 1
+            self.serves()
         surroundings.clock += stop.steps
         self.statistics.direct += stop.steps
         return frame
+
+    def _awaited(self, real: State) -> int:
+        """Let the host's devices do what is due, and show on their lines; the steps until one has something to do again."""
+        clock = self.host.clock
+        for device in self.host.devices.values():
+            due = device.due()
+            if due is not None and due <= clock:
+                device.tick(clock)
+        real.update({name: self.host.state[name] for name in self.lines})
+        next_ = min((due for d in self.host.devices.values() if (due := d.due()) is not None), default=None)
+        return MOST_STEPS if next_ is None else max(next_ - clock, 1)
 
     def _left(self, stop: VmExit, state: State, real: State, outside: Surroundings) -> Frame:
         """Take over what the guest shares with the processor: after the trap entry, or as it is where no trap has come."""
@@ -129,7 +148,7 @@ class TrapAndEmulate:
         if (
             gate is None
             or not gate.delivers(trapped)
-            or (trapped is None and not (stop.interrupted and self._pending(outside)))
+            or (trapped is None and not (stop.interrupted and self._pending(self.host.state)))
         ):
             state.update(save_guest(self.division, self.host.state))
             self.real = self.host.state
@@ -139,8 +158,9 @@ class TrapAndEmulate:
         self.real = {**real, **arrived.guest}
         return Frame(stop, located=arrived.located)
 
-    def _pending(self, outside: Surroundings) -> bool:
-        return REFERENCE.pending(self.machine, self.host.state, outside)
+    def _pending(self, real: State) -> bool:
+        """Whether an interrupt of the host's comes to a guest that runs in a state of the processor."""
+        return REFERENCE.pending(self.machine, real, self.host.surroundings)
 
     def missed(self, exit_: Exit, state: State, surroundings: Surroundings) -> bool:
         """Whether the trap was the monitor's own translation, now mended."""

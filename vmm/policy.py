@@ -51,8 +51,9 @@ class Return:
 class Crossing:
     """A recovery for every way into the monitor ("b in a": the delivery of b within that of a), and returns for every state of a guest.
 
-    The first `keep` units of RAM are the monitor's: there trap entries store, and returns find their words. `modes` are the real modes
-    of guests. `refused` is what the processor raises where a unit outside it refuses an access, over the arguments of translation. `handed`
+    The first `keep` units of RAM are the monitor's: there trap entries store and lead to, and returns find their words. Before a guest runs
+    the units `laid` are there, the entries of its tables. `pages` are those that every shadow table maps for its modes alone, by the
+    address at which they are reached: how many units into what it keeps each lies. `modes` are the real modes of guests. `refused` is what the processor raises where a unit outside it refuses an access, over the arguments of translation. `handed`
     says of what traps of an instruction with `restart: partial` hand over that they are the guest's as they stand, by instruction and terminator.
     """
 
@@ -62,6 +63,8 @@ class Crossing:
     modes: frozenset[int]
     refused: tuple[str, tuple[Term, ...]] | None = None
     handed: Mapping[str, Mapping[str, Term]] = field(default_factory=dict)
+    pages: Mapping[int, int] = field(default_factory=dict)
+    laid: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

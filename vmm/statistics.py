@@ -36,13 +36,14 @@ class Statistics:
 
     An intervention whose instruction is unknown, as the fetch failed or no encoding accepts the bits, counts under the empty
     name. `direct` are the steps that the guest took on the processor, `misses` the traps of the monitor's own translation, `crossings`
-    the times that it was entered by the machine's own return instruction.
+    the times that it was entered by the machine's own return instruction, and `interrupts` what devices of the host's have interrupted it for.
     """
 
     interventions: Counter[tuple[str, Reason]] = field(default_factory=Counter)
     direct: int = 0
     misses: int = 0
     crossings: int = 0
+    interrupts: int = 0
 
     def note(self, fetched: Fetched | None, reason: Reason) -> None:
         """One intervention."""

@@ -8,11 +8,13 @@ from typing import NamedTuple
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.once import once
+from pgcheck.isa.terms import mask
+from pgcheck.isa.words import joined, split
 from pgcheck.models.generated.lines import TooLong, Unsupported
 from pgcheck.models.generated.program import Program
 from pgcheck.models.memory import Region, Storage
 from pgcheck.models.reference.cycle import call
-from pgcheck.models.state import Ended, State, Surroundings, frozen
+from pgcheck.models.state import Cells, Ended, State, Surroundings, frozen
 
 Args = tuple[int, ...]
 
@@ -67,6 +69,25 @@ class Snapshot(Inside):
         if value is None:
             value = self.known[address, count] = super().load(address, count)
         return value
+
+
+class Held:
+    """Physical memory that is a leaf of a state."""
+
+    __slots__ = ("cells", "machine")
+
+    def __init__(self, cells: Cells, machine: Machine) -> None:
+        self.cells, self.machine = cells, machine
+
+    def load(self, address: int, count: int) -> int:
+        space = self.machine.state
+        units = [self.cells[address + k & mask(space.address_width)] for k in range(count)]
+        return joined(units, space.memory_unit, space.order)
+
+    def store(self, address: int, count: int, value: int) -> None:
+        space = self.machine.state
+        for k, unit in enumerate(split(value, count, space.memory_unit, space.order)):
+            self.cells[address + k & mask(space.address_width)] = unit
 
 
 class Recorder:

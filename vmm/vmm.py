@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pgcheck.isa.machine.machine import Machine
@@ -49,22 +49,28 @@ class Vmm:
     """A monitor on `host`, under a policy.
 
     A guest is a computer, so a monitor can run on it. With `crosses` guests are entered and left by the machine's own return and trap entry,
-    else by an exchange of leaves. `kept` are the frames to which trap entries store then. Raises ValueError where the policy does not say how.
+    else by an exchange of leaves. `kept` are the frames to which trap entries store then. `serves` is what the monitor does for a device of the
+    host's that has interrupted a guest: it sees to it that the device asks no more; without it the host's devices stand still. Raises ValueError
+    where the policy does not say how.
     """
 
-    def __init__(self, host: Computer, policy: Policy, *, crosses: bool = False) -> None:
+    def __init__(
+        self, host: Computer, policy: Policy, *, crosses: bool = False, serves: Callable[[], None] | None = None
+    ) -> None:
         if crosses and policy.crossing is None:
             raise ValueError(f"it is not proved how guests of {host.machine.identity.name} are entered and left")
-        self.host, self.policy, self.crosses = host, policy, crosses
+        self.host, self.policy, self.crosses, self.serves = host, policy, crosses, serves
         self.machine: Machine = host.machine
         self.division: World = world(self.machine, policy)
         self.page_shift = page_shift(self.machine)
         ram = host.bus.ram
         first, last = -(-ram.base >> self.page_shift), ram.base + ram.size >> self.page_shift
         # An address of 0 in a table or a base register is where a mistake leads: the first frame is nobody's.
-        keep = 0 if policy.crossing is None else -(-policy.crossing.keep >> self.page_shift)
-        self.kept = frozenset(range(first, first + keep))
-        self.allocator = Allocator(range(max(first + keep, 1), last))
+        own = kept(self.machine, policy)
+        self.kept = frozenset(range(first, first + own))
+        self.allocator = Allocator(range(max(first + own, 1), last))
+        for address, value in () if policy.crossing is None else policy.crossing.laid.items():
+            host.bus.store(address, 1, value)
         self.tlb = Tlb()
         self.guests: list[Guest] = []
 
@@ -96,6 +102,7 @@ class Vmm:
             engine = TrapAndEmulate(
                 self.host, self.division, self.policy, mmu, gate=self._gate() if self.crosses else None
             )
+            engine.serves = self.serves
             guest = Guest(name, Computer(self.machine, engine, memory, makers), engine, quota, events=events)
             engine.binding = Routines(self.machine, frozenset(guest.computer.surroundings.ports)).binding()
         except Exception:
@@ -158,6 +165,7 @@ class Vmm:
         return Gate(self.machine, deployment, self.policy.crossing, self.division.shared, REFERENCE)
 
     def _mmu(self, name: str, memory: GuestMemory, tables: int, events: Counter[Event]) -> Mmu:
+        crossing, ram = self.policy.crossing, self.host.bus.ram.base
         tenant = Tenant(
             name=name,
             machine=self.machine,
@@ -168,8 +176,32 @@ class Vmm:
             shared=frozenset(self.division.shared),
             tlb=self.tlb,
             events=events,
+            private={} if crossing is None else {a: ram + offset for a, offset in crossing.pages.items()},
         )
         return mechanism(self.machine).made(tenant)
+
+
+def hidden(machine: Machine, policy: Policy) -> tuple[tuple[int, int], ...] | None:
+    """The (first, last) addresses at which the monitor has pages of its own while guests run: what a guest does there is interpreted.
+
+    None where a policy does not say how guests are left and entered, so that it is not known.
+    """
+    if policy.crossing is None:
+        return None
+    found: list[tuple[int, int]] = []
+    for address in sorted(policy.crossing.pages):
+        last = address + (1 << page_shift(machine)) - 1
+        if found and found[-1][1] == address - 1:
+            found[-1] = found[-1][0], last
+        else:
+            found.append((address, last))
+    return tuple(found)
+
+
+def kept(machine: Machine, policy: Policy) -> int:
+    """The frames at the beginning of RAM that are the monitor's own."""
+    keep = 0 if policy.crossing is None else policy.crossing.keep
+    return -(-keep >> page_shift(machine))
 
 
 def page_shift(machine: Machine) -> int:

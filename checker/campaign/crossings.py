@@ -23,6 +23,8 @@ def crossing_values(crossing: Crossing) -> dict[str, object]:
         "modes": sorted(crossing.modes),
         "refused": refused,
         "handed": {i: {f: term_values([t]) for f, t in by.items()} for i, by in crossing.handed.items()},
+        "pages": sorted(crossing.pages.items()),
+        "laid": sorted(crossing.laid.items()),
     }
 
 
@@ -40,6 +42,8 @@ def crossing_from(values: Mapping[str, Any]) -> Crossing:
             modes=frozenset(values["modes"]),
             refused=None if refused is None else (str(refused[0]), tuple(terms_from(refused[1]))),
             handed={i: {f: _one(t) for f, t in by.items()} for i, by in values["handed"].items()},
+            pages={int(a): int(offset) for a, offset in values["pages"]},
+            laid={int(a): int(unit) for a, unit in values["laid"]},
         )
     except (TypeError, AttributeError) as error:
         raise ValueError(f"no crossing: {error}") from None

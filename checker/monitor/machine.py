@@ -6,13 +6,17 @@ by their guards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pgcheck.checker.questions.copies import Answer, as_it_is, executing, over_leaves
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, has_fields, over_leaves, with_fields
 from pgcheck.checker.questions.subject import Subject
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.checker.questions.translated import asked
+from pgcheck.checker.questions.translated import page as number
+from pgcheck.checker.world.arrival import Walked, walked
+from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.once import once
+from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -20,17 +24,38 @@ from pgcheck.isa.terms import (
     Rewriter,
     Term,
     apply,
+    conjunction,
+    constant,
     disjunction,
+    eq,
     ite,
     land,
     lnot,
     lor,
+    mk,
+    operand,
     parameter,
     rewrite,
+    substitute,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.terms.names import TRANSLATION, VIRTUAL, Tag
-from pgcheck.models.symbolic import FAULT, Execution, Exit, Transition, delivered, initial
+from pgcheck.models.state import Fetched, holding, reset
+from pgcheck.models.symbolic import (
+    ADDRESS,
+    FAULT,
+    NEXT_PC,
+    Access,
+    Execution,
+    Exit,
+    Transition,
+    delivered,
+    initial,
+    resized,
+)
+from pgcheck.vmm.paging.entries import form, loosely, private
+from pgcheck.vmm.policy import Crossing
+from pgcheck.vmm.world import World
 
 Leaves = Mapping[str, Term]
 
@@ -194,3 +219,147 @@ def fetching(machine: Machine) -> Transition:
     pc = execution.frame.state[machine.state.pc]
     execution.call(machine.code.fetch, (pc,))
     return Transition(execution.frame.alive, dict(execution.frame.state), tuple(execution.exits))
+
+
+# ---- the monitor's own steps
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """A page of the monitor's: its number, where it lies, and the entry for it that every guest's tables have, which is of a type."""
+
+    number: int
+    at: int
+    shift: int
+    entry: int
+    realise: Entries
+
+    def holds(self, address: Term) -> Term:
+        """An address is in the page."""
+        found = number(address, self.shift)
+        return eq(found, constant(found.width, self.number))
+
+    def leads(self, address: Term, width: int) -> Term:
+        """Where an address of the page lies."""
+        return mk("or", width, constant(width, self.at), resized(resized(address, self.shift), width))
+
+    def found(self, walk: Walked) -> Term:
+        """A walk finds the entry behind tables that lead to it."""
+        entries = [value for _, value in walk.loads if value.width == self.realise.entry.width]
+        if not entries:
+            return FALSE
+        leads = conjunction(has_fields(self.realise.entry, e, self.realise.table) for e in entries[:-1])
+        return land(leads, eq(entries[-1], constant(entries[-1].width, self.entry)))
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the monitor has for itself: the crossing, and the pages that it maps."""
+
+    crossing: Crossing
+    pages: tuple[OwnPage, ...]
+
+
+def own(machine: Machine, crossing: Crossing, division: World) -> Own:
+    """What the monitor has for itself while guests run. Raises NoTables."""
+    found = machine.code.confined_by(Entries)
+    if found is None or not crossing.pages:
+        return Own(crossing, ())
+    real = {**reset(machine), **holding(machine, division.own)}
+    shape = form(machine, real)
+    entry = shape.entry(private(shape, real, loosely(shape, division.shared)).fields)
+    base, shift = machine.platform.ram_base, shape.shift
+    pages = (
+        OwnPage(a >> shift, base + offset, shift, shape.pointing(entry, base + offset), found[1])
+        for a, offset in sorted(crossing.pages.items())
+    )
+    return Own(crossing, tuple(pages))
+
+
+class Arranged(Execution):
+    """What runs as the monitor has arranged it: its own pages are mapped as a crossing says, and its entries are in memory.
+
+    A base and a limit map what they map; a unit outside the processor maps in order. `unmapped` are the conditions on which an address is
+    asked for that lies in no page of the monitor's, or on which the entry of its page does not lead there, or an entry of a table is not its.
+    """
+
+    def __init__(self, machine: Machine, before: Leaves, operands: Mapping[str, Term], own: Own) -> None:
+        super().__init__(machine, dict(before), operands)
+        self.crossing, self.pages = own.crossing, own.pages
+        self.unmapped: list[Term] = []
+        self.delivering = False
+
+    def delivers(self, function: str, args: tuple[Term, ...]) -> None:
+        """Run the delivery of a terminator."""
+        pc, self.delivering = self.machine.state.pc, True
+        self.frame.state[NEXT_PC] = self.frame.state[pc]
+        self.call(function, args)
+        self.frame.state[pc] = self.frame.state.pop(NEXT_PC)
+
+    def executes(self, fetched: Fetched) -> None:
+        """Run an instruction with its operands."""
+        pc, instruction = self.machine.state.leaves[self.machine.state.pc], fetched.instruction
+        self.given = {"length": constant(pc.width, fetched.length)}
+        if instruction.encoding_term is not None:
+            leaves = {operand(t.width, n): t for n, t in self.operands.items()}
+            self.given["encoding"] = substitute([instruction.encoding_term], leaves)[0]
+        self.frame.state[NEXT_PC] = mk("add", pc.width, self.frame.state[pc.name], self.given["length"])
+        self.block(instruction.body)
+        self.frame.state[pc.name] = self.frame.state.pop(NEXT_PC)
+
+    def call(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...]:
+        found, table = super().call(name, args), self.machine.code.tables.get(name)
+        if table is not None and self.delivering:
+            other = lnot(has_fields(table.type, found[0], table.monitor))
+            self.unmapped.append(conjunction([*self.path, self.frame.alive, other]))
+        return found
+
+    def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
+        translation = self.machine.code.translation
+        if translation is not None and name in (translation.function, *translation.probes):
+            if isinstance(translation.realise, Bounds):
+                return None
+            mode = args[translation.mode]
+            if name == translation.function and mode.is_constant and mode.value not in self.crossing.modes:
+                return (self._mapped(translation, args),)
+        table = self.machine.code.tables.get(name)
+        if table is not None and self.delivering:
+            return None
+        found = super().oracle(name, args)
+        if table is None or found is None:
+            return found
+        return tuple(with_fields(self.machine, name, entry, table.monitor) for entry in found)
+
+    def _mapped(self, translation: Translation, args: tuple[Term, ...]) -> Term:
+        """Where an address of the monitor's lies."""
+        width = self.machine.code.functions[translation.function].results[0]
+        address = asked(translation, apply(width, ADDRESS, *args))
+        if not isinstance(translation.realise, Entries):
+            return resized(address, width)
+        found = walked(self.machine, translation, self.frame.state, args)
+        mapped = resized(address, width)
+        wrong: list[Term] = [lnot(disjunction(page.holds(address) for page in self.pages))]
+        for page in self.pages:
+            here = page.holds(address)
+            mapped = ite(here, page.leads(address, width), mapped)
+            astray = lor(found.fault, lnot(eq(found.address, page.leads(address, width))))
+            wrong.append(conjunction([here, page.found(found), astray]))
+        self.unmapped.append(conjunction([*self.path, self.frame.alive, found.walked, disjunction(wrong)]))
+        return ite(found.walked, mapped, found.address)
+
+    def units(self) -> Iterator[tuple[Access, Term]]:
+        """Every unit of memory that is accessed, with its address."""
+        for a in self.accesses:
+            for k in range(a.units):
+                yield a, mk("add", a.address.width, a.address, constant(a.address.width, k))
+
+    @property
+    def stores(self) -> list[tuple[Term, Term]]:
+        """(condition, address) of every unit that is stored."""
+        return [(a.guard, unit) for a, unit in self.units() if a.write]
+
+
+def within(machine: Machine, address: Term, keep: int) -> Term:
+    """An address is among the first `keep` units of RAM."""
+    distance = mk("sub", address.width, address, constant(address.width, machine.platform.ram_base))
+    return TRUE if keep >> address.width else mk("ult", 0, distance, constant(address.width, keep))

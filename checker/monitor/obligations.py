@@ -10,7 +10,7 @@ from functools import partial
 from pgcheck.checker.laws.canaries import made_up
 from pgcheck.checker.monitor.guest import LOST, Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, reach, residue
-from pgcheck.checker.monitor.replay import remembered, replay_counterexample, strayed
+from pgcheck.checker.monitor.replay import remembered, replay_counterexample, replayed, strayed
 from pgcheck.checker.monitor.result import Counterexample, Obligation, Verdict
 from pgcheck.checker.monitor.shadow import SH1, Feasible, Scenario, kinds_of_entry, scenarios, violated
 from pgcheck.checker.monitor.step import (
@@ -27,7 +27,7 @@ from pgcheck.checker.monitor.step import (
     unnoticed,
     usable,
 )
-from pgcheck.checker.monitor.switch import crossed, replayed, told
+from pgcheck.checker.monitor.switch import crossed, told
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided

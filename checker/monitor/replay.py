@@ -6,19 +6,25 @@ Nothing here knows terms' truth: the model gives the start, and what the transla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgcheck.checker.monitor.concrete import End, Processor, Replay, bare, monitored
 from pgcheck.checker.monitor.guest import FETCH, STUTTER, Monitored, Over, Row, apart
 from pgcheck.checker.monitor.result import Counterexample
+from pgcheck.checker.monitor.shadow import stage_facts
 from pgcheck.checker.monitor.step import EQ3, RC1, Promise, Step, expected, kept
-from pgcheck.checker.questions.answers import Answers
+from pgcheck.checker.monitor.switch import OWN_PAGE, RETURN, Crossed, gate_of, own_of
+from pgcheck.checker.questions.answers import Answers, state_under
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.witnesses.witness_replay import values_of
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
 from pgcheck.isa.terms.ir import NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE, REAL
-from pgcheck.models.state import State, copied
+from pgcheck.models.state import Exit, State, Surroundings, cells, copied
+from pgcheck.vmm.binding import REFERENCE
+from pgcheck.vmm.gate import Gate, ResourceControlLost
+from pgcheck.vmm.translate import Args, Held, walk
 from pgcheck.vmm.vmm import page_shift
 
 
@@ -162,3 +168,76 @@ def _answers(model: Model) -> tuple[tuple[str, tuple[int, ...], int], ...]:
 
 def _changed(a: State, b: State) -> list[str]:
     return [n for n in a if a[n] != b[n]]
+
+
+# ---- the world switch
+
+
+def replayed(promise: Promise, one: Crossed, model: Model) -> Counterexample:
+    """The way taken by the real gate from a model's state; `differs` names what is not as it was, or is not as it is wanted."""
+    machine = promise.machine
+    gate = gate_of(promise, REFERENCE)
+    differs: list[str] = []
+    args = tuple(model.values(one.handed))
+    if not one.before:
+        wrong = {n: t for by in one.mismatches.values() for n, t in by.items()}
+        return Counterexample(one.subject, {}, 0, {}, (), tuple(n for n, t in wrong.items() if model.satisfies([t])))
+    state = state_under(machine, one.before, model)
+    cells(state, machine.state.memory).update(gate.crossing.laid)
+    gate, before = replace(gate, walked=_tabled(promise, state)), copied(state)
+    if one.subject.startswith(OWN_PAGE):
+        memory = Held(cells(state, machine.state.memory), machine)
+        reached = walk(machine, args, state, Surroundings(memory=memory), pretend=True).address
+        shown = () if reached is None else (f"reaches {reached:#x}",)
+        return Counterexample(one.subject, {}, one.mode, values_of(before), (), shown)
+    try:
+        if one.subject.startswith(RETURN):
+            wanted = {n: v for n, v in before.items() if n not in apart(machine)}
+            held = {n: leaf.copied(HELD) for n, leaf in machine.state.leaves.items()}
+            state.update({n: v for n, v in state_under(machine, held, model).items() if n in wanted})
+            gate.enter(wanted, state, Surroundings())
+            differs = _overwritten(gate, state)
+        else:
+            name = one.subject.partition(", ")[2].partition(")")[0]
+            interrupt = machine.code.interrupt is not None and name == machine.code.interrupt.deliver
+            arrived = gate.arrive(None if interrupt else Exit(name, args), state, Surroundings())
+            hidden = () if arrived.located else (machine.state.pc,)
+            differs = [f"state:{n}" for n, v in arrived.guest.items() if v != before[n] and n not in hidden]
+            differs += [f"stores:{a:#x}" for a in _beyond(machine, gate.crossing.keep, before, state)]
+            differs += _overwritten(gate, state)
+    except ResourceControlLost as lost:
+        differs = [str(lost)]
+    return Counterexample(one.subject, {}, one.mode, values_of(before), (), tuple(differs))
+
+
+def _beyond(machine: Machine, keep: int, before: State, after: State) -> list[int]:
+    """The addresses beyond what is kept at which memory has changed."""
+    base, memory = machine.platform.ram_base, machine.state.memory
+    was, now = cells(before, memory), cells(after, memory)
+    return sorted(a for a in now if now[a] != was[a] and not base <= a < base + keep)
+
+
+def _tabled(promise: Promise, state: State) -> bool:
+    """Whether memory has tables in which the monitor's modes find the entries of its own pages."""
+    machine, pages = promise.machine, own_of(promise).pages
+    if not pages:
+        return False
+    memory = Held(cells(state, machine.state.memory), machine)
+    tables = stage_facts(promise)
+    return all(
+        entry is not None and memory.load(*entry) == page.entry
+        for page in pages
+        for entry in [_last(machine, tables.asking(page.number), state, memory, tables.form.levels)]
+    )
+
+
+def _last(machine: Machine, args: Args, state: State, memory: Held, levels: int) -> tuple[int, int] | None:
+    """Where a walk finds its last entry; None where it is not led so far."""
+    loads = walk(machine, args, state, Surroundings(memory=memory), pretend=True).loads
+    return loads[-1] if len(loads) == levels else None
+
+
+def _overwritten(gate: Gate, after: State) -> list[str]:
+    """The monitor's entries that are no longer in memory."""
+    memory = cells(after, gate.machine.state.memory)
+    return [f"entry:{a:#x}" for a, unit in sorted(gate.crossing.laid.items()) if memory[a] != unit]

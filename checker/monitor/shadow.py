@@ -38,7 +38,7 @@ from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Tenant
 from pgcheck.vmm.paging import shadow
 from pgcheck.vmm.paging.entries import Permissions
-from pgcheck.vmm.paging.ledger import Shadow
+from pgcheck.vmm.paging.ledger import Context, Shadow
 from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.translate import Args, Walk, accesses
 from pgcheck.vmm.vmm import page_shift
@@ -117,6 +117,8 @@ def filled(op: int, *, beside: bool) -> Scenario:
             return
         if not new:
             return
+        if any(new[0].slot == own for own in stage_.context.private):
+            yield "an entry in place of a page of the monitor's own"
         if not beside:
             yield from _right(stage_, walked, new[0])
         elif stage_.present():
@@ -169,7 +171,8 @@ def switched(stage_: Stage) -> Iterator[str]:
             stage_.source.number(Name(STATE, name, copy=NEXT_CONTEXT), max(stage_.machine.state.leaves[name].width, 1)),
         )
     real = dict(stage_.real)
-    assume(tables.enter(virtual, Surroundings(), real))
+    with walking(lambda *asked, **_: _own_slot(stage_, asked[1])):
+        assume(tables.enter(virtual, Surroundings(), real))
     current = tables.current
     if current is None:
         yield "no context"
@@ -185,6 +188,29 @@ def switched(stage_: Stage) -> Iterator[str]:
             yield "translations of another root may still be remembered"
         if current.entries:
             yield "a new context has entries"
+        yield from _own_mapped(stage_, current)
+
+
+def _own_slot(stage_: Stage, args: Args) -> Walk:
+    """A walk to the last-level slot of a page of the monitor's own, wherever that is."""
+    tables, form = stage_.tables, stage_.tables.form
+    page = form.pages.address(args, tables.names, tables.real) >> tables.shift
+    slot = stage_.source.number(f"own.{page:x}", stage_.machine.state.address_width - 4) << form.units.bit_length() - 1
+    return Walk(None, tuple((slot, form.units) for _ in range(form.levels)), ())
+
+
+def _own_mapped(stage_: Stage, context: Context) -> Iterator[str]:
+    """New tables map the monitor's own pages, each to where it lies and for no way of a guest's."""
+    tables, host = stage_.tables, stage_.host
+    if len(context.private) != len(tables.private) or (tables.private and tables.own is None):
+        yield "tables without the monitor's own pages"
+        return
+    for slot, (page, at) in zip(context.private, tables.private.items(), strict=True):
+        assert tables.own is not None
+        entry = tables.form.pointing(tables.form.entry(tables.own.fields), at)
+        stored = [(a, n, v) for a, n, v in host.stored if n == tables.form.units]
+        if not any(a == slot and v == entry for a, _, v in stored):
+            yield f"page {page:#x} of the monitor's own is not mapped for it alone"
 
 
 def given_up(stage_: Stage) -> Iterator[str]:
@@ -277,7 +303,7 @@ class Walks:
 
 
 @contextmanager
-def walking(walks: Walks) -> Iterator[None]:
+def walking(walks: Callable[..., Walk]) -> Iterator[None]:
     """The shadow tables' walks are these, for a while."""
     right = getattr(shadow, WALK)
     setattr(shadow, WALK, walks)

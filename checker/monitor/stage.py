@@ -194,6 +194,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
             pool=lambda: Allocator(range(64, 128)),
             shared=frozenset(promise.division.shared),
             tlb=cast(Any, tlb),
+            private=own_pages(promise),
         )
     )
     width = machine.state.address_width
@@ -209,6 +210,7 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     slot = source.number("e.slot", width - 4) << units.bit_length() - 1
     assume(memory.holds(guest_page, 1 << shift))
     assume(memory.holds(*load))
+    context.private = _own_slots(tables, source, slot)
     widths = dict(machine.code.functions[tables.translation.function].parameters)
     page = source.number("e.page", widths[tables.form.realise.address] - shift)
     entry = Shadow(context, page, guest_page, slot, permitted, frozenset({load}))
@@ -233,6 +235,23 @@ def stage(promise: Promise, source: Source, permitted: Permissions) -> Stage:
     host.stored.clear()
     tlb.flushes = 0
     return found
+
+
+def _own_slots(tables: ShadowTables, source: Source, slot: int) -> tuple[int, ...]:
+    """The slots of the monitor's own pages, wherever they are, but for the one of a guest's."""
+    width, units = tables.machine.state.address_width, tables.form.units
+    found = tuple(
+        source.number(f"own.slot{k}", width - 4) << units.bit_length() - 1 for k in range(len(tables.private))
+    )
+    for own in found:
+        assume(slot != own)
+    return found
+
+
+def own_pages(promise: Promise) -> dict[int, int]:
+    """The pages that the monitor maps for itself, by the address at which the processor reaches them."""
+    crossing, base = promise.policy.crossing, promise.machine.platform.ram_base
+    return {} if crossing is None else {address: base + offset for address, offset in crossing.pages.items()}
 
 
 def assume(condition: bool) -> None:

@@ -11,35 +11,28 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from pgcheck.checker.monitor.guest import Surroundings, apart, values_on, whole
-from pgcheck.checker.monitor.machine import MAX_NESTED, Leaves
-from pgcheck.checker.monitor.result import Counterexample
+from pgcheck.checker.monitor.machine import MAX_NESTED, Arranged, Leaves, Own, own, within
 from pgcheck.checker.monitor.step import EQ1, RC1, Promise
 from pgcheck.checker.monitor.values import Symbolic, bits, decide, paths, term_of, value
-from pgcheck.checker.questions.answers import state_under
-from pgcheck.checker.questions.copies import differ, over, with_fields
+from pgcheck.checker.questions.copies import differ, over
+from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.questions.hole import Related, related
-from pgcheck.checker.questions.translated import asked
-from pgcheck.checker.solving.model import Model
-from pgcheck.checker.witnesses.witness_replay import values_of
+from pgcheck.checker.world.arrival import walked
 from pgcheck.checker.world.sites import reached
 from pgcheck.isa.machine.machine import Machine, ModeClass
-from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import (
     FALSE,
-    TRUE,
     Term,
-    apply,
     conjunction,
     constant,
     disjunction,
     eq,
     land,
     lnot,
-    mk,
     on_leaves,
-    operand,
     parameter,
     rewrite,
+    select,
     store,
     substitute,
     walk,
@@ -47,17 +40,17 @@ from pgcheck.isa.terms import (
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE, PARAMETER, REAL
 from pgcheck.isa.terms.reads import calls
-from pgcheck.models.state import Exit, Fetched, State, cells, copied
-from pgcheck.models.state import Surroundings as PlainSurroundings
-from pgcheck.models.symbolic import ADDRESS, NEXT_PC, Execution, predicate, resized, transition
+from pgcheck.models.state import Exit, Fetched, State, holding, reset
+from pgcheck.models.symbolic import predicate, transition
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.gate import Gate, ResourceControlLost
-from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.world import load_guest
 
 ISO2, ISO3 = "ISO2", "ISO3"
 RETURN: Final = "(return)"
-_ASKED = ("holds", "execute", "arrive", "interrupt", "values", "store")
+OWN_PAGE: Final = "(a page of the monitor's own"
+_ASKED = ("holds", "execute", "arrive", "interrupt", "fetches", "values", "store")
 
 
 @dataclass(frozen=True)
@@ -78,10 +71,10 @@ class Crossed:
 class Processor:
     """The processor at a world switch: it delivers traps and executes returns, in memory that the monitor keeps for itself."""
 
-    def __init__(self, machine: Machine, policy: Policy) -> None:
-        assert policy.crossing is not None
-        self.machine, self.crossing = machine, policy.crossing
+    def __init__(self, machine: Machine, own: Own) -> None:
+        self.machine, self.own, self.crossing = machine, own, own.crossing
         self.stored: list[tuple[Term, Term]] = []
+        self.unmapped: list[Term] = []
 
     def binding(self) -> Binding:
         """What the gate asks of the processor."""
@@ -116,10 +109,11 @@ class Processor:
         before: Leaves = whole(machine, state, surroundings)
         args = tuple(bits(a, w) for a, (_, w) in zip(exit_.args, machine.code.functions[name].parameters, strict=True))
         for _ in range(MAX_NESTED):
-            run = Arranged(machine, before, {}, self.crossing.modes)
+            run = Arranged(machine, before, {}, self.own)
             run.delivers(function, args)
             nested = next((e for e in run.exits if decide(e.guard)), None)
             self.stored += run.stores
+            self.unmapped += run.unmapped
             if nested is None:
                 self._become(run.frame.state, state, surroundings)
                 return name, None
@@ -136,11 +130,23 @@ class Processor:
         assert fetched is not None
         widths = fetched.instruction.operands
         given = {n: constant(widths[n].width, v) for n, v in fetched.operands.items()}
-        run = Arranged(machine, whole(machine, state, surroundings), given, self.crossing.modes)
+        run = Arranged(machine, whole(machine, state, surroundings), given, self.own)
         run.executes(fetched)
         ended = next((e for e in run.exits if decide(e.guard)), None)
+        self.unmapped += run.unmapped
         self._become(run.frame.state if ended is None else ended.state, state, surroundings)
         return (None if ended is None else Exit(ended.function, ())), fetched
+
+    def fetches(self, machine: Machine, keep: int, state: State, surroundings: Surroundings) -> bool:
+        before = dict(whole(machine, state, surroundings))
+        mode = before[machine.modes.leaf]
+        at = (constant(mode.width, m) for m in range(1 << mode.width))
+        before[machine.modes.leaf] = mode if mode.is_constant else next((m for m in at if decide(eq(mode, m))), mode)
+        run = Arranged(machine, before, {}, self.own)
+        run.call(machine.code.fetch, (before[machine.state.pc],))
+        astray = [land(a.guard, lnot(within(machine, unit, keep))) for a, unit in run.units()]
+        failed = disjunction([*(e.guard for e in run.exits), *run.unmapped, *astray])
+        return decide(land(disjunction(a.guard for a in run.accesses), lnot(failed)))
 
     def _become(self, leaves: Leaves, state: State, surroundings: Surroundings) -> None:
         for name, term in leaves.items():
@@ -148,55 +154,6 @@ class Processor:
                 surroundings.outside[name] = term
             else:
                 state[name] = value(self.machine.state.leaves[name], term)
-
-
-class Arranged(Execution):
-    """What runs as the monitor has arranged it: its own addresses are mapped in order, or by base and limit, and its tables hold its entries."""
-
-    def __init__(self, machine: Machine, before: Leaves, operands: Mapping[str, Term], guests: frozenset[int]) -> None:
-        super().__init__(machine, dict(before), operands)
-        self.guests = guests
-
-    def delivers(self, function: str, args: tuple[Term, ...]) -> None:
-        """Run the delivery of a terminator."""
-        pc = self.machine.state.pc
-        self.frame.state[NEXT_PC] = self.frame.state[pc]
-        self.call(function, args)
-        self.frame.state[pc] = self.frame.state.pop(NEXT_PC)
-
-    def executes(self, fetched: Fetched) -> None:
-        """Run an instruction with its operands."""
-        pc, instruction = self.machine.state.leaves[self.machine.state.pc], fetched.instruction
-        self.given = {"length": constant(pc.width, fetched.length)}
-        if instruction.encoding_term is not None:
-            leaves = {operand(t.width, n): t for n, t in self.operands.items()}
-            self.given["encoding"] = substitute([instruction.encoding_term], leaves)[0]
-        self.frame.state[NEXT_PC] = mk("add", pc.width, self.frame.state[pc.name], self.given["length"])
-        self.block(instruction.body)
-        self.frame.state[pc.name] = self.frame.state.pop(NEXT_PC)
-
-    def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
-        translation = self.machine.code.translation
-        if translation is not None and name in (translation.function, *translation.probes):
-            if isinstance(translation.realise, Bounds):
-                return None
-            mode, width = args[translation.mode], self.machine.code.functions[name].results[0]
-            if name == translation.function and mode.is_constant and mode.value not in self.guests:
-                return (resized(asked(translation, apply(width, ADDRESS, *args)), width),)
-        found = super().oracle(name, args)
-        table = self.machine.code.tables.get(name)
-        if table is None or found is None:
-            return found
-        return tuple(with_fields(self.machine, name, entry, table.monitor) for entry in found)
-
-    @property
-    def stores(self) -> list[tuple[Term, Term]]:
-        """(condition, address) of every unit that is stored."""
-        return [
-            (a.guard, mk("add", a.address.width, a.address, constant(a.address.width, k)))
-            for a in self.accesses
-            for k in range(a.units if a.write else 0)
-        ]
 
 
 # ---- out of a guest and into it
@@ -207,6 +164,7 @@ def crossed(promise: Promise, mode_class: ModeClass, mode: int) -> Iterator[Cros
     if promise.policy.crossing is None:
         return
     states = related(promise.setting, mode_class, mode, promise.configuration)
+    yield from _refusing(promise, states, mode)
     yield _entering(promise, states, mode)
     for name in promise.policy.crossing.recoveries:
         if " in " not in name:
@@ -220,15 +178,24 @@ def told(promise: Promise) -> Iterator[Crossed]:
             yield from _taken(promise, name, where)
 
 
-def _gate(promise: Promise, binding: Binding) -> Gate:
+def own_of(promise: Promise) -> Own:
+    """What the monitor has for itself under a promise."""
+    assert promise.policy.crossing is not None
+    return own(promise.machine, promise.policy.crossing, promise.division)
+
+
+def gate_of(promise: Promise, binding: Binding) -> Gate:
+    """The monitor's own gate, for a processor that finds the monitor's pages where the crossing says."""
     assert promise.policy.crossing is not None
     setting = promise.setting
-    return Gate(setting.machine, setting.deployment, promise.policy.crossing, promise.division.shared, binding)
+    crossing, shared = promise.policy.crossing, promise.division.shared
+    return Gate(setting.machine, setting.deployment, crossing, shared, binding, walked=False)
 
 
 def _real(promise: Promise, states: Related, free: frozenset[str]) -> dict[str, Term]:
-    """The processor's leaves while a guest runs, computer aside; of the monitor's own those in `free` hold anything."""
+    """The processor's leaves while a guest runs, computer aside; of the monitor's own those in `free`, and devices' lines, hold anything."""
     leaves, division = promise.machine.state.leaves, promise.division
+    free |= frozenset(promise.machine.platform.lines)
     own = {
         n: leaves[n].copied(REAL) if n in free or n in promise.sets else leaves[n].holding(v)
         for n, v in division.own.items()
@@ -243,33 +210,64 @@ def _given(promise: Promise, states: Related, real: Leaves) -> tuple[Term, ...]:
     return states.of_virtual, over((*setting.legal, setting.real), {**outside, **real}, machine)
 
 
+def _refusing(promise: Promise, states: Related, mode: int) -> Iterator[Crossed]:
+    """A guest is refused whatever it does in a page of the monitor's own, by the entry that its tables have."""
+    machine, translation = promise.machine, promise.machine.code.translation
+    pages = own_of(promise).pages
+    if not pages or translation is None:
+        return
+    real = _real(promise, states, frozenset())
+    leaves = {**_anything(machine), **real}
+    widths = machine.code.functions[translation.function].parameters
+    args = {n: parameter(w, n) for n, w in widths}
+    args[translation.parameters[translation.mode][0]] = real[machine.modes.leaf]
+    found = walked(machine, translation, leaves, tuple(args.values()))
+    linear = form(machine, {**reset(machine), **holding(machine, promise.division.own)}).pages.linear
+    (address,) = substitute(on_leaves([linear], leaves), {parameter(w, n): args[n] for n, w in widths})
+    given = (*_given(promise, states, real), *valid(translation, args))
+    for page in pages:
+        reached = conjunction([page.holds(address), found.walked, page.found(found), lnot(found.fault)])
+        yield Crossed(
+            f"{OWN_PAGE}, {page.number << page.shift:#x})@{mode}",
+            mode,
+            given,
+            {ISO2: {"a guest's access passes": reached}},
+            leaves,
+            tuple(args.values()),
+        )
+
+
 def _entering(promise: Promise, states: Related, mode: int) -> Crossed:
     machine, leaves = promise.machine, promise.machine.state.leaves
     wanted = _real(promise, states, frozenset())
     other = {leaf.copied(HELD): leaf.copied(HELD_OTHERWISE) for leaf in leaves.values()}
     found: dict[str, dict[str, Term]] = {EQ1: {}, RC1: {}, ISO3: {}}
+    broken: list[tuple[str, Term]] = []
 
     def entered() -> dict[str, Term] | str:
-        processor = Processor(machine, promise.policy)
-        outside = Surroundings({n: leaves[n].copied(HELD) for n in apart(machine)})
+        processor = Processor(machine, own_of(promise))
+        outside = Surroundings(_held(promise))
         state: State = {n: value(leaf, leaf.copied(HELD)) for n, leaf in leaves.items() if n in wanted}
         goal = {n: value(leaves[n], t) for n, t in wanted.items()}
         try:
-            _gate(promise, processor.binding()).enter(goal, state, cast(Any, outside))
+            gate_of(promise, processor.binding()).enter(goal, state, cast(Any, outside))
         except ResourceControlLost as lost:
             return str(lost)
+        broken.extend(_broken(promise, processor, outside))
         return {n: term_of(leaves[n], v) for n, v in state.items()}
 
     for path in paths(entered):
         when = conjunction(path.conditions)
+        for what, term in broken:
+            _add(found[RC1], what, land(when, term))
+        broken.clear()
         if isinstance(path.outcome, str):
             _add(found[EQ1 if "another" in path.outcome else RC1], path.outcome, when)
             continue
         for name, term in path.outcome.items():
             again = rewrite([term], lambda t, _: other.get(t))[0]
             _add(found[ISO3], name, land(when, differ(leaves[name], term, again)))
-    held = {n: leaves[n].copied(HELD) for n in apart(machine)}
-    return Crossed(f"{RETURN}@{mode}", mode, _given(promise, states, wanted), found, {**held, **wanted})
+    return Crossed(f"{RETURN}@{mode}", mode, _given(promise, states, wanted), found, {**_anything(machine), **wanted})
 
 
 def _leaving(promise: Promise, states: Related, mode: int, name: str) -> Crossed:
@@ -280,17 +278,23 @@ def _leaving(promise: Promise, states: Related, mode: int, name: str) -> Crossed
     handed = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
     found: dict[str, dict[str, Term]] = {EQ1: {}, RC1: {}, ISO2: {}}
     for path in paths(lambda: _arrived(promise, before, name, handed)):
-        when, (how, guest, stored) = conjunction(path.conditions), path.outcome
+        when, (how, guest, stored, broken) = conjunction(path.conditions), path.outcome
         if how and OTHERWISE not in how:
             _add(found[RC1], how, when)
+        for what, term in broken:
+            _add(found[RC1], what, land(when, term))
         for leaf, term in guest.items():
             _add(found[EQ1], f"state:{leaf}", land(when, differ(leaves[leaf], term, before[leaf])))
         for guard, address in () if OTHERWISE in how else stored:
             inside = within(machine, address, promise.policy.crossing.keep)
             _add(found[ISO2], "a store beyond what is kept", conjunction([when, guard, lnot(inside)]))
-    held = {n: leaves[n].copied(HELD) for n in apart(machine)}
     return Crossed(
-        f"(trap entry, {name})@{mode}", mode, _given(promise, states, before), found, {**held, **before}, handed
+        f"(trap entry, {name})@{mode}",
+        mode,
+        _given(promise, states, before),
+        found,
+        {**_anything(machine), **before},
+        handed,
     )
 
 
@@ -299,22 +303,46 @@ OTHERWISE: Final = "does not enter the monitor"  # which premise PG115 tells of
 
 def _arrived(
     promise: Promise, before: Leaves, name: str, handed: tuple[Term, ...]
-) -> tuple[str, Leaves, list[tuple[Term, Term]]]:
-    """(how control was lost, the guest's leaves as read back, what was stored), on the current path."""
+) -> tuple[str, Leaves, list[tuple[Term, Term]], list[tuple[str, Term]]]:
+    """(how control was lost, the guest's leaves as read back, what was stored, what the monitor's memory lacks), on the current path."""
     machine, leaves = promise.machine, promise.machine.state.leaves
-    processor = Processor(machine, promise.policy)
-    outside = Surroundings({n: leaves[n].copied(HELD) for n in apart(machine)})
+    processor = Processor(machine, own_of(promise))
+    outside = Surroundings(_held(promise))
     state: State = {n: value(leaves[n], t) for n, t in before.items()}
     interrupt = machine.code.interrupt is not None and name == machine.code.interrupt.deliver
     exit_ = None if interrupt else Exit(name, tuple(Symbolic.of(t) for t in handed))
     try:
-        arrived = _gate(promise, processor.binding()).arrive(exit_, state, cast(Any, outside))
+        arrived = gate_of(promise, processor.binding()).arrive(exit_, state, cast(Any, outside))
     except ResourceControlLost as lost:
-        return str(lost), {}, processor.stored
+        return str(lost), {}, processor.stored, list(_broken(promise, processor, outside))
     pc = machine.state.pc
     hidden = () if arrived.located and not _by_payload(promise, name) else (pc,)
     guest = {n: term_of(leaves[n], v) for n, v in arrived.guest.items() if n not in hidden}
-    return "", guest, processor.stored
+    return "", guest, processor.stored, list(_broken(promise, processor, outside))
+
+
+def _anything(machine: Machine) -> dict[str, Term]:
+    """What is no part of the processor's state."""
+    return {n: machine.state.leaves[n].copied(HELD) for n in apart(machine)}
+
+
+def _held(promise: Promise) -> dict[str, Term]:
+    """The same with what the monitor has laid down in its own memory."""
+    machine, crossing = promise.machine, promise.policy.crossing
+    space, held = machine.state, _anything(machine)
+    for address, value_ in () if crossing is None else sorted(crossing.laid.items()):
+        cell = constant(space.address_width, address), constant(space.memory_unit, value_)
+        held[space.memory] = store(held[space.memory], *cell)
+    return held
+
+
+def _broken(promise: Promise, processor: Processor, outside: Surroundings) -> Iterator[tuple[str, Term]]:
+    """What the monitor's own memory lacks for the next way in or out: a page that is used and not mapped, an entry that is stored over."""
+    space = promise.machine.state
+    yield "an entry of the monitor's own is not there", disjunction(processor.unmapped)
+    for address, value_ in sorted(processor.crossing.laid.items()):
+        now = select(outside.outside[space.memory], constant(space.address_width, address))
+        yield f"the monitor's entry at {address:#x} afterwards", lnot(eq(now, constant(space.memory_unit, value_)))
 
 
 def _by_payload(promise: Promise, name: str) -> Term | None:
@@ -344,51 +372,6 @@ def _taken(promise: Promise, name: str, where: Term) -> Iterator[Crossed]:
         yield Crossed(f"(where {instruction.id} took {name})", 0, promise.setting.legal, {EQ1: found}, {})
 
 
-def within(machine: Machine, address: Term, keep: int) -> Term:
-    """An address is among the first `keep` units of RAM."""
-    distance = mk("sub", address.width, address, constant(address.width, machine.platform.ram_base))
-    return TRUE if keep >> address.width else mk("ult", 0, distance, constant(address.width, keep))
-
-
 def _add(found: dict[str, Term], name: str, term: Term) -> None:
     if term is not FALSE:
         found[name] = disjunction([found.get(name, FALSE), term])
-
-
-# ---- on integers
-
-
-def replayed(promise: Promise, one: Crossed, model: Model) -> Counterexample:
-    """The way taken by the real gate from a model's state; `differs` names what is not as it was, or is not as it is wanted."""
-    machine = promise.machine
-    gate = _gate(promise, REFERENCE)
-    differs: list[str] = []
-    args = tuple(model.values(one.handed))
-    if not one.before:
-        wrong = {n: t for by in one.mismatches.values() for n, t in by.items()}
-        return Counterexample(one.subject, {}, 0, {}, (), tuple(n for n, t in wrong.items() if model.satisfies([t])))
-    state = state_under(machine, one.before, model)
-    before = copied(state)
-    try:
-        if one.subject.startswith(RETURN):
-            wanted = {n: v for n, v in before.items() if n not in apart(machine)}
-            held = {n: leaf.copied(HELD) for n, leaf in machine.state.leaves.items()}
-            state.update({n: v for n, v in state_under(machine, held, model).items() if n in wanted})
-            gate.enter(wanted, state, PlainSurroundings())
-        else:
-            name = one.subject.partition(", ")[2].partition(")")[0]
-            interrupt = machine.code.interrupt is not None and name == machine.code.interrupt.deliver
-            arrived = gate.arrive(None if interrupt else Exit(name, args), state, PlainSurroundings())
-            hidden = () if arrived.located else (machine.state.pc,)
-            differs = [f"state:{n}" for n, v in arrived.guest.items() if v != before[n] and n not in hidden]
-            differs += [f"stores:{a:#x}" for a in _beyond(machine, gate.crossing.keep, before, state)]
-    except ResourceControlLost as lost:
-        differs = [str(lost)]
-    return Counterexample(one.subject, {}, one.mode, values_of(before), (), tuple(differs))
-
-
-def _beyond(machine: Machine, keep: int, before: State, after: State) -> list[int]:
-    """The addresses beyond what is kept at which memory has changed."""
-    base, memory = machine.platform.ram_base, machine.state.memory
-    was, now = cells(before, memory), cells(after, memory)
-    return sorted(a for a in now if now[a] != was[a] and not base <= a < base + keep)

@@ -14,9 +14,9 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
-from pgcheck.checker.world.arrival import Arrival, arrivals, guest_modes, looked_up
+from pgcheck.checker.world.arrival import Arrival, arrivals, guest_modes
 from pgcheck.checker.world.canary import canary, noticed
-from pgcheck.checker.world.placing import Spot, first_instruction, placeable, unit
+from pgcheck.checker.world.placing import Spot, first_instruction, looked_up, placeable, unit
 from pgcheck.checker.world.said import led_apart, spread
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.idl.types import Enum

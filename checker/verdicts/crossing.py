@@ -11,6 +11,7 @@ from pgcheck.checker.premises.guest_can_be_entered import Entry, entries
 from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
+from pgcheck.checker.verdicts.own_memory import NoPlace, OwnMemory, kept, outside, own_memory
 from pgcheck.checker.world.arrival import Arrival, arrivals, guest_modes
 from pgcheck.checker.world.entrymap import EntryMap
 from pgcheck.checker.world.goal import Goal, Way, ways
@@ -28,6 +29,7 @@ from pgcheck.isa.terms import (
     TRUE,
     Term,
     constant,
+    disjunction,
     eq,
     land,
     lnot,
@@ -43,7 +45,6 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.isa.terms.names import PARAMETER, REAL, STATE
 from pgcheck.models.symbolic import Execution, exit_kinds, initial
 from pgcheck.vmm.policy import Copy, Crossing, Recovery, Return
-from pgcheck.vmm.vmm import page_shift
 
 MOST_FRAMES: Final = 8
 
@@ -67,25 +68,8 @@ class Ways:
         return self.setting.machine
 
     def outside(self, frames: int) -> Term:
-        """Some delivery stores, or looks up, beyond the first `frames` frames of RAM, or over what it looks up: over leaves and payloads."""
-        wrong = FALSE
-        for arrival in self.arrivals:
-            used = [(s.guard, s.address) for s in arrival.stored]
-            used += [(a.guard, a.address) for a in arrival.loaded if arrival.is_monitors(a.address)]
-            for guard, address in used:
-                wrong = lor(
-                    wrong,
-                    land(guard if arrival.is_monitors(guard) else TRUE, lnot(_kept(self.machine, address, frames))),
-                )
-            wrong = lor(wrong, lnot(arrival.apart))
-        return wrong
-
-
-def _kept(machine: Machine, address: Term, frames: int) -> Term:
-    """An address is in the first frames of RAM."""
-    distance = mk("sub", address.width, address, constant(address.width, machine.platform.ram_base))
-    size = frames << page_shift(machine)
-    return TRUE if size >> address.width else mk("ult", 0, distance, constant(address.width, size))
+        """Some delivery uses memory beyond the first `frames` frames of RAM, or goes on there: over leaves and payloads."""
+        return disjunction(outside(arrival, frames) for arrival in self.arrivals)
 
 
 def known_ways(setting: Setting, configuration: Configuration, evidence: Evidence) -> Ways:
@@ -95,7 +79,7 @@ def known_ways(setting: Setting, configuration: Configuration, evidence: Evidenc
     returns: list[tuple[Entry, tuple[Way, ...]]] = []
     for entry in entries(setting, configuration):
         try:
-            used = {m.instruction for m in leading(entry.entered, found, evidence)}
+            used = {m.instruction for m in leading(entry.entered_as_it_pleases, found, evidence)}
         except Unreachable as unreachable:
             raise NoCrossing(f"the monitor is led by no instruction to {unreachable}") from unreachable
         returns.append((entry, tuple(way for way in found if way.instruction.id in used)))
@@ -105,13 +89,19 @@ def known_ways(setting: Setting, configuration: Configuration, evidence: Evidenc
 
 def crossing(known: Ways, real: Mapping[str, int], frames: int) -> Crossing:
     """The crossing where the monitor's own leaves are `real` while guests run. Raises NoCrossing, Undecided."""
+    try:
+        memory = own_memory(known.arrivals, real, frames, known.evidence)
+    except NoPlace as no:
+        raise NoCrossing(str(no)) from no
     return Crossing(
         recoveries={a.name: _recovery(known, a, real) for a in known.arrivals},
-        returns=_returns(known, real, frames),
-        keep=frames << page_shift(known.machine),
+        returns=_returns(known, real, frames, memory),
+        keep=memory.keep,
         modes=guest_modes(known.setting),
         refused=_refused(known.machine),
         handed=_handed(known),
+        pages=memory.pages,
+        laid=memory.laid,
     )
 
 
@@ -221,31 +211,52 @@ def _handed(known: Ways) -> Mapping[str, Mapping[str, Term]]:
 # ---- into a guest
 
 
-def _returns(known: Ways, real: Mapping[str, int], frames: int) -> tuple[Return, ...]:
+def _returns(known: Ways, real: Mapping[str, int], frames: int, memory: OwnMemory) -> tuple[Return, ...]:
     """Returns that lead to every state of a guest, with as many of the monitor's own leaves as in `real` as can be."""
     made: list[Return] = []
     for entry, used in known.returns:
-        own, maps = _led(entry, used, real, known.evidence)
+        own, maps = _led_from(entry, used, memory, real, known.evidence)
         made += [_return(known, entry, m, own, frames) for m in maps]
+    for address in (a for one in made for a, _ in one.words):
+        if address.is_constant and address.value in memory.laid:
+            raise NoCrossing(f"a return loads from {address.value:#x}, where the monitor has an entry of its tables")
     return tuple(one for k, one in enumerate(made) if one not in made[:k])
 
 
+def _led_from(
+    entry: Entry, found: Sequence[Way], memory: OwnMemory, real: Mapping[str, int], evidence: Evidence
+) -> tuple[Mapping[str, Term], list[EntryMap]]:
+    """The same as `_led`, from where an entry has led the processor if that is known: there it fetches the return. Raises Undecided."""
+    state = entry.setting.machine.state
+    mode, pc = state.leaves[entry.setting.machine.modes.leaf].term, state.leaves[state.pc].term
+    refused: Exception | None = None
+    for m, at in memory.starts:
+        try:
+            stands = eq(mode, constant(mode.width, m)), eq(pc, constant(pc.width, at))
+            return _led(entry, found, stands, real, evidence)
+        except (Unreachable, Undecided) as no:
+            refused = no
+    if refused is not None:
+        raise Undecided(f"{entry.entered.label}:from an entry", str(refused))
+    return _led(entry, found, (), real, evidence)
+
+
 def _led(
-    entry: Entry, found: Sequence[Way], real: Mapping[str, int], evidence: Evidence
+    entry: Entry, found: Sequence[Way], stands: tuple[Term, ...], real: Mapping[str, int], evidence: Evidence
 ) -> tuple[Mapping[str, Term], list[EntryMap]]:
     """As many of the monitor's own leaves as can be in `real`, and the maps that lead there. Raises Undecided."""
-    kept: dict[str, Term] = {}
+    held: dict[str, Term] = {}
     best: list[EntryMap] | None = None
     todo = [[(n, leaf.holding(real[n])) for n, leaf in sorted(_own(entry).items())]]
     while todo:
         some = todo.pop()
         try:
-            best = leading(_exact(entry, {**kept, **dict(some)}), found, evidence)
-            kept |= some
+            best = leading(_exact(entry, {**held, **dict(some)}, stands), found, evidence)
+            held |= some
         except (Unreachable, Undecided):
             half = len(some) // 2
             todo += [some[half:], some[:half]] if half else []
-    return kept, leading(_exact(entry, kept), found, evidence) if best is None else best
+    return held, leading(_exact(entry, held, stands), found, evidence) if best is None else best
 
 
 def _own(entry: Entry) -> Mapping[str, Leaf]:
@@ -268,18 +279,20 @@ def _relocation(machine: Machine) -> frozenset[str]:
     return frozenset(n for n, leaf in machine.state.leaves.items() if leaf.role == "relocation")
 
 
-def _exact(entry: Entry, own: Mapping[str, Term]) -> Goal:
+def _exact(entry: Entry, own: Mapping[str, Term], stands: tuple[Term, ...]) -> Goal:
     """The states in which a guest runs, with these of the monitor's own leaves."""
 
     def fixed(term: Term, _: tuple[Term, ...]) -> Term | None:
         name = term.free
         return own.get(name.text) if name is not None and (name.space, name.copy) == (STATE, REAL) else None
 
-    goal, memo = entry.entered, dict[Term, Term]()
-    passing = dict(zip(goal.passing, rewrite(goal.passing.values(), fixed, memo), strict=True))
+    goal, memo = entry.entered_as_it_pleases, dict[Term, Term]()
+    held = {n: t for n, t in entry.entered.passing.items() if n in goal.passing or n in _relocation(goal.machine)}
+    passing = {**dict(zip(held, rewrite(held.values(), fixed, memo), strict=True)), **own}
     wanted = dict(zip(goal.wanted, rewrite(goal.wanted.values(), fixed, memo), strict=True))
     assumed = tuple(rewrite(goal.assumed, fixed, memo))
-    return replace(goal, wanted={**wanted, **own}, passing=passing, assumed=assumed)
+    before = (*goal.before, *stands)
+    return replace(goal, wanted={**wanted, **own}, passing=passing, assumed=assumed, before=before)
 
 
 def _return(known: Ways, entry: Entry, one: EntryMap, own: Mapping[str, Term], frames: int) -> Return:
@@ -287,7 +300,7 @@ def _return(known: Ways, entry: Entry, one: EntryMap, own: Mapping[str, Term], f
     leaves = known.machine.state.leaves
     for address in one.words:
         if known.evidence.possible(
-            [one.domain, lnot(_kept(known.machine, address, frames))], f"{one.instruction}:words"
+            [one.domain, lnot(kept(known.machine, address, frames))], f"{one.instruction}:words"
         ):
             raise NoCrossing(f"{one.instruction} reads memory that is not the monitor's")
     before = tuple(c for n, t in one.before.items() for c in _differing(leaves[n], t, own))

@@ -24,7 +24,7 @@ from pgcheck.checker.world.sites import reached
 from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.once import once
-from pgcheck.isa.machine.schemes import Bounds
+from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import (
     Term,
     apply,
@@ -67,7 +67,8 @@ class Arrival:
     """A delivery, with the arguments that a trap hands over, that is made where `before` holds, and is in the monitor where `ends` does; from the leaves `pre` of the real machine to `post`.
 
     `apart` says of addresses that the monitor chooses that what is loaded or kept there is not what the delivery stores elsewhere.
-    `failures` are the conditions on which it ends early for what is not the guest's.
+    `failures` are the conditions on which it ends early for what is not the guest's. `mapped` are the addresses, each with its condition, for
+    which the processor walks the monitor's page tables, and `entries` what it looks up in other tables.
     """
 
     setting: Setting
@@ -82,6 +83,8 @@ class Arrival:
     loaded: tuple[Access, ...]
     apart: Term
     failures: tuple[Term, ...]
+    mapped: tuple[tuple[Term, Term], ...] = ()
+    entries: tuple[Term, ...] = ()
 
     @property
     def machine(self) -> Machine:
@@ -153,7 +156,7 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
     guests = frozenset(n for n, h in how.items() if h in ("general", MIRROR))
     interrupt = machine.code.interrupt
     for name in sorted(setting.entering):
-        run = _Delivery(machine, pre, modes, guests)
+        run = Delivery(machine, pre, modes, guests)
         args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
         run.deliver(name, args)
         known = [*before, lnot(condition(machine, setting.delegated, name, args))]
@@ -162,7 +165,7 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
         if nested in setting.entering and (met := run.nested(nested)) is not None:
             yield _arrival(setting, how, met[1], f"{nested} in {name}", [*known, met[0]])
     if interrupt is not None:
-        run = _Delivery(machine, pre, modes, guests)
+        run = Delivery(machine, pre, modes, guests)
         pending = run.value(node("call", 0, data=interrupt.pending))
         run.deliver(interrupt.deliver, ())
         yield _arrival(setting, how, run, interrupt.deliver, [*before, pending])
@@ -181,20 +184,6 @@ def set_outside(machine: Machine) -> frozenset[str]:
         machine.code.functions[f].body for f in functions if f in machine.code.functions and f not in machine.code.exits
     ]
     return lines | free_leaves([asked]) - {leaf for body in bodies for leaf in written_leaves(body)}
-
-
-def looked_up(arrival: Arrival) -> list[Access]:
-    """What is loaded where the processor looks up the monitor's tables: for a delivery, and for whatever an instruction asks of a table."""
-    machine = arrival.machine
-    asked = [(t.name.text, t.args) for t in walk(arrival.post.values()) if t.op == "uf" and t.name.space == TABLE]
-    bodies = [name for i in (machine.code.undefined, *machine.instructions) for name in calls(i.body)]
-    for name in sorted(machine.code.tables.keys() & reached(machine, iter(bodies))):
-        asked.append((name, tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)))
-    run = _Lookup(machine, arrival.pre, guest_modes(arrival.setting), arrival.guests)
-    for name, args in dict.fromkeys(asked):
-        run.table = name
-        run.call(name, args)
-    return [a for a in run.accesses if not a.write]
 
 
 def user_states(setting: Setting, configuration: Configuration) -> tuple[Leaves, list[Term]]:
@@ -234,17 +223,32 @@ def _before(setting: Setting, how: Mapping[str, How], pre: Leaves, modes: frozen
     ]
 
 
-def _arrival(setting: Setting, how: Mapping[str, How], run: _Delivery, name: str, before: Sequence[Term]) -> Arrival:
+def _arrival(setting: Setting, how: Mapping[str, How], run: Delivery, name: str, before: Sequence[Term]) -> Arrival:
     post = dict(run.frame.state)
     monitor = on_leaves([predicate(setting.machine, setting.deployment.monitor)], post)[0]
     ends = land(run.frame.alive, monitor)
     stored, loaded = tuple(run.stored()), tuple(a for a in run.accesses if not a.write)
     failures = tuple(e.guard for e in run.exits if is_monitors(setting.machine, run.guests, e.guard))
     apart = conjunction(run.apart)
-    return Arrival(setting, how, name, run.args, tuple(before), ends, run.pre, post, stored, loaded, apart, failures)
+    return Arrival(
+        setting=setting,
+        how=how,
+        name=name,
+        payload=run.args,
+        before=tuple(before),
+        ends=ends,
+        pre=run.pre,
+        post=post,
+        stored=stored,
+        loaded=loaded,
+        apart=apart,
+        failures=failures,
+        mapped=tuple(run.mapped),
+        entries=tuple(dict.fromkeys(run.entries)),
+    )
 
 
-class _Delivery(Execution):
+class Delivery(Execution):
     """A delivery on the real machine, as the monitor has arranged it."""
 
     def __init__(self, machine: Machine, pre: Leaves, modes: frozenset[int], guests: frozenset[str]) -> None:
@@ -252,6 +256,8 @@ class _Delivery(Execution):
         self.pre, self.modes, self.guests = pre, modes, guests
         self.args: tuple[Term, ...] = ()
         self.apart: list[Term] = []
+        self.mapped: list[tuple[Term, Term]] = []
+        self.entries: list[Term] = []
 
     def deliver(self, name: str, args: tuple[Term, ...]) -> None:
         """Run the delivery from the program counter of the state."""
@@ -260,7 +266,7 @@ class _Delivery(Execution):
         self.call(name, args)
         self.frame.state[pc] = self.frame.state.pop(NEXT_PC)
 
-    def nested(self, name: str) -> tuple[Term, _Delivery] | None:
+    def nested(self, name: str) -> tuple[Term, Delivery] | None:
         """The delivery of `name` where this one meets a fault that is the guest's, with the condition of that; None where it meets none."""
         met = [
             e
@@ -272,8 +278,9 @@ class _Delivery(Execution):
         state = dict(met[0].state)
         for e in met[1:]:
             state = {leaf: ite(e.guard, e.state[leaf], value) for leaf, value in state.items()}
-        run = _Delivery(self.machine, state, self.modes, self.guests)
+        run = Delivery(self.machine, state, self.modes, self.guests)
         run.pre, run.args, run.accesses, run.apart = self.pre, self.args, list(self.accesses), list(self.apart)
+        run.mapped, run.entries = list(self.mapped), list(self.entries)
         run.deliver(name, ())
         return disjunction(e.guard for e in met), run
 
@@ -286,6 +293,7 @@ class _Delivery(Execution):
         found = super().oracle(name, args)
         if table is None or found is None:
             return found
+        self.entries += found
         return tuple(with_fields(self.machine, name, entry, table.monitor) for entry in found)
 
     def _mapped(self, translation: Translation, args: tuple[Term, ...]) -> Term:
@@ -294,6 +302,10 @@ class _Delivery(Execution):
         mode = args[translation.mode]
         address = apply(width, ADDRESS, *args)
         if mode.is_constant and mode.value not in self.modes:
+            if isinstance(translation.realise, Entries):
+                looks = walked(self.machine, translation, self.frame.state, args).walked
+                here = conjunction([*self.path, self.frame.alive, looks])
+                self.mapped.append((here, asked(translation, address)))
             return resized(asked(translation, address), width)
         self.exit(TRANSLATE, args, when=apply(0, FAULT, *args))
         return address
@@ -357,17 +369,26 @@ class _Delivery(Execution):
         return memory.args[:1]
 
 
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A translation of the monitor's: whether page tables are walked for it, where it leads, and whether it faults; `loads` are (address, entry)."""
+
+    walked: Term
+    address: Term
+    fault: Term
+    loads: tuple[tuple[Term, Term], ...]
+
+
+def walked(machine: Machine, translation: Translation, state: Leaves, args: tuple[Term, ...]) -> Walked:
+    """Translation in a state, by its own body."""
+    run = Execution(machine, dict(state), {}, cuts=False)
+    (address,) = run.call(translation.function, args)
+    loads = disjunction(a.guard for a in run.accesses)
+    return Walked(loads, address, disjunction(e.guard for e in run.exits), tuple(run.loads))
+
+
 def _base(memory: Term) -> Term:
     """The array that stores were made to."""
     while memory.args:
         memory = memory.args[1] if memory.op == "ite" else memory.args[0]
     return memory
-
-
-class _Lookup(_Delivery):
-    """The lookup in one table, by the text of its function."""
-
-    table = ""
-
-    def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
-        return None if name == self.table else super().oracle(name, args)

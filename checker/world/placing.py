@@ -9,7 +9,8 @@ from functools import cached_property
 from pgcheck.checker.questions.entry import valid
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.pinning import pinned
-from pgcheck.checker.world.arrival import Arrival, guest_modes, set_outside
+from pgcheck.checker.world.arrival import Arrival, Delivery, guest_modes, set_outside
+from pgcheck.checker.world.sites import reached
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.machine import Translation
 from pgcheck.isa.machine.schemes import Bounds
@@ -25,10 +26,12 @@ from pgcheck.isa.terms import (
     lnot,
     lor,
     mk,
+    parameter,
     variable,
 )
 from pgcheck.isa.terms.names import FREE, TABLE
-from pgcheck.models.symbolic import Execution, resized
+from pgcheck.isa.terms.reads import calls
+from pgcheck.models.symbolic import Access, Execution, resized
 
 ROUNDS = 16
 GIVEN = "given"  # what some guest is given, an address that the monitor chooses
@@ -186,3 +189,51 @@ def monitors(arrival: Arrival) -> Callable[[Term], bool]:
         return leaf is not None and (leaf == memory or leaf not in theirs)
 
     return whose
+
+
+# ---- what deliveries look up in the monitor's tables, by the tables' own functions
+
+
+def looked_up(arrival: Arrival) -> list[Access]:
+    """What is loaded where the processor looks up the monitor's tables: for a delivery, and for whatever an instruction asks of a table."""
+    machine = arrival.machine
+    asked = [(t.name.text, t.args) for t in arrival.entries]
+    bodies = [name for i in (machine.code.undefined, *machine.instructions) for name in calls(i.body)]
+    for name in sorted(machine.code.tables.keys() & reached(machine, iter(bodies))):
+        asked.append((name, tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)))
+    return [a for name, args in dict.fromkeys(asked) for a in _looked_up(arrival, name, args)[1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """An entry that a delivery looks up, and what it is: what the table's own function makes of what it loads."""
+
+    entry: Term
+    table: str
+    found: Term
+    loaded: tuple[Access, ...]
+
+
+def lookups(arrival: Arrival) -> list[Lookup]:
+    """The entries of tables that a delivery looks up."""
+    found = []
+    for entry in arrival.entries:
+        results, loaded = _looked_up(arrival, entry.name.text, entry.args)
+        found.append(Lookup(entry, entry.name.text, results[0], tuple(loaded)))
+    return found
+
+
+def _looked_up(arrival: Arrival, name: str, args: tuple[Term, ...]) -> tuple[tuple[Term, ...], list[Access]]:
+    run = _Lookup(arrival.machine, arrival.pre, guest_modes(arrival.setting), arrival.guests)
+    run.table = name
+    results = run.call(name, args)
+    return results, [a for a in run.accesses if not a.write]
+
+
+class _Lookup(Delivery):
+    """The lookup in one table, by the text of its function."""
+
+    table = ""
+
+    def oracle(self, name: str, args: tuple[Term, ...]) -> tuple[Term, ...] | None:
+        return None if name == self.table else super().oracle(name, args)

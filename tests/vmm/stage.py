@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,14 +114,22 @@ class Stage:
         self.parties: list[Party] = []
         self.running: tuple[Party, State] | None = None
 
-    def party(self, name: str, frames: Sequence[int], tables: Iterable[int], base: int = 0) -> Party:
-        """A guest with RAM in `frames`, from `base` on, and frames for its shadow tables."""
+    def party(
+        self,
+        name: str,
+        frames: Sequence[int],
+        tables: Iterable[int],
+        base: int = 0,
+        private: Mapping[int, int] | None = None,
+    ) -> Party:
+        """A guest with RAM in `frames`, from `base` on, and frames for its shadow tables; `private` are frames of the monitor's by page."""
         for frame in frames:
             self._give(frame, name)
         pool = list(tables)
         for frame in pool:
             self._give(frame, tables_of(name))
-        party = Party(self, name, GuestMemory(base, frames, self.bus, self.shift), Allocator(pool))
+        own = {page << self.shift: frame << self.shift for page, frame in (private or {}).items()}
+        party = Party(self, name, GuestMemory(base, frames, self.bus, self.shift), Allocator(pool), own)
         self.parties.append(party)
         return party
 
@@ -137,11 +145,23 @@ class Stage:
 class Party:
     """A guest: its memory, its virtual state, and its page tables in its page 1 (the root) and those after it."""
 
-    def __init__(self, stage: Stage, name: str, memory: GuestMemory, pool: Allocator) -> None:
+    def __init__(
+        self, stage: Stage, name: str, memory: GuestMemory, pool: Allocator, private: Mapping[int, int]
+    ) -> None:
         self.stage, self.name, self.memory = stage, name, memory
         kind, machine = stage.kind, stage.machine
         self.mmu = ShadowTables(
-            Tenant(name, machine, stage.bus, memory, stage.own, lambda: pool, frozenset(kind.shared), stage.tlb)
+            Tenant(
+                name,
+                machine,
+                stage.bus,
+                memory,
+                stage.own,
+                lambda: pool,
+                frozenset(kind.shared),
+                stage.tlb,
+                private=private,
+            )
         )
         self.virtual: State = {n: v if isinstance(v, int) else v.copy() for n, v in stage.own.items()}
         self.virtual.update(kind.state)

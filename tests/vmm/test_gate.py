@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, constant, lnot, mk
+from pgcheck.models.computer.computer import Computer
 from pgcheck.vmm.gate import ResourceControlLost
 from pgcheck.vmm.policy import Copy, Crossing, Policy
 from pgcheck.vmm.vmm import Vmm
@@ -148,3 +151,78 @@ def test_a_machine_that_loses_a_bit_is_noticed(tmp_path: Path, old: str, new: st
     run(machine_of("pg74"), policy_of("pg74"))
     with pytest.raises((AssertionError, ResourceControlLost)):
         run(_changed(tmp_path, old, new), policy_of("pg74"))
+
+
+# ---- interrupts of the host's own
+
+
+def tick_pg74(computer: Computer, steps: int) -> None:
+    """Let the computer's timer ask after so many steps, and no more until then."""
+    computer.surroundings.ports["TIMER"].write(0, 1, (1 << 32) - steps)
+
+
+def tick_riscv(computer: Computer, steps: int) -> None:
+    computer.bus.store(0x2000008, 8, computer.clock + steps)
+
+
+# The monitor of riscv64 in S lets its timer interrupt user mode.
+TIMERS: Mapping[str, tuple[Callable[[Computer, int], None], Mapping[str, int]]] = {
+    "pg74": (tick_pg74, {}),
+    "pg74 with its timer": (tick_pg74, {}),
+    "riscv64 in U": (tick_riscv, {"mie.STIE": 1}),
+}
+
+
+@pytest.mark.parametrize("crosses", [True, False])
+@pytest.mark.parametrize("name", TIMERS)
+def test_a_guest_that_the_hosts_timer_interrupts_goes_the_same_way(name: str, crosses: bool) -> None:
+    """The trap entry is delivered in the state in which the guest ran, the monitor sets its timer again, and a return goes on."""
+    case, (tick, own) = CASES[name], TIMERS[name]
+    machine, rules = machine_of(case.machine), policy_of(case.machine, case.deployment, case.kind)
+    rules = replace(rules, real={**rules.real, **own})
+    room = 1024 if case.machine == "pg74" else 0
+    both = pair(machine, rules, case.size, case.setup(machine), room=room, crosses=crosses)
+    served, guest, host_ = [], both.guest.monitor, both.vmm.host
+
+    def serve() -> None:
+        mode = machine.modes.leaf
+        served.append((host_.state[mode] == guest.real[mode], guest.statistics.direct))
+        tick(host_, 1 + len(served) % 5)
+
+    guest.serves = serve
+    tick(host_, 3)
+    chance, before = random.Random(name), -1
+    while before < both.bare.clock < LONG:
+        before = both.bare.clock
+        both.step(chance.randrange(1, 40 * case.stride))
+    assert bytes(both.printed[1]) == case.prints
+    assert len(served) == guest.statistics.interrupts > 20
+    # Served in the monitor's own mode where the machine itself has led it there; after every few steps that the guest took directly.
+    assert all(still is not crosses for still, _ in served)
+    assert all(later - sooner <= 5 for (_, sooner), (_, later) in pairwise(served))
+
+
+@pytest.mark.parametrize("name", ["pg74", "riscv64 in U"])
+def test_an_interrupt_that_is_read_back_with_one_bit_wrong_is_noticed(name: str) -> None:
+    case, (tick, own) = CASES[name], TIMERS[name]
+    machine, rules = machine_of(case.machine), policy_of(case.machine, case.deployment, case.kind)
+    rules = replace(rules, real={**rules.real, **own})
+    assert rules.crossing is not None
+    wrong = {what: one for what, one in copies(rules.crossing) if what.startswith("interrupt")}
+    assert wrong
+    for what, crossing in wrong.items():
+        room = 1024 if case.machine == "pg74" else 0
+        both = pair(machine, replace(rules, crossing=crossing), case.size, case.setup(machine), room=room, crosses=True)
+        both.guest.monitor.serves = partial(tick, both.vmm.host, 5)
+        tick(both.vmm.host, 5)
+        assert _noticed(both, 60), what
+
+
+def test_a_device_of_the_hosts_that_is_not_quieted_does_not_stop_a_guest() -> None:
+    machine, served = machine_of("pg74"), list[int]()
+    vmm = Vmm(host(machine, 1024), policy_of("pg74"), crosses=True, serves=lambda: served.append(1))
+    guest = vmm.guest("guest", 512)
+    programs.program(machine, ODD)(guest.computer)
+    tick_pg74(vmm.host, 2)
+    assert guest.computer.run(5).steps == 5 and len(served) > 1
+    assert guest.computer.state["P"] == 7

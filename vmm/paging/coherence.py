@@ -18,7 +18,7 @@ from pgcheck.vmm.mmu import Finding
 from pgcheck.vmm.paging.entries import Way
 from pgcheck.vmm.paging.ledger import Context
 from pgcheck.vmm.paging.shadow import ShadowTables
-from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, walk
+from pgcheck.vmm.translate import Args, Inside, Outside, Walk, accesses, walk, with_argument
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Seen:
 
     tables: dict[int, Table] = field(default_factory=dict)
     leaves: dict[int, Leaf] = field(default_factory=dict)
+    private: tuple[int, ...] = ()
 
 
 class ShadowAudit:
@@ -80,6 +81,7 @@ class ShadowAudit:
                 found += self._leaf(context, seen, leaf.slot, leaf.page << self.form.shift)
             found += self._tables(context, seen)
             found += self._books(context, seen)
+            found += self._private(context, seen)
         derived = {page for seen in self._seen.values() for leaf in seen.leaves.values() for page in leaf.derived}
         self._pages = {page: self._contents(page) for page in derived}
         found += self._protected(derived)
@@ -205,6 +207,28 @@ class ShadowAudit:
             for op in accesses(translation):
                 given = {where: address, translation.mode: mode, translation.access: op}
                 yield (op, *setting), tuple(given.get(k, 0) for k in range(len(tables.names))), changed
+
+    # ---- the monitor's own pages
+
+    def _private(self, context: Context, seen: Seen) -> Iterator[Finding]:
+        """The monitor's modes reach its own pages by these tables; that no guest does is what every entry is asked."""
+        tables = self.tables
+        if len(context.private) != len(tables.private):
+            yield self._finding(0, "the monitor's own pages are not in the books")
+            return
+        entries = tuple([tables.host.load(slot, self.form.units) for slot in context.private])
+        if entries == seen.private:
+            return
+        seen.private = entries
+        state: State = {**self._base, **tables.real, **self._flat, self.form.root: tables.pointer(context)}
+        translation, own = tables.translation, tables.own
+        for slot, (page, at) in zip(context.private, tables.private.items(), strict=True):
+            for mode, op in () if own is None else sorted(own.permits):
+                changed: State = {**state, self.machine.modes.leaf: mode}
+                args = with_argument(with_argument(tables.asking(page), translation.mode, mode), translation.access, op)
+                reached = walk(self.machine, args, changed, self._host, pretend=True)
+                if (reached.address, reached.loads[-1:]) != (at, ((slot, self.form.units),)):
+                    yield self._finding(slot, f"the monitor does not reach its own page {page:#x} in mode {mode}")
 
     # ---- the books
 

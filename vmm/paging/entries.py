@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -130,24 +130,73 @@ def _permissions(machine: Machine, root: str, settled: Settled, loose: tuple[str
     assert shape.root == root
     bench = _Bench(shape, settled)
     slot = bench.chain(shape.levels, shape.units)
-    flags = [f for f in realise.map if realise.entry.ranges[f][0] == realise.entry.ranges[f][1]]
-    if len(flags) > MAX_FLAGS:
-        raise NoTables(f"a page-table entry with {len(flags)} flags")
     ways = [(op, setting) for setting in settings(machine, loose) for op in accesses(shape.translation)]
-    variants = sorted(
-        product((0, 1), repeat=len(flags)),
-        key=lambda bits: sum(b != realise.map[f] for f, b in zip(flags, bits, strict=True)),
-    )
     found: dict[Permissions, Fields] = {}
-    for fields in [
-        realise.map,
-        realise.readonly or realise.deny,
-        *({**realise.map, **dict(zip(flags, b, strict=True))} for b in variants),
-    ]:
+    for fields in [realise.map, realise.readonly or realise.deny, *_variants(realise)]:
         bench.ram.store(slot, shape.units, shape.entry(fields, bench.target))
         permitted = frozenset((op, *s) for op, s in ways if bench.reaches(op, dict(zip(loose, s, strict=True))))
         found.setdefault(permitted, fields)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """The entry of a page that is the monitor's own: its fields, and what it permits to modes that are none of a guest's, as (mode, access)."""
+
+    fields: Fields
+    permits: frozenset[tuple[int, int]]
+
+
+def loosely(shape: Form, shared: Collection[str]) -> tuple[str, ...]:
+    """The leaves that the walk reads and a guest changes while it runs, of those that it has on the processor."""
+    return tuple(sorted(n for n in shape.pages.inner | {shape.machine.modes.leaf} if n in shared))
+
+
+def private(shape: Form, real: State, loose: tuple[str, ...] = ()) -> Private:
+    """The entry that refuses a guest whatever it does, and other modes the least. Raises NoTables where there is none.
+
+    `loose` are the leaves that a guest changes while it runs.
+    """
+    settled = _settled(shape.machine, real, shape.pages.inner | {shape.machine.modes.leaf})
+    return _private(shape.machine, settled, loose)
+
+
+@once
+def _private(machine: Machine, settled: Settled, loose: tuple[str, ...]) -> Private:
+    shape, mode = _form(machine, settled), machine.modes.leaf
+    bench = _Bench(shape, settled)
+    slot = bench.chain(shape.levels, shape.units)
+    guests = [dict(zip(loose, s, strict=True)) for s in settings(machine, loose)]
+    theirs = {scalar({**bench.state, **s}, mode) for s in guests}
+    ops = accesses(shape.translation)
+    found = Private(shape.realise.deny, frozenset())
+    for fields in _variants(shape.realise):
+        bench.ram.store(slot, shape.units, shape.entry(fields, bench.target))
+        if any(bench.reaches(op, setting) for setting in guests for op in ops):
+            continue
+        permits = frozenset(
+            (m, op)
+            for m in values(shape.translation, shape.translation.mode)
+            for op in ops
+            if m not in theirs and bench.reaches(op, {mode: m})
+        )
+        if len(permits) > len(found.permits):
+            found = Private(fields, permits)
+    if not found.permits:
+        raise NoTables("no page-table entry lets the monitor through and no guest")
+    return found
+
+
+def _variants(realise: Entries) -> list[Fields]:
+    """The fields of `map` with other flags, those that differ least first. Raises NoTables for too many."""
+    flags = [f for f in realise.map if realise.entry.ranges[f][0] == realise.entry.ranges[f][1]]
+    if len(flags) > MAX_FLAGS:
+        raise NoTables(f"a page-table entry with {len(flags)} flags")
+    variants = sorted(
+        product((0, 1), repeat=len(flags)),
+        key=lambda bits: sum(b != realise.map[f] for f, b in zip(flags, bits, strict=True)),
+    )
+    return [{**realise.map, **dict(zip(flags, bits, strict=True))} for bits in variants]
 
 
 def writes(shape: Form, available: Mapping[Permissions, Fields]) -> frozenset[int]:

@@ -32,7 +32,7 @@ class Context:
     """The shadow tables of one virtual root and mode: their frames (the root's first), and the entries by virtual page.
 
     `virtual` are the leaves that chose it; `slots` is the address of the first last-level entry by page number without its index, and
-    `gone` are the pages whose entries were given up.
+    `gone` are the pages whose entries were given up. `private` are the slots of the monitor's own pages.
     """
 
     virtual: State
@@ -40,6 +40,7 @@ class Context:
     entries: dict[int, Shadow] = field(default_factory=dict)
     slots: dict[int, int] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    private: tuple[int, ...] = ()
 
 
 class Ledger:

@@ -1,7 +1,8 @@
 """Shadow page tables: what the processor walks while a guest runs, derived from the guest's own tables in its memory.
 
 Every shadow entry is what the guest's tables say at that moment: the guest's page-table pages are watched, so not writable for it, and
-a store to one of them drops all entries derived from what was overwritten.
+a store to one of them drops all entries derived from what was overwritten. Pages of the monitor's own, where the processor enters it, lie at
+addresses of the guest's: they are mapped in all tables for the monitor's modes alone, and what the guest does there is interpreted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pgcheck.isa.encoding.codec import compiled
 from pgcheck.models.state import State, Surroundings, scalar
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.mmu import Tenant
-from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, permissions, settings, writes
+from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, loosely, permissions, private, settings, writes
 from pgcheck.vmm.paging.ledger import Context, Ledger, Shadow
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.statistics import Event
@@ -26,10 +27,16 @@ MAX_TABLES = 64
 MAX_CHOICES = 1024
 
 
+def fewest(levels: int, private: int) -> int:
+    """The frames with which every access can be made: the root, and what is below it for one page of the guest's and each of the monitor's."""
+    return 1 + (levels - 1) * (1 + private)
+
+
 class ShadowTables:
     """The shadow page tables of one guest, one context for each virtual root and mode, the least recently used given up first.
 
-    `ledger` has the entries of all contexts, `snapshot` is the guest's memory as the walks of its own tables see it. Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
+    `ledger` has the entries of all contexts, `snapshot` is the guest's memory as the walks of its own tables see it. `private` are the
+    host's addresses of the monitor's own pages by page number, `own` is their entry. Raises NoTables, OutOfMemory (not one root can be made) and ValueError.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -43,11 +50,13 @@ class ShadowTables:
         self.shift, self.mode = self.form.realise.shift, machine.modes.leaf
         inner = self.form.pages.inner | {self.mode}
         self._accesses = accesses(self.translation)
-        self.loose = tuple(sorted(inner & shared))
+        self.loose = loosely(self.form, shared)
         self.outer = tuple(sorted(self.form.pages.outer - shared))
         self.depends = tuple(sorted(inner - shared))
+        self.private = {a >> self.shift: at for a, at in sorted(tenant.private.items())}
         self._checked()
         self.available = permissions(self.form, self.real, self.loose)
+        self.own = private(self.form, self.real, self.loose) if self.private else None
         self.writes = writes(self.form, self.available)
         possible = {way[1:] for permitted in self.available for way in permitted}
         self.settings = tuple(s for s in settings(machine, self.loose) if s in possible)
@@ -80,11 +89,12 @@ class ShadowTables:
             raise NoTables(f"a guest changes without a trap what confines it: {', '.join(sorted(shape.realise.given))}")
         if self.mode in self.outer:
             raise NoTables(f"{self.translation.function} decides by the mode before it walks")
-        for frame in (*memory.frames, *self.allocator.free):
+        for frame in (*memory.frames, *self.allocator.free, *(at >> self.shift for at in self.private.values())):
             if not shape.holds(frame):
                 raise NoTables(f"no page-table entry can point to frame {frame:#x}")
-        if len(self.allocator.free) < shape.levels:
-            raise OutOfMemory(f"{self.tables} needs {shape.levels} frames for one page")
+        needed = fewest(shape.levels, len(self.private))
+        if len(self.allocator.free) < needed:
+            raise OutOfMemory(f"{self.tables} needs {needed} frames for one page")
 
     # ---- what the monitor asks
 
@@ -217,6 +227,8 @@ class ShadowTables:
             self.events["recycle"] += 1
             self.forget()
             return True
+        if any(slot == own for own in context.private):
+            return False
         old = context.entries.pop(page, None)
         self.events["fill"] += 1
         self.events["refill"] += old is not None or page in context.gone
@@ -296,9 +308,33 @@ class ShadowTables:
             while len(self.contexts) >= MAX_CONTEXTS:
                 self.give_up(self.contexts.popitem(last=False)[1])
             context = Context({n: virtual[n] for n in self.depends}, [self._table(None)])
+            if self.private:
+                self.map_own(context)
             self.contexts[key] = context
         self.contexts.move_to_end(key)
         return context
+
+    def map_own(self, context: Context) -> None:
+        """Map the monitor's own pages for its modes alone. Raises OutOfMemory."""
+        assert self.own is not None
+        entry, slots = self.form.entry(self.own.fields), []
+        try:
+            for page, at in self.private.items():
+                slots.append(self._slot(context, page, self.asking(page), self.real))
+                self.host.store(slots[-1], self.form.units, self.form.pointing(entry, at))
+        except OutOfMemory:
+            self.give_up(context)
+            raise
+        context.private = tuple(slots)
+
+    def asking(self, page: int) -> Args:
+        """The arguments of some access of the guest's to a page, as the processor makes it."""
+        given = {
+            self.translation.position(self.form.realise.address): page << self.shift,
+            self.translation.mode: scalar(self.real, self.mode),
+            self.translation.access: self._accesses[0],
+        }
+        return tuple([given.get(k, 0) for k in range(len(self.names))])
 
     def pointer(self, context: Context) -> int:
         """The value of the root leaf that selects a context's tables."""

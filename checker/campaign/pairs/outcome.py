@@ -16,6 +16,7 @@ from pgcheck.isa.terms.ir import UNMODELLED, UNPREDICTABLE
 from pgcheck.models.state import Exit
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.mmu import asked
+from pgcheck.vmm.paging.shadow import fewest
 
 EXCLUDED: Final = (UNMODELLED, UNPREDICTABLE)
 
@@ -114,9 +115,9 @@ class Ground:
 
     @property
     def _least(self) -> int:
-        """The frames that one walk through shadow tables takes."""
-        tables = self.author.tables
-        return 0 if tables is None else tables.shape.levels
+        """The frames that one walk through shadow tables takes, beside those for the monitor's own pages."""
+        tables, crossing = self.author.tables, self.author.policy.crossing
+        return 0 if tables is None else fewest(tables.shape.levels, 0 if crossing is None else len(crossing.pages))
 
     def _arranged(self, arrangement: Arrangement) -> Pair:
         if arrangement not in self._pairs:

@@ -119,6 +119,36 @@ def test_a_fill_that_ignores_what_the_guest_permits(ask: Ask, monkeypatch: pytes
     )
 
 
+def test_tables_without_the_monitors_own_pages(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ShadowTables.map_own
+
+    def elsewhere(self: ShadowTables, context: Context) -> None:
+        self.private = {page: at + 0x1000 for page, at in self.private.items()}
+        right(self, context)
+        self.private = {page: at - 0x1000 for page, at in self.private.items()}
+
+    monkeypatch.setattr(ShadowTables, "map_own", elsewhere)
+    assert ask("root switch") == ("page 0x0 of the monitor's own is not mapped for it alone",)
+    monkeypatch.setattr(ShadowTables, "map_own", lambda self, context: None)
+    assert ask("root switch") == ("tables without the monitor's own pages",)
+
+
+def test_a_fill_in_place_of_the_monitors_own_page(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ShadowTables.miss
+
+    def wrong(self: ShadowTables, *given: Any) -> bool:
+        context = self.current
+        assert context is not None
+        own, context.private = context.private, ()
+        try:
+            return right(self, *given)
+        finally:
+            context.private = own
+
+    monkeypatch.setattr(ShadowTables, "miss", wrong)
+    assert "an entry in place of a page of the monitor's own" in ask("entry beside a fill (access 1)")
+
+
 def test_a_fill_that_does_not_ask_whose_frame_it_is(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ShadowTables, "miss", _miss_anywhere(ShadowTables.miss))
     assert "an entry for what is no RAM of the guest's" in ask("fill on a miss (access 0)")
