@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +56,16 @@ def _response(table: str, fields: Fields | None) -> str:
     if fields is None:
         return f"{table} as the guest's"
     return f"{table} answering {{{', '.join(f'{k}: {number(v)}' for k, v in fields.items())}}}"
+
+
+def hidden(addresses: Sequence[tuple[int, int]] | None) -> str:
+    """Which addresses of a guest's pages of the monitor's own take (None: it is not known), as a sentence."""
+    if addresses is None:
+        return "Which addresses of a guest's the monitor's own pages hide is not known."
+    if not addresses:
+        return "No address of a guest's is hidden by a page of the monitor's own."
+    shown = ", ".join(f"{first:#x} to {last:#x}" for first, last in addresses)
+    return f"Pages of the monitor's own hide a guest's addresses {shown}: what a guest does there, the monitor does for it."
 
 
 REST: Final = -1

@@ -34,6 +34,7 @@ from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.kind import Kind, kinds
+from pgcheck.vmm.vmm import hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,14 @@ def proofs(
         on_event(Proved(len(work), subject, shown))
     left_out = sum(o.verdict == "vacuous" and o.reason == LEFT_OUT for o in obligations)
     kept = tuple(o for o in obligations if o.reason != LEFT_OUT)
-    return DeploymentProof(promise.policy.deployment, promise.policy.kind.name, kept, asked, left_out=left_out)
+    return DeploymentProof(
+        promise.policy.deployment,
+        promise.policy.kind.name,
+        kept,
+        asked,
+        left_out=left_out,
+        hidden=hidden(machine, promise.policy),
+    )
 
 
 def _doubted(obligation: Obligation, asked: Sequence[Canary]) -> Obligation:

@@ -75,7 +75,10 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentProof:
-    """The proofs for one deployment under one kind of monitor; `refused` says why there is no monitor to prove."""
+    """The proofs for one deployment under one kind of monitor; `refused` says why there is no monitor to prove.
+
+    `hidden` are the (first, last) addresses of a guest's at which the monitor has pages of its own, None if that is not known.
+    """
 
     name: str
     kind: str
@@ -83,6 +86,7 @@ class DeploymentProof:
     canaries: tuple[Canary, ...] = ()
     refused: str = ""
     left_out: int = 0
+    hidden: tuple[tuple[int, int], ...] | None = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -30,7 +30,7 @@ from pgcheck.vmm.kind import Kind
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import REASONS
-from pgcheck.vmm.vmm import QUANTUM, TABLE_FRAMES, Guest, Vmm, page_shift
+from pgcheck.vmm.vmm import QUANTUM, TABLE_FRAMES, Guest, Vmm, hidden, kept, page_shift
 
 Format = Literal["text", "json"]
 REFUSED: Final = 1
@@ -135,7 +135,7 @@ def _started(
     machine: Machine, asked: RunRequest, under: GuestsRequest, rules: Policy, found: image.Image, files: ExitStack
 ) -> tuple[Vmm, dict[str, Terminal]]:
     source, disk = bare.input_of(asked.input, files), bare.disk_of(machine, asked.disk, files)
-    size, room = _sizes(machine, asked.memory, under.guests)
+    size, room = _sizes(machine, asked.memory, under.guests, kept(machine, rules))
     ram = Ram(machine.platform.ram_base, room, machine.state.memory_unit, machine.state.big_endian)
     vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules)
     terminals: dict[str, Terminal] = {}
@@ -152,13 +152,14 @@ def _started(
     return vmm, terminals
 
 
-def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
-    """The RAM of a guest and of the host: as much as asked for, or as much as the address space has for each. Raises Failure."""
+def _sizes(machine: Machine, memory: int, guests: int, keep: int) -> tuple[int, int]:
+    """The RAM of a guest and of the host: as much as asked for, or as much as the address space has for each beside `keep` frames. Raises Failure."""
     shift = page_shift(machine)
     tables = TABLE_FRAMES << shift if isinstance(machine.code.scheme, Entries) else 0
     space = machine.state.memory_size - machine.platform.ram_base
     # The first frame may be nobody's.
-    most = ((space - (1 << shift)) // guests - tables) >> shift << shift
+    spared = max(keep, 1) << shift
+    most = ((space - spared) // guests - tables) >> shift << shift
     size = memory or min(new_ram(machine).size, most)
     if size <= 0 or size > most:
         raise console.Failure(
@@ -166,7 +167,7 @@ def _sizes(machine: Machine, memory: int, guests: int) -> tuple[int, int]:
         )
     if size & (1 << shift) - 1:
         raise console.Failure(f"a guest's memory is a multiple of {1 << shift:#x} units, which {size:#x} is not")
-    return size, (1 << shift) + guests * (size + tables)
+    return size, spared + guests * (size + tables)
 
 
 # ---- the account
@@ -183,7 +184,7 @@ def _ended(guest: Guest) -> str:
 
 
 def _text(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
-    lines: list[str] = []
+    lines = words.wrapped(words.hidden(hidden(vmm.machine, vmm.policy)), "  ")
     for guest in vmm.guests:
         found = guest.monitor.statistics
         total = sum(found.interventions.values())
@@ -196,12 +197,14 @@ def _text(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
 
 
 def _json(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
+    own = hidden(vmm.machine, vmm.policy)
     document: dict[str, Any] = {
         "machine": vmm.machine.identity.name,
         "monitor": under.kind.name,
         "deployment": chosen.name,
         "configuration": chosen.configuration.shown(),
         "forced": not promised(chosen, under.kind),
+        "hidden": None if own is None else [list(map(hex, ends)) for ends in own],
         "guests": [_account(guest) for guest in vmm.guests],
     }
     return json.dumps(document, indent=2, default=dict)

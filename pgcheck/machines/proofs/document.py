@@ -44,6 +44,7 @@ def _deployment(found: DeploymentProof, timing: bool) -> dict[str, Any]:
         "verdict": found.verdict,
         "refused": found.refused,
         "left_out": found.left_out,
+        "hidden": None if found.hidden is None else [list(map(hex, ends)) for ends in found.hidden],
         **_proofs(found, timing),
     }
 

@@ -16,6 +16,7 @@ from pgcheck.checker.monitor.result import (
     counts,
 )
 from pgcheck.checker.result import StateValue
+from pgcheck.words import hidden, wrapped
 
 WIDTH = 80
 MAX_SHOWN = 12
@@ -42,6 +43,7 @@ def _deployment(found: DeploymentProof, every: bool) -> Iterator[str]:
         return
     yield f"{found.name}: {found.kind} monitor: {found.verdict}"
     yield from _families(found)
+    yield from wrapped(hidden(found.hidden), "    ", "  ")
     if found.left_out:
         yield f"  {found.left_out} obligations are about states that the specification leaves out"
     yield from _open(found, every)

@@ -35,9 +35,10 @@ def test_a_guest_prints_and_its_monitor_gives_an_account(pgcheck: Pgcheck, answe
     assert (ran.code, ran.out) == (0, "Hello\nSPSPP\n")
     lines = ran.err.splitlines()
     assert lines[0] == "pg74 under a type 1 monitor with nothing fixed"
-    assert lines[1] == "guest 1: 191 steps, then halted; at 0x59 halt"
-    assert lines[2] == "  161 directly, 31 interventions, 0 translations made"
-    assert [line.split() for line in lines[3:6]] == [
+    assert lines[1] == "  No address of a guest's is hidden by a page of the monitor's own."
+    assert lines[2] == "guest 1: 191 steps, then halted; at 0x59 halt"
+    assert lines[3] == "  161 directly, 31 interventions, 0 translations made"
+    assert [line.split() for line in lines[4:7]] == [
         ["12", "sio", "emulated"],
         ["6", "tio", "emulated"],
         ["6", "lpsw", "emulated"],
@@ -71,7 +72,7 @@ def test_the_account_as_json(pgcheck: Pgcheck, answer: Answer) -> None:
         "type1",
         False,
     )
-    assert (found["deployment"], found["configuration"]) == ("default", {})
+    assert (found["deployment"], found["configuration"], found["hidden"]) == ("default", {}, [])
     assert [(g["name"], g["steps"], g["direct"]) for g in found["guests"]] == [
         ("guest 1", 191, 161),
         ("guest 2", 191, 161),
@@ -89,6 +90,7 @@ def test_c_programs_print_the_same_on_a_virtual_machine(
     ran = pgcheck("run", "riscv64", compiled(name, tmp_path), "--vmm", "type1", "--max-instructions", "20000")
     assert (ran.out, ran.code) == (PROGRAMS[name], 0)
     assert ran.err.startswith(f"riscv64 as {deployment} under a type 1 monitor") and "interpreted" not in ran.err
+    assert ("hide a guest's addresses 0x0 to 0xfff" in ran.err) is (deployment == "s_in_u")
 
 
 def test_a_guest_has_the_disk(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:

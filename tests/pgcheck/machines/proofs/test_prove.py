@@ -90,6 +90,27 @@ def test_the_text_fits_80_columns_and_names_what_differs() -> None:
     assert "seconds" not in shown and "1.5 s" in shown and "1.5 s" not in report(proof(), timing=False)
 
 
+@pytest.mark.parametrize(
+    ("hidden", "told", "values"),
+    [
+        ((), "No address of a guest's is hidden", []),
+        (
+            ((0, 0xFFF), (0x4000, 0x7FFF)),
+            "addresses 0x0 to 0xfff, 0x4000 to 0x7fff",
+            [["0x0", "0xfff"], ["0x4000", "0x7fff"]],
+        ),
+        (None, "is not known", None),
+    ],
+    ids=["none", "two", "not known"],
+)
+def test_the_addresses_that_a_guest_is_refused_are_told(
+    hidden: tuple[tuple[int, int], ...] | None, told: str, values: object
+) -> None:
+    found = proof(DeploymentProof("d", "type1", (GOOD,), hidden=hidden))
+    assert told in " ".join(report(found).split())
+    assert json.loads(document(found))["deployments"][0]["hidden"] == values
+
+
 def test_the_json_has_every_obligation_and_exact_numbers() -> None:
     found = json.loads(document(proof(DeploymentProof("d", "type1", (GOOD, BAD)))))
     (deployment,) = found["deployments"]
