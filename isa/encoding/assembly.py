@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from pgcheck.isa import terms
+from pgcheck.isa.encoding import directives
 from pgcheck.isa.encoding.codec import compiled, completed, encode, is_canonical, length
 from pgcheck.isa.encoding.encoding import Decode, Encoding
 from pgcheck.isa.encoding.templates import (
@@ -38,7 +39,6 @@ __all__ = [
 _SOLUTIONS: Final = 64
 _SEARCH_BUDGET: Final = 2000
 _PASSES: Final = 16
-_DATA: Final[Mapping[str, int]] = {".byte": 8, ".half": 16, ".word": 32, ".quad": 64}
 
 _ATOM: Final = re.compile(r"(?i)(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9][0-9_]*)(?!\w)|([A-Za-z_$][\w$.]*)|(\.)(?!\w)")
 _SIGN: Final = re.compile(r"\s*([+-])\s*")
@@ -186,12 +186,23 @@ class Assembler:
         if word.endswith(":"):
             now[word[:-1]] = address
             return address, ()
-        if word == ".org" or word in _DATA:
+        if word in directives.IGNORED:
+            return address, ()
+        if word[0] == "." and word not in directives.KNOWN:
+            expected = did_you_mean(word, directives.KNOWN) or f"one of {', '.join(directives.KNOWN)}"
+            raise AssemblyError("unknown directive", item.text.find(word) + 1, found=repr(word), expected=expected)
+        if word in directives.KNOWN:
             offset = item.text.find(word) + len(word)
             values = self._values(item.text, offset, symbols, address)
             if word == ".org":
                 return values[0], ()
-            cells = tuple(c for v in values for c in self._data(_DATA[word], v, offset))
+            if word in directives.PLACING:
+                count = directives.filled(word, values[0], address)
+                if count is None:
+                    expected = f"a number of cells up to {directives.MOST}, or what addresses are multiples of"
+                    raise AssemblyError("this cannot be filled", offset + 1, found=str(values[0]), expected=expected)
+                return address + count, (0,) * count
+            cells = tuple(c for v in values for c in self._data(directives.DATA[word], v, offset))
             return address + len(cells), cells
         units = self.assemble(item.text, symbols=symbols, address=address).units
         cells = tuple(cell for unit in units for cell in self._cells(unit, self.decode.unit))

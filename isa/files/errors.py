@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Self
 from pgcheck.isa.files import door
 
 _WINDOW: Final = 100
-_LONGEST_DETAIL: Final = 400
+_LONGEST_DETAIL: Final = 260
 _RENDERED_PROBLEMS: Final = 50
 _LONGEST_GUESSED_WORD: Final = 80
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
+from pgcheck.isa.files.foreign import HINT, foreign
 from pgcheck.isa.files.tree import Mapping, Node, Sequence, as_list, compose, content_of, text_of, without_collector
 
 INCLUDE_LIMIT: Final = 8
@@ -90,6 +91,10 @@ class _Reader:
         self.sources.append(path)
         self.digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
         text = text_of(content, str(path), self.problems)
+        if text is not None and (format_ := foreign(text)):
+            message = f"this is {format_}, not a machine as pgcheck reads it"
+            self.problems.report(nothing.position, message, hint=HINT)
+            return nothing
         own = compose(text, str(path), self.problems) if text is not None else None
         if own is None:
             return nothing

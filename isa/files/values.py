@@ -242,7 +242,9 @@ class Entry(BaseModel):
             missing = [name for name in keys if name not in node]
             for key in unknown:
                 hint = did_you_mean(key, (*missing, *cls.taken_before)) if len(problems) < _HINTED_PROBLEMS else ""
-                expected = _listed((*keys, *cls.taken_before))
+                expected = "" if hint else _listed((*keys, *cls.taken_before))
+                if any(problem.expected == expected for problem in problems):  # the list is told once
+                    expected = ""
                 problems.report(key.position, f"unknown key '{key}'", expected=expected, hint=hint)
             node = Mapping(node.position, {key: value for key, value in node.items() if key in keys})
         entry = handler(node)

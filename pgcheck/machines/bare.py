@@ -20,7 +20,7 @@ from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.files import door
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import HALT
-from pgcheck.models.computer import image
+from pgcheck.models.computer import image, loops
 from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import HostFile
 from pgcheck.models.devices.power import POWERED_OFF
@@ -151,7 +151,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
 def _run(computer: Computer, budget: int | None) -> VmExit:
     left = budget
     while left is None or left > 0:
-        stop = computer.run(SLICE if left is None else min(SLICE, left))
+        stop = loops.run(computer, SLICE if left is None else min(SLICE, left))
         if stop.exit is not None:
             return stop
         left = None if left is None else left - stop.steps

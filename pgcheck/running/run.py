@@ -104,10 +104,10 @@ def _guests(machine: Machine) -> frozenset[str]:
 
 
 def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
-    """The ids that the patterns name; each is an id, a mnemonic, or either with * and ?."""
+    """The ids that the patterns name; each is an id, a mnemonic, or either with * and ?, or several of them with commas."""
     chosen: dict[str, None] = {}
     known = judgeable(machine)
-    for pattern in patterns:
+    for pattern in [one.strip() for word in patterns for one in word.split(",") if one.strip()]:
         found = [i.id for i in known if fnmatchcase(i.id, pattern) or fnmatchcase(i.name, pattern)]
         if not found:
             hint = did_you_mean(pattern, {n for i in known for n in (i.id, i.name)})

@@ -113,7 +113,10 @@ def _premise(theorem: TheoremResult, fault: str, meaning: str) -> tuple[str, str
         case "conditional":
             return "the premise holds", f" with {configuration(theorem.configuration)}: {meaning}"
         case "fails":
-            return f"the premise fails{_waived(theorem)}", f": {_failing(theorem, fault, fault)}"
+            return (
+                f"the premise fails{_waived(theorem)}",
+                f": {_failing(theorem, fault.replace('do not', 'does not'), fault)}",
+            )
         case "unknown":
             return "not decided", f": {_failing(theorem, 'open', 'open')}"
         case "void":
@@ -314,9 +317,12 @@ def _effort(effort: Effort) -> str:
     name, seconds = effort.slowest
     slowest = f"; slowest {name} {seconds:.2f} s" if name else ""
     doubts = "; ".join(f"{count} not confirmed: {why}" for why, count in effort.doubts.items())
-    return (
-        f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding; "
-        f"{effort.confirmed} of {counted(effort.unsat, 'proof')} confirmed by the second solver{f' ({doubts})' if doubts else ''}; "
-        f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed; "
-        f"{effort.seconds:.1f} s{slowest}"
-    )
+    proofs = f"{effort.confirmed} of {counted(effort.unsat, 'proof')} confirmed by the second solver"
+    replayed = f"{effort.replayed} of {counted(effort.witnesses, 'witness', 'witnesses')} replayed"
+    parts = [
+        f"{counted(effort.queries, 'obligation')}, {effort.folded} settled by folding",
+        *([proofs + (f" ({doubts})" if doubts else "")] if effort.unsat else []),
+        *([replayed] if effort.witnesses else []),
+        f"{effort.seconds:.1f} s{slowest}",
+    ]
+    return "; ".join(parts)

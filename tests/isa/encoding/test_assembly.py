@@ -1,5 +1,7 @@
 """Instructions printed by templates and read back by them; programs with labels and data."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from pgcheck.isa.encoding.assembly import (
 from pgcheck.isa.encoding.codec import Decoder, completed, length
 from pgcheck.isa.files.errors import Position, SpecificationError, Text
 from tests.isa.tables import TABLES, canonical, condition, fetch_from
+from tests.specifications import machine
 
 X = tuple(f"x{i}" for i in range(32))
 R32 = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
@@ -289,3 +292,41 @@ def test_program_errors_name_line_and_column(text: str, line: int, column: int, 
     with pytest.raises(AssemblyError) as caught:
         ASSEMBLERS["bytes"].program(text)
     assert (caught.value.line, caught.value.column, caught.value.message) == (line, column, message)
+
+
+GNU = """\
+.file "a.c"
+.section .text
+.globl _start
+_start: .byte 1
+.p2align 2
+.word 2
+.zero 3
+.balign 4
+end: .byte 3
+"""
+
+
+def test_directives_of_gnu_are_obeyed_or_without_effect() -> None:
+    image = _bytes().program(GNU)
+    assert image.chunks[0].cells == (1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3) and image.symbols["end"] == 12
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (".asciz 1", "unknown directive"),
+        (".balgn 4", "did you mean '.balign'"),
+        (".zero -1", "cannot be filled"),
+        (".balign 0", "cannot be filled"),
+        (".zero 99999999", "cannot be filled"),
+    ],
+)
+def test_a_directive_that_means_nothing_is_refused(text: str, said: str) -> None:
+    with pytest.raises(AssemblyError, match=re.escape(said)):
+        _bytes().program(text)
+
+
+def _bytes() -> Assembler:
+    found = machine("riscv64")
+    return Assembler({}, found.decoding.decode)
