@@ -166,6 +166,8 @@ class Changes:
         first = slot if count >= units else slot + tape.choose(differing) // count * count
         if tape.chance(40):
             first -= tape.below(count)
+        elif count > units:
+            first -= units * tape.below(count // units)
         units_ = [cells_.get(a, self._held(a, written)) for a in range(first, first + count)]
         return Change(first, count, joined(units_, state.memory_unit, state.order))
 

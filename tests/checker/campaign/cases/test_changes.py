@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from pgcheck.checker.campaign.cases.accesses import Accesses, accesses
+from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.changes import Changes
 from pgcheck.checker.campaign.cases.inventory import Inventory
 from pgcheck.checker.campaign.cases.layout import layout
 from pgcheck.checker.campaign.cases.tables import tables
 from pgcheck.checker.campaign.cases.tape import Tape, counted
 from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.checker.campaign.pairs.outcome import Ground
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.cycle import advance
 from pgcheck.models.state import Cells, State, Surroundings, cells, reset
-from tests.specifications import machine
+from pgcheck.vmm.paging.shadow import ShadowTables
+from tests.specifications import machine, machine_of
+from tests.vmm.lockstep import policy_of
 
 PPN = range(10, 54)
 RISCV = machine("riscv64")
@@ -78,3 +87,36 @@ def test_a_script_uses_a_page_and_makes_the_change_through_registers() -> None:
         assert stored in (change.value & (1 << 8 * width) - 1, 0) or page <= change.address < page + 4096
         seen += 1
     assert seen > 20
+
+
+def narrow(address: int, count: int) -> tuple[int, int]:
+    return address, 0 if count < 8 else count
+
+
+def unaligned(address: int, count: int) -> tuple[int, int]:
+    return address, 0 if address % 8 else count
+
+
+def one_entry(address: int, count: int) -> tuple[int, int]:
+    return address, min(count, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deaf", [narrow, unaligned, one_entry])
+def test_a_monitor_that_misses_some_stores_to_its_guests_tables_is_found(
+    deaf: Callable[[int, int], tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ShadowTables.stored
+
+    def wrong(self: ShadowTables, address: int, count: int) -> None:
+        at, heard = deaf(address, count)
+        if heard:
+            right(self, at, heard)
+
+    machine_, law = machine_of("riscv64"), PROPERTIES["SH1"]
+    author = Author(machine_, policy_of("riscv64", "s_in_u"))
+    ground = Ground(author)
+    monkeypatch.setattr(ShadowTables, "stored", wrong)
+    tapes = (counted("deaf", k, TAPE) for k in range(300))
+    failures = (law.tried(ground, law.drawn(author, tape), None).failure for tape in tapes)
+    assert next((f.law for f in failures if f is not None), "") == "SH1"
