@@ -54,6 +54,8 @@ class Plan:
 
 def plan(machine: Machine, result: MachineResult, deployment: DeploymentResult, evidence: Evidence) -> Plan:
     """The plan of a deployment, for the first kind of monitor that its result promises. Raises Undecided, Contradiction."""
+    if deployment.void:
+        return Plan(deployment.name, "", "the specification breaks a law, so nothing is claimed", ())
     refusals: list[str] = []
     for kind in kinds().values():
         try:

@@ -41,7 +41,9 @@ def policy(
     kind = kind or next(iter(kinds().values()))
     premise = result.theorems[kind.theorem]
     if not force and not (promised(result, kind) and result.direct):
-        raise NoMonitor(f"{result.name}: {kind.premise} {premise.status} on {', '.join(premise.failing)}")
+        raise NoMonitor(
+            f"{result.name}: {kind.premise} {premise.status} on {', '.join((*premise.failing, *premise.premises))}"
+        )
     setting = settled(machine, deployment, evidence)
     if setting.delegated:
         traps = ", ".join(sorted(map(str, setting.delegated)))

@@ -35,6 +35,12 @@ def test_where_there_is_no_monitor_it_exits_1_and_says_what_to_fix(pgcheck: Pgch
     assert "Holes, and what would close them\n  other\n" in ran.out
 
 
+def test_a_specification_that_breaks_a_law_has_no_plan(pgcheck: Pgcheck) -> None:
+    ran = pgcheck("plan", SMALL / "field" / "claims-after.yaml", "--no-second")
+    assert ran.code == 2
+    assert "breaks a law, so nothing is claimed" in " ".join(ran.out.split())
+
+
 def test_an_unknown_deployment(pgcheck: Pgcheck) -> None:
     ran = pgcheck("plan", "pg74", "--deployment", "bare")
     assert ran.code == 2 and "no deployment 'bare'" in ran.err
