@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.mutants.generated import Generated, sample  # noqa: E402  # a bare checkout runs without installation
 from tests.mutants.kept import Kept, digest  # noqa: E402
-from tests.mutants.killers import WHO, Tried, tried, who  # noqa: E402
+from tests.mutants.killers import SECONDS, WHO, Tried, tried, who  # noqa: E402
 from tests.mutants.mutant import MECHANISMS, Mutant, bugs, function_of, identifiers, missing, mutant  # noqa: E402
 from tests.mutants.planted import ROOMS, Fault, faults, listed  # noqa: E402
 from tests.mutants.properties import PROPERTIES  # noqa: E402
@@ -99,7 +99,7 @@ def _of_bug(name: str, one: Mutant, apply: Callable[[], None], seeds: int) -> Re
     noticed = of_fault(Fault(name, room, one.target, one.edits, one.noticed))
     if noticed.killer:
         return noticed
-    found = trial(apply, one.by, seeds)
+    found = trial(apply, one.by, seeds, seconds=SECONDS)
     if isinstance(found, Kill):
         return Result(name, room, found.failure, found.property, found.cases, found.seconds)
     return Result(name, room, found.why)

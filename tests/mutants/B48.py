@@ -7,7 +7,7 @@ MUTANT = Mutant(
     edits=(
         (
             "    return mechanism(self.machine).made(tenant)",
-            '    kept = self.__dict__.setdefault("kept", {})\n'
+            '    kept = self.__dict__.setdefault("kept by name", {})\n'
             "    return kept[name] if name in kept else kept.setdefault(name, mechanism(self.machine).made(tenant))",
         ),
     ),
