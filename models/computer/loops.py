@@ -23,7 +23,10 @@ def run(computer: Computer, budget: int) -> VmExit:
             return VmExit(computer.clock - start, stop.exit, stop.fetched, stop.fetching)
         if stop.steps or len(chain) >= _LONGEST:
             chain.clear()
-        here = {name: Cells(value.fill, value) if isinstance(value, Cells) else value for name, value in computer.state.items()}
+        here = {
+            name: Cells(value.fill, value) if isinstance(value, Cells) else value
+            for name, value in computer.state.items()
+        }
         if any(state == here for _, _, state in chain) and all(d.due() is None for d in computer.devices.values()):
             (name, at, _), handler = chain[0], chain[-1][1]
             note = f"{name} at {at:#x}, and its handler at {handler:#x} traps again"
