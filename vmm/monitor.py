@@ -127,7 +127,7 @@ class TrapAndEmulate:
             self.statistics.interrupts += 1
             self.serves()
         surroundings.clock += stop.steps
-        self.statistics.direct += stop.steps
+        self.statistics.went(stop.steps, state)
         return frame
 
     def _awaited(self, real: State) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pgcheck.isa.machine.machine import Instruction
-from pgcheck.models.state import Fetched
+from pgcheck.models.state import Fetched, State
 
 Reason = Literal["emulated", "memory", "reflected", "ended", "interpreted"]
 REASONS: dict[Reason, str] = {
@@ -44,6 +44,10 @@ class Statistics:
     misses: int = 0
     crossings: int = 0
     interrupts: int = 0
+
+    def went(self, steps: int, state: State) -> None:
+        """Steps on the processor, after which the virtual machine is in this state."""
+        self.direct += steps
 
     def note(self, fetched: Fetched | None, reason: Reason) -> None:
         """One intervention."""

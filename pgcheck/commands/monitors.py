@@ -52,6 +52,7 @@ Exit codes:
 @click.option(
     "--report", type=click.Choice(["text", "json"]), default="text", help="How a monitor's account is written."
 )
+@click.option("--timeline", type=PATH, metavar="FILE", help="Draw who ran when, to FILE.svg or FILE.html.")
 def run_(
     specification: str,
     image: Path,
@@ -65,6 +66,7 @@ def run_(
     force: bool,
     deployment: str,
     report: Any,
+    timeline: Path | None,
 ) -> int:
     """Run a program on a specification's computer.
 
@@ -78,14 +80,14 @@ def run_(
     asked = RunRequest(image, disk, size(memory) if memory else 0, input_, trace, max_instructions)
     machine = run.loaded(specification)
     if vmm is None:
-        if guests > 1 or force or deployment or report != "text":
-            raise console.Failure("--guests, --force, --deployment and --report need --vmm")
+        if guests > 1 or force or deployment or report != "text" or timeline is not None:
+            raise console.Failure("--guests, --force, --deployment, --report and --timeline need --vmm")
         return run_bare(machine, asked)
     from pgcheck.machines.guests import GuestsRequest, run_guests
     from pgcheck.request import request
     from pgcheck.vmm.kind import kinds
 
-    under = GuestsRequest(kinds()[vmm], guests, force, report)
+    under = GuestsRequest(kinds()[vmm], guests, force, report, timeline)
     return run_guests(machine, asked, under, request({"deployment": deployment}))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
@@ -16,7 +17,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import NoMonitor, policy, promised
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.machines import bare
+from pgcheck.machines import bare, timeline
 from pgcheck.machines.bare import RunRequest, Terminal
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import Computer, new_ram
@@ -47,11 +48,13 @@ class GuestsRequest:
     guests: int = 1
     force: bool = False
     format: Format = "text"
+    timeline: Path | None = None
 
 
 def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, request: Request) -> int:
     """Run the program on every guest; the exit code, the worst of theirs. Raises Failure or ReaderGone."""
     machine = run.about(machine, request.deployment)
+    timeline.checked(under.timeline)
     found = bare.program(machine, asked.image)
     if under.guests > 1 and (asked.input or asked.disk):
         raise console.Failure("--input and --disk are for one guest; leave out --guests")
@@ -71,6 +74,10 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
     click.echo(_announced(machine, chosen, under), err=True)
     with ExitStack() as files:
         vmm, terminals = _started(machine, asked, under, rules, found, files)
+        record = timeline.Timeline()
+        if under.timeline is not None:
+            for guest in vmm.guests:
+                guest.monitor.statistics = timeline.Recorded(record, machine, guest.name)
         try:
             for guest in vmm.run(ENDLESS if asked.budget is None else asked.budget, QUANTUM):
                 terminals[guest.name].flush()
@@ -78,6 +85,9 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
             for terminal in terminals.values():
                 terminal.flush()
             click.echo(_report(vmm, chosen, under), err=True)
+            if under.timeline is not None:
+                title = f"{machine.identity.name} under a {under.kind.title} monitor"
+                timeline.write(under.timeline, title, record, vmm.guests)
     return max(FAILED if g.lost else bare.code(g.stopped or VmExit(0)) for g in vmm.guests)
 
 
