@@ -13,6 +13,7 @@ from pgcheck.checker.campaign.cases.layout import Layout, host_frames
 from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
 from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import TRUE
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.device import held
@@ -164,11 +165,17 @@ class Arrangement:
     swift: bool = False
 
 
+@once
+def _alone(machine: Machine) -> Machine:
+    """The machine without devices: one for all arrangements, which share the code that is made of it."""
+    return replace(machine, platform=replace(machine.platform, devices=()))
+
+
 def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangement) -> Pair:
     """A bare computer, and guests on a host. Raises OutOfMemory where the machine has no room for them."""
     depth = arrangement.depth
     if not arrangement.devices:
-        machine = replace(machine, platform=replace(machine.platform, devices=()))
+        machine = _alone(machine)
     oracle: Recording | Quick | Swift = Swift(machine, FEVERISH) if arrangement.swift else Quick(machine)
     if arrangement.plain or arrangement.checked:
         oracle = Recording(machine)
