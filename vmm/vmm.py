@@ -69,10 +69,14 @@ class Vmm:
         own = kept(self.machine, policy)
         self.kept = frozenset(range(first, first + own))
         self.allocator = Allocator(range(max(first + own, 1), last))
-        for address, value in () if policy.crossing is None else policy.crossing.laid.items():
-            host.bus.store(address, 1, value)
+        self.lay()
         self.tlb = Tlb()
         self.guests: list[Guest] = []
+
+    def lay(self) -> None:
+        """Put the entries of the monitor's own tables into its memory, where there are any."""
+        for address, value in () if self.policy.crossing is None else self.policy.crossing.laid.items():
+            self.host.bus.store(address, 1, value)
 
     def guest(
         self,

@@ -102,6 +102,7 @@ class Pair:
         self.timelines.clear()
         self.host.surroundings.clock = 0
         self.host_ram.restore({})
+        self.vmm.lay()
         for engine in self._feverish():
             engine.runtime = None  # what is hot is the case's alone
 
