@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,6 +23,19 @@ ELF_MAGIC: Final = b"\x7fELF"
 MAX_SEGMENTS: Final = 1024
 EXECUTABLE: Final = "ET_EXEC"
 CHUNK: Final = 4096
+
+
+# Files that are no memory image whatever is in them, by how they begin.
+_FORMATS: Final = (
+    ("a Motorola S-record file", re.compile(rb"S[0-9][0-9A-Fa-f]{6,}\r?\n")),
+    ("an Intel HEX file", re.compile(rb":[0-9A-Fa-f]{10,}\r?\n")),
+    ("a gzip archive", re.compile(rb"\x1f\x8b\x08")),
+    ("an xz archive", re.compile(rb"\xfd7zXZ\0")),
+    ("a zip archive", re.compile(rb"PK\x03\x04")),
+    ("an archive of object files", re.compile(rb"!<(arch|thin)>\n")),
+    ("a Mach-O executable", re.compile(rb"[\xce\xcf]\xfa\xed\xfe|\xfe\xed\xfa[\xce\xcf]")),
+    ("a U-Boot image", re.compile(rb"\x27\x05\x19\x56")),
+)
 
 
 class BadImage(Exception):
@@ -49,7 +63,12 @@ def parse(content: bytes, machine: Machine) -> Image:
     """The program in a file: ELF by its magic number, else a raw image. Raises BadImage."""
     if not content:
         raise BadImage("it is empty")
-    return elf(content, machine) if content.startswith(ELF_MAGIC) else raw(content, machine)
+    if content.startswith(ELF_MAGIC):
+        return elf(content, machine)
+    for name, told in _FORMATS:
+        if told.match(content):
+            raise BadImage(f"it is {name}; turn it into ELF, or into bytes from the start of RAM on, as objcopy does")
+    return raw(content, machine)
 
 
 def raw(content: bytes, machine: Machine) -> Image:

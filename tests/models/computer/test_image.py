@@ -227,3 +227,22 @@ def test_damaged_files_are_loaded_or_refused(damage: list[tuple[int, int]], leng
 def test_anything_after_the_magic_number_is_refused(rest: bytes) -> None:
     with pytest.raises(BadImage):
         parse(b"\x7fELF" + rest, machine("riscv64"))
+
+
+@pytest.mark.parametrize(
+    "content, name",
+    [
+        (b"S0090000682E73726563B3\nS31580000000172100001301210F9702000093824202FC\n", "S-record"),
+        (b":10000000172100001301210F970200009382420200\r\n", "Intel HEX"),
+        (b"\x1f\x8b\x08\0", "gzip"),
+        (b"!<arch>\n", "archive of object files"),
+        (b"PK\x03\x04", "zip"),
+    ],
+)
+def test_a_file_of_another_format_is_refused_by_name(content: bytes, name: str) -> None:
+    with pytest.raises(BadImage, match=name):
+        parse(content, machine("riscv64"))
+
+
+def test_bytes_that_only_look_like_it_are_an_image() -> None:
+    assert parse(b"S1\0\0:1\0\0", machine("riscv64")).segments[0].size == 8
