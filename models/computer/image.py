@@ -22,6 +22,7 @@ from pgcheck.models.reference.cycle import holds
 ELF_MAGIC: Final = b"\x7fELF"
 MAX_SEGMENTS: Final = 1024
 EXECUTABLE: Final = "ET_EXEC"
+EXECUTABLE_SEGMENT: Final = 1
 CHUNK: Final = 4096
 
 
@@ -103,13 +104,17 @@ def elf(content: bytes, machine: Machine) -> Image:
     try:
         file = ELFFile(BytesIO(content))
         _check_header(content, file, machine)
-        segments = tuple(_segments(content, file))
+        parts = tuple(_segments(content, file, machine.platform.ram_base))
     except (ELFError, ConstructError, ValueError, KeyError, OverflowError) as error:
         words = " ".join(str(error).split())[:100]
         raise BadImage(f"its ELF headers are damaged{': ' + words if words else ''}") from None
-    if not segments:
+    if not parts:
         raise BadImage("it has no segment to load")
-    return Image(segments, file.header["e_entry"])
+    entry = file.header["e_entry"]
+    moved = (
+        s.address + entry - virtual for s, virtual in parts if virtual is not None and 0 <= entry - virtual < s.size
+    )
+    return Image(tuple(segment for segment, _ in parts), next(moved, entry))
 
 
 def _check_header(content: bytes, file: ELFFile, machine: Machine) -> None:
@@ -127,7 +132,8 @@ def _check_header(content: bytes, file: ELFFile, machine: Machine) -> None:
         raise BadImage(f"it is no executable but {kind}; link it at fixed addresses")
 
 
-def _segments(content: bytes, file: ELFFile) -> Iterator[Segment]:
+def _segments(content: bytes, file: ELFFile, base: int) -> Iterator[tuple[Segment, int | None]]:
+    """Each segment with its virtual address if it is executable; what lies below RAM is left out if it is the file's own headers."""
     header, shape = file.header, file.structs.Elf_Phdr
     count, size, start = header["e_phnum"], header["e_phentsize"], header["e_phoff"]
     if count > MAX_SEGMENTS:
@@ -145,7 +151,10 @@ def _segments(content: bytes, file: ELFFile) -> Iterator[Segment]:
             raise BadImage(f"segment {k} has {length:#x} bytes in the file and {extent:#x} in memory")
         if offset + length > len(content):
             raise BadImage(f"it is truncated: segment {k} ends at {offset + length:#x}, the file at {len(content):#x}")
-        yield Segment(part["p_paddr"], extent, content[offset : offset + length])
+        below = base - part["p_paddr"]
+        skipped = below if offset == 0 and 0 < below < length and not any(content[start + count * size : below]) else 0
+        segment = Segment(part["p_paddr"] + skipped, extent - skipped, content[offset + skipped : offset + length])
+        yield segment, part["p_vaddr"] + skipped if part["p_flags"] & EXECUTABLE_SEGMENT else None
 
 
 def load(image: Image, computer: Computer) -> None:

@@ -246,3 +246,18 @@ def test_a_file_of_another_format_is_refused_by_name(content: bytes, name: str) 
 
 def test_bytes_that_only_look_like_it_are_an_image() -> None:
     assert parse(b"S1\0\0:1\0\0", machine("riscv64")).segments[0].size == 8
+
+
+def test_a_program_linked_high_and_loaded_low_starts_at_its_physical_entry() -> None:
+    assert parse(elf64(entry=BASE + 0x100000004), machine("riscv64")).entry == BASE + 4
+    assert parse(elf64(entry=BASE + 4), machine("riscv64")).entry == BASE + 4
+
+
+def test_the_page_of_the_headers_need_not_be_in_memory() -> None:
+    whole = ((1, 0, BASE - 0x1000, 0x1010, 0x1010),)
+    (segment,) = parse(elf64(segments=whole), machine("riscv64")).segments
+    assert (segment.address, segment.size, segment.units) == (BASE, 16, CODE)
+    full = bytearray(elf64(segments=whole))
+    full[0x800] = 1
+    (segment,) = parse(bytes(full), machine("riscv64")).segments
+    assert segment.address == BASE - 0x1000, "what is no header is not left out"
