@@ -9,7 +9,7 @@ from typing import Final
 from pgcheck.checker.comparison.acts import Act
 from pgcheck.checker.comparison.pairs import Pair
 from pgcheck.checker.comparison.result import Part
-from pgcheck.checker.comparison.sides import Sides, like
+from pgcheck.checker.comparison.sides import Sides
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, node, on_leaves, parameter
@@ -46,7 +46,7 @@ def _type(leaf: Leaf) -> str:
     size = f"{leaf.size} of " if isinstance(leaf, ArrayLeaf) else ""
     hardwired = f" with {len(leaf.hardwired)} hardwired" if isinstance(leaf, ArrayLeaf) and leaf.hardwired else ""
     kind = " volatile" if leaf.volatile else ""
-    device = " of a device" if like(leaf).role else ""
+    device = " of a device" if leaf.role == "device" else ""
     return f"{size}{leaf.width or 'Boolean'}{' bits' if leaf.width else ''}{hardwired}{kind}{device}"
 
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from pgcheck.checker.questions.copies import over
 from pgcheck.checker.questions.legality import legal
-from pgcheck.isa.idl.state import Leaf
+from pgcheck.isa.joint.state import like
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Name, Term, land
 from pgcheck.isa.terms.ir import EXECUTE
 from pgcheck.isa.terms.names import CHOICE, FIRST, PROBE, READ, SECOND, TABLE, TRANSLATION, Tag
 
 TAGS: Final[tuple[Tag, Tag]] = FIRST, SECOND
-DEVICE: Final = "device"
-
-
-def like(leaf: Leaf) -> Leaf:
-    """A leaf without what is said about it, and with what it is: its type, whether it is volatile, and whether reading changes it."""
-    return replace(leaf, role=DEVICE if leaf.role == DEVICE else "", reset=0)
 
 
 @dataclass(frozen=True)
