@@ -115,6 +115,11 @@ class Vmm:
         self.guests.append(guest)
         return guest
 
+    def lay(self) -> None:
+        """Lay down the entries of the monitor's tables in its own memory."""
+        for address, value in () if self.policy.crossing is None else self.policy.crossing.laid.items():
+            self.host.bus.store(address, 1, value)
+
     def remove(self, guest: Guest) -> None:
         """Forget a guest: its frames are zeroed and free again."""
         self.guests.remove(guest)

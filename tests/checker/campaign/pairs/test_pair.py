@@ -110,3 +110,13 @@ def test_a_bit_in_any_register_of_a_device_is_seen(machines: Pair) -> None:
             else:
                 value.pop()
     assert seen and missed == [] and difference(machines, machines.bare, guest) == ""
+
+
+def test_the_monitors_entries_are_there_in_every_case() -> None:
+    """What a case has left in the host's memory goes, and with it what the monitor had laid down."""
+    machine, rules = machine_of("pg74"), policy_of("pg74")
+    assert rules.crossing is not None and rules.crossing.laid
+    machines = pair(machine, rules, layout(machine), Arrangement())
+    machines.clear()
+    bus = machines.vmm.host.bus
+    assert {a: bus.load(a, 1) for a in rules.crossing.laid} == rules.crossing.laid
