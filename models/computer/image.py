@@ -186,7 +186,9 @@ def check(image: Image, ram: Region) -> None:
     parts = sorted(image.segments, key=lambda s: s.address)
     for part in parts:
         if part.address < ram.base or part.address + part.size > end:
-            raise BadImage(f"its {part.size:#x} units at {part.address:#x} are not within {memory}")
+            raise BadImage(
+                f"its {part.size:#x} units at {part.address:#x} are not within {memory}; link it there (-Wl,-Ttext={ram.base:#x})"
+            )
     for first, second in zip(parts, parts[1:], strict=False):
         if first.address + first.size > second.address:
             raise BadImage(f"its segments at {first.address:#x} and {second.address:#x} overlap")
