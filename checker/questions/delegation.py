@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from pgcheck.checker.values import Payload
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import FALSE, Term, conjunction, constant, disjunction, eq, ite, land, lnot, lor
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT, TRANSLATE
-from pgcheck.models.reference.cycle import deliver
+from pgcheck.models.reference.cycle import deliver, firmware
 from pgcheck.models.state import Exit as Ended
 from pgcheck.models.state import State, Surroundings
-from pgcheck.models.symbolic import Exit, Transition, delivered
+from pgcheck.models.symbolic import Exit, Transition, delivered, served
 
 Value = TypeVar("Value")
 
@@ -28,7 +29,7 @@ def condition(machine: Machine, payloads: Iterable[Payload], function: str, args
 
 
 def run_on(machine: Machine, payloads: Collection[Payload], step: Transition) -> Transition:
-    """The step in which the traps among `payloads` run on through their deliveries, and what is nested in these."""
+    """The step in which the traps among `payloads` run on through their deliveries, what is nested in these, and firmware."""
     exits: list[Exit] = []
     completes, post = step.completes, dict(step.post)
     pending = [(e, 1) for e in step.exits]
@@ -41,9 +42,12 @@ def run_on(machine: Machine, payloads: Collection[Payload], step: Transition) ->
         if goes_on is FALSE:
             continue
         run = delivered(machine, e.function, e.args, e.state, link=link)
+        nested = len(run.exits)
+        served(machine, run)
         completes = lor(completes, land(goes_on, run.frame.alive))
         post = {k: ite(goes_on, v, post[k]) for k, v in run.frame.state.items()}
-        for x in run.exits:
+        exits += [replace(x, guard=land(goes_on, x.guard)) for x in run.exits[nested:]]
+        for x in run.exits[:nested]:
             function, args = _nested(machine, e.function, x.function, x.args)
             pending.append((Exit(land(goes_on, x.guard), function, args, x.note, x.state), link + 1))
     return Transition(completes, post, tuple(exits))
@@ -63,6 +67,8 @@ def ran_on(
         outer, ended = ended, deliver(machine, ended, state, surroundings, link)
         if ended is not None:
             ended = Ended(*_nested(machine, outer.function, ended.function, ended.args), ended.note)
+        else:
+            return firmware(machine, state, surroundings)
     return ended
 
 

@@ -29,6 +29,10 @@ class NoMonitor(Exception):
     """The result has holes or open questions: no policy makes a monitor; the message names them."""
 
 
+class Delegated(NoMonitor):
+    """Some traps of a terminator do not enter: there is a monitor that takes those which do, and this package has none."""
+
+
 def policy(
     machine: Machine, result: DeploymentResult, evidence: Evidence, kind: Kind | None = None, *, force: bool = False
 ) -> Policy:
@@ -47,7 +51,7 @@ def policy(
     setting = settled(machine, deployment, evidence)
     if setting.delegated:
         traps = ", ".join(sorted(map(str, setting.delegated)))
-        raise NoMonitor(f"{result.name}: {traps} do not enter, and monitors take all traps of a terminator or none")
+        raise Delegated(f"{result.name}: {traps} do not enter, and monitors take all traps of a terminator or none")
     chosen = result.configuration
     real, how = _crossed(setting, chosen, evidence, force=force)
     return Policy(

@@ -138,7 +138,7 @@ def enter(
 ) -> Exit | None:
     """Trap entry with what is nested in it, and firmware; the exit that could not be delivered, if one could not."""
     failed = arrive(machine, exit_, state, surroundings, deliver)[1]
-    return _firmware(machine, state, surroundings) if failed is None else failed
+    return firmware(machine, state, surroundings) if failed is None else failed
 
 
 def arrive(
@@ -160,12 +160,12 @@ def arrive(
     return name, current
 
 
-def _firmware(machine: Machine, state: State, surroundings: Surroundings | None) -> Exit | None:
+def firmware(machine: Machine, state: State, surroundings: Surroundings | None) -> Exit | None:
     """Serve a trap that firmware has taken; the exit that its function took, if it did."""
-    firmware = machine.platform.firmware
-    if firmware is None or not holds(machine, firmware.when, state, surroundings):
+    above = machine.platform.firmware
+    if above is None or not holds(machine, above.when, state, surroundings):
         return None
-    return serve(machine, firmware.call, state, surroundings)
+    return serve(machine, above.call, state, surroundings)
 
 
 def serve(machine: Machine, name: str, state: State, surroundings: Surroundings | None = None) -> Exit | None:

@@ -8,7 +8,17 @@ never by running again.
 from pgcheck.models.symbolic.execution import Execution
 from pgcheck.models.symbolic.exits import exit_kinds
 from pgcheck.models.symbolic.path import NEXT_PC, Path, State
-from pgcheck.models.symbolic.steps import delivered, initial, perform, performed, predicate, resized, run, transition
+from pgcheck.models.symbolic.steps import (
+    delivered,
+    initial,
+    perform,
+    performed,
+    predicate,
+    resized,
+    run,
+    served,
+    transition,
+)
 from pgcheck.models.symbolic.transition import ADDRESS, FAULT, Access, Exit, Transition
 
 __all__ = [
@@ -29,5 +39,6 @@ __all__ = [
     "predicate",
     "resized",
     "run",
+    "served",
     "transition",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms import Term, constant, extract, mk, operand, substitute
-from pgcheck.isa.terms.ir import Block
+from pgcheck.isa.terms import Term, constant, extract, mk, node, operand, substitute
+from pgcheck.isa.terms.ir import Block, Do, If
 from pgcheck.isa.terms.names import LINK
 from pgcheck.models.symbolic.execution import Execution
 from pgcheck.models.symbolic.path import NEXT_PC, State
@@ -87,3 +87,13 @@ def delivered(
     execution.block(body.body)
     execution.frame.state[machine.state.pc] = execution.frame.state.pop(NEXT_PC)
     return execution
+
+
+def served(machine: Machine, run: Execution) -> None:
+    """After a delivery: what firmware does where that has reached it."""
+    firmware, state = machine.platform.firmware, run.frame.state
+    if firmware is None:
+        return
+    state[NEXT_PC] = state[machine.state.pc]
+    run.block((If(firmware.when, (Do(node("call", 0, data=firmware.call)),), ()),))
+    run.frame.state[machine.state.pc] = run.frame.state.pop(NEXT_PC)

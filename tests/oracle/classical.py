@@ -34,9 +34,25 @@ class SecondCuts(VirtualCuts):
             args = (*args[:place], self.first.leaf(leaf), *args[place + 1 :])
         return VirtualCuts.translate(self, args)
 
+    def probe(self, name: str, args: tuple[int, ...]) -> int | None:
+        return self.script.number(("other probed", name, args), self.machine.state.memory_size)
+
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
         (width,) = self.machine.code.functions[name].results
         return self.script.number(("other entry", name, args), 1 << width)
+
+
+@dataclass(slots=True)
+class CurrentCuts(VirtualCuts):
+    """Every access is made in the mode that the machine is in, whatever the instruction names."""
+
+    mine: Copy
+
+    def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        translation = self.machine.code.translation
+        assert translation is not None
+        place, mode = translation.mode, self.mine.leaf(self.machine.modes.leaf)
+        return VirtualCuts.translate(self, (*args[:place], mode, *args[place + 1 :]))
 
 
 def single(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset()) -> Tree:
@@ -63,12 +79,27 @@ def twin(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset
     return explore(run)
 
 
+def current(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset()) -> Tree:
+    """A step, and the same step with every access in the current mode, as the monitor's translation answers it."""
+
+    def run(script: Script) -> tuple[Outcome, Outcome]:
+        one = step(Copy(machine, script, "first", "choice", VirtualCuts(machine, script)), word, continued)
+        if one.end[0] in (TRANSLATE, LEFT_OUT):
+            return one, one
+        copy = Copy(machine, script, "first", "choice", None)
+        copy.cuts = CurrentCuts(machine, script, copy)
+        return one, step(copy, word, continued)
+
+    return explore(run)
+
+
 class Trees:
     """The trees of a machine, each made once for all deployments."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.single = cache(lambda word, continued: single(machine, word, continued))
+        self.current = cache(lambda word, continued: current(machine, word, continued))
         self.twin = cache(lambda word, continued: twin(machine, word, continued))
         self.joint = cache(lambda word, real_mode, continued: joint(machine, word, real_mode, continued))
 
@@ -109,10 +140,12 @@ class Judge:
     def __init__(self, space: Space, trees: Trees, continued: frozenset[Payload]) -> None:
         self.trees, self.continued = trees, continued
         self.space, self.machine = space, space.machine
-        modes = space.deployment.modes
+        modes, translation = space.deployment.modes, space.machine.code.translation
+        assert translation is not None
         self.starts = {"S": modes.supervisor.values, "U": modes.user.values}
         self.roles = sorted({leaf.role for leaf in self.machine.state.scalars.values() if leaf.control})
         self.roles += sorted({t.role for t in self.machine.code.tables.values()} - set(self.roles))
+        self.roles += ["relocation"] if translation.probes and "relocation" not in self.roles else []
         self.legal = space.set_of(space.legal)
         self.pairs = [(role, start, self.modes(role, start)) for role, start in self.wanted()]
         self.groups = {role: self.alike(role) for role in self.roles}
@@ -132,6 +165,7 @@ class Judge:
             for known, value in ends(self.trees.twin(word, self.continued)):
                 assert isinstance(value, tuple)
                 ways |= set(self.two(known, *value))
+            ways |= set(self.named(word))
         return Classical("S" in completes and "U" not in completes, frozenset(ways))
 
     def one(self, known: Mapping[Key, Answer], outcome: Outcome) -> Iterator[tuple[str, str]]:
@@ -149,6 +183,34 @@ class Judge:
             for leaf, value in outcome.leaves.items() if self.goes_on(outcome) else ():
                 if self.machine.state.leaves[leaf].control and states & ~self.space.holding[leaf, value]:
                     yield start, self.machine.state.leaves[leaf].role
+
+    def named(self, word: Word) -> Iterator[Way]:
+        """Whether a step shows that it names the mode of an access."""
+        if not self.names_a_mode(word):
+            return
+        for known, value in ends(self.trees.current(word, self.continued)):
+            assert isinstance(value, tuple)
+            one, other = value
+            if one is other or self.goes_on(one) != self.goes_on(other):
+                changed: list[tuple[str, int] | None] = [] if one is other else [None]
+            else:
+                changed = _apart(self.machine, one, other, known) if self.goes_on(one) else []
+            states = self.legal & self.space.agreeing(known.items(), "first")
+            for change in changed:
+                left = states if change is None else states & ~self.space.holding[change]
+                yield from (
+                    ("beh", "mode", start) for start, values in self.starts.items() if left & self.of_modes(values)
+                )
+
+    def names_a_mode(self, word: Word) -> bool:
+        """Whether a step translates under another mode than the one that it is in."""
+        translation, leaf = self.machine.code.translation, self.machine.modes.leaf
+        assert translation is not None
+        return any(
+            k[0] == "translated" and k[1][translation.mode] != known.get(("first", leaf))  # type: ignore[index]
+            for known, _ in ends(self.trees.single(word, self.continued))
+            for k in known
+        )
 
     def of_modes(self, values: Iterable[int]) -> int:
         """The set of states in these modes."""
@@ -189,24 +251,21 @@ class Judge:
         """What a pair of steps shows, by role."""
         if first is second:
             return
+        kind = self.kind(first, second)
+        if kind is None:
+            return
+        differs = _apart(self.machine, first, second, known) if kind == "alike" else [None]
+        if not differs:
+            return
+        spared = kind == "trs" and self.refused(first, second)
+        one = self.space.agreeing(known.items(), "first") & self.legal
+        changed = [one if change is None else one & ~self.space.holding[change] for change in differs]
+        other = self.space.agreeing(known.items(), "second") & self.legal
         for role, start, modes in self.pairs:
-            kind = self.kind(first, second, start)
-            if kind is None or not self.same_entries(known, role):
+            if spared and start == "SU" or not self.same_entries(known, role):
                 continue
-            if kind == "alike":
-                kind = "beh"
-                differs = _apart(self.machine, first, second, known)
-                if not differs:
-                    continue
-            else:
-                differs = [None]
-            one = self.space.agreeing(known.items(), "first")
-            other = self.space.agreeing(known.items(), "second")
-            for change in differs:
-                changed = one if change is None else one & ~self.space.holding[change]
-                if any(self.exists(role, changed & a, other & b) for a, b in modes):
-                    yield kind, role, start
-                    break
+            if any(self.exists(role, some & a, other & b) for some in changed for a, b in modes):
+                yield "beh" if kind == "alike" else kind, role, start
 
     def exists(self, role: str, one: int, other: int) -> bool:
         """Whether states of two sets differ in leaves of a role alone."""
@@ -215,7 +274,7 @@ class Judge:
             self.found[asked] = any(one & group and other & group for group in self.groups[role])
         return self.found[asked]
 
-    def kind(self, first: Outcome, second: Outcome, start: str) -> str | None:
+    def kind(self, first: Outcome, second: Outcome) -> str | None:
         """How the ends of two steps differ."""
         one, other = self.goes_on(first) or first.end[0] == HALT, self.goes_on(second) or second.end[0] == HALT
         if second.end[0] == TRANSLATE or first.end[0] == ANYTHING:
@@ -224,18 +283,21 @@ class Judge:
             return "beh" if one else None
         if one and other:
             return "alike" if first.end == second.end else "beh"
-        if not one and not other:
-            return None
+        return "trs" if one or other else None
+
+    def refused(self, first: Outcome, second: Outcome) -> bool:
+        """Whether a step goes on and another is refused for want of privilege."""
         rule = self.machine.code.exits.get(second.end[0])
-        if start == "SU" and one and rule is not None and rule.kind_of(second.end[1]) == "privileged":
-            return None
-        return "trs"
+        goes_on = self.goes_on(first) or first.end[0] == HALT
+        return goes_on and rule is not None and rule.kind_of(second.end[1]) == "privileged"
 
     def same_entries(self, known: Mapping[Key, Answer], role: str) -> bool:
         """Whether tables and clocks of other roles give both steps the same."""
         for key, answer in known.items():
             if key[0] == "other entry":
                 other, first = self.machine.code.tables[str(key[1])].role, ("entry", *key[1:])
+            elif key[0] == "other probed":
+                other, first = "relocation", ("probed", *key[1:])
             elif key[0] == "other volatile":
                 other, first = self.machine.state.leaves[str(key[1])].role, ("volatile", *key[1:])
             else:

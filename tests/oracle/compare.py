@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
-from pgcheck.checker.check import check
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import DeploymentResult, MachineResult
-from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Deployment, Machine
 from tests.oracle.classical import Judge, Trees
 from tests.oracle.entering import Entries
@@ -33,12 +30,6 @@ class Compared:
     unknown: tuple[str, ...]
     answer: str
     result: MachineResult
-
-
-def compared(path: Path) -> Compared:
-    """A specification, checked and enumerated."""
-    machine = load(path)
-    return against(machine, check(machine, QUIET))
 
 
 def against(machine: Machine, result: MachineResult) -> Compared:
@@ -65,6 +56,7 @@ class _Shared:
         self.machine = machine
         self.words = tuple(words(machine))
         self.trees, self.deliveries = Trees(machine), Entries(machine)
+        self.served = Entries(machine, served=True) if machine.platform.firmware else self.deliveries
 
 
 class _Comparison:
@@ -74,7 +66,7 @@ class _Comparison:
         self.machine, self.words, self.trees = shared.machine, shared.words, shared.trees
         self.found, self.result, self.broken = found, result, False
         self.space = Space(self.machine, deployment)
-        self.steps = asked(self.space, self.words, shared.deliveries, self.trees)
+        self.steps = asked(self.space, self.words, shared.deliveries, shared.served, self.trees)
         self.continued = self.steps.continued
         configuration = found.configuration
         self.fixed = Fixed(dict(configuration.leaves), responses(self.machine, configuration.tables))

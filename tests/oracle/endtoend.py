@@ -13,7 +13,7 @@ from random import Random
 
 from pgcheck.isa.encoding.codec import encode
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms.ir import HALT
+from pgcheck.isa.terms.ir import HALT, UNPREDICTABLE
 from pgcheck.isa.words import split
 from pgcheck.models.engine import VmExit
 from pgcheck.models.state import State
@@ -39,12 +39,13 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """What the runs of a machine came to; `complete` if no other run of one step is left."""
+    """What the runs of a machine came to; `complete` if no other run of one step is left, `unbuilt` why there were none."""
 
     runs: int = 0
     left_open: int = 0
     direct: int = 0
     complete: bool = False
+    unbuilt: str = ""
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -214,7 +215,7 @@ def _guest(made: Twin, steps: int) -> tuple[str, VmExit | None]:
         stop = made.guest.computer.run(steps)
     except ResourceControlLost as error:
         return str(error), None
-    if made.engine.ended in (HALT, WAITING):
+    if made.engine.ended in (HALT, UNPREDICTABLE, WAITING):
         return f"the processor ended in {made.engine.ended} while the guest ran", None
     return "", stop
 

@@ -36,10 +36,10 @@ class MonitorsTables:
 
 
 class Entries:
-    """The trap entries of a machine, run from every state."""
+    """The trap entries of a machine, run from every state; with `served` to the end of what firmware does, in whose place the monitor is."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
+    def __init__(self, machine: Machine, *, served: bool = False) -> None:
+        self.machine, self.served = machine, served
         self.traps = tuple(payloads(machine))
         interrupt = machine.code.interrupt
         self.interrupts: tuple[Payload, ...] = () if interrupt is None else ((interrupt.deliver, ()),)
@@ -48,7 +48,11 @@ class Entries:
 
     def runner(self, payload: Payload):  # type: ignore[no-untyped-def]
         def run(script: Script) -> Outcome:
-            return delivery(Copy(self.machine, script, "real", "choice", MonitorsTables(self.machine, script)), payload)
+            return delivery(
+                Copy(self.machine, script, "real", "choice", MonitorsTables(self.machine, script)),
+                payload,
+                served=self.served,
+            )
 
         return run
 
@@ -82,11 +86,20 @@ class Entries:
         )
 
 
-def unrecoverable(entries: Entries, relation: Relation, payloads: Iterable[Payload]) -> tuple[str, ...]:
-    """The guest's leaves of which some trap entry leaves nothing, or not whatever has come; () where all can be read back."""
+def unrecoverable(
+    entries: Entries, relation: Relation, payloads: Iterable[Payload], distance: int | None
+) -> tuple[str, ...]:
+    """The guest's leaves of which some trap entry leaves nothing, or not whatever has come; () where all can be read back.
+
+    What a trap hands over last is at a `distance` from the address of its instruction, if that is given.
+    """
     seen: dict[tuple[object, ...], State] = {}
     lost: set[str] = set()
+    pc = entries.machine.state.pc
+    size = 1 << entries.machine.state.scalars[pc].width
     for payload, state in product(tuple(payloads), relation.reached()):
+        if distance is not None and payload[1] and (payload[1][-1] - int(str(state[pc]))) % size != distance:
+            continue
         own = tuple(state[n] for n in relation.own)
         for known, outcome, after in entries.after(payload, state):
             rest = tuple((k, v) for k, v in known.items() if k[0] not in ("general", "real"))

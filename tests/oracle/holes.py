@@ -10,7 +10,7 @@ from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.models.state import State
 from tests.oracle.runs import Answer, Branch, Key, Script, Tree, explore
 from tests.oracle.space import Relation
-from tests.oracle.steps import ANYTHING, LEFT_OUT, Copy, Outcome, Payload, Word, lawful, step
+from tests.oracle.steps import ANYTHING, LEFT_OUT, Copy, Outcome, Payload, Word, lawful, real_copy, step
 
 Pair = Callable[[State, State], bool]
 """What must hold of a virtual and a real state."""
@@ -87,14 +87,9 @@ class Both:
 
 def joint(machine: Machine, word: Word, real_mode: int | None, continued: frozenset[Payload]) -> Tree:
     """Both machines' steps of one word, however what they ask is answered; the real one's first."""
-    fixed = {} if real_mode is None else {machine.modes.leaf: real_mode}
 
     def run(script: Script) -> Both:
-        real = step(
-            Copy(machine, script, "real", "real choice", RealCuts(machine, script), fixed, "real volatile"),
-            word,
-            continued,
-        )
+        real = step(real_copy(machine, script, RealCuts(machine, script), real_mode), word, continued)
         if enters(real.end, machine, continued):
             return Both(real, None)
         virtual = step(Copy(machine, script, "virtual", "choice", VirtualCuts(machine, script)), word, continued)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
 from pgcheck.isa.machine.machine import Machine
@@ -30,6 +30,7 @@ class Asked:
     space: Space
     steps: Sequence[tuple[Word, Ends]]
     deliveries: Deliveries
+    served: Deliveries
     continued: frozenset[Payload]
     legal: int
     guests: int
@@ -40,11 +41,13 @@ class Asked:
         return self.space.machine
 
 
-def asked(space: Space, words: Sequence[Word], deliveries: Deliveries, trees: Trees) -> Asked:
+def asked(space: Space, words: Sequence[Word], deliveries: Deliveries, served: Deliveries, trees: Trees) -> Asked:
     """The single steps of words."""
     steps = [(w, outcomes(trees.single(w, frozenset()))) for w in words]
     outside = deliveries.continued(space)
-    return Asked(space, steps, deliveries, outside, space.set_of(space.legal), space.set_of(space.guests), _true(space))
+    return Asked(
+        space, steps, deliveries, served, outside, space.set_of(space.legal), space.set_of(space.guests), _true(space)
+    )
 
 
 def _true(space: Space) -> int:
@@ -69,7 +72,7 @@ def _kept(about: Asked, states: int, right: int) -> bool:
 
 def _delivered(about: Asked, states: int, right: int) -> bool:
     """Whether every delivery from a set of states ends in a set of states."""
-    deliveries = about.deliveries
+    deliveries = about.served
     if right == about.space.set_of(about.space.states):
         return True
     for payload in deliveries.ends:
@@ -138,37 +141,24 @@ def changes(about: Asked, known: Mapping[Key, Answer], outcome: Outcome) -> bool
 
 
 @dataclass(slots=True)
-class Numbered(VirtualCuts):
-    """Translations that give any address at all, and what was given."""
-
-    turned: int = 0
-    given: dict[int, tuple[int, ...]] = field(default_factory=dict)
+class Turned(VirtualCuts):
+    """Translations that give every address with all its bits turned."""
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
         fault, address = VirtualCuts.translate(self, args)  # type: ignore[misc]
-        address ^= self.turned
-        self.given[address] = args
-        return fault, address
+        return fault, address ^ mask(self.machine.state.address_width)
 
 
 def accesses_are_translated(about: Asked) -> bool:
     """Whether every access of a step is where a translation for such an access led."""
-    machine, translation = about.machine, about.machine.code.translation
+    translation = about.machine.code.translation
     assert translation is not None
-    found = True
-    for word, _ in about.steps:
-
-        def run(script: Script, word: Word = word) -> bool:
-            cuts = Numbered(machine, script)
-            copy = Copy(machine, script, "first", "choice", cuts)
-            step(copy, word)
-            return all(
-                at in cuts.given and (cuts.given[at][translation.access] == WRITE) == stored
-                for at, stored in copy.memory.touched
-            )
-
-        found = found and all(value for _, value in ends(explore(run)))
-    return found
+    for _, found in about.steps:
+        for known, outcome in found:
+            led = {(at, k[1][translation.access] == WRITE) for k, at in known.items() if k[0] == "translated"}  # type: ignore[index]
+            if not led.issuperset(outcome.touched):
+                return False
+    return True
 
 
 def addresses_are_no_values(about: Asked) -> bool:
@@ -182,19 +172,32 @@ def addresses_are_no_values(about: Asked) -> bool:
             script.known = {
                 (k[0], k[1] ^ top) if k[0] == "cell" and isinstance(k[1], int) else k: a for k, a in known.items()
             }
-            turned = step(Copy(machine, script, "first", "choice", Numbered(machine, script, top)), word)
+            turned = step(Copy(machine, script, "first", "choice", Turned(machine, script)), word)
             cells = {at ^ top: v for at, v in turned.cells.items()}
             if turned.end != outcome.end or turned.leaves != outcome.leaves or cells != outcome.cells:
                 return False
     return True
 
 
-def translations(about: Asked) -> Iterator[tuple[tuple[int, ...], Mapping[Key, Answer], int | Exit]]:
-    """Every translation by its own body in user mode: arguments, what it asked for, and the address or the exit."""
+Translation = tuple[tuple[int, ...], Mapping[Key, Answer], "int | Exit"]
+"""Arguments, what the body asked for, and the address or the exit."""
+
+
+def translations(about: Asked) -> Sequence[Translation]:
+    """Every translation by its own body in the modes that a guest runs in."""
+    space = about.space
+    asked = translations, frozenset(space.modes)
+    found = about.machine.kept.get(asked)
+    if found is None:
+        found = about.machine.kept[asked] = tuple(_translations(about))
+    return found
+
+
+def _translations(about: Asked) -> Iterator[Translation]:
     machine, translation = about.machine, about.machine.code.translation
     assert translation is not None
     widths = [w for _, w in machine.code.functions[translation.function].parameters]
-    for mode in about.space.deployment.modes.user.values:
+    for mode in sorted(about.space.modes):
         for args in product(range(1 << widths[0]), range(ACCESSES), (mode,)):
 
             def run(script: Script, args: tuple[int, ...] = args) -> int | Exit:

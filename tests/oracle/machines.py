@@ -35,7 +35,7 @@ def written(p: Plan) -> str:
         *translation(p),
         *_functions(p),
         "decode: {unit: 8, order: little, pc_unit: 8, max_length: 1, fetch: fetch, "
-        'undefined: "trap(Cause::Undefined);"}',
+        f'undefined: "{p.trap("Undefined")}"}}',
         *_choices(p),
         *_deployed(p),
         "instructions:",
@@ -50,13 +50,13 @@ def _types(p: Plan) -> list[str]:
     if p.has("pages"):
         lines.append("  bitfield (4) Pte { V 3 W 2 FRAME 1-0 }")
     if p.has("tables"):
-        lines.append("  bitfield (4) Entry { PRESENT 3 SHOWN 0 }")
+        lines.append("  bitfield (2) Entry { PRESENT 1 SHOWN 0 }")
     return lines
 
 
 def _legal(p: Plan) -> list[str]:
     clauses = []
-    if p.has("hybrid"):
+    if p.modes == 3:
         clauses.append("M != 3")
     if p.has("legal is not kept"):
         clauses.append(f"M != {p.modes - 1} || A == 0")
@@ -67,19 +67,24 @@ def _legal(p: Plan) -> list[str]:
 
 def _exits(p: Plan) -> list[str]:
     lines = ["exits:"]
-    lines.append("  trap: {kind: other, by: {cause: {Memory: memory, Privileged: privileged, Service: intent}}}")
+    nested = f", nested: {'halt' if p.has('nested halts') else 'double'}" if p.has("nested") else ""
+    lines.append(
+        f"  trap: {{kind: other, by: {{cause: {{Memory: memory, Privileged: privileged, Service: intent}}}}{nested}}}"
+    )
+    if p.has("nested"):
+        lines.append("  double: {kind: other}")
     if p.has("execute"):
         lines.append("  execute: {kind: execute}")
     if p.has("interrupts"):
         waiting = ', waiting: "waits?"' if p.has("waiting") else ""
         lines.append(f'interrupt: {{pending: "asked?", deliver: asked{waiting}}}')
-    if p.has("timer"):
-        lines.append("platform: {devices: {clock: {model: ticker, line: LINE}}}")
-    return lines
+    around = ["devices: {clock: {model: ticker, line: LINE}}"] if p.has("timer") else []
+    around += ['firmware: {when: "M == 0", call: above}'] if p.has("firmware") else []
+    return [*lines, f"platform: {{{', '.join(around)}}}"] if around else lines
 
 
 def _functions(p: Plan) -> list[str]:
-    user, wide = p.modes - 1, p.address
+    wide = p.address
     lines = ["functions: |", *interrupt_functions(p), *translate(p)]
     lines += [
         "  function fetch {",
@@ -97,14 +102,14 @@ def _functions(p: Plan) -> list[str]:
         "    description { x } body { write_physical_memory<4>(translate(a, Access::Write, M), value); }",
         "  }",
         "  function priv {",
-        f"    description {{ x }} body {{ if (M == {user}) {{ trap(Cause::Privileged); }} }}",
+        f"    description {{ x }} body {{ if ({p.below}) {{ {p.trap('Privileged')} }} }}",
         "  }",
     ]
     if p.has("tables"):
         lines += [
             "  function looked {",
             "    returns Entry",
-            f"    description {{ x }} body {{ Entry e = read_physical_memory<4>({p.physical}'d0); return e; }}",
+            f"    description {{ x }} body {{ Bits<4> w = read_physical_memory<4>({p.physical}'d0); Entry e = w[1:0]; return e; }}",
             "  }",
         ]
     return lines
@@ -128,25 +133,35 @@ def _choices(p: Plan) -> list[str]:
 
 def _deployed(p: Plan) -> list[str]:
     user = p.modes - 1
-    keys = [f"real_mode: {user}"]
+    same = p.has("same")
+    keys = ["real_mode: same"] if same else [f"real_mode: {user}"]
+    guest = ["M != 0", "G == 1"] if same else []
     if p.has("guest is not kept"):
-        keys.append('guest: "A == 0"')
+        guest.append("A == 0")
     elif p.has("entry leaves the guest"):
-        keys.append('guest: "SP == 0"')
+        guest.append("SP == 0")
+    keys += [f'guest: "{" && ".join(guest)}"'] if guest else []
+    real = ["G == 0"] if same else []
+    lowest = 1 if same else 0
     if p.has("classes meet"):
-        classes = f'supervisor: {{values: [0], when: "M != {user} || A == 1"}}, user: {{values: [{user}]}}'
+        classes = f'supervisor: {{values: [{lowest}], when: "M != {user} || A == 1"}}, user: {{values: [{user}]}}'
         keys.append(f"modes: {{{classes}}}")
+    elif same:
+        keys.append(f"modes: {{supervisor: {{values: [1]}}, user: {{values: [{user}]}}}}")
     if p.has("monitor is the user"):
         keys.append(f'monitor: "M == {user} || P == 1"')
-    worse = list(keys)
+    elif same:
+        keys.append('monitor: "M == 0"')
+    worse, stricter = list(keys), list(real)
     if p.has("delegation") and p.seed % 3 != 0 and not p.has("delegation is not the monitor's"):
-        keys.append('real: "D == 0"')
-        worse = keys if not p.has("second deployment is worse") else worse
+        real.append("D == 0")
     if p.has("mirrors") and p.seed % 3 != 1:
         keys.append("mirror: [F]")
-        worse = keys if not p.has("second deployment is worse") else worse
-    if p.has("second deployment is worse") and worse == keys:
-        worse = [*keys, 'real: "A == 0"'] if not any(k.startswith("real:") for k in keys) else keys
+    if p.has("second deployment is worse"):
+        stricter += ["A == 0"] if len(keys) == len(worse) and real == stricter else []
+    else:
+        worse, stricter = list(keys), real
+    texts = [", ".join([*k, f'real: "{" && ".join(r)}"'] if r else k) for k, r in ((keys, real), (worse, stricter))]
     if p.has("deployments"):
-        return [f"deployments: {{first: {{{', '.join(keys)}}}, second: {{{', '.join(worse)}}}}}"]
-    return [f"deployments: {{first: {{{', '.join(keys)}}}}}"] if len(keys) > 1 else []
+        return [f"deployments: {{first: {{{texts[0]}}}, second: {{{texts[1]}}}}}"]
+    return [f"deployments: {{first: {{{texts[0]}}}}}"] if texts[0] != f"real_mode: {user}" else []

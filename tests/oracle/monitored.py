@@ -9,7 +9,7 @@ from itertools import product
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import REAL_LEFT
-from pgcheck.checker.verdicts.policy import NoMonitor, policy, promised
+from pgcheck.checker.verdicts.policy import Delegated, NoMonitor, policy, promised
 from pgcheck.isa.machine.machine import Deployment, Machine
 from pgcheck.isa.terms.ir import UNMODELLED
 from pgcheck.isa.terms.reads import leaves_read
@@ -27,7 +27,8 @@ from tests.oracle.twin import Twin, twin
 STATES = 400
 OWN = 1
 RUNS = 100
-UNBUILT = (NoMonitor, NoTables, NoBounds, OutOfMemory, ValueError)
+UNBUILT = (NoTables, NoBounds, OutOfMemory)
+"""Why a monitor cannot be made on a machine of this size, or not under this configuration: such a one is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,31 @@ class Case:
     deployment: Deployment
     result: DeploymentResult
     guests: Starts
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the real monitor shows of a check's result: contradictions, why monitors could not be made, and how many runs that took."""
+
+    contradictions: tuple[str, ...]
+    unbuilt: tuple[str, ...]
+    runs: int
+
+
+def held(machine: Machine, results: Sequence[DeploymentResult], evidence: Evidence, runs: int) -> Held:
+    """A check's result against so many runs of each monitor that it promises; and of each that it says there is none of."""
+    said, unbuilt, spent = list[str](), list[str](), 0
+    for case in cases(machine, results):
+        monitor = case.result.theorems["monitor"]
+        reports = list(kept(case, evidence, runs))
+        if monitor.status == "fails" and not monitor.premises:
+            for what, report in unseen(case, evidence, 20 * runs):
+                said += [f"no monitor, but {what}"] if not report.differences and not report.unbuilt else []
+                reports.append(("", replace(report, differences=[])))
+        said += [f"{kind}: {difference}" for kind, report in reports for difference in report.differences]
+        unbuilt += [report.unbuilt for _, report in reports if report.unbuilt]
+        spent += sum(report.runs for _, report in reports)
+    return Held(tuple(said), tuple(unbuilt), spent)
 
 
 def cases(machine: Machine, results: Sequence[DeploymentResult], seed: int = 0) -> Iterator[Case]:
@@ -55,36 +81,47 @@ def kept(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator[t
             continue
         try:
             given = policy(case.machine, case.result, evidence, kind)
+        except Delegated as refused:
+            yield kind.name, Report(unbuilt=str(refused))
+            continue
         except NoMonitor as refused:
             yield kind.name, Report(differences=[Difference(f"promised, but {refused}", {}, {}, ())])
             continue
-        for number, made in enumerate(_twins(case, given)):
-            for which in plans(case.machine):
-                yield kind.name, compare(made, case.guests, which, runs, seed + number)
+        try:
+            for number, made in enumerate(_twins(case, given)):
+                for which in plans(case.machine):
+                    yield kind.name, compare(made, case.guests, which, runs, seed + number)
+        except UNBUILT as reason:
+            yield kind.name, Report(unbuilt=str(reason))
 
 
-def unseen(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> list[str]:
-    """The configurations under which nobody noticed the monitor, which the check says no configuration makes."""
+def unseen(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator[tuple[str, Report]]:
+    """The configurations that the check says make no monitor, and what runs of it show."""
     shown = [r.witness for r in case.result.instructions if r.witness is not None]
     if any(w.real_exit == UNMODELLED or REAL_LEFT in w.differs for w in shown):
-        return []  # no run shows what a specification leaves out, or what it promises of real states: the definitions decide it
-    kind = next(iter(kinds().values()))
+        return  # no run shows what a specification leaves out, or what it promises of real states: the definitions decide it
+    kind, probes = next(iter(kinds().values())), case.machine.code.translation
+    if probes is not None and probes.probes:
+        yield kind.name, Report(unbuilt="what a probe shows is by chance what the guest takes for it")
+        return
     try:
         forced = policy(case.machine, case.result, evidence, kind, force=True)
-    except NoMonitor:
-        return []
-    found = []
+    except NoMonitor as refused:
+        yield kind.name, Report(unbuilt=str(refused))
+        return
     for chosen in _configured(case, forced):
         owns = real(case.machine, case.deployment, chosen.fixed, OWN, seed=1)
-        if any(led_astray(case.machine, chosen, own) for own in owns):
+        if not owns or any(led_astray(case.machine, chosen, own) for own in owns):
             continue
-        begins = [(own, case.guests, runs) for own in owns]
-        try:
-            if begins and not any(_noticed(case, chosen, *begin, seed) for begin in (*_shown(case, chosen), *begins)):
-                found.append(f"{dict(chosen.fixed)} {sorted(chosen.mirrored)} {dict(chosen.responses)}")
-        except UNBUILT:
-            continue
-    return found
+        report = Report()
+        for begin in (*_shown(case, chosen), *((own, case.guests, runs) for own in owns)):
+            try:
+                _try(case, chosen, begin, seed, report)
+            except UNBUILT as reason:
+                report.unbuilt = str(reason)
+            if report.differences or report.unbuilt:
+                break
+        yield f"{dict(chosen.fixed)} {sorted(chosen.mirrored)} {dict(chosen.responses)}", report
 
 
 Begin = tuple[Mapping[str, int], Starts, int]
@@ -121,9 +158,16 @@ def led_astray(machine: Machine, chosen: Policy, own: Mapping[str, int]) -> bool
     return False
 
 
-def _noticed(case: Case, chosen: Policy, own: Mapping[str, int], guests: Starts, runs: int, seed: int) -> bool:
+def _try(case: Case, chosen: Policy, begin: Begin, seed: int, report: Report) -> None:
+    """Runs under a policy with a state of the monitor's own, until one differs."""
+    own, guests, runs = begin
     made = twin(case.machine, _with(chosen, own))
-    return any(compare(made, guests, which, runs, seed).differences for which in plans(case.machine))
+    for which in plans(case.machine):
+        found = compare(made, guests, which, runs, seed)
+        report.runs += found.runs
+        report.differences += found.differences
+        if report.differences:
+            return
 
 
 def _configured(case: Case, forced: Policy) -> Iterator[Policy]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.oracle.plans import Plan
+from tests.oracle.plans import WORDS, Plan, codes
 
 
 def state(p: Plan) -> dict[str, str]:
@@ -12,12 +12,13 @@ def state(p: Plan) -> dict[str, str]:
     wide = p.address
     leaves = {
         "MEM": f"type: Bits<4>, size: {1 << p.physical}, role: general",
-        "M": f"type: Bits<{2 if p.has('hybrid') else 1}>, role: mode",
+        "M": f"type: Bits<{p.modes - 1}>, role: mode",
         "P": f"type: Bits<{wide}>, role: general, pc: true",
         "A": "type: Bits<1>, role: general",
     }
     if p.has("saved"):
-        leaves["SP"] = f"type: Bits<{wide}>, role: saved"
+        leaves["SP"] = f"type: Bits<{p.kept}>, role: saved"
+        leaves |= {"Q": f"type: Bits<{wide}>, role: saved"} if p.has("payload") else {}
     if p.has("bounds"):
         leaves |= {"L": "type: Bits<1>, role: relocation", "B": "type: Bits<1>, role: relocation, reset: 1"}
     if p.has("pages"):
@@ -32,23 +33,30 @@ def state(p: Plan) -> dict[str, str]:
         leaves["F"] = "type: Bits<1>, role: configuration"
     if p.has("candidates"):
         leaves["C"] = "type: Bits<1>, role: configuration"
+    if p.has("same"):
+        leaves["G"] = "type: Bits<1>, role: vector"
     if p.has("clock"):
         leaves["T"] = "type: Bits<1>, role: timing, volatile: true"
     return leaves
 
 
-def entry(p: Plan, *, interrupt: bool = False) -> str:
-    """What a trap entry, or that of an interrupt, does."""
-    wide, saves = p.address, []
+def entry(p: Plan, how: str = "") -> str:
+    """What a trap entry does, or that of an interrupt or of a trap within a trap (`how`)."""
+    wide, saves, interrupt = p.address, [], how == "interrupt"
+    forgets = p.has("interrupt forgets" if interrupt else "entry forgets the address")
+    handed = "at" if p.has("payload") and not how else ""
+    kept = f"{wide}'d0" if forgets else handed if handed and p.has("payload is all that is kept") else "$pc"
+    kept = f"{{M, {kept}}}" if p.has("same") else kept
     if p.has("saved"):
-        forgets = p.has("interrupt forgets") if interrupt else p.has("entry forgets the address")
-        saves.append(f"SP = {wide}'d0;" if forgets else "SP = $pc;")
+        saves.append(f"SP = {kept};")
+        saves += [f"Q = {handed};"] if handed else []
     if p.has("stores"):
-        kept = "$pc" if not p.has("entry forgets the address") else f"{wide}'d0"
         place = f"{{{p.physical - 1}'d0, A}}" if p.physical > 1 else "A"
         place = place if p.has("entry stores where the guest says") else f"{p.physical}'d0"
-        saves.append(f"write_physical_memory<4>({place}, {{{4 - wide}'d0, {kept}}});")
-    if p.has("entry spoils a register") and not interrupt:
+        saves.append(f"write_physical_memory<4>({place}, {cell(kept, p.kept)});")
+        if handed and not p.has("saved"):
+            saves.append(f"write_physical_memory<4>({p.physical}'d1, {cell(handed, wide)});")
+    if p.has("nested spoils a register") if how == "nested" else not how and p.has("entry spoils a register"):
         saves.append("A = 0;")
     if p.has("waiting"):
         saves.append("W = 0;")
@@ -57,8 +65,16 @@ def entry(p: Plan, *, interrupt: bool = False) -> str:
     where = f"{wide}'d1"
     if p.has("entry goes where the guest says"):
         where = "A" if wide == 1 else "{1'b0, A}"
-    stays = p.has("interrupt stays") if interrupt else False
-    return " ".join([*saves, "" if stays else "M = 0;", f"$pc = {where};"])
+    elif handed and p.has("payload leads"):
+        where = handed
+    above = "(G == 1) ? 2'd1 : 2'd0" if p.has("same") else "0"
+    mode = "" if interrupt and p.has("interrupt stays") else f"M = {above};"
+    return " ".join([*saves, mode, f"$pc = {where};"])
+
+
+def cell(value: str, width: int) -> str:
+    """A value of so many bits as a cell of memory."""
+    return value if width == 4 else f"{{{4 - width}'d0, {value}}}"
 
 
 def interrupt_functions(p: Plan) -> Iterator[str]:
@@ -69,17 +85,36 @@ def interrupt_functions(p: Plan) -> Iterator[str]:
         body = f"if (D == 1 && M == {user} && cause == Cause::Service) {{ $pc = {wide}'d0; }} else {{ {body} }}"
     if p.has("entry keeps the mode"):
         body = f"if (M == {user} && cause == Cause::Undefined) {{ $pc = {wide}'d0; }} else {{ {body} }}"
-    yield f"  function trap {{ arguments Cause cause description {{ x }} body {{ {body} }} }}"
+    arguments = "Cause cause"
+    if p.has("payload"):
+        arguments += f", Bits<{wide}> at"
+    if p.has("nested"):
+        when = "cause == Cause::Undefined" if p.has("nested of the user") else "M == 0"
+        body = f"if ({when}) {{ {p.trap('Service')} }} {body}"
+        yield f"  function double {{ description {{ x }} body {{ {entry(p, 'nested')} }} }}"
+    yield f"  function trap {{ arguments {arguments} description {{ x }} body {{ {body} }} }}"
+    if p.has("firmware"):
+        yield f"  function above {{ description {{ x }} body {{ {_firmware(p)} }} }}"
     if p.has("execute"):
         yield "  function execute { arguments Bits<8> word description { x } body { } }"
     if p.has("interrupts"):
-        when = f"LINE == 1 && M == {user}" + (" && A == 1" if p.has("interrupt is masked") else "")
+        when = f"LINE == 1 && {p.below}" + (" && A == 1" if p.has("interrupt is masked") else "")
         changes = "if (LINE == 0) { A = 0; } " if p.has("asking changes the guest") else ""
         yield f"  function asked? {{ returns Boolean description {{ x }} body {{ {changes}return {when}; }} }}"
-        yield f"  function asked {{ description {{ x }} body {{ {entry(p, interrupt=True)} }} }}"
+        yield f"  function asked {{ description {{ x }} body {{ {entry(p, 'interrupt')} }} }}"
     if p.has("waiting"):
         yield "  function waits? { returns Boolean description { x } body {"
         yield "    if (LINE == 1) { W = 0; } return W == 1; } }"
+
+
+def _firmware(p: Plan) -> str:
+    """What runs above the machine: it goes back to the other word."""
+    where = (
+        f"{p.address}'d0" if not p.has("firmware goes where the guest says") else "A" if p.address == 1 else "{1'b0, A}"
+    )
+    spoils = "A = 0; " if p.has("firmware spoils a register") else ""
+    returns = f"M = {p.modes - 1}; " if p.has("firmware returns") else ""
+    return f"{spoils}{returns}$pc = {where};"
 
 
 def translation(p: Plan) -> Iterator[str]:
@@ -88,6 +123,8 @@ def translation(p: Plan) -> Iterator[str]:
     yield "  function: translate"
     yield "  mode: mode"
     yield "  access: op"
+    if p.has("probes"):
+        yield "  probe: [lra]"
     if p.has("bounds"):
         yield "  realise: {bounds: {base: L, limit: B, address: a}}"
     elif p.has("external"):
@@ -104,37 +141,39 @@ def translation(p: Plan) -> Iterator[str]:
 
 def translate(p: Plan) -> list[str]:
     """The function `translate`."""
-    user, wide, physical = p.modes - 1, p.address, p.physical
-    lines = [f"if (mode != {user}) {{ return {_extended(p)}; }}"] if not p.has("external") else []
+    wide, physical = p.address, p.physical
+    above = "mode == 0" if p.has("same") else f"mode != {p.modes - 1}"
+    lines = [f"if ({above}) {{ return {extended(p, 'a')}; }}"] if not p.has("external") else []
+    refuse = p.trap("Memory", "a")
     if p.has("bounds"):
         if not p.has("limit lets in"):
-            lines.append("if (a > B) { trap(Cause::Memory); }")
+            lines.append(f"if (a > B) {{ {refuse} }}")
         if p.has("larger limit admits less"):
-            lines.append("if (B == 1 && a == 0) { trap(Cause::Memory); }")
+            lines.append(f"if (B == 1 && a == 0) {{ {refuse} }}")
         if p.has("base nothing refuses"):
-            lines.append("if (L == 0 && a == 1) { trap(Cause::Memory); }")
+            lines.append(f"if (L == 0 && a == 1) {{ {refuse} }}")
         low = "a[0] ^ L" if p.has("base moves unlike") else "a[0]"
-        lines.append(f"return {_extended(p)};" if p.has("base is not added") else f"return {{L, {low}}};")
+        lines.append(f"return {extended(p, 'a')};" if p.has("base is not added") else f"return {{L, {low}}};")
     elif p.has("external"):
         lines.append("return a;")
     else:
         lines.append("Pte e = read_physical_memory<4>({ROOT, a[1]});")
         if not p.has("denied is let in"):
-            lines.append("if (e.V == 0) { trap(Cause::Memory); }")
+            lines.append(f"if (e.V == 0) {{ {refuse} }}")
         if not p.has("read-only is written"):
-            lines.append("if (op == Access::Write && e.W == 0) { trap(Cause::Memory); }")
+            lines.append(f"if (op == Access::Write && e.W == 0) {{ {refuse} }}")
         frame = "e.FRAME ^ 2'd1" if p.has("mapped elsewhere") else "e.FRAME"
         lines.append(f"return {{{frame}, a[0]}};")
     return [
-        "  function translate {",
-        f"    returns Bits<{physical}> arguments Bits<{wide}> a, Access op, Bits<{2 if p.has('hybrid') else 1}> mode",
-        f"    description {{ x }} body {{ {' '.join(lines)} }}",
-        "  }",
+        f"  function {name} {{ returns Bits<{physical}> arguments Bits<{wide}> a, Access op, Bits<{p.modes - 1}> mode\n"
+        f"    description {{ x }} body {{ {' '.join(lines)} }} }}"
+        for name in (("translate", "lra") if p.has("probes") else ("translate",))
     ]
 
 
-def _extended(p: Plan) -> str:
-    return "a" if p.physical == p.address else f"{{{p.physical - p.address}'d0, a}}"
+def extended(p: Plan, address: str) -> str:
+    """A physical address of an address."""
+    return address if p.physical == p.address else f"{{{p.physical - p.address}'d0, {address}}}"
 
 
 def _address(p: Plan) -> str:
@@ -148,20 +187,24 @@ def bodies(p: Plan) -> Iterator[tuple[str, str, int, str]]:
     priv = "" if p.has("no refusal") else "priv(); "
     spoils = " A = 0;" if p.has("return spoils a register") else ""
     back = "SP" if p.has("saved") else "kept"
-    loads = "" if p.has("saved") else f"Bits<4> w = rd({p.address}'d0); Bits<{p.address}> kept = w[{p.address - 1}:0]; "
+    loads = "" if p.has("saved") else f"Bits<4> w = rd({p.address}'d0); Bits<{p.kept}> kept = w[{p.kept - 1}:0]; "
+    mode = f"{back}[{p.kept - 1}:{p.address}]" if p.has("same") else str(user)
+    loads += f"if ({mode} == 3) {{ {p.trap('Undefined')} }} " if p.has("same") else ""
+    back = f"{back}[{p.address - 1}:0]" if p.has("same") else back
     if p.has("return forgets a bit"):
-        back = f"{{{back}[1], 1'b0}}" if p.address == 2 else "1'b0"
-    stays = "" if p.has("return stays") else f"M = {user}; "
-    yield "svc", "trap(Cause::Service);", 0, ""
+        back = f"{{{back}[1], 1'b0}}" if p.address == 2 and not p.has("same") else f"{p.address}'d0"
+    stays = "" if p.has("return stays") else f"M = {mode}; "
+    yield "svc", p.trap("Service"), 0, ""
     yield "rfe", f"priv(); {loads}{stays}$pc = {back};{spoils}", 0, ""
     yield (
         "flip",
-        "A = ~A;" if not p.has("kind is read") else f"if (M == {user} && A == 1) {{ trap(Cause::Undefined); }} A = ~A;",
+        "A = ~A;" if not p.has("kind is read") else f"if (M == {user} && A == 1) {{ {p.trap('Undefined')} }} A = ~A;",
         0,
         "",
     )
     if not p.has("trap after a write"):
-        yield "load", f"Bits<4> w = rd({at}); A = w[0];", 0, ""
+        place = f"{p.address}'d1" if p.wide else at
+        yield "load", f"Bits<4> w = rd({place}); A = w[0];", 0, ""
     else:
         yield "load", f"A = ~A; Bits<4> w = rd({at}); A = w[0];", 0, ""
     yield "store", f"wr({at}, {{3'd0, A}});", 0, ""
@@ -184,6 +227,20 @@ def bodies(p: Plan) -> Iterator[tuple[str, str, int, str]]:
 def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]]:
     if p.has("hybrid"):
         yield "inner", "priv(); M = 1;", 0, ""
+    if p.has("same"):
+        yield "drop", "if (M == 1) { M = 2; }" if not p.has("same is not refused") else "if (M != 2) { G = A; }", 0, ""
+    if p.has("explicit"):
+        refused = "" if p.has("explicit mode is not refused") else "priv(); "
+        place = f"translate({at}, Access::{'Write' if p.wide else 'Read'}, {p.modes - 1}'d{user})"
+        access = (
+            "write_physical_memory<4>({}, {{3'd0, A}});"
+            if p.wide
+            else "Bits<4> w = read_physical_memory<4>({}); A = w[0];"
+        )
+        yield "under", refused + access.format(place), 0, ""
+    if p.has("probes"):
+        refused = "" if p.has("probe is not refused") else "priv(); "
+        yield "lra", f"{refused}Bits<{p.physical}> w = lra({at}, Access::Read, M); A = w[0];", 0, ""
     if p.has("fields"):
         yield "imm", "A = i;", 1, ""
     if p.has("rows"):
@@ -203,7 +260,7 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
         one_sided = f"if (M != {user}) {{ F = A; }}" if p.has("mirror is one-sided") else "F = A;"
         yield "swap", f"Bits<1> old = F; {one_sided} A = old;", 0, ""
     if p.has("candidates"):
-        refused = f"if (M == {user} && C == 1) {{ trap(Cause::Privileged); }}"
+        refused = f"if (({p.below}) && C == 1) {{ {p.trap('Privileged')} }}"
         shown = "C" if p.has("candidate does not help") else "M[0]"
         yield "gate", f"{'' if p.has('candidate does not help') else refused} A = {shown};", 0, ""
         yield "setc", "priv(); C = A;", 0, ""
@@ -211,10 +268,15 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
         guard = f" || M == {user}" if p.has("table tells the mode") else ""
         yield (
             "look",
-            f"Entry e = looked(); if (e.PRESENT == 0{guard}) {{ trap(Cause::Undefined); }} A = e.SHOWN;",
+            f"Entry e = looked(); if (e.PRESENT == 0{guard}) {{ {p.trap('Undefined')} }} A = e.SHOWN;",
             0,
             "",
         )
+    yield from _ending(p, user, at)
+
+
+def _ending(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]]:
+    """Instructions that end otherwise than by a trap, or show what has no feature of its own."""
     if p.has("partial"):
         changes = "A = ~A;" if p.has("partial twice") else "A = 1;"
         yield "push", f"{changes} wr({p.address}'d1, {{3'd0, A}});", 0, "restart: partial"
@@ -225,8 +287,9 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
         when = f"M == {user}" if p.has("anything for the user") else "A == 1"
         yield "wild", f'if ({when}) {{ unpredictable("wild"); }} A = 1;', 0, ""
     if p.has("execute"):
-        word = "{7'd0, M[0]}" if p.has("executes another word") else "{4'd0, w}"
-        yield "xct", f"Bits<4> w = rd({at}); execute({word});", 0, ""
+        read = "" if p.wide else f"Bits<4> w = rd({at}); "
+        word = "{7'd0, M[0]}" if p.has("executes another word") else "{7'd0, A}" if p.wide else "{4'd0, w}"
+        yield "xct", f"{read}execute({word});", 0, ""
     if p.has("halt"):
         yield "stop", ("" if p.has("halt is not refused") else "priv(); ") + "halt();", 0, ""
     if p.has("refused in silence"):
@@ -249,8 +312,7 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
 def instructions(p: Plan) -> Iterator[str]:
     """The key `instructions`, words in order."""
     word = 0
-    for name, body, bits, keys in bodies(p):
-        word += word % (1 << bits)
+    for name, body, bits, keys in sorted(bodies(p), key=lambda b: -b[2]):
         match = f"{word:08b}"[: 8 - bits] + "-" * bits
         yield f"  - name: {name}"
         variables = ', variables: ["i 0"]' if bits else ""
@@ -260,4 +322,4 @@ def instructions(p: Plan) -> Iterator[str]:
         yield "    operation(): |"
         yield f"      {body}"
         word += 1 << bits
-    assert word <= 16, (p, word)
+    assert word <= codes({*p.features, *p.faults}) <= WORDS, (p, word)

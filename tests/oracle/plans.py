@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from random import Random
@@ -30,6 +30,12 @@ FEATURES = (
     "execute",
     "halt",
     "clock",
+    "explicit",  # an access under a mode that the instruction names
+    "probes",
+    "payload",  # a trap hands over an address
+    "nested",
+    "firmware",
+    "same",  # three modes; a guest has two of them, and runs in its own
 )
 """Everything that the language has, as far as a machine of this size can have it."""
 NEEDS: Mapping[str, str] = {"timer": "interrupts", "waiting": "interrupts"}
@@ -37,13 +43,21 @@ STATES = 256
 WORDS = 16
 PAIRS = tuple(p for p in combinations(FEATURES, 2) if not set(p) <= set(SCHEMES))
 """Pairs of features; a machine has one mapping scheme."""
-BITS: Mapping[str, int] = {"interrupts": 1, "waiting": 1, "delegation": 1, "mirrors": 1, "candidates": 1, "clock": 1}
+BITS: Mapping[str, int] = {
+    "interrupts": 1, "waiting": 1, "delegation": 1, "mirrors": 1, "candidates": 1, "clock": 1, "same": 1,
+}  # fmt: skip
 CODES: Mapping[str, int] = {
+    "bounds": 2, "pages": 1, "external": 1,
+    "explicit": 1, "probes": 1, "same": 1,
     "hybrid": 1,
     "fields": 2, "rows": 2, "interrupts": 0, "waiting": 1, "delegation": 1, "partial": 1, "choices": 1, "mirrors": 1,
     "candidates": 2, "tables": 1, "unmodelled": 1, "unpredictable": 1, "execute": 1, "halt": 1,
     "clock": 1,
+    "mode is read": 1, "access is not translated": 1, "address is a value": 1, "refused in silence": 1, "line is read": 1,
+    "middle mode is read": 1,
 }  # fmt: skip
+"""How many words of its encoding each takes, beside the five that every machine has."""
+ALWAYS = 5
 
 # What can be wrong, and the feature that it needs ("" for none).
 FAULTS: Mapping[str, str] = {
@@ -100,6 +114,17 @@ FAULTS: Mapping[str, str] = {
     "classes meet": "",
     "monitor is the user": "",
     "clock is set": "clock",
+    "explicit mode is not refused": "explicit",
+    "probe is not refused": "probes",
+    "payload leads": "payload",
+    "payload is all that is kept": "payload",
+    "nested spoils a register": "nested",
+    "nested halts": "nested",
+    "nested of the user": "nested",
+    "firmware spoils a register": "firmware",
+    "firmware returns": "firmware",
+    "firmware goes where the guest says": "firmware",
+    "same is not refused": "same",
 }
 
 
@@ -128,27 +153,76 @@ class Plan:
 
     @property
     def modes(self) -> int:
-        return 3 if self.has("hybrid") else 2
+        return 3 if self.has("hybrid") or self.has("same") else 2
+
+    @property
+    def kept(self) -> int:
+        """How many bits a trap entry saves: an address, and the mode where a guest has two."""
+        return self.address + 2 * self.has("same")
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are so many states that few instructions read memory."""
+        return self.modes == 3 or self.address == 2
+
+    @property
+    def below(self) -> str:
+        """In which modes what is privileged is refused."""
+        return "M != 0" if self.has("same") else f"M == {self.modes - 1}"
+
+    def trap(self, cause: str, place: str = "$pc") -> str:
+        """A trap of a cause, which hands over an address where the machine does that."""
+        return f"trap(Cause::{cause}, {place});" if self.has("payload") else f"trap(Cause::{cause});"
 
 
 def plan(seed: int) -> Plan:
     """What the machine of this seed has. Every pair of features comes round once in `len(PAIRS)` seeds."""
     random = Random(seed)
-    first = PAIRS[seed * 89 % len(PAIRS)]
+    first = PAIRS[seed * 29 % len(PAIRS)]
     wanted = [*first, *random.sample(FEATURES, len(FEATURES))]
     count = random.randint(4, 8)
     chosen: set[str] = set()
     for name in wanted:
         more = chosen | {name, NEEDS.get(name, name)}
-        if len(chosen) < count + 2 and len(more & set(SCHEMES)) <= 1 and fits(_whole(more)):
+        most = count + 2 if "pages" not in more else count - 2 if more & {"hybrid", "same"} else count
+        if (
+            len(chosen) < most
+            and not more >= {"pages", "hybrid", "same"}
+            and len(more & set(SCHEMES)) <= 1
+            and fits(_whole(more))
+        ):
             chosen = more
     features = _whole(chosen)
     possible = [fault for fault, needed in FAULTS.items() if not needed or needed in features]
+    if "same" in features and "line is read" in possible:
+        possible.remove("line is read")  # a line that is up interrupts before it can be read
     weights = [1 if fault in VOIDING else 4 for fault in possible]
-    faults = random.choices(possible, weights, k=random.choice((0, 0, 0, 0, 1, 1, 1, 2)))
-    wide = 2 if "pages" in features or (random.random() < 0.3 and fits(features, 2)) else 1
+    faults = set[str]()
+    for fault in random.choices(possible, weights, k=random.choice((0, 0, 0, 0, 1, 1, 1, 2))):
+        faults |= {fault} if codes(features | faults | {fault}) <= WORDS else set()
+    wide = (
+        2
+        if wider(features) or (random.random() < 0.3 and not features & {"hybrid", "same"} and fits(features, 2))
+        else 1
+    )
     physical = {"pages": 3, "bounds": 2}.get(scheme(features), wide)
     return Plan(seed, features, frozenset(faults), wide, physical)
+
+
+def large(features: set[str]) -> bool:
+    """Whether three modes come together with addresses of two bits more often than a few thousand runs allow."""
+    three = features & {"hybrid", "same"}
+    return bool(three and features >= {"external", "stores", "payload"}) or features >= {"pages", "hybrid", "same"}
+
+
+def wider(features: frozenset[str]) -> bool:
+    """Whether one bit of address is too few: for page tables, or for what a trap entry stores beside a guest."""
+    return "pages" in features or {"stores", "payload"} <= features and scheme(features) == "external"
+
+
+def codes(names: Iterable[str]) -> int:
+    """How many words are instructions of a machine with these features and faults."""
+    return ALWAYS + sum(CODES.get(name, 0) for name in names)
 
 
 def scheme(features: frozenset[str]) -> str:
@@ -158,16 +232,17 @@ def scheme(features: frozenset[str]) -> str:
 
 def _whole(chosen: set[str]) -> frozenset[str]:
     """Features with what every machine has one of."""
-    mapping = set() if chosen & set(SCHEMES) else {"bounds"}
-    entry = set() if chosen & {"saved", "stores"} else {"stores"}
+    mapping = set() if chosen & set(SCHEMES) else {"external" if "same" in chosen else "bounds"}
+    entry = set() if chosen & {"saved", "stores"} else {"saved" if "same" in chosen else "stores"}
     return frozenset(chosen | mapping | entry)
 
 
 def fits(features: frozenset[str], address: int = 1) -> bool:
     """Whether a machine with these features is small enough."""
-    wide = 2 if "pages" in features else address
+    wide = 2 if wider(features) else address
     bits = wide + 1 + sum(BITS.get(f, 0) for f in features)
-    bits += wide if "saved" in features else 0
+    bits += wide + 2 * ("same" in features) if "saved" in features else 0
     bits += 0 if scheme(features) == "external" else 2
-    modes = 3 if "hybrid" in features else 2
-    return modes << bits <= STATES and 9 + sum(CODES.get(f, 0) for f in features) <= WORDS
+    bits += wide if {"saved", "payload"} <= features else 0
+    modes = 3 if features & {"hybrid", "same"} else 2
+    return modes << bits <= STATES and codes(features) <= WORDS

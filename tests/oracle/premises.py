@@ -9,21 +9,41 @@ from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.models.reference import cycle
 from pgcheck.models.state import Exit, State
 from tests.oracle.entering import uncontrolled, unrecoverable
-from tests.oracle.laws import Asked
+from tests.oracle.laws import Asked, translations
 from tests.oracle.resuming import partial_instructions_resume
 from tests.oracle.space import Relation
-from tests.oracle.steps import Payload
+from tests.oracle.steps import Payload, trap
 
 TIMERS = ("timer", "ticker")
 
 
 def entering(about: Asked) -> Iterator[Payload]:
-    """The payloads whose deliveries enter the monitor, and those of interrupts."""
-    yield from (p for p in about.deliveries.ends if p not in about.continued)
+    """The payloads whose deliveries enter the monitor, and those of interrupts, but for those that a guest in its own mode may have."""
+    own = about.space.deployment.real_mode is None
+    for payload in about.deliveries.ends:
+        if payload in about.deliveries.interrupts and own and not about.deliveries.enters(about.space, payload):
+            continue
+        if payload not in about.continued:
+            yield payload
 
 
 def entry_is_recoverable(about: Asked, relation: Relation) -> bool:
-    return not unrecoverable(about.deliveries, relation, entering(about))
+    return not unrecoverable(about.deliveries, relation, entering(about), handed(about))
+
+
+def handed(about: Asked) -> int | None:
+    """At which distance from the address of its instruction every trap hands over one, if it is the same; a translation's says nothing of it."""
+    machine, distances = about.machine, set[int | None]()
+    pc = machine.state.pc
+    raised = [(k, v.function, v.args) for _, k, v in translations(about) if isinstance(v, Exit)]
+    taken = [
+        (known, *outcome.end) for _, found in about.steps for known, outcome in found if trap(outcome.end, machine)
+    ]
+    for known, function, args in (*raised, *taken):
+        if function in machine.code.exits:
+            at = known.get(("general", pc))
+            distances.add(None if at is None else (args[-1] - at) % (1 << machine.state.scalars[pc].width))
+    return distances.pop() if len(distances) == 1 else None
 
 
 def entry_is_in_control(about: Asked, relation: Relation) -> bool:
@@ -146,7 +166,7 @@ def interrupts_are_the_monitors(about: Asked, relation: Relation) -> bool:
                 and moved & {*relation.shared, *relation.constants, machine.modes.leaf}
             ):
                 return False
-        if not ends_in_monitor(about, state):
+        if space.deployment.real_mode is not None and not ends_in_monitor(about, state):
             return False
     return True
 

@@ -12,7 +12,7 @@ from tests.oracle.holes import RealCuts, Search, VirtualCuts
 from tests.oracle.laws import Asked
 from tests.oracle.runs import Script, explore
 from tests.oracle.space import Relation
-from tests.oracle.steps import Copy, Outcome, Word, step, trap
+from tests.oracle.steps import Copy, Outcome, Word, real_copy, step, trap
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,8 @@ def partial_instructions_resume(about: Asked, relation: Relation) -> bool:
 
 
 def _resumed(about: Asked, relation: Relation, word: Word, script: Script) -> Resumed | None:
-    machine, mode = about.machine, about.space.deployment.real_mode
-    fixed = {} if mode is None else {machine.modes.leaf: mode}
-    real = Copy(machine, script, "real", "real choice", RealCuts(machine, script), fixed, "real volatile")
+    machine = about.machine
+    real = real_copy(machine, script, RealCuts(machine, script), about.space.deployment.real_mode)
     trapped = step(real, word)
     if not trap(trapped.end, machine) or trapped.end in about.continued:
         return None

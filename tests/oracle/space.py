@@ -51,6 +51,7 @@ class Space:
     def __init__(self, machine: Machine, deployment: Deployment) -> None:
         self.machine, self.deployment = machine, deployment
         self.states = tuple(scalars(machine))
+        self.bit = {tuple(s.values()): 1 << place for place, s in enumerate(self.states)}
         self.holding: dict[tuple[object, object], int] = {}
         for place, state in enumerate(self.states):
             for item in state.items():
@@ -59,10 +60,12 @@ class Space:
         self.guests = tuple(s for s in self.legal if self.true(deployment.guest, s))
         self.user = self.of(self.guests, deployment.modes.user.when)
         self.supervisor = self.of(self.guests, deployment.modes.supervisor.when)
+        modes = deployment.modes
         mode = deployment.real_mode
+        self.modes = {*modes.supervisor.values, *modes.user.values} if mode is None else {mode}
         self.allowed = {tuple(s.values()) for s in self.states if self.true(deployment.real, s)}
         held = (s for s in self.legal if tuple(s.values()) in self.allowed)
-        self.real = tuple(s for s in held if mode is None or s[machine.modes.leaf] == mode)
+        self.real = tuple(s for s in held if s[machine.modes.leaf] in self.modes)
         self.decides = frozenset(n for n in machine.state.scalars if self.matters(n))
         self.general = tuple(n for n, leaf in machine.state.scalars.items() if not leaf.control)
         self.control = tuple(n for n, leaf in machine.state.scalars.items() if leaf.control)
@@ -75,8 +78,10 @@ class Space:
 
     def set_of(self, states: Iterable[State]) -> int:
         """States as a set: bit n stands for the n-th of all."""
-        wanted = {tuple(s.values()) for s in states}
-        return sum(1 << place for place, s in enumerate(self.states) if tuple(s.values()) in wanted)
+        found = 0
+        for state in states:
+            found |= self.bit[tuple(state.values())]
+        return found
 
     def agreeing(self, known: Iterable[tuple[tuple[object, ...], object]], control: str) -> int:
         """The set of states with the values of leaves that are known of one copy."""
@@ -109,6 +114,7 @@ class Relation:
     def __init__(self, space: Space, fixed: Fixed) -> None:
         self.space, self.fixed = space, fixed
         mirrored = {n for n, c in fixed.leaves.items() if c == MIRROR}
+        mirrored |= {space.machine.modes.leaf} if space.deployment.real_mode is None else set()
         self.mirrored = tuple(n for n in space.control if n in mirrored | space.deployment.mirror)
         self.constants = {n: c for n, c in fixed.leaves.items() if isinstance(c, int)}
         self.shared = (*space.general, *self.mirrored)

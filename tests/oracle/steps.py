@@ -8,7 +8,7 @@ from itertools import product
 
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, TRANSLATE
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT, TRANSLATE
 from pgcheck.models.reference import cycle
 from pgcheck.models.reference.step import Step
 from pgcheck.models.state import Cells, Exit, State, Surroundings
@@ -21,11 +21,12 @@ LEFT_OUT, ANYTHING = "unmodelled", "unpredictable"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a step ended: completion or an exit, and what it set of leaves and of memory."""
+    """How a step ended: completion or an exit, what it set of leaves and of memory, and where it accessed memory (and stored)."""
 
     end: Payload
     leaves: Mapping[str, int]
     cells: Mapping[int, int]
+    touched: tuple[tuple[int, bool], ...] = ()
 
     @property
     def completes(self) -> bool:
@@ -86,7 +87,11 @@ class Memory:
 
 @dataclass(slots=True)
 class Copy:
-    """One copy of the machine in a run. `space` says where its control leaves and its choices are asked for; general leaves are shared."""
+    """One copy of the machine in a run.
+
+    `control` and `choices` say where its control leaves and its choices are asked for; general leaves are shared, and so are those `tied` to
+    the virtual machine's.
+    """
 
     machine: Machine
     script: Script
@@ -95,6 +100,7 @@ class Copy:
     cuts: object
     fixed: Mapping[str, int] = field(default_factory=dict)
     clocks: str = "volatile"
+    tied: frozenset[str] = frozenset()
     state: Leaves = field(init=False)
     memory: Memory = field(init=False)
 
@@ -106,12 +112,13 @@ class Copy:
         leaf = self.machine.state.scalars[name]
         if name in self.fixed:
             return self.fixed[name]
-        answer = self.script.ask((self.control if leaf.control else "general", name), lawful(self.machine)[leaf.name])
+        whose = "virtual" if name in self.tied else self.control if leaf.control else "general"
+        answer = self.script.ask((whose, name), lawful(self.machine)[leaf.name])
         assert answer is not None
         return answer
 
     def undefined(self, site: str, instance: int, width: int) -> int:
-        return self.script.number((self.choices, site, instance), 1 << width)
+        return self.script.number((self.choices, site, instance), 1 << (width or 1))
 
     def volatile(self, leaf: Leaf, instance: int, index: int | None) -> int:
         return self.script.number((self.clocks, leaf.name, instance), 1 << leaf.element_width)
@@ -121,7 +128,7 @@ class Copy:
 
     def ended(self, exit_: Exit | None) -> Outcome:
         end = COMPLETE if exit_ is None else (exit_.function, exit_.args)
-        return Outcome(end, dict(self.state.written), dict(self.memory.stored))
+        return Outcome(end, dict(self.state.written), dict(self.memory.stored), tuple(self.memory.touched))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,24 +165,33 @@ def step(copy: Copy, word: Word, continued: frozenset[Payload] = frozenset()) ->
         exit_ = cycle.body(Step(machine, state, {}, around), word.instruction.body, 0)
     else:
         exit_ = cycle.step(machine, cycle.canonical(word.instruction, dict(word.operands)), state, around)
-    if exit_ is not None and (exit_.function, exit_.args) in continued:
-        around.oracle = None
-        exit_ = cycle.enter(machine, exit_, state, around)
+    while exit_ is not None and (exit_.function, exit_.args) in continued:
+        around.oracle, outer = None, exit_.function
+        exit_ = cycle.deliver(machine, exit_, state, around)
+        if exit_ is None:
+            return copy.ended(cycle.firmware(machine, state, around))
+        if exit_.function not in BUILTIN_EXITS:
+            exit_ = Exit(machine.code.exits[outer].nested or HALT, ())
     return copy.ended(exit_)
 
 
-def delivery(copy: Copy, payload: Payload) -> Outcome:
-    """A trap entry, or that of an interrupt, from a copy's state to the end of what firmware does there."""
+def delivery(copy: Copy, payload: Payload, *, served: bool) -> Outcome:
+    """A trap entry, or that of an interrupt, from a copy's state, and with `served` to the end of what firmware does there."""
     machine, around = copy.machine, copy.surroundings()
     function, args = payload
-    interrupt = machine.code.interrupt
+    interrupt, exit_ = machine.code.interrupt, None
     if interrupt is not None and function == interrupt.deliver:
         exit_ = cycle.serve(machine, function, copy.state, around)
-        if exit_ is not None:
-            exit_ = cycle.enter(machine, exit_, copy.state, around)
-    else:
-        exit_ = cycle.enter(machine, Exit(function, args), copy.state, around)
-    return copy.ended(exit_)
+        if exit_ is None:
+            return copy.ended(cycle.firmware(machine, copy.state, around) if served else None)
+    exit_ = cycle.arrive(machine, exit_ or Exit(function, args), copy.state, around)[1]
+    return copy.ended(cycle.firmware(machine, copy.state, around) if served and exit_ is None else exit_)
+
+
+def real_copy(machine: Machine, script: Script, cuts: object, mode: int | None) -> Copy:
+    """The real machine in a mode; in the virtual one's where that is None."""
+    fixed, leaf = {} if mode is None else {machine.modes.leaf: mode}, machine.modes.leaf
+    return Copy(machine, script, "real", "real choice", cuts, fixed, "real volatile", frozenset({leaf} - fixed.keys()))
 
 
 def payloads(machine: Machine) -> Iterator[Payload]:
@@ -188,12 +204,12 @@ def payloads(machine: Machine) -> Iterator[Payload]:
 
 def lawful(machine: Machine) -> Mapping[str, tuple[int, ...]]:
     """The values that each leaf has in some legal state."""
-    known = machine.kept.get((lawful,))
+    known: Mapping[str, tuple[int, ...]] | None = machine.kept.get((lawful,))
     if known is None:
         states = [s for s in scalars(machine) if all(cycle.holds(machine, c, dict(s)) for c in machine.legal)]
         known = {n: tuple(sorted({int(str(s[n])) for s in states})) for n in machine.state.scalars}
         machine.kept[lawful,] = known
-    return dict(known)
+    return known
 
 
 def trap(end: Payload, machine: Machine) -> bool:
