@@ -10,6 +10,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Model
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
+from tests.oracle.plans import Plan
 
 WORD = re.compile(r"[A-Za-z_?]+|\d+|[^A-Za-z_?\d]")
 
@@ -44,6 +45,59 @@ def asking(machine: Machine, without: str = "") -> Iterator[dict[str, int]]:
         yield found
     finally:
         Evidence.model = ask  # type: ignore[method-assign]
+
+
+MACHINES: Mapping[int, tuple[str, str, int, int]] = {
+    0: ("bounds, choices, delegation, deployments, mirrors, saved", "", 1, 2),
+    1: ("candidates, delegation, external, hybrid, saved, stores, tables, unmodelled", "", 1, 1),
+    3: ("bounds, execute, hybrid, interrupts, stores, unmodelled, waiting", "left out for the user", 1, 2),
+    4: ("choices, external, interrupts, partial, saved, stores, tables, waiting", "", 2, 2),
+    7: ("choices, deployments, fields, hybrid, interrupts, pages, partial, rows, stores, timer", "", 2, 3),
+    16: ("bounds, fields, halt, interrupts, mirrors, rows, stores, tables, timer", "mode is read", 2, 2),
+    32: ("external, interrupts, partial, stores, tables, timer, waiting", "asking changes the guest", 2, 2),
+    35: ("bounds, delegation, fields, hybrid, interrupts, stores, timer", "interrupt is masked", 1, 2),
+    62: ("bounds, candidates, halt, interrupts, stores, unmodelled, waiting", "interrupt stays", 1, 2),
+    94: ("bounds, hybrid, interrupts, partial, saved, timer", "kind is read", 1, 2),
+    143: ("deployments, halt, interrupts, pages, stores, tables, unpredictable, waiting", "denied is let in", 2, 3),
+    205: ("bounds, halt, hybrid, mirrors, saved, tables, unpredictable", "halt is not refused", 1, 2),
+    302: (
+        "bounds, choices, clock, execute, halt, hybrid, interrupts, stores, tables, timer",
+        "larger limit admits less",
+        1,
+        2,
+    ),
+    460: ("bounds, choices, partial, rows, stores, tables, unmodelled", "row is not refused", 1, 2),
+    553: ("bounds, candidates, execute, stores, tables, unmodelled", "mode is read", 1, 2),
+    616: ("bounds, candidates, deployments, hybrid, saved, unmodelled", "base is not added", 1, 2),
+    662: ("bounds, execute, interrupts, partial, saved, unpredictable, waiting", "monitor is the user", 1, 2),
+    699: ("execute, external, interrupts, mirrors, rows, stores, waiting", "executes another word", 1, 1),
+    750: ("bounds, candidates, fields, mirrors, saved, stores", "classes meet", 1, 2),
+    752: ("choices, delegation, deployments, fields, hybrid, pages, stores", "legal is not kept", 2, 3),
+    769: ("bounds, hybrid, interrupts, rows, saved, unpredictable", "access is not translated", 1, 2),
+    1022: ("external, hybrid, mirrors, rows, stores, unpredictable", "entry keeps the mode", 1, 1),
+    1030: ("halt, interrupts, mirrors, pages, partial, stores, unpredictable", "guest is not kept", 2, 3),
+    1096: ("execute, external, interrupts, mirrors, saved, waiting", "refused in silence", 1, 1),
+    1111: ("candidates, clock, execute, external, interrupts, rows, stores, timer", "line is general", 2, 2),
+    1158: ("external, halt, interrupts, partial, saved, timer", "return spoils a register", 1, 1),
+    1194: ("bounds, execute, fields, hybrid, saved, unpredictable", "entry is illegal", 1, 2),
+    1293: ("execute, halt, pages, partial, saved, tables, unpredictable", "anything for the user", 2, 3),
+    1338: ("bounds, candidates, clock, delegation, deployments, rows, stores, tables", "base moves unlike", 1, 2),
+    1424: (
+        "delegation, deployments, execute, hybrid, pages, rows, stores, tables, unpredictable",
+        "read-only is written",
+        2,
+        3,
+    ),
+    1458: ("bounds, execute, interrupts, mirrors, stores, tables", "base nothing refuses", 1, 2),
+    1464: ("candidates, external, fields, mirrors, partial, stores", "mirror is one-sided", 2, 2),
+}
+"""The machines that miss an obligation, by seed: features, faults, and the widths of their addresses."""
+
+
+def plan(seed: int) -> Plan:
+    """The plan of one of these machines."""
+    features, faults, address, physical = MACHINES[seed]
+    return Plan(seed, frozenset(features.split(", ")), frozenset(filter(None, faults.split(", "))), address, physical)
 
 
 KILLED: Mapping[str, int] = {

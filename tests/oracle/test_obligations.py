@@ -10,14 +10,14 @@ from pgcheck.checker.check import check
 from pgcheck.checker.solving.evidence import Contradiction
 from pgcheck.isa.machine.build import load
 from tests.oracle.compare import QUIET, against
-from tests.oracle.machines import machine
-from tests.oracle.obligations import KILLED, OPEN, asking, kind
+from tests.oracle.machines import written
+from tests.oracle.obligations import KILLED, OPEN, asking, kind, plan
 
 
 def missed(obligation: str, seed: int, folder: Path) -> bool:
     """Whether a machine shows that an obligation is not asked: enumeration says something else, or the check contradicts itself."""
     path = folder / f"{seed}.yaml"
-    path.write_text(machine(seed), encoding="utf-8")
+    path.write_text(written(plan(seed)), encoding="utf-8")
     found = load(path)
     try:
         with asking(found, obligation):
@@ -38,7 +38,7 @@ def test_every_obligation_is_in_a_table(tmp_path: Path) -> None:
     asked: set[str] = set()
     for seed in sorted(set(KILLED.values())):
         path = tmp_path / f"{seed}.yaml"
-        path.write_text(machine(seed), encoding="utf-8")
+        path.write_text(written(plan(seed)), encoding="utf-8")
         found = load(path)
         with asking(found) as counted:
             check(found, QUIET)
@@ -54,7 +54,7 @@ def test_an_obligation_that_is_asked_is_not_missed(tmp_path: Path) -> None:
 
 def test_a_kind_has_no_names(tmp_path: Path) -> None:
     path = tmp_path / "machine.yaml"
-    path.write_text(machine(4), encoding="utf-8")
+    path.write_text(written(plan(4)), encoding="utf-8")
     found = load(path)
     assert kind("default:trap:P lost", found) == "* lost"
     assert kind("load:ctl[mode@S]", found) == "*:ctl[*@S]"
