@@ -185,12 +185,7 @@ def plan(seed: int) -> Plan:
     for name in wanted:
         more = chosen | {name, NEEDS.get(name, name)}
         most = count + 2 if "pages" not in more else count - 2 if more & {"hybrid", "same"} else count
-        if (
-            len(chosen) < most
-            and not more >= {"pages", "hybrid", "same"}
-            and len(more & set(SCHEMES)) <= 1
-            and fits(_whole(more))
-        ):
+        if len(chosen) < most and not large(more) and len(more & set(SCHEMES)) <= 1 and fits(_whole(more)):
             chosen = more
     features = _whole(chosen)
     possible = [fault for fault, needed in FAULTS.items() if not needed or needed in features]
@@ -210,9 +205,8 @@ def plan(seed: int) -> Plan:
 
 
 def large(features: set[str]) -> bool:
-    """Whether three modes come together with addresses of two bits more often than a few thousand runs allow."""
-    three = features & {"hybrid", "same"}
-    return bool(three and features >= {"external", "stores", "payload"}) or features >= {"pages", "hybrid", "same"}
+    """Whether page tables come together with so much that deciding takes more than a few thousand runs."""
+    return "pages" in features and len(features & {"hybrid", "same", "probes"}) > 1
 
 
 def wider(features: frozenset[str]) -> bool:
