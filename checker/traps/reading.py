@@ -19,6 +19,7 @@ OPPOSITE: Final = {"eq": "!=", "ult": ">=", "ule": ">", "slt": ">=", "sle": ">"}
 WORDS: Final = 12  # decimal numbers below it
 LONG: Final = 24  # characters of an argument
 MOST: Final = 40  # characters of another part
+WHOLE: Final = 400  # characters of a part where nothing is left out but that
 
 
 class Reading:
@@ -29,6 +30,7 @@ class Reading:
 
     def __init__(self, machine: Machine, mode: int, *, brief: bool = False) -> None:
         self.machine, self.mode, self.brief = machine, mode, brief
+        self.known: dict[Term, str] = {}
         self.enums = {
             name: entry.type
             for entry in machine.state.entries.values()
@@ -69,7 +71,13 @@ class Reading:
         return self.inner(term)
 
     def term(self, term: Term) -> str:
-        """A term as an expression."""
+        """A term as an expression; a part that is too long for anybody is left out, for shared parts would be written again and again."""
+        if term not in self.known:
+            text = self.written(term)
+            self.known[term] = text if len(text) <= WHOLE else ".."
+        return self.known[term]
+
+    def written(self, term: Term) -> str:
         match term.op:
             case "const" if not term.width:
                 return "true" if term.value else "false"

@@ -52,3 +52,11 @@ def test_alternatives_and_their_opposite() -> None:
 def test_modes_go_by_their_names() -> None:
     assert [mode_name(RISCV, m) for m in (0, 1, 3)] == ["U", "S", "M"]
     assert mode_name(machine("i386"), 3) == "CPL=3"
+
+
+def test_what_is_shared_is_not_written_again_and_again() -> None:
+    shared = operand(8, "x")
+    for k in range(60):
+        shared = mk("mul", 8, mk("add", 8, shared, constant(8, k + 1)), mk("xor", 8, shared, constant(8, k)))
+    text = READING.term(eq(shared, constant(8, 1)))
+    assert ".." in text and len(text) < 1000
