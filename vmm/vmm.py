@@ -73,11 +73,6 @@ class Vmm:
         self.tlb = Tlb()
         self.guests: list[Guest] = []
 
-    def lay(self) -> None:
-        """Put the entries of the monitor's own tables into its memory, where there are any."""
-        for address, value in () if self.policy.crossing is None else self.policy.crossing.laid.items():
-            self.host.bus.store(address, 1, value)
-
     def guest(
         self,
         name: str,
