@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import groupby
 from typing import Any, Final
 
 from pgcheck import console
@@ -70,9 +69,10 @@ def _lines(result: MachineResult, found: Sequence[Plan]) -> Iterator[str]:
         under_ = "" if one.deployment == "default" else f", deployment {one.deployment}"
         what = f"the plan of a {one.kind} monitor" if one.kind else f"no monitor: {one.refused}"
         yield from wrapped(f"{result.name}{under_}: {what}", "  ", "")
-        for duty, tasks in groupby(one.tasks, key=lambda task: task.duty):
-            yield from ("", TITLES[duty])
-            yield from _table(list(tasks))
+        for duty, title in TITLES.items():
+            if tasks := [task for task in one.tasks if task.duty == duty]:
+                yield from ("", title)
+                yield from _table(tasks)
 
 
 def _table(tasks: Sequence[Task]) -> Iterator[str]:

@@ -99,7 +99,7 @@ class Bar:
     """How often an instruction made the monitor step in for a reason, and the bar's length in pixels."""
 
     name: str
-    reason: Reason
+    reason: str
     count: int
     y: int
     length: float
@@ -117,7 +117,7 @@ class Picture:
     height: int
     bars_at: int
     rest: int
-    reasons: tuple[tuple[Reason, str], ...]
+    reasons: tuple[tuple[str, str], ...]
 
 
 def checked(file: Path | None) -> None:
