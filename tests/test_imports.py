@@ -11,6 +11,8 @@ from docs.rooms import PICTURE, ROOMS, ROOT, Graph, boxes, circles, imported, im
 
 SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt", "llvmlite"}
 # Families that specifications may be of, whether or not one of them is shipped.
+# Formats of others are called by their names, which are no instruction sets.
+FORMATS = re.compile("RISC-V Unified Database|riscv-opcodes|Intel HEX")
 FAMILIES = r"i[3-6]86|x86|ia32|amd64|intel|risc.?v|rv(32|64)|m68\w*|mc68\w*|68000|pdp.?1\d|s370|arm(v\d|64)?|aarch\w*|mips\d*|sparc|vax"
 
 
@@ -50,7 +52,8 @@ def named(tree: ast.AST) -> set[str]:
     """The instruction sets that code names, by family or as shipped."""
     shipped = "|".join(re.escape(p.stem) for p in (ROOT / "specs").glob("*.yaml"))
     pattern = re.compile(rf"(?<![a-z0-9])({FAMILIES}|{shipped})(?![a-z0-9])", re.IGNORECASE)
-    return {found[0] for word in words(tree) for found in pattern.finditer(word.replace("_", " "))}
+    said = (FORMATS.sub("", word).replace("_", " ") for word in words(tree))
+    return {found[0] for word in said for found in pattern.finditer(word)}
 
 
 FILES = [(room, path) for room in ROOMS for path in sources(ROOT / room)]
