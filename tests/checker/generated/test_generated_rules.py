@@ -39,6 +39,8 @@ def instances_of(rule: Rule, at: int) -> Iterator[Instance]:
     """The nodes for so many bits that the rule's pattern describes: choices between arrays where it speaks of stores, else between vectors."""
     if rule.pattern == idioms.RULES[0].pattern:
         yield from signed(at)
+    elif rule.node.op == "store":
+        yield from instances(rule.node, ARRAY, at, {})
     elif rule.node.op == "ite":
         yield from instances(rule.node, ARRAY if "store" in rule.pattern else at, at, {})
     else:
