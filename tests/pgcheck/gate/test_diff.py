@@ -134,7 +134,7 @@ def test_a_wrong_specification_is_no_difference(pgcheck: Pgcheck, tmp_path: Path
     [
         (["pg74"], "compare two files or folders"),
         (["pg74", "nowhere.yaml"], "no specification, file or folder 'nowhere.yaml'"),
-        (["nosuchrevision.."], "git read-tree"),
+        (["nosuchrevision.."], "git knows no revision 'nosuchrevision' here"),
         (["main..", "--", "/"], "outside the repository"),
     ],
 )
