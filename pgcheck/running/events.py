@@ -86,6 +86,13 @@ class Story:
     seconds: Mapping[tuple[str, int, str], float]
     so_far: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    def left(self, word: str) -> str:
+        """How far a word without an answer came before the run was broken off."""
+        if word not in self.so_far:
+            return "not checked, for the run was broken off"
+        rows = len(self.so_far[word])
+        return f"broken off; {rows} {'row' if rows == 1 else 'rows'} judged so far, each alone, which is no answer yet"
+
     @property
     def checked(self) -> tuple[Checked, ...]:
         return tuple(o for o in self.outcomes if isinstance(o, Checked))

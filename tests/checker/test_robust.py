@@ -260,7 +260,8 @@ def test_interrupted_runs_end_at_once_and_leave_no_process(tmp_path: Path) -> No
     time.sleep(8)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in err and out == ""
+    assert process.returncode == 130 and "Traceback" not in err
+    assert out == "" or out.startswith("i386: broken off; ")
     time.sleep(1.5)
     assert not _children_of(process.pid), "a worker or a solver outlived the run"
 

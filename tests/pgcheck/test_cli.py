@@ -300,7 +300,8 @@ def test_a_signal_ends_a_run_with_its_workers(tmp_path: Path, number: signal.Sig
         workers = children(process.pid)
     os.kill(process.pid, number)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (code, "", said)
+    assert (process.returncode, err) == (code, said)
+    assert out == "" or out.startswith("specs/i386.yaml: broken off; ")
     assert not (tmp_path / "w").exists()
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 

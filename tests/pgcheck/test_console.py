@@ -35,5 +35,5 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(Failure, match="not UTF-8"):
         read(str(tmp_path / "binary"))
-    with pytest.raises(Failure, match="Is a directory"):
+    with pytest.raises(Failure, match="it is no plain file but a folder"):
         read(str(tmp_path))

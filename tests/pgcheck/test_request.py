@@ -24,7 +24,7 @@ CHANGED: dict[str, Any] = {
     "no_waivers": True,
 }
 # How a report is written is no part of what is asked.
-MANNER = {"format_", "outputs", "sarif_waived", "rows", "no_timing"}
+MANNER = {"format_", "outputs", "sarif_waived", "present", "rows", "no_timing"}
 
 
 def test_nothing_set_asks_for_the_defaults() -> None:

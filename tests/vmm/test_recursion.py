@@ -27,7 +27,7 @@ PROGRAMS = {
     "pg74": (512, programs.pg74, 64),
     "pg74 with its timer": (512, programs.pg74_timer, 64),
     "m68010": (programs.M68_SIZE, programs.m68, 1 << 12),
-    "riscv64": (programs.RISCV_SIZE, programs.riscv, TABLES << 12),
+    "riscv64": (programs.RISCV_SIZE, programs.riscv, TABLES + 4 << 12),
 }
 
 

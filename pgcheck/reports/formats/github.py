@@ -28,7 +28,7 @@ def render(story: Story, manner: Manner) -> str:
     places = Places(root(Path.cwd()))
     said = [remark for remark in remarks(story) if not remark.waived]
     lines = [_aside(f"{f.specification}: {f.message}") for f in story.failed if not f.problems]
-    lines += [_aside(f"{word}: not checked, for the run was broken off") for word in story.unfinished]
+    lines += [_aside(f"{word}: {story.left(word)}") for word in story.unfinished]
     for level in COMMANDS:
         found = [remark for remark in said if remark.level == level]
         room = MOST - (len(lines) if level == "error" else 0)

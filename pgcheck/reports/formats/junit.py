@@ -30,7 +30,7 @@ def render(story: Story, manner: Manner) -> str:
             _answered(outcome, story, manner, places) if isinstance(outcome, Checked) else [_wrong(outcome, places)]
         )
         whole.extend(suites)
-    whole.extend(_unfinished(word) for word in story.unfinished)
+    whole.extend(_unfinished(word, story.left(word)) for word in story.unfinished)
     for name in ("tests", "failures", "errors"):
         whole.set(name, str(sum(int(suite.get(name, 0)) for suite in whole)))
     ElementTree.indent(whole)
@@ -148,9 +148,9 @@ def _wrong(failed: Failed, places: Places) -> ElementTree.Element:
     return _suite(failed.specification, [case])
 
 
-def _unfinished(word: str) -> ElementTree.Element:
+def _unfinished(word: str, left: str) -> ElementTree.Element:
     case = _case(word, "specification", None, None)
-    _ends(case, "error", "", f"{word}: not checked, for the run was broken off")
+    _ends(case, "error", "", f"{word}: {left}")
     return _suite(word, [case])
 
 

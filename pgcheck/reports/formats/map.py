@@ -19,12 +19,16 @@ class Map:
 
 
 def render(story: Story, _: Manner) -> str:
-    """The picture; a machine without an answer is not in it."""
+    """The picture; of a specification without an answer it says that."""
     return rendered(
         "map.svg",
         maps=[
             Map(f"{c.result.name}: {c.result.title}", sheets(c.machine, judged(c.result.main), ""))
             for c in story.checked
+        ],
+        without=[
+            *(f"{f.specification}: no answer" for f in story.failed),
+            *(f"{word}: {story.left(word)}" for word in story.unfinished),
         ],
     )
 

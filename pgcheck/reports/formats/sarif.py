@@ -80,7 +80,7 @@ def _rule(rule: Rule) -> Json:
 def _invocation(story: Story) -> Json:
     """How the run went; what has no answer for another reason than its text is a notification."""
     said = [_notification(f"{f.specification}: {f.message}") for f in story.failed if not f.problems]
-    said += [_notification(f"{word}: not checked, for the run was broken off") for word in story.unfinished]
+    said += [_notification(f"{word}: {story.left(word)}") for word in story.unfinished]
     return {
         "executionSuccessful": story.ended.complete and not said,
         "exitCode": story.ended.code,

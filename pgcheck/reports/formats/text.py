@@ -8,7 +8,7 @@ from typing import Final
 from pgcheck.reports.text import report
 from pgcheck.reports.writing import Format
 from pgcheck.running.events import Checked, Manner, Story
-from pgcheck.words import counted, wrapped
+from pgcheck.words import wrapped
 
 TOLD: Final = ("hole", "unknown")
 
@@ -33,7 +33,7 @@ def render(story: Story, manner: Manner) -> str:
     parts = [report_of(checked, manner) for checked in story.checked]
     parts += [f"{failed.specification}: {failed.message}" for failed in story.failed]
     parts += broken_off(story)
-    parts += [f"{w}: not checked, for the run was broken off" for w in story.unfinished if w not in story.so_far]
+    parts += [f"{word}: {story.left(word)}" for word in story.unfinished if word not in story.so_far]
     return click.unstyle("\n\n".join(parts))
 
 
@@ -41,7 +41,7 @@ def broken_off(story: Story) -> list[str]:
     """What had been found of specifications without an answer when the run was broken off."""
     parts = []
     for word, rows in story.so_far.items():
-        lines = [f"{word}: broken off; {counted(len(rows), 'row')} judged so far, each alone, which is no answer yet"]
+        lines = [f"{word}: {story.left(word)}"]
         for verdict, count in Counter(rows.values()).items():
             named = [row for row, found in rows.items() if found == verdict] if verdict in TOLD else []
             lines += wrapped(", ".join(named) or str(count), " " * 4, f"  {verdict}: ")

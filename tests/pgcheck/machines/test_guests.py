@@ -53,7 +53,7 @@ def test_a_guest_that_is_another_machine_runs_what_its_host_lacks(pgcheck: Pgche
     words = ("run", SMALL / "virtual" / "pg74-host.yaml", program)
     ran = pgcheck(*words, "--vmm", "type1", "--deployment", "triple")
     assert (ran.code, ran.out) == (0, "W")
-    assert [line.split() for line in ran.err.splitlines()[3:6]] == [
+    assert [line.split() for line in ran.err.splitlines()[4:7]] == [
         ["1", "triple", "emulated"],
         ["1", "sio", "emulated"],
         ["1", "halt", "ended"],

@@ -188,7 +188,7 @@ def test_commands_for_github_do_not_spoil_a_document(pgcheck: Pgcheck, answer: A
     "word, said",
     [
         ("junt=x", "no format 'junt'; did you mean 'junit'?"),
-        ("zzz=x", "it is one of github, html, json, junit, sarif, text"),
+        ("zzz=x", "it is one of github, html, json, junit, map, sarif, text"),
         ("junit", "write junit=FILE; --format junit prints it"),
         ("junit=", "write junit=FILE"),
         ("", "no format ''"),
