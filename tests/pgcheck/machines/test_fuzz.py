@@ -148,11 +148,11 @@ def test_there_is_no_campaign_without_a_limit(pgcheck: Pgcheck, tmp_path: Path, 
 
 def test_json_is_one_document(pgcheck: Pgcheck, tmp_path: Path) -> None:
     ran = pgcheck(
-        "fuzz", POPF, "--force", "--cases", "100", "--property", "EQ2", "--json", "--database", tmp_path / "c.sqlite"
+        "fuzz", POPF, "--force", "--cases", "200", "--property", "EQ2", "--json", "--database", tmp_path / "c.sqlite"
     )
     document = json.loads(ran.out)
     assert document["specification"]["name"] == "popf" and document["seed"] == "0"
-    assert [(p["id"], p["cases"]) for p in document["properties"]] == [("EQ2", 100)]
+    assert [(p["id"], p["cases"]) for p in document["properties"]] == [("EQ2", 200)]
     assert document["findings"] and document["findings"][0]["kind"] == "finding" and document["coverage"]
 
 
@@ -161,7 +161,7 @@ def test_a_finding_is_written_with_a_test_that_fails_and_is_replayed(pgcheck: Pg
     asked = (
         "--force",
         "--cases",
-        "100",
+        "200",
         "--property",
         "EQ2",
         "--database",
@@ -230,7 +230,7 @@ def test_a_campaign_killed_within_a_shard_goes_on_and_reports_what_it_would_have
     pgcheck: Pgcheck, tmp_path: Path
 ) -> None:
     database = tmp_path / "c.sqlite"
-    few = ("--property", "EQ2", "--property", "RC1", "--cases", "160", "--seed", "1", "--jobs", "2")
+    few = ("--property", "EQ2", "--property", "RC1", "--cases", "160", "--seed", "7", "--jobs", "2")
     asked = (POPF, "--force", *few, "--database", database)
     child = process(*asked)
     assert child.stdout is not None
