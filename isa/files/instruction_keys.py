@@ -266,7 +266,10 @@ def _access(node: Node) -> Text | list[Claim]:
 
 _JSON_CLAIM: Final[JsonSchemaValue] = {
     "type": "object",
-    "properties": {"cause": {"type": "string"}, "when": {"type": "string"}},
+    "properties": {
+        "cause": {"type": "string", "description": "The trap's cause as the specification names it, or `completes`."},
+        "when": {"type": "string", "description": "The states in which it ends so: a condition in IDL; default: all."},
+    },
     "required": ["cause"],
     "additionalProperties": False,
 }
