@@ -20,7 +20,7 @@ class Rule:
     """What a specification keeps or breaks. It stands where it is found out, and `pgcheck rules` gathers all of them.
 
     `id` is never given to another rule: PG00x are about instructions, PG01x about theorems, PG1xx about the specification itself and the premises,
-    and PG20x about the text of files. `name` is that of the finding, theorem or verdict that says so. `hypothesis` is what of the
+    PG20x about the text of files, and PG30x about what a change does to traps. `name` is that of the finding, theorem or verdict that says so. `hypothesis` is what of the
     induction it is part of.
     """
 

@@ -13,6 +13,7 @@ Required = Literal["theorem1", "theorem3", "monitor"]
 REQUIRED: Final[tuple[Required, ...]] = get_args(Required)
 TRAP_CHANGES: Final = (
     "lost-trap", "new-trap", "other-cause", "other-priority", "other-delivery", "other-end", "traps-not-compared",
+    "lost-knob",
 )  # fmt: skip
 FAIL_ON: Final = ("regression", "hole", "class", "traps", *TRAP_CHANGES, "any", "never")
 WAIVERS_FILE: Final = "pgcheck-waivers.yaml"

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.traps.changes import (
+    LOST_TRAP,
+    NEW_TRAP,
+    NOT_COMPARED,
+    OTHER_CAUSE,
+    OTHER_DELIVERY,
+    OTHER_END,
+    OTHER_PRIORITY,
+    ChangeRule,
+)
 from pgcheck.checker.traps.condition import Question, minimal
 from pgcheck.checker.traps.delivery import arrivals
 from pgcheck.checker.traps.reading import Reading, mode_name
@@ -19,22 +28,12 @@ from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.machine.meaning import Meanings
 from pgcheck.isa.terms import FALSE, Term, land, parameter
 
-KINDS: Final[Mapping[str, str]] = {
-    "lost-trap": "completes where it trapped",
-    "new-trap": "traps where it completed",
-    "other-cause": "traps with another cause",
-    "other-priority": "of two traps the other one comes first",
-    "other-delivery": "a trap is delivered elsewhere",
-    "other-end": "ends otherwise",
-    "traps-not-compared": "whether it ends otherwise is not decided",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class TrapChange:
     """Rows, or for a delivery traps, that end otherwise in a mode: how before and after, and in which states ("" where that takes too many comparisons)."""
 
-    kind: str
+    rule: ChangeRule
     mode: str
     rows: tuple[str, ...]
     before: str
@@ -54,7 +53,7 @@ def changes(
     old: Side, new: Side, only: Sequence[str], evidence: Evidence, tell: Callable[[str], None] = lambda identifier: None
 ) -> tuple[TrapChange, ...]:
     """What changed, rows that changed alike together; `only` are the ids of instructions to compare, all if there are none."""
-    found: dict[tuple[str, str, str, str, str], dict[str, None]] = {}
+    found: dict[Change, dict[str, None]] = {}
     sides = _Sides(old, new, Together(evidence))
     for instruction in judgeable(new.machine):
         if (not only or instruction.id in only) and sides.differ(instruction.id):
@@ -63,14 +62,13 @@ def changes(
                 found.setdefault(change, {})[row] = None
     for cause, change in sides.deliveries():
         found.setdefault(change, {})[cause] = None
-    order = [*KINDS]
     return tuple(
-        TrapChange(kind, mode, tuple(rows), before, after, when)
-        for (kind, mode, before, after, when), rows in sorted(found.items(), key=lambda item: order.index(item[0][0]))
+        TrapChange(rule, mode, tuple(rows), before, after, when)
+        for (rule, mode, before, after, when), rows in sorted(found.items(), key=lambda item: item[0][0].id)
     )
 
 
-Change = tuple[str, str, str, str, str]  # kind, mode, before, after, when
+Change = tuple[ChangeRule, str, str, str, str]  # rule, mode, before, after, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +111,11 @@ class _Sides:
                 both = {was, now} <= before.ways.keys() & after.ways.keys()
                 if was != now:
                     yield from self.moved(
-                        _kind(was, now, both=both), (str(was), str(now)), land(then, there), known, Place(mode, label)
+                        _rule(was, now, both=both), (str(was), str(now)), land(then, there), known, Place(mode, label)
                     )
 
     def moved(
-        self, kind: str, moved: tuple[str, str], term: Term, known: tuple[Term, ...], place: Place
+        self, rule: ChangeRule, moved: tuple[str, str], term: Term, known: tuple[Term, ...], place: Place
     ) -> Iterator[Change]:
         """The change, if some state has it."""
         name = mode_name(self.new.machine, place.mode)
@@ -126,9 +124,9 @@ class _Sides:
                 return
             when = self.condition(term, known, place)
         except Undecided:
-            yield "traps-not-compared", name, *moved, ""
+            yield NOT_COMPARED, name, *moved, ""
             return
-        yield kind, name, *moved, when
+        yield rule, name, *moved, when
 
     def condition(self, term: Term, known: tuple[Term, ...], place: Place) -> str:
         """The states that a change is about."""
@@ -158,22 +156,22 @@ class _Sides:
                 if (to, nested) != (other, inner):
                     places = self.place(to, nested), self.place(other, inner)
                     label = f"{cause}@{mode}:to"
-                    yield from self.moved("other-delivery", places, land(then, there), known, Place(mode, label))
+                    yield from self.moved(OTHER_DELIVERY, places, land(then, there), known, Place(mode, label))
 
     def place(self, mode: int | None, nested: str) -> str:
         return nested if mode is None else f"to {mode_name(self.new.machine, mode)}"
 
 
-def _kind(was: Way, now: Way, *, both: bool) -> str:
-    """What a change from one way to another is; with `both` each way is one before and after."""
+def _rule(was: Way, now: Way, *, both: bool) -> ChangeRule:
+    """The rule about a change from one way to another; with `both` each way is one before and after."""
     match was.what, now.what:
         case ("traps", "traps"):
-            return "other-priority" if both else "other-cause"
+            return OTHER_PRIORITY if both else OTHER_CAUSE
         case ("traps", what) if what == COMPLETES:
-            return "lost-trap"
+            return LOST_TRAP
         case (what, "traps") if what == COMPLETES:
-            return "new-trap"
-    return "other-end"
+            return NEW_TRAP
+    return OTHER_END
 
 
 def _causes(machine: Machine, function: str) -> tuple[Cause, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from pgcheck.checker.result import THEOREMS, DeploymentResult, Finding, FindingStatus, InstructionResult, MachineResult
+from pgcheck.checker.traps.changes import LOST_KNOB, ChangeRule
 from pgcheck.checker.traps.difference import TrapChange
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.files.errors import Position
@@ -84,6 +85,11 @@ class LostKnob:
     deployment: str
     leaf: str
     rows: tuple[str, ...]
+
+    @property
+    def rule(self) -> ChangeRule:
+        """The rule that it breaks."""
+        return LOST_KNOB
 
 
 @dataclass(frozen=True, slots=True)

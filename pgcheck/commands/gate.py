@@ -25,10 +25,15 @@ Exit codes:
 @click.argument("versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.option(
-    "--fail-on", type=click.Choice(FAIL_ON), default=FAIL_ON[0], metavar="WHAT", help=f"What exits 1: {said(FAIL_ON)}."
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(FAIL_ON),
+    default=FAIL_ON[:1],
+    metavar="WHAT",
+    help=f"What exits 1, any of several: {said(FAIL_ON)}.",
 )
 @judging
-def diff(versions: tuple[str, ...], format_: str, fail_on: str, **judging_: Any) -> int:
+def diff(versions: tuple[str, ...], format_: str, fail_on: tuple[str, ...], **judging_: Any) -> int:
     """Compare two versions of specifications by meaning.
 
     Two files or folders, or git revisions: `pgcheck diff main.. -- specs/`.

@@ -12,7 +12,8 @@ from pgcheck import console
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.traps.difference import KINDS, Side, TrapChange, changes
+from pgcheck.checker.traps.changes import CHANGES
+from pgcheck.checker.traps.difference import Side, TrapChange, changes
 from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared, version
 from pgcheck.gate import diff_text
 from pgcheck.gate.revisions import Added, Both, Pair, Removed, sides
@@ -22,9 +23,9 @@ from pgcheck.running import run
 from pgcheck.running.trouble import troubles
 
 
-def _has(kind: str, difference: Difference) -> bool:
-    """Whether traps changed in this way."""
-    return any(change.kind == kind for change in difference.traps)
+def _breaks(name: str, difference: Difference) -> bool:
+    """Whether a change breaks the rule of that name."""
+    return any(change.rule.name == name for change in (*difference.traps, *difference.lost))
 
 
 FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {
@@ -32,13 +33,15 @@ FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {
     "hole": lambda d: any(c.after == "hole" and c.before != "hole" for c in d.instructions),
     "class": lambda d: d.regressions or any(c.before != c.after for c in d.instructions),
     "traps": lambda d: bool(d.traps),
-    **{kind: partial(_has, kind) for kind in KINDS},
+    **{rule.name: partial(_breaks, rule.name) for rule in CHANGES},
     "any": lambda d: not d.empty,
     "never": lambda d: False,
 }
 
 
-def compare(words: Sequence[str], paths: Sequence[str], request: Request, fail_on: str, *, as_json: bool) -> ExitCode:
+def compare(
+    words: Sequence[str], paths: Sequence[str], request: Request, fail_on: Sequence[str], *, as_json: bool
+) -> ExitCode:
     """Compare both sides and print what changed; a pair that cannot be checked does not stop the others. Raises Failure."""
     codes: list[ExitCode] = []
     found: list[Difference] = []
@@ -55,11 +58,11 @@ def compare(words: Sequence[str], paths: Sequence[str], request: Request, fail_o
     return ExitCode.worst(codes)
 
 
-def _code(answer: Difference, fail_on: str) -> ExitCode:
+def _code(answer: Difference, fail_on: Sequence[str]) -> ExitCode:
     """What a difference means: a new specification that breaks a law answers nothing, whatever is asked."""
     if answer.void:
         return ExitCode.USAGE
-    return ExitCode.REFUTED if FAIL_ON[fail_on](answer) else ExitCode.PROVED
+    return ExitCode.REFUTED if any(FAIL_ON[what](answer) for what in fail_on) else ExitCode.PROVED
 
 
 def _compared(pair: Pair, request: Request) -> Difference:

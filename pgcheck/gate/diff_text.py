@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from pgcheck.checker.traps.difference import KINDS, TrapChange
+from pgcheck.checker.traps.difference import TrapChange
 from pgcheck.checker.verdicts.difference import REGRESSIONS, Difference, InstructionChange
 
-SCHEMA_VERSION: Final = "1.3"
+SCHEMA_VERSION: Final = "1.4"
 _TITLES: Final = {
     "newly-hole": "newly a hole",
     "added-hole": "added, and a hole",
@@ -51,10 +51,10 @@ def _lines(difference: Difference) -> Iterator[str]:
         )
     for knob in difference.lost:
         yield from _wrapped(
-            f" !{knob.deployment}: {knob.leaf} no longer makes anything trap (it did {_some(knob.rows)})"
+            f" !{knob.rule.name}: {knob.deployment}: {knob.leaf} no longer makes anything trap (it did {_some(knob.rows)})"
         )
     for change in difference.traps:
-        yield from _wrapped(f"  {change.kind}: {_ends(change)}")
+        yield from _wrapped(f"  {change.rule.name}: {_ends(change)}")
     for deployment, before, after in difference.configurations:
         yield from _wrapped(f"  {deployment}: configuration {before or 'none'} -> {after or 'none'}")
     for shared in difference.shared:
@@ -101,6 +101,21 @@ def document(differences: Sequence[Difference]) -> str:
     return json.dumps({"schema_version": SCHEMA_VERSION, "machines": shown}, indent=2, ensure_ascii=False)
 
 
+def _trap(change: TrapChange) -> dict[str, Any]:
+    rule = change.rule
+    return {
+        "kind": rule.name,
+        "rule": rule.id,
+        "level": rule.level,
+        "title": rule.title,
+        "mode": change.mode,
+        "rows": list(change.rows),
+        "before": change.before,
+        "after": change.after,
+        "when": change.when,
+    }
+
+
 def _machine(difference: Difference) -> dict[str, Any]:
     return {
         "name": difference.name,
@@ -123,8 +138,11 @@ def _machine(difference: Difference) -> dict[str, Any]:
             }
             for f in difference.findings
         ],
-        "lost": [{**asdict(k), "rows": list(k.rows)} for k in difference.lost],
-        "traps": [{**asdict(t), "rows": list(t.rows), "title": KINDS[t.kind]} for t in difference.traps],
+        "lost": [
+            {"rule": k.rule.id, "deployment": k.deployment, "leaf": k.leaf, "rows": list(k.rows)}
+            for k in difference.lost
+        ],
+        "traps": [_trap(change) for change in difference.traps],
         "shared": [{"part": s.part, "affected": list(s.affected)} for s in difference.shared],
         "deployments": [{"name": n, "change": c} for n, c in difference.deployments],
         "instructions": [

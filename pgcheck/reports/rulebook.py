@@ -9,12 +9,18 @@ from operator import attrgetter
 from typing import Any, Final
 
 from pgcheck.checker.rule import Rule
+from pgcheck.checker.traps.changes import ChangeRule
 from pgcheck.console import Failure
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.rows import rows
 
 WIDTH: Final = 80
-FOUND_IN: Final = ("pgcheck.checker.laws", "pgcheck.checker.premises", "pgcheck.checker.verdicts")
+FOUND_IN: Final = (
+    "pgcheck.checker.laws",
+    "pgcheck.checker.premises",
+    "pgcheck.checker.traps",
+    "pgcheck.checker.verdicts",
+)
 RULES: Final = tuple(sorted((rule for package in FOUND_IN for rule in rows(package, Rule)), key=attrgetter("id")))
 BY_NAME: Final = {rule.name: rule for rule in RULES}
 
@@ -53,7 +59,12 @@ def _lines(rule: Rule) -> Iterator[str]:
                 text, WIDTH, initial_indent=f"{head:9}", subsequent_indent=" " * 9, break_on_hyphens=False
             )
     budget = f", checked with --budget {rule.example.budget}" if rule.example.budget else ""
-    yield f"\nThe smallest specification that breaks it{budget}:\n"
+    broken, mended = (
+        ("The smallest specification after a change that breaks it", "And what it was before:")
+        if isinstance(rule, ChangeRule)
+        else ("The smallest specification that breaks it", "And what mends it:")
+    )
+    yield f"\n{broken}{budget}:\n"
     yield from (f"  {line}" for line in rule.example.broken.splitlines())
     if rule.example.waivers:
         yield "\nwith these waivers:\n"
@@ -61,7 +72,7 @@ def _lines(rule: Rule) -> Iterator[str]:
     if rule.example.broken == rule.example.mended:
         yield "\nIt is kept with the default budget."
     else:
-        yield "\nAnd what mends it:\n"
+        yield f"\n{mended}\n"
         yield from (f"  {line}" for line in rule.example.difference())
 
 

@@ -172,7 +172,7 @@ def test_a_knob_that_is_lost_is_a_regression(pgcheck: Pgcheck, tmp_path: Path) -
     gate = ("A[r] = A[r] << n;", "if (F == 1) { privileged(); }\n      A[r] = A[r] << n;")
     ran = pgcheck("diff", written(tmp_path / "a.yaml", flag, gate), written(tmp_path / "b.yaml", flag))
     assert ran.code == 1
-    assert "!default: F no longer makes anything trap (it did shl)" in ran.out
+    assert "!lost-knob: default: F no longer makes anything trap (it did shl)" in ran.out
 
 
 def test_a_claim_that_is_broken_is_named_and_exits_like_a_check(pgcheck: Pgcheck) -> None:
