@@ -162,6 +162,9 @@ SARIF_WAIVED: Final = Option(
 PRESENT: Final = Option(
     parameter="present", flags=("--present",), values=Switch(), help="Make the HTML page one of slides, for a screen."
 )
+PLAN: Final = Option(
+    parameter="plan", flags=("--plan",), values=Switch(), help="Put on the HTML page what a monitor has to do."
+)
 REQUIRE: Final = Option(
     parameter="require",
     flags=("--require",),
@@ -257,7 +260,7 @@ DUMP: Final = Option(
 
 # Those of `check`, those of every command that asks a solver, and those that a project can set, by key.
 CHECKING: Final = (
-    FORMAT, OUTPUT, SARIF_WAIVED, PRESENT, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS,
+    FORMAT, OUTPUT, SARIF_WAIVED, PRESENT, PLAN, REQUIRE, EXIT_ZERO, ONLY, ROWS, WITNESSES, TIMING, WAIVERS, NO_WAIVERS,
 )  # fmt: skip
 JUDGING: Final = (DEPLOYMENT, JOBS, BUDGET, SECOND, CACHE, DUMP)
 SETTINGS: Final = {

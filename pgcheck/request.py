@@ -14,7 +14,7 @@ from pgcheck.checker.options import Options, default_jobs
 class Request:
     """What is asked for, besides the specifications.
 
-    `waivers` is their file, or whether the nearest one to the specification counts.
+    `waivers` is their file, or whether the nearest one to the specification counts; `plan` asks besides what a monitor has to do.
     """
 
     options: Options
@@ -24,6 +24,7 @@ class Request:
     exit_zero: bool = False
     witnesses: Path | None = None
     waivers: Path | Literal["found", "none"] = "found"
+    plan: bool = False
 
 
 def request(given: Mapping[str, Any]) -> Request:
@@ -44,4 +45,5 @@ def request(given: Mapping[str, Any]) -> Request:
         bool(given.get("exit_zero")),
         given.get("witnesses"),
         "none" if given.get("no_waivers") else given.get("waivers") or "found",
+        bool(given.get("plan")),
     )

@@ -25,7 +25,8 @@ from pgcheck.running.trouble import troubles
 
 def _breaks(name: str, difference: Difference) -> bool:
     """Whether a change breaks the rule of that name."""
-    return any(change.rule.name == name for change in (*difference.traps, *difference.lost))
+    broken = [t.rule for t in difference.traps] + [k.rule for k in difference.lost]
+    return any(rule.name == name for rule in broken)
 
 
 FAIL_ON: Final[Mapping[str, Callable[[Difference], bool]]] = {

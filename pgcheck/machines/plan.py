@@ -9,46 +9,28 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from pgcheck import console
-from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import DeploymentResult, ExitCode, MachineResult
-from pgcheck.checker.solving.evidence import Evidence, Undecided
-from pgcheck.checker.verdicts.plan import Duty, Plan, Task, plan
+from pgcheck.checker.solving.evidence import Undecided
+from pgcheck.checker.verdicts.plan import Plan
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.reports.jobs import heading, jobs
 from pgcheck.request import Request
+from pgcheck.running.planning import plans
 from pgcheck.running.run import judged, under
 from pgcheck.words import wrapped
 
 SCHEMA_VERSION: Final = "1.0"
-TITLES: Final[dict[Duty, str]] = {
-    "fix": "Fix on the processor",
-    "mirror": "Let the guest have its own value on the processor",
-    "hold": "Hold in the books; the processor has the monitor's value",
-    "table": "Own the tables",
-    "map": "Map",
-    "interpret": "Interpret",
-    "take": "Take the traps",
-    "emulate": "Emulate",
-    "reflect": "Reflect to the guest",
-    "deny": "Deny to guests",
-    "visible": "What remains visible",
-    "close": "Holes, and what would close them",
-    "lack": "What the machine lacks",
-}
 
 
 def planned(machine: Machine, request: Request, *, as_json: bool) -> ExitCode:
     """Check, plan for every deployment, print, and say what it means: 1 where a deployment has no monitor. Raises Failure."""
     machine = under(machine, request.deployment)
     result = judged(machine, request)
-    solver = solver_for(request.options)
     try:
-        evidence = Evidence(solver, request.options.second)
-        found = [plan(machine.under(d.name), result, d, evidence) for d in result.deployments]
+        found = plans(machine, result, request)
     except Undecided as undecided:
         print(f"{machine.identity.name}: not decided: {undecided}", file=sys.stderr)
         return ExitCode.UNKNOWN
-    finally:
-        solver.close()
     console.say(_document(result, found) if as_json else "\n".join(_lines(result, found)))
     return ExitCode.worst([_code(result, d, p) for d, p in zip(result.deployments, found, strict=True)])
 
@@ -66,24 +48,13 @@ def _lines(result: MachineResult, found: Sequence[Plan]) -> Iterator[str]:
     for number, one in enumerate(found):
         if number:
             yield ""
-        under_ = "" if one.deployment == "default" else f", deployment {one.deployment}"
-        what = f"the plan of a {one.kind} monitor" if one.kind else f"no monitor: {one.refused}"
-        yield from wrapped(f"{result.name}{under_}: {what}", "  ", "")
-        for duty, title in TITLES.items():
-            if tasks := [task for task in one.tasks if task.duty == duty]:
-                yield from ("", title)
-                yield from _table(tasks)
-
-
-def _table(tasks: Sequence[Task]) -> Iterator[str]:
-    """The tasks that are done alike together."""
-    alike: dict[tuple[str, str, str], list[str]] = {}
-    for task in tasks:
-        alike.setdefault((task.how, task.exits, task.why), []).append(task.subject)
-    for (how, exits, why), subjects in alike.items():
-        yield from wrapped(", ".join(subjects), "      ", "  ")
-        parts = [how, f"exits: {exits}" if exits else "", why]
-        yield from wrapped("; ".join(filter(None, parts)), "      ", "      ")
+        yield from wrapped(heading(result, one), "  ", "")
+        for title, some in jobs(result, one):
+            yield from ("", title)
+            for job in some:
+                yield from wrapped(job.names, "      ", "  ")
+                parts = [job.how, f"exits: {job.exits}" if job.exits else "", job.why]
+                yield from wrapped("; ".join(filter(None, parts)), "      ", "      ")
 
 
 def _document(result: MachineResult, found: Sequence[Plan]) -> str:

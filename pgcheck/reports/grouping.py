@@ -22,6 +22,11 @@ def grouped(
 
 def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> str:
     """The ids, what is common said once: `cli, in (al_dx, ax_dx), csrrw csrrs (satp)`; many suffixes are counted."""
+    return ", ".join(names_of(rows, most))
+
+
+def names_of(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> list[str]:
+    """The parts of `grouped_names`."""
     suffixes: dict[str, list[str]] = {}
     for row in rows:
         suffixes.setdefault(row.name, []).append(row.id.removeprefix(row.name).lstrip(".:") or "-")
@@ -38,7 +43,7 @@ def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) 
             parts.append(f"{' '.join(names)} ({', '.join(shared)})")
         else:
             parts += [f"{name} ({len(shared)})" for name in names]
-    return ", ".join(parts)
+    return parts
 
 
 def counted_names(rows: Sequence[InstructionResult]) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pgcheck.checker import result
 from pgcheck.checker.result import ExitCode, MachineResult
+from pgcheck.checker.verdicts.plan import Plan
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Problem
 from pgcheck.isa.machine.machine import Machine
@@ -34,7 +35,7 @@ class Checked:
     """A specification has its answer.
 
     `waivers` are those of this machine, each with what became of it; `waived` gives the reason for each accepted hole, by
-    (deployment, row).
+    (deployment, row). `plans` are what a monitor has to do under each deployment, where that was asked and could be decided.
     """
 
     specification: str
@@ -43,6 +44,7 @@ class Checked:
     code: ExitCode
     waived: Mapping[tuple[str, str], str] = field(default_factory=dict)
     waivers: tuple[Reviewed, ...] = ()
+    plans: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

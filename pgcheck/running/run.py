@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,7 +13,9 @@ from pgcheck.checker import result as answers
 from pgcheck.checker.check import check
 from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import ExitCode, MachineResult
+from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.checker.solving.solver import versions
+from pgcheck.checker.verdicts.plan import Plan
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
@@ -20,6 +23,7 @@ from pgcheck.language import load
 from pgcheck.request import Request
 from pgcheck.running import progress
 from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
+from pgcheck.running.planning import plans
 from pgcheck.running.trouble import Trouble, troubles
 from pgcheck.shipped import names, shipped
 from pgcheck.waivers import application
@@ -55,7 +59,17 @@ def answered(word: str, path: Path, request: Request, tell: Callable[[answers.Ev
     holes = {
         (r.waiver.deployment, r.waiver.instruction): r.waiver.reason for r in application.accepted(reviewed, "monitor")
     }
-    return Checked(word, machine, result, code(result, request, reviewed), holes, reviewed)
+    given = code(result, request, reviewed), holes, reviewed, _planned(machine, result, request)
+    return Checked(word, machine, result, *given)
+
+
+def _planned(machine: Machine, result: MachineResult, request: Request) -> tuple[Plan, ...]:
+    """What a monitor has to do, if that is asked of a whole machine and can be decided."""
+    if not request.plan or request.only:
+        return ()
+    with suppress(Undecided):
+        return plans(under(machine, request.deployment), result, request)
+    return ()
 
 
 def judged(

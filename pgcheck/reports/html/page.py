@@ -12,15 +12,16 @@ from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ROLES
 from pgcheck.isa.machine.machine import Instruction, Machine
-from pgcheck.reports.grouping import counted_names, grouped, grouped_names
+from pgcheck.reports.grouping import counted_names, grouped, grouped_names, names_of
 from pgcheck.reports.html.bits import Cell, Word, compared, words
 from pgcheck.reports.html.flow import Drawing, Flow, access, drawing
 from pgcheck.reports.html.opcodes import Sheet, judged, sheets
-from pgcheck.reports.standing import Standing, assumptions, standings
+from pgcheck.reports.jobs import Job, heading, jobs
+from pgcheck.reports.standing import Standing, assumptions, cautions, standings
 from pgcheck.reports.text.explain import MEANINGS, PLACES, source
-from pgcheck.reports.text.report import answers
+from pgcheck.reports.text.report import answers, judged_size
 from pgcheck.running.events import Checked
-from pgcheck.words import VERDICTS, configuration, counted, difference, ending, sensitivities, units
+from pgcheck.words import VERDICTS, configuration, difference, ending, sensitivities, units
 
 STATUSES = {
     "holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided", "void": "void",
@@ -48,10 +49,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that stand in a cell of the matrix, by name; `wrong` where Theorem 1 wants none."""
+    """Rows that stand in a cell of the matrix: how many, and their names as the text groups them; `wrong` where Theorem 1 wants none."""
 
     sensitive: bool
     privileged: str
+    count: int
     names: tuple[str, ...]
     wrong: bool
 
@@ -117,6 +119,7 @@ class Division:
     matrix: tuple[tuple[Group, ...], ...]
     counts: Mapping[str, int]
     configuration: str
+    cautions: tuple[str, ...]
     holes: tuple[Hole, ...]
     closed: tuple[Kind, ...]
     kinds: tuple[Kind, ...]
@@ -133,7 +136,7 @@ class Division:
 class Section:
     """A checked specification: its answer in a line, its deployments, its pictures, and what the answers rest on.
 
-    `drawing` is the graph of the holes alone, `whole` that of all rows.
+    `drawing` is the graph of the holes alone, `whole` that of all rows; `plans` are what a monitor has to do, each with its headline and by kind.
     """
 
     key: str
@@ -149,6 +152,7 @@ class Section:
     size: str
     standings: tuple[Standing, ...]
     assumed: tuple[str, ...]
+    plans: tuple[tuple[str, tuple[tuple[str, tuple[Job, ...]], ...]], ...]
 
 
 def section(checked: Checked, number: int, require: str) -> Section:
@@ -158,7 +162,7 @@ def section(checked: Checked, number: int, require: str) -> Section:
     divisions = tuple(_division(checked, d, f"{key}-d{i}", accesses) for i, d in enumerate(result.deployments))
     main = result.main.instructions
     evidence = {name: sum(row.evidence == name for row in main) for name in EVIDENCE}
-    size = f"{counted(len({(r.name, r.variant) for r in main}), 'instruction')}, {counted(len(main), 'row')}"
+    size = judged_size(result.main)
     headline = next(a for a in divisions[0].answers if a.theorem.name == require)
     holes = [row.id for row in main if row.verdict == "hole"]
     return Section(
@@ -177,6 +181,7 @@ def section(checked: Checked, number: int, require: str) -> Section:
         size=size,
         standings=standings(result, result.main),
         assumed=assumptions(result, result.main),
+        plans=tuple((heading(result, plan), tuple(jobs(result, plan))) for plan in checked.plans),
     )
 
 
@@ -209,6 +214,7 @@ def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Ma
         matrix=tuple(_matrix(lines)),
         counts={verdict: count for verdict, count in counts.items() if count},
         configuration=configuration(result.configuration) if result.configuration else "",
+        cautions=tuple(f"{c.message[0].upper()}{c.message[1:]}." for c in cautions(checked.result, result)),
         holes=tuple(
             Hole(f"{key}-h{i}", grouped_names(some, len(some)), some[0].reason, of[some[0].id])
             for i, some in enumerate(holes)
@@ -223,14 +229,13 @@ def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Ma
 def _matrix(lines: Sequence[Line]) -> Iterator[tuple[Group, ...]]:
     for sensitive in (True, False):
         yield tuple(
-            Group(
-                sensitive,
-                privileged,
-                tuple(n.row.id for n in lines if (n.row.sensitive, n.privileged) == (sensitive, privileged)),
-                sensitive and privileged == "no",
-            )
-            for privileged in PRIVILEGED
+            _group([line.row for line in lines if (line.row.sensitive, line.privileged) == cell], *cell)
+            for cell in ((sensitive, privileged) for privileged in PRIVILEGED)
         )
+
+
+def _group(rows: Sequence[InstructionResult], sensitive: bool, privileged: str) -> Group:
+    return Group(sensitive, privileged, len(rows), tuple(names_of(rows)), sensitive and privileged == "no")
 
 
 def _line(

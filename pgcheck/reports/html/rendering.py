@@ -14,6 +14,7 @@ from pgcheck import __version__
 from pgcheck.glossary import WORDS
 from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES
 from pgcheck.reports.remarks import printable
+from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.words import VERDICTS, counted
 
 LONGEST = 100_000
@@ -42,6 +43,7 @@ def _environment() -> Environment:
         "style": Markup("\n".join((palette, page, opcodes))),
         "verdicts": VERDICTS,
         "glossary": WORDS,
+        "rule_titles": {name: rule.title for name, rule in BY_NAME.items()},
         "statuses": STATUSES,
         "monitors": MONITORS,
         "evidence_words": EVIDENCE,

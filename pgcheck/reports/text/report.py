@@ -73,14 +73,19 @@ def report(
 
 
 def _heading(result: MachineResult, main: DeploymentResult, partly: bool) -> list[str]:
-    instructions = len({(i.name, i.variant) for i in main.instructions if i.id != UNDEFINED})
-    judged = f"{counted(instructions, 'instruction')}, {counted(len(main.instructions), 'row')}"
+    judged = judged_size(main)
     under = f"; deployment {main.name}" if main.name != "default" else ""
     only = "; only these were judged, so the answers below speak of them alone" if partly else ""
     return [
         *wrapped(f"{result.name}: {result.title}", "  ", ""),
         *wrapped(f"{result.path}; {judged}{under}{only}", "  "),
     ]
+
+
+def judged_size(main: DeploymentResult) -> str:
+    """How many instructions and rows were judged; the undefined words are no instruction."""
+    instructions = len({(i.name, i.variant) for i in main.instructions if i.id != UNDEFINED})
+    return f"{counted(instructions, 'instruction')}, {counted(len(main.instructions), 'row')}"
 
 
 def answers(result: DeploymentResult) -> Iterator[tuple[str, str, str, TheoremResult]]:

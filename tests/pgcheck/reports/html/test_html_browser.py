@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pgcheck import cli
 from pgcheck.reports.formats.html import render
 from tests.pgcheck.pages import poisoned_run, real
 from tests.pgcheck.stories import TIMELESS, hostile, story
@@ -262,6 +263,42 @@ def test_a_picture_at_two_widths(browser: Any, page: str, width: int, scheme: st
     faint, over, seen = problems(browser)
     assert (faint, over) == ([], []) and seen > 300
     assert complaints(browser) == []
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The trap table of some rows, and a page with the plan of a monitor."""
+    folder = tmp_path_factory.mktemp("more")
+    made = {
+        "traps": ("traps", "riscv64", "sret", "satp", "cycle", "lw", "--no-second", "--format", "html", "--output"),
+        "plan": ("pg74", "--plan", "--no-timing", "--no-second", "--output"),
+    }
+    for name, words in made.items():
+        file = folder / f"{name}.html"
+        assert cli.run([*words, f"html={file}" if name == "plan" else str(file)]) == 0
+    return {name: (folder / f"{name}.html").as_uri() for name in made}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("name", ["traps", "plan"])
+def test_pictures_of_traps_and_plan(
+    browser: Any, more: dict[str, str], name: str, width: int, scheme: str, tmp_path: Path
+) -> None:
+    opened(browser, more[name] + "#term-knob", width, scheme=scheme)
+    assert kept(browser, f"{name}-{width}-{scheme}", tmp_path).stat().st_size > 10_000
+    wide, window = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window, "only tables scroll sideways"
+    faint, over, seen = problems(browser)
+    assert (faint, over) == ([], []) and seen > 60
+    assert complaints(browser) == []
+
+
+def test_a_word_leads_to_its_meaning(browser: Any, page: str) -> None:
+    opened(browser, page)
+    browser.find_element(By.CSS_SELECTOR, ".matrix a.term").click()
+    assert browser.current_url.endswith("#term-privileged")
+    assert browser.find_element(By.ID, "term-privileged").is_displayed()
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
