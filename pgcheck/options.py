@@ -181,7 +181,7 @@ ONLY: Final = Option(
     flags=("--only",),
     values=Texts("ids or mnemonics"),
     metavar="INSTRUCTION",
-    help="Judge these alone: ids or mnemonics, with * and ?.",
+    help="These alone: ids or mnemonics, with * and ?; several with commas.",
 )
 ROWS: Final = Option(
     parameter="rows", flags=("--rows",), values=Switch(), help="Group nothing in the text: a line for every row."

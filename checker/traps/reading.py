@@ -196,13 +196,18 @@ class Reading:
 
 def mode_name(machine: Machine, value: int) -> str:
     """A value of the mode leaf: `S` by its enum, or `CPL=0`."""
+    return named_mode(machine, value) or f"{machine.modes.leaf}={value}"
+
+
+def named_mode(machine: Machine, value: int) -> str:
+    """What the specification's enum calls a value of the mode leaf; "" where it has no name for it."""
     leaf = machine.modes.leaf
     for entry in machine.state.entries.values():
         if leaf in entry.leaves and isinstance(entry.type, Enum):
             named = [n for n, v in entry.type.members.items() if v == value]
             if named:
                 return named[0]
-    return f"{leaf}={value}"
+    return ""
 
 
 def _flat(term: Term) -> list[Term]:

@@ -31,6 +31,7 @@ class InstructionChange:
     kind: Kind
     deployment: str
     id: str
+    name: str
     before: str
     after: str
     position: Position
@@ -162,7 +163,7 @@ def difference(old: Version, new: Version) -> Difference:
 def appeared(new: Version) -> Difference:
     """A machine that was not there before: a hole in it is as new as the rest, and so is what is said of it."""
     rows = tuple(
-        InstructionChange(_kind_of_new(row), d.name, row.id, "", row.verdict, row.position)
+        InstructionChange(_kind_of_new(row), d.name, row.id, row.name, "", row.verdict, row.position)
         for d in new.result.deployments
         for row in d.instructions
     )
@@ -175,7 +176,7 @@ def appeared(new: Version) -> Difference:
 def disappeared(old: Version) -> Difference:
     """A machine that is no longer there."""
     rows = tuple(
-        InstructionChange("removed", d.name, row.id, row.verdict, "", row.position)
+        InstructionChange("removed", d.name, row.id, row.name, row.verdict, "", row.position)
         for d in old.result.deployments
         for row in d.instructions
     )
@@ -217,13 +218,13 @@ def _instructions(sides: _Sides) -> Iterator[InstructionChange]:
         origin = sides.renamed.get(instruction, instruction)
         former = before.get(origin + row.row)
         if former is None:
-            yield InstructionChange(_kind_of_new(row), new.name, row.id, "", row.verdict, row.position)
+            yield InstructionChange(_kind_of_new(row), new.name, row.id, row.name, "", row.verdict, row.position)
             continue
         seen.add(former.id)
         yield from _changed(sides, former, row, origin)
     for row in old.instructions:
         if row.id not in seen:
-            yield InstructionChange("removed", old.name, row.id, row.verdict, "", row.position)
+            yield InstructionChange("removed", old.name, row.id, row.name, row.verdict, "", row.position)
 
 
 def _changed(
@@ -234,7 +235,7 @@ def _changed(
     was, now = sides.meant.instructions[origin], sides.means.instructions[instruction]
 
     def change(kind: Kind, note: str = "") -> InstructionChange:
-        return InstructionChange(kind, new.name, row.id, former.verdict, row.verdict, row.position, note)
+        return InstructionChange(kind, new.name, row.id, row.name, former.verdict, row.verdict, row.position, note)
 
     if former.verdict != row.verdict:
         vanished = old.configuration.beyond(new.configuration)

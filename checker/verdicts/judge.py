@@ -21,6 +21,7 @@ from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.expansion import Expansion
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.traps.reading import named_mode
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.witnesses.witness import minimal
 from pgcheck.isa.machine.machine import Instruction, Row
@@ -45,6 +46,7 @@ class Judgement:
 
     `privileged` is known also where nothing else is.
     `doubts` are the reasons why proofs are not confirmed by the second solver. `partial`: there are more configurations than were tried, so that a hole left over may be one that another would close.
+    `modes` are the virtual modes in which a row with a witness is known to be a hole, where the specification has names for modes.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Judgement:
     doubts: tuple[str, ...] = ()
     witness: Witness | None = None
     partial: bool = False
+    modes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class _State:
     witness: Witness | None = None
     partial: bool = False
     trouble: str = ""
+    modes: tuple[int, ...] = ()
 
 
 def _examine(
@@ -153,6 +157,7 @@ def _examine(
         if lasting:
             holes = [h for h in holes if h.mode_class in lasting] or holes
             state.holed = frozenset(h.mode_class for h in holes)
+            state.modes = tuple(dict.fromkeys(_modes(setting, one, evidence, chosen, holes)))
             if found.tables:
                 _no_response(setting, one, holes, evidence)
                 guests = Configuration({}, {t: None for t in found.tables if t not in chosen.tables})
@@ -253,6 +258,29 @@ def _holes(
                 break
 
 
+def _modes(
+    setting: Setting, one: Subject, evidence: Evidence, chosen: Configuration, holes: Sequence[Hole]
+) -> Iterator[int]:
+    """The virtual modes that have names and in which the row is known to be a hole: of each class the one that was found, and others."""
+    modes = setting.deployment.modes
+    for hole in holes:
+        mode_class = modes.user if hole.mode_class == "user" else modes.supervisor
+        for mode in (m for m in virtual_modes(setting, mode_class) if named_mode(setting.machine, m)):
+            if mode == hole.question.virtual_mode or _lasts(setting, one, evidence, chosen, (hole.mode_class, mode)):
+                yield mode
+
+
+def _lasts(setting: Setting, one: Subject, evidence: Evidence, chosen: Configuration, place: tuple[str, int]) -> bool:
+    """Whether the row is known to be a hole in a virtual mode of a class, not of clocks alone."""
+    name, mode = place
+    mode_class = setting.deployment.modes.user if name == "user" else setting.deployment.modes.supervisor
+    asked = question(setting, one, mode_class, mode, chosen, logical_time=True)
+    try:
+        return _hole(name, asked, f"{one.id}:hole@{name}{mode}", evidence, ()) is not None
+    except Undecided:
+        return False
+
+
 def _hole(mode_class: str, asked: Question, label: str, evidence: Evidence, known: Sequence[Model]) -> Hole | None:
     model = next((m for m in known if m.satisfies(asked.hole)), None) or evidence.model(asked.hole, label)
     if model is None or not asked.choices:
@@ -297,6 +325,7 @@ def _finished(
         queries=len(queries),
         folded=sum(q.folded for q in queries),
         unsat=len(unsat),
+        modes=state.modes,
         confirmed=sum(bool(q.confirmed) for q in unsat),
         seconds=time.perf_counter() - started,
         slowest=slowest,

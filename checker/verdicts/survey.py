@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pgcheck.checker.questions.classical import Classical
 from pgcheck.checker.questions.configuration import Demand, common, exhaustive
@@ -14,6 +15,7 @@ from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.formula import idl
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.traps.reading import named_mode
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts import efficiency, general_or_mirror, hypotheses_are_satisfiable, unfolded
 from pgcheck.checker.verdicts.efficiency import runs_directly, spoiled
@@ -46,7 +48,8 @@ class Survey:
 
     def result(self) -> DeploymentResult:
         """The report of the deployment."""
-        rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), self.configuration) for w in self.work)
+        name = partial(named_mode, self.setting.machine)
+        rows = tuple(_row(w, self.alone[w.id], self.under.get(w.id), self.configuration, name) for w in self.work)
         answers = theorems(rows, self.configuration, self.granted)
         holed = any(r.verdict == "unknown" or (r.verdict == "hole" and r.holed_user) for r in rows)
         open_ = answers["theorem3"].premises or holed
@@ -95,12 +98,16 @@ def survey(
     if empty:
         said = "; ".join(f.message for f in empty)
         found.alone = {i: replace(j, trouble=said, privileged=False) for i, j in found.alone.items()}
-    pairs = [(w, found.alone[w.id]) for w in work]
-    found.findings += _guarded(general_or_mirror.RULE, deployment, lambda: user_visible(setting, pairs, evidence))
     found.findings += list(leaving_rows(deployment, found.alone.values()))
     asked = _Asked(setting, evidence, granted)
     if not empty:
         _configured(found, run, asked)
+    pairs = [(w, found.under.get(w.id, found.alone[w.id])) for w in work]
+    found.findings += _guarded(
+        general_or_mirror.RULE,
+        deployment,
+        lambda: user_visible(setting, pairs, evidence, found.configuration),
+    )
     found.granted = asked.findings(found.configuration)
     return found
 
@@ -213,7 +220,11 @@ def _demands(judgements: Iterable[Judgement]) -> Iterator[Demand]:
 
 
 def _row(
-    work: InstructionRow, alone: Judgement, under: Judgement | None, configuration: Configuration
+    work: InstructionRow,
+    alone: Judgement,
+    under: Judgement | None,
+    configuration: Configuration,
+    name: Callable[[int], str],
 ) -> InstructionResult:
     """The report's row from both judgements; of one that is unknown it states nothing but that it was proved privileged."""
     exact = verdict(alone, under)
@@ -238,7 +249,7 @@ def _row(
         verdict=exact,
         configuration=mine if exact == "conditional" else None,
         evidence=_evidence(alone, under),
-        reason=reason(exact, alone, under, mine),
+        reason=reason(exact, alone, under, mine, name),
         witness=(under.witness if under is not None and under.witness is not None else alone.witness)
         if exact == "hole"
         else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pgcheck.checker.example import REFUSED, SILENT, Example
 from pgcheck.checker.rule import PAPER, Rule
@@ -50,8 +50,14 @@ def difference(seen: Mismatch) -> str:
     return _SEEN[seen.way].format(seen.place)
 
 
-def reason(exact: str, alone: Judgement, under: Judgement | None, configuration: Configuration) -> str:
-    """One line for people."""
+def reason(
+    exact: str,
+    alone: Judgement,
+    under: Judgement | None,
+    configuration: Configuration,
+    name: Callable[[int], str] = lambda mode: "",
+) -> str:
+    """One line for people; `name` is what a specification calls a virtual mode, "" where it has no name for it."""
     judged = under if under is not None and under.witness is not None else alone
     match exact:
         case "unknown":
@@ -61,7 +67,7 @@ def reason(exact: str, alone: Judgement, under: Judgement | None, configuration:
                 or "open: there are more configurations than were tried"
             )
         case "hole" if judged.witness is not None:
-            where = "/".join(sorted(judged.holed))
+            where = "/".join(map(name, judged.modes)) or "/".join(sorted(judged.holed))
             return f"in virtual {where}: {difference(judged.witness.differs[0])}"
         case "conditional":
             return f"closed by {configuration}"

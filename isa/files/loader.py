@@ -215,7 +215,7 @@ def _replaced(base: Mapping, override: dict[Text, Node], rules: dict[str, Rule],
 def _changed_instructions(instructions: Sequence, override: Mapping, problems: Problems) -> Sequence:
     """The list with the instructions of `override` in the place of those with their id, without the removed ones."""
     places = {
-        identity: place for place, node in enumerate(instructions) if (identity := _instruction_id(node)) is not None
+        identity: place for place, node in enumerate(instructions) if (identity := instruction_id(node)) is not None
     }
     result: list[Node | None] = [*instructions]
     for key, replaces in ((_INSTRUCTIONS, True), (_REMOVE, False)):
@@ -224,7 +224,7 @@ def _changed_instructions(instructions: Sequence, override: Mapping, problems: P
             problems.report(nodes.position, f"{key} is a list")
             continue
         for node in nodes:
-            identity = _instruction_id(node) if replaces else node if isinstance(node, Text) else None
+            identity = instruction_id(node) if replaces else node if isinstance(node, Text) else None
             if identity is None:
                 problems.report(
                     node.position, "an instruction without a name" if replaces else "not an instruction's id"
@@ -238,7 +238,7 @@ def _changed_instructions(instructions: Sequence, override: Mapping, problems: P
     return Sequence(instructions.position, [node for node in result if node is not None])
 
 
-def _instruction_id(node: Node) -> Text | None:
+def instruction_id(node: Node) -> Text | None:
     """`name` or `name.variant` of an instruction, standing where the name stands; None if the node has no name."""
     if not isinstance(node, Mapping) or not isinstance(name := node.get(_NAME), Text):
         return None

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from pgcheck.commands.completion import instructions
 from pgcheck.commands.completion import specifications as completed
 from pgcheck.commands.options import CONFIGURATION, PATH, Configured, ConfiguredCheck, judging, taking
 from pgcheck.options import CHECKING, NO_WAIVERS, SPECS, WAIVERS
@@ -74,7 +75,7 @@ def _siblings(context: click.Context) -> tuple[str, ...]:
 
 @click.command(cls=Configured)
 @click.argument("specification", shell_complete=completed)
-@click.argument("instruction")
+@click.argument("instruction", shell_complete=instructions)
 @judging
 def explain(specification: str, instruction: str, **judging_: Any) -> int:
     """Say why an instruction is what it is."""

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import click
 
+from pgcheck.commands.completion import instructions
 from pgcheck.commands.completion import specifications as completed
 from pgcheck.commands.options import PATH, Configured, judging, taking
-from pgcheck.options import DEPLOYMENT, FAIL_ON, JUDGING, REQUIRED, said
+from pgcheck.options import DEPLOYMENT, FAIL_ON, JUDGING, ONLY, REQUIRED, said
 
 COMPARE_EPILOG: Final = """\b
 Exit codes:
@@ -22,7 +23,9 @@ Exit codes:
 
 
 @click.command(cls=Configured)
-@click.argument("versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]")
+@click.argument(
+    "versions", nargs=-1, required=True, metavar="OLD NEW | REVISION.. [-- PATH...]", shell_complete=completed
+)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.option(
     "--fail-on",
@@ -32,6 +35,7 @@ Exit codes:
     metavar="WHAT",
     help=f"What exits 1, any of several: {said(FAIL_ON)}.",
 )
+@taking(ONLY)
 @judging
 def diff(versions: tuple[str, ...], format_: str, fail_on: tuple[str, ...], **judging_: Any) -> int:
     """Compare two versions of specifications by meaning.
@@ -49,7 +53,7 @@ def diff(versions: tuple[str, ...], format_: str, fail_on: tuple[str, ...], **ju
 @click.command("compare", cls=Configured, epilog=COMPARE_EPILOG)
 @click.argument("first", shell_complete=completed)
 @click.argument("second", shell_complete=completed)
-@click.option("--only", multiple=True, metavar="INSTRUCTION", help="These alone: ids or mnemonics, with * and ?.")
+@taking(ONLY)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.option("--json", "json_", is_flag=True, help="Short for --format json.")
 @taking(*(option for option in JUDGING if option is not DEPLOYMENT))
@@ -67,7 +71,7 @@ def compare_(first: str, second: str, format_: str, json_: bool, **judging_: Any
 
 @click.command(cls=Configured)
 @click.argument("specification", shell_complete=completed)
-@click.argument("instruction")
+@click.argument("instruction", shell_complete=instructions)
 @click.option("--reason", required=True, metavar="TEXT", help="Why the difference is accepted.")
 @click.option(
     "--property",

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 import click
 
+from pgcheck.commands.completion import deployments
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import PATH, Names, Seconds, judging
+from pgcheck.commands.options import PATH, Names, Seconds, judging, taking
 from pgcheck.isa.rows import modules
+from pgcheck.options import ONLY
 
 KIND: Final = Names("pgcheck.vmm.kind", "kinds")
 
@@ -47,7 +49,11 @@ Exit codes:
 )
 @click.option("--force", is_flag=True, help="Run a monitor that the check refuses.")
 @click.option(
-    "--deployment", metavar="NAME", default="", help="The monitor's; default: the first that the check allows."
+    "--deployment",
+    metavar="NAME",
+    default="",
+    help="The monitor's; default: the first that the check allows.",
+    shell_complete=deployments,
 )
 @click.option(
     "--report", type=click.Choice(["text", "json"]), default="text", help="How a monitor's account is written."
@@ -112,7 +118,7 @@ def plan(specification: str, format_: str, json_: bool, **given: Any) -> int:
 @click.argument("specification", shell_complete=completed)
 @click.option("--kind", type=KIND, help="Default: the first that the check allows.")
 @click.option("--force", is_flag=True, help="Prove a monitor that the check refuses, to see where it fails.")
-@click.option("--only", multiple=True, metavar="INSTRUCTION", help="These alone: ids or mnemonics, with * and ?.")
+@taking(ONLY)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.option("--json", "json_", is_flag=True, help="Short for --format json.")
 @click.option("--all", "every", is_flag=True, help="Show every obligation that is not proved.")

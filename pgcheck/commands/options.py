@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import click
 
-from pgcheck.options import JUDGING, Choice, Number, Option, Place, Switch, Texts, Values, Word
+from pgcheck.commands import completion
+from pgcheck.options import DEPLOYMENT, JUDGING, ONLY, Choice, Number, Option, Place, Switch, Texts, Values, Word
 
 PATH: Final = click.Path(path_type=Path)
 CONFIGURATION: Final = "pgcheck.configuration"
+COMPLETED: Final = {ONLY: completion.instructions, DEPLOYMENT: completion.deployments}
 Function = Callable[..., Any]
 
 
@@ -69,7 +71,12 @@ def taking(*options: Option) -> Callable[[Function], Function]:
     def given(function: Function) -> Function:
         for one in reversed(options):
             function = click.option(
-                *one.flags, one.parameter, metavar=one.metavar, help=one.help, **_typed(one.values)
+                *one.flags,
+                one.parameter,
+                metavar=one.metavar,
+                help=one.help,
+                shell_complete=COMPLETED.get(one),
+                **_typed(one.values),
             )(function)
         return function
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from pgcheck.commands.completion import instructions as named
 from pgcheck.commands.completion import specifications as completed
 from pgcheck.commands.options import PATH, Configured, taking
 from pgcheck.options import BUDGET, CACHE, DUMP, JOBS, SECOND
@@ -14,7 +15,7 @@ from pgcheck.options import BUDGET, CACHE, DUMP, JOBS, SECOND
 
 @click.command(cls=Configured)
 @click.argument("specification", shell_complete=completed)
-@click.argument("instructions", nargs=-1, metavar="[INSTRUCTION]...")
+@click.argument("instructions", nargs=-1, metavar="[INSTRUCTION]...", shell_complete=named)
 @click.option("--format", "format_", type=click.Choice(["text", "json", "html"]), default="text", help="Default: text.")
 @click.option("--rows", is_flag=True, help="List the rows of registers too, each by itself.")
 @click.option("--output", "-o", "file", type=PATH, metavar="FILE", help="Default: standard output.")

@@ -12,8 +12,6 @@ from pgcheck.checker.comparison.result import CODES, Part
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.gate import compare_text
-from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.request import Request
 from pgcheck.running import progress
 from pgcheck.running.run import loaded, selected
@@ -22,7 +20,7 @@ from pgcheck.running.run import loaded, selected
 def compared(first: str, second: str, request: Request, *, as_json: bool) -> ExitCode:
     """Compare two specifications, print what was found, and say what it means. Raises Failure."""
     machines = loaded(first), loaded(second)
-    only = _chosen(machines, request.only)
+    only = selected(request.only, *machines)
     try:
         with _shown() as told:
             found = compare(*machines, request.options, told, only=only)
@@ -31,24 +29,6 @@ def compared(first: str, second: str, request: Request, *, as_json: bool) -> Exi
         return ExitCode.UNKNOWN
     console.say(compare_text.document(found) if as_json else compare_text.report(found, machines))
     return CODES[found.status]
-
-
-def _chosen(machines: tuple[Machine, Machine], patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """The ids that the patterns name on either machine. Raises Failure for a pattern that names none."""
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        ids: list[str] = []
-        for machine in machines:
-            try:
-                ids += selected(machine, (pattern,))
-            except console.Failure:
-                continue
-        if not ids:
-            known = [i.id for machine in machines for i in machine.instructions]
-            hint = did_you_mean(pattern, known)
-            raise console.Failure(f"neither has an instruction '{pattern}'" + (f"; {hint}" if hint else ""))
-        found |= dict.fromkeys(ids)
-    return tuple(found)
 
 
 @contextmanager

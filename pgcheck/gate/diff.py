@@ -17,6 +17,7 @@ from pgcheck.checker.traps.difference import Side, TrapChange, changes
 from pgcheck.checker.verdicts.difference import Difference, Version, appeared, difference, disappeared, version
 from pgcheck.gate import diff_text
 from pgcheck.gate.revisions import Added, Both, Pair, Removed, sides
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
 from pgcheck.request import Request
 from pgcheck.running import run
@@ -53,7 +54,7 @@ def compare(
                 found.append(answer)
                 codes.append(_code(answer, fail_on))
                 if not as_json:
-                    console.say(diff_text.report(answer))
+                    console.say(diff_text.report(answer, partly=bool(request.only)))
     if as_json:
         console.say(diff_text.document(found))
     return ExitCode.worst(codes)
@@ -70,9 +71,10 @@ def _compared(pair: Pair, request: Request) -> Difference:
     match pair:
         case Both(_, old, new):
             before, after = load(old), load(new)
-            was, now = (version(m, run.judged(m, request)) for m in (before, after))
+            asked = _about(request, before, after)
+            was, now = (version(m, run.judged(m, asked)) for m in (before, after))
             return replace(
-                difference(was, now), traps=_traps(Side(before, was.meanings), Side(after, now.meanings), request)
+                difference(was, now), traps=_traps(Side(before, was.meanings), Side(after, now.meanings), asked)
             )
         case Added(_, new):
             return appeared(_version(new, request))
@@ -80,12 +82,17 @@ def _compared(pair: Pair, request: Request) -> Difference:
             return disappeared(_version(old, request))
 
 
+def _about(request: Request, *machines: Machine) -> Request:
+    """The request for each of the machines, about the instructions that it names on any of them. Raises Failure."""
+    return replace(request, options=replace(request.options, only=run.selected(request.only, *machines)))
+
+
 def _traps(old: Side, new: Side, request: Request) -> tuple[TrapChange, ...]:
     """How instructions end otherwise than before."""
     solver = solver_for(request.options)
     try:
         evidence = Evidence(solver, request.options.second)
-        return changes(old, new, run.selected(new.machine, request.only), evidence)
+        return changes(old, new, request.options.only, evidence)
     finally:
         solver.close()
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pgcheck.checker.traps.difference import TrapChange
 from pgcheck.checker.verdicts.difference import REGRESSIONS, Difference, InstructionChange
+from pgcheck.reports.grouping import grouped, grouped_names
 
 SCHEMA_VERSION: Final = "1.4"
 _TITLES: Final = {
@@ -27,14 +28,14 @@ _TITLES: Final = {
 _WIDTH: Final = 78
 
 
-def report(difference: Difference) -> str:
-    """The difference in lines of at most 80 columns, regressions first."""
-    return "\n".join(_lines(difference))
+def report(difference: Difference, *, partly: bool = False) -> str:
+    """The difference in lines of at most 80 columns, regressions first; `partly` says that only some instructions were judged."""
+    return "\n".join(_lines(difference, partly))
 
 
-def _lines(difference: Difference) -> Iterator[str]:
+def _lines(difference: Difference, partly: bool) -> Iterator[str]:
     verdict = "regressions" if difference.regressions else "no change" if difference.empty else "no regression"
-    yield f"{difference.name}: {verdict}"
+    yield from _wrapped(f"{difference.name}: {verdict}{', of these instructions alone' if partly else ''}")
     for name, what in difference.deployments:
         yield f"  deployment {name} {what}"
     for theorem in difference.theorems:
@@ -64,8 +65,8 @@ def _lines(difference: Difference) -> Iterator[str]:
         if rows:
             mark = "!" if kind in REGRESSIONS else " "
             yield f" {mark}{title} ({len(rows)}):"
-            for row in rows:
-                yield from _wrapped(f"    {_change(row)}")
+            for alike in grouped(rows, lambda row: (row.deployment, row.before, row.after, row.note), apart=False):
+                yield from _wrapped(f"    {_change(alike)}")
 
 
 def _ends(change: TrapChange) -> str:
@@ -78,14 +79,15 @@ def _some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _change(row: InstructionChange) -> str:
+def _change(alike: Sequence[InstructionChange]) -> str:
+    row = alike[0]
     verdicts = (
         f"{row.before} -> {row.after}"
         if row.before and row.after and row.before != row.after
         else row.after or row.before
     )
     note = f": {row.note}" if row.note else ""
-    return f"{row.deployment}: {row.id} ({verdicts}){note}"
+    return f"{row.deployment}: {grouped_names(alike)} ({verdicts}){note}"
 
 
 def _wrapped(line: str) -> list[str]:

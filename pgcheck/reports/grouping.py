@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-
-from pgcheck.checker.result import InstructionResult
+from typing import Protocol, TypeVar
 
 MOST_SUFFIXES = 6
 
 
-def grouped(
-    results: Sequence[InstructionResult], key: Callable[[InstructionResult], object], apart: bool
-) -> list[list[InstructionResult]]:
+class Named(Protocol):
+    """What is said of a row: its id, and the mnemonic that this begins with."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=Named)
+
+
+def grouped(results: Sequence[Row], key: Callable[[Row], object], apart: bool) -> list[list[Row]]:
     """Results with equal keys together, in the order of the first of each."""
-    groups: dict[object, list[InstructionResult]] = {}
+    groups: dict[object, list[Row]] = {}
     for result in results:
         groups.setdefault(result.id if apart else key(result), []).append(result)
     return list(groups.values())
 
 
-def grouped_names(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> str:
+def grouped_names(rows: Sequence[Named], most: int = MOST_SUFFIXES) -> str:
     """The ids, what is common said once: `cli, in (al_dx, ax_dx), csrrw csrrs (satp)`; many suffixes are counted."""
     return ", ".join(names_of(rows, most))
 
@@ -46,7 +55,7 @@ def names_of(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> li
     return parts
 
 
-def counted_names(rows: Sequence[InstructionResult]) -> str:
+def counted_names(rows: Sequence[Named]) -> str:
     """The mnemonics without their suffixes, with how many rows each has: `add (14), nop`."""
     counts = Counter(row.name.partition(".")[0] or row.name for row in rows)
     return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())

@@ -45,6 +45,7 @@ class Places:
     """Files as seen from the folder `root`; what has been read of them is kept."""
 
     root: Path
+    _lines: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _hashes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def relative(self, path: str) -> str | None:
@@ -58,6 +59,14 @@ class Places:
         if inside is None:
             return {"uri": "file://" + quote(whole(path).as_posix(), errors="surrogateescape")}
         return {"uri": quote(inside, errors="surrogateescape"), "uriBaseId": "SRCROOT"}
+
+    def lines(self, path: str) -> tuple[str, ...]:
+        """The lines of a file, as positions count them; none where it cannot be read."""
+        if path not in self._lines:
+            text = _text(path)
+            shown = () if text is None else text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+            self._lines[path] = tuple(shown)
+        return self._lines[path]
 
     def line_hash(self, path: str, line: int) -> str:
         """The hash of a line, counted from 1; "" where the file has no such line or cannot be read."""

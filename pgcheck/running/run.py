@@ -81,7 +81,7 @@ def judged(
 ) -> MachineResult:
     """The answer for a machine, with progress on standard error. Raises Failure for names that it does not have."""
     machine = under(machine, request.deployment)
-    options = replace(request.options, only=selected(machine, request.only))
+    options = replace(request.options, only=request.options.only or selected(request.only, machine))
     if options.dump is not None:
         options = replace(options, dump=console.folder(options.dump))
     with progress.shown(enabled=shown and progress.wanted()) as show:
@@ -117,17 +117,19 @@ def _guests(machine: Machine) -> frozenset[str]:
     return frozenset(v.deployment.name for v in machine.virtual)
 
 
-def selected(machine: Machine, patterns: Sequence[str]) -> tuple[str, ...]:
-    """The ids that the patterns name; each is an id, a mnemonic, or either with * and ?, or several of them with commas."""
+def selected(patterns: Sequence[str], *machines: Machine) -> tuple[str, ...]:
+    """The ids that the patterns name on any of the machines; each is an id, a mnemonic, or either with * and ?, or several of them with commas.
+
+    Raises Failure for a pattern that names none.
+    """
     chosen: dict[str, None] = {}
-    known = judgeable(machine)
+    known = [i for machine in machines for i in judgeable(machine)]
     for pattern in [one.strip() for word in patterns for one in word.split(",") if one.strip()]:
         found = [i.id for i in known if fnmatchcase(i.id, pattern) or fnmatchcase(i.name, pattern)]
         if not found:
             hint = did_you_mean(pattern, {n for i in known for n in (i.id, i.name)})
-            raise console.Failure(
-                f"{machine.identity.name} has no instruction '{pattern}'" + (f"; {hint}" if hint else "")
-            )
+            whose = "neither has an" if len(machines) > 1 else f"{machines[0].identity.name} has no"
+            raise console.Failure(f"{whose} instruction '{pattern}'" + (f"; {hint}" if hint else ""))
         chosen |= dict.fromkeys(found)
     return tuple(chosen)
 

@@ -283,10 +283,47 @@ def test_the_shell_gets_a_script() -> None:
         (("specs/pg",), "file,specs/pg"),
         (("new", ""), "plain,isa"),
         (("fuzz", "pg74", "--property", "iso"), "plain,ISO3"),
+        (("pg74", "--only", "lp"), "plain,lpsw"),
+        (("check", "specs/i386.yaml", "--only", "mov.s"), "plain,mov.sreg_rm16"),
+        (("pg74", "--only", "add,lp"), "plain,add,lpsw"),
+        (("diff", "pg74", "specs/pg74.yaml", "--only", "lp"), "plain,lpsw"),
+        (("explain", "pg74", "lp"), "plain,lpsw"),
+        (("waive", "pg74", "lp"), "plain,lpsw"),
+        (("traps", "pg74", "add", "lp"), "plain,lpsw"),
+        (("riscv64", "--deployment", "v"), "plain,vmm_in_m"),
+        (("run", "riscv64", "image", "--deployment", "v"), "plain,vmm_in_m"),
     ],
 )
 def test_words_are_completed(words: tuple[str, ...], wanted: str) -> None:
     assert wanted in completed("pgcheck", *words)
+
+
+def test_a_specification_that_cannot_be_read_offers_nothing(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("instructions: [{name: lpsw}, 7")
+    complete = BashComplete(command, {}, "pgcheck", "_PGCHECK_COMPLETE")
+    for word in (str(wrong), str(tmp_path), "nosuch"):
+        assert "lpsw" not in {i.value for i in complete.get_completions([word, "--only"], "l")}
+
+
+@pytest.mark.parametrize(("shell", "said"), [("zsh", "plain\nlpsw\n_"), ("fish", "plain,lpsw")])
+def test_zsh_and_fish_complete_instructions_too(shell: str, said: str) -> None:
+    line = {"zsh": ("pgcheck pg74 --only lp", "3"), "fish": ("pgcheck pg74 --only lp", "lp")}[shell]
+    environment = {
+        **os.environ, "_PGCHECK_COMPLETE": f"{shell}_complete", "COMP_WORDS": line[0], "COMP_CWORD": line[1],
+    }  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "pgcheck"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert said in done.stdout and not done.stderr
+
+
+def test_every_command_that_takes_instructions_completes_them() -> None:
+    wanting = {"instruction", "instructions", "only", "deployment"}
+    asked = [(n, p) for n, c in command.commands.items() for p in c.params if p.name in wanting]
+    assert len(asked) > 15
+    context = command.commands["explain"].make_context("explain", ["riscv64", "mret"])
+    for name, parameter in asked:
+        offered = [item.value for item in parameter.shell_complete(context, "")]
+        assert {"s_in_u" if parameter.name == "deployment" else "sfence.vma"} <= {*offered}, name
 
 
 def test_every_command_that_takes_a_specification_completes_it() -> None:

@@ -45,7 +45,7 @@ class ProofRequest:
 def prove(machine: Machine, request: Request, asked: ProofRequest) -> ExitCode:
     """Prove, print, and say what it means. Raises Failure for names that the machine does not have."""
     machine = under(machine, request.deployment)
-    options = replace(request.options, only=selected(machine, request.only))
+    options = replace(request.options, only=selected(request.only, machine))
     try:
         with _shown(machine.identity.name) as subscriber:
             found = prove_monitor(machine, options, subscriber, kind=asked.kind, force=asked.force)

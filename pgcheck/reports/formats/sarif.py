@@ -26,7 +26,10 @@ from pgcheck.words import cells, ending, number
 
 Json = dict[str, Any]
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+HOME: Final = "https://github.com/OWNER/pgcheck"
 MOST_RELATED: Final = 100
+LONGEST_SNIPPET: Final = 400
+AROUND: Final = (2, 4)
 MOST_CELLS: Final = 200
 _INDEX: Final = {rule.id: place for place, rule in enumerate(RULES)}
 _URI: Final = re.compile(r"(?:[A-Za-z0-9._~/:@!$&'()*+,;=-]|%[0-9A-F]{2})*")  # RFC 3986, without query and fragment
@@ -38,8 +41,9 @@ def render(story: Story, manner: Manner) -> str:
     places = Places(root(Path.cwd()))
     said = [r for r in remarks(story) if not (r.waived and manner.waived == "omit")]
     rules = [_rule(rule) for rule in RULES]
+    driver: Json = {"name": "pgcheck", "informationUri": HOME, "version": __version__, "rules": rules}
     run: Json = {
-        "tool": {"driver": {"name": "pgcheck", "semanticVersion": __version__, "version": __version__, "rules": rules}},
+        "tool": {"driver": driver},
         "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(story)],
@@ -64,6 +68,7 @@ def _rule(rule: Rule) -> Json:
         "name": rule.name,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.law},
+        "helpUri": f"{HOME}/blob/main/docs/reference/rules.md#{rule.id.lower()}-{rule.name}",
         "help": {
             "text": f"{text}\n\n`pgcheck rule {rule.id}` shows the smallest specification that breaks it.",
             "markdown": f"{markdown}\n\nThe smallest one that breaks it:\n\n```yaml\n{rule.example.broken}```\n",
@@ -112,7 +117,7 @@ def _result(remark: Remark, places: Places, fingerprint: str) -> Json:
         "level": remark.level,
         **({"kind": "informational"} if remark.level == "none" else {}),
         "message": {"text": _plain(remark.message)},
-        "locations": [_location(remark.position, places)],
+        "locations": [_shown(remark.position, places)],
         "partialFingerprints": {**({"primaryLocationLineHash": line} if line else {}), "meaning/v1": fingerprint},
         "properties": _properties(remark),
     }
@@ -143,6 +148,20 @@ def _location(position: Position, places: Places, message: str = "") -> Json:
         "region": {"startLine": position.line, "startColumn": position.column},
     }
     return {"physicalLocation": physical, **({"message": {"text": message}} if message else {})}
+
+
+def _shown(position: Position, places: Places) -> Json:
+    """A location with what stands there, and the lines around it."""
+    found, lines = _location(position, places), places.lines(position.path)
+    physical: Json = found["physicalLocation"]
+    if 0 < position.line <= len(lines) and (there := lines[position.line - 1][position.column - 1 :]):
+        end = position.column + min(len(there), LONGEST_SNIPPET)
+        physical["region"] |= {"endColumn": end, "snippet": {"text": there[:LONGEST_SNIPPET]}}
+        first, last = max(position.line - AROUND[0], 1), min(position.line + AROUND[1], len(lines))
+        around = "\n".join(lines[first - 1 : last])
+        if len(around) <= LONGEST_SNIPPET * (last - first + 1):
+            physical["contextRegion"] = {"startLine": first, "endLine": last, "snippet": {"text": around}}
+    return found
 
 
 def _flow(witness: Witness, position: Position, places: Places) -> Json:

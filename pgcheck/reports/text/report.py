@@ -65,7 +65,7 @@ def report(
     lines += _hypotheses(result, main) if every_row else ()
     for other in result.deployments[1:]:
         lines += _other(result, other)
-    lines += _notes(result)
+    lines += _notes(result, partly)
     lines += _assumed(result, main)
     if timing:
         lines += ["", *wrapped(_effort(result.effort), "")]
@@ -280,13 +280,17 @@ def _errors(findings: Sequence[Finding]) -> Iterator[str]:
         yield ""
 
 
-def _notes(result: MachineResult) -> Iterator[str]:
+def _notes(result: MachineResult, partly: bool) -> Iterator[str]:
     above = [f for under in result.deployments for f in cautions(result, under)]
     warnings = [f for f in result.findings if f.status == "warning" and f not in above]
     if warnings or result.unmodelled:
         yield ""
     for finding in warnings:
         yield from _found(finding)
+    if result.unmodelled and partly:
+        heading, rest = "Not modelled", f"{counted(len(result.unmodelled), 'point')}, which the check of all lists"
+        yield f"{click.style(heading, bold=True)}  {rest}"
+        return
     if result.unmodelled:
         yield click.style("Not modelled", bold=True)
     for left_out in result.unmodelled:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker.check import Options, check
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.general_or_mirror import user_visible
 from pgcheck.checker.verdicts.judge import InstructionRow, judge
@@ -59,6 +60,42 @@ def test_only_state_that_user_mode_changes_and_shows(
     assert set(reported(tmp_path, evidence, *bodies)) == leaves
 
 
+GATE = """
+state:
+  G: {type: Bits<1>, role: configuration}
+  W: {type: Bits<8>, role: configuration}
+configurations:
+  gate: {G: [%d]}
+deployments:
+  default: {real_mode: 1%s}
+instructions:
+  - name: put
+    encoding: {match: "10000000----00000000000000000000", variables: ["r 23-20"]}
+    operation(): "if (M == 1 && G == 1) { trap(Cause::Privileged); } W = A[r][7:0];"
+  - name: get
+    encoding: {match: "10000001----00000000000000000000", variables: ["r 23-20"]}
+    operation(): "A[r] = {24'd0, W};"
+"""
+
+
+@pytest.mark.parametrize(
+    ("candidate", "mirror", "warned"),
+    [
+        (1, "", []),  # G = 1 is the configuration: then user mode does not change W
+        (0, "", ["W"]),  # no configuration helps
+        (0, ", mirror: [W]", []),  # mirrored already
+    ],
+)
+def test_it_is_asked_under_the_configuration_that_was_found(
+    candidate: int, mirror: str, warned: list[str], tmp_path: Path
+) -> None:
+    machine = variant(tmp_path, GATE % (candidate, mirror))
+    found = check(machine, Options(only=("put", "get"), cache=False, second=False))
+    assert [f.subject for f in found.findings if f.law == "general_or_mirror"] == warned
+
+
 def test_the_warning_names_who_changes_and_who_shows_it(tmp_path: Path, evidence: Evidence) -> None:
     (message,) = reported(tmp_path, evidence, READ, WRITE).values()
     assert "(i1, i0)" in message
+    (message,) = reported(tmp_path, evidence, "A[r] = {24'd0, W}; W = W + 8'd1;").values()
+    assert message.startswith("user mode changes and shows it without a trap (i0):")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.questions.classical import Classical
+from pgcheck.checker.questions.subject import Setting
+from pgcheck.checker.traps.reading import named_mode
 from pgcheck.checker.values import NOTHING, Sensitivity, mismatch
 from pgcheck.checker.verdicts.judge import InstructionRow, Judgement, judge
 from pgcheck.checker.verdicts.verdict import difference, reason, verdict
+from pgcheck.isa.machine.build import load
+from pgcheck.shipped import shipped
 from tests.checker.judging import setting_of
 from tests.checker.results import Checked, row
-from tests.specifications import machine_of
+from tests.specifications import SMALL, machine_of
 
 MODE = (Sensitivity("beh", "mode", "SU"),)
 CLOCK = (Sensitivity("beh", "timing", "U"),)
@@ -109,6 +114,21 @@ def test_each_difference_has_words(key: str, words: str) -> None:
 )
 def test_the_reason_of_a_row_names_what_is_seen(name: str, identifier: str, words: str, checked: Checked) -> None:
     assert words in row(checked(name), identifier).reason
+
+
+def test_a_mode_is_called_by_the_name_that_the_specification_has_for_it() -> None:
+    """User mode of the deployment is S and U: a hole of S alone is not one of `user`."""
+    found = load(SMALL / "field" / "tvm.yaml", shipped=shipped)
+    deployment = next(d for d in found.deployments if d.name == "vmm_in_m")
+    fence = found.instruction("sfence.vma")
+    solver = solver_for(Options(cache=False, second=False))
+    judged = judge(
+        Setting(found, deployment, frozenset(found.code.exits)), InstructionRow(fence, fence.rows[0]), solver, False
+    )
+    solver.close()
+    said = reason("hole", judged, None, NOTHING, partial(named_mode, found))
+    assert said == "in virtual S: changes the virtual machine's TLB without a trap"
+    assert reason("hole", judged, None, NOTHING).startswith("in virtual user: ")
 
 
 def test_the_reason_of_what_is_open_is_the_trouble(judgement: Judgement) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker.verdicts.difference import Difference, InstructionChange
+from pgcheck.gate.diff_text import report
+from pgcheck.isa.files.errors import Position
 from pgcheck.shipped import shipped
 from tests.pgcheck.conftest import Pgcheck
 from tests.specifications import SMALL
@@ -65,6 +68,44 @@ def test_a_new_hole_exits_1_and_its_mending_0(pgcheck: Pgcheck, tmp_path: Path) 
 def test_what_fails_is_chosen(choice: str, code: int, pgcheck: Pgcheck, tmp_path: Path) -> None:
     other = written(tmp_path / "b.yaml", ("A[r] = A[r] & A[s];", "A[r] = ~(A[r] & A[s]);"))
     assert pgcheck("diff", "pg74", other, "--fail-on", choice).code == code
+
+
+def test_rows_that_changed_alike_are_one_line() -> None:
+    at = Position("m.yaml", 1, 1)
+    names = [(f"mv{n}", row) for n in range(3) for row in ("", ":a", ":b")]
+    equal = [
+        InstructionChange("semantics", where, name + row, name, "privileged", "privileged", at)
+        for where in ("one", "other")
+        for name, row in names
+    ]
+    hole = InstructionChange("newly-hole", "one", "pop.w", "pop", "conditional", "hole", at, "shows M")
+    text = report(Difference("m", (*equal, hole), (), (), (), ()))
+    assert text.splitlines() == [
+        "m: regressions",
+        " !newly a hole (1):",
+        "    one: pop.w (conditional -> hole): shows M",
+        "  semantics changed, verdict equal (18):",
+        "    one: mv0 mv1 mv2 (-, a, b) (privileged)",
+        "    other: mv0 mv1 mv2 (-, a, b) (privileged)",
+    ]
+
+
+def test_only_what_is_named_is_compared_on_whichever_side_it_is(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    new = "instructions:\n  - name: own\n    encoding: {match: 10000000000000000000000000000000}\n    operation(): |\n      M = 0;\n"
+    other = tmp_path / "b.yaml"
+    other.write_text(f"include: [pg74]\nname: pg74\n{new}", "utf-8")
+    ran = pgcheck("diff", "pg74", other, "--only", "own,shl")
+    assert ran.code == 1 and ran.out.startswith("pg74: regressions, of these instructions alone\n")
+    assert "added, and a hole (1):\n    default: own (hole)" in ran.out
+    back = pgcheck("diff", other, "pg74", "--only", "own,shl")
+    assert back.code == 0 and "removed (1):\n    default: own" in back.out
+    assert (
+        pgcheck("diff", "pg74", other, "--only", "shl").out.splitlines()[0]
+        == "pg74: no change, of these instructions alone"
+    )
+    assert (
+        "neither has an instruction 'onw'; did you mean 'own'?" in pgcheck("diff", "pg74", other, "--only", "onw").err
+    )
 
 
 def test_json_says_the_same(pgcheck: Pgcheck, tmp_path: Path) -> None:

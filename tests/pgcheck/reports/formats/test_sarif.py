@@ -1,6 +1,7 @@
 """SARIF: valid against the schema of OASIS, placed for code scanning, and with fingerprints that survive edits elsewhere."""
 
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pgcheck.checker.result import THEOREMS, Effort, ExitCode, Finding
 from pgcheck.checker.values import Mismatch
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.build import load
-from pgcheck.reports.formats.sarif import render
+from pgcheck.reports.formats.sarif import HOME, render
 from pgcheck.reports.places import Places, line_hashes
 from pgcheck.reports.rulebook import RULES
 from pgcheck.repository import root
@@ -328,6 +329,43 @@ def test_whatever_a_specification_says_the_file_is_valid(text: str, tmp_path: Pa
     said = [r["message"]["text"] for r in whole["runs"][0]["results"]]
     assert said and all("\x1b" not in s and "\x00" not in s and "](" not in s and "{0}" not in s for s in said)
     assert all(len(s) <= 4000 + 10 for s in said)
+
+
+# ---- for whoever reads a result elsewhere
+
+
+def test_the_tool_and_each_rule_say_where_more_is_told() -> None:
+    driver = run_of(checked(RICH))["tool"]["driver"]
+    page = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert driver["informationUri"] == HOME
+    for rule in driver["rules"]:
+        place, anchor = rule["helpUri"].split("#")
+        assert place == f"{HOME}/blob/main/docs/reference/rules.md" and anchor in anchors
+
+
+def snippets(path: Path, content: bytes, line: int, column: int) -> Any:
+    path.write_bytes(content)
+    odd = Finding("traps_are_precise", "error", "popf", "state changes before trap", Position(str(path), line, column))
+    (found,) = results(checked(result(findings=(odd,))))
+    return found["locations"][0]["physicalLocation"]
+
+
+def test_a_result_shows_what_stands_there(tmp_path: Path) -> None:
+    content = "\ufeffone\r\ntwo\x0c\u2028 two\n  three: x\nfour".encode()
+    shown = snippets(tmp_path / "a.yaml", content, 3, 3)
+    assert shown["region"] == {"startLine": 3, "startColumn": 3, "endColumn": 11, "snippet": {"text": "three: x"}}
+    around = {"startLine": 1, "endLine": 4, "snippet": {"text": "one\ntwo\x0c\u2028 two\n  three: x\nfour"}}
+    assert shown["contextRegion"] == around
+    assert "snippet" not in snippets(tmp_path / "a.yaml", content, 9, 1)["region"]
+    assert "snippet" not in snippets(tmp_path / "a.yaml", content, 4, 9)["region"]
+
+
+def test_of_a_long_line_a_part_is_shown(tmp_path: Path) -> None:
+    shown = snippets(tmp_path / "a.yaml", b"x" * 60_000 + b"\nshort", 1, 11)
+    assert shown["region"]["endColumn"] == 11 + len(shown["region"]["snippet"]["text"]) < 1000
+    assert "contextRegion" not in shown
 
 
 # ---- from the command line

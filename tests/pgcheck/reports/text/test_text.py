@@ -120,6 +120,14 @@ def test_a_partial_run_says_so() -> None:
     assert "only these were judged" not in shown(FULL)
 
 
+def test_what_is_not_modelled_is_listed_once_and_of_a_partial_run_counted() -> None:
+    given = result(*PLAIN, unmodelled=("the trace trap", "caches"))
+    assert shown(given).count("Not modelled\n  * the trace trap\n  * caches\n") == shown(given).count("modelled") == 1
+    part = shown(given, partly=True)
+    assert "Not modelled  2 points, which the check of all lists\n" in part and "trace trap" not in part
+    assert "modelled" not in shown(result(*PLAIN), partly=True)
+
+
 def test_errors_of_the_specification_come_before_the_theorems_and_warnings_at_the_end() -> None:
     error = Finding("legal_is_inductive", "error", "popf", "breaks it", Position("toy.yaml", 3, 5))
     warning = Finding("access", "warning", "", "is claimed wrongly")
