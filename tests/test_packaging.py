@@ -69,6 +69,7 @@ def test_heavy_libraries_are_declared_and_the_solver_is_pinned() -> None:
     assert "z3-solver==4.15.4.0" in needed
     names = {name.split(">")[0].split("=")[0] for name in needed}
     assert names == {
+        "bincopy",
         "z3-solver",
         "bitwuzla",
         "click",

@@ -50,16 +50,22 @@ class Vmm:
 
     A guest is a computer, so a monitor can run on it. With `crosses` guests are entered and left by the machine's own return and trap entry,
     else by an exchange of leaves. `kept` are the frames to which trap entries store then. `serves` is what the monitor does for a device of the
-    host's that has interrupted a guest: it sees to it that the device asks no more; without it the host's devices stand still. Raises ValueError
-    where the policy does not say how.
+    host's that has interrupted a guest: it sees to it that the device asks no more; without it the host's devices stand still. `steps` is how a guest
+    takes at most so many. Raises ValueError where the policy does not say how.
     """
 
     def __init__(
-        self, host: Computer, policy: Policy, *, crosses: bool = False, serves: Callable[[], None] | None = None
+        self,
+        host: Computer,
+        policy: Policy,
+        *,
+        crosses: bool = False,
+        serves: Callable[[], None] | None = None,
+        steps: Callable[[Computer, int], VmExit] = Computer.run,
     ) -> None:
         if crosses and policy.crossing is None:
             raise ValueError(f"it is not proved how guests of {host.machine.identity.name} are entered and left")
-        self.host, self.policy, self.crosses, self.serves = host, policy, crosses, serves
+        self.host, self.policy, self.crosses, self.serves, self.steps = host, policy, crosses, serves, steps
         self.machine: Machine = host.machine
         self.division: World = world(self.machine, policy)
         self.page_shift = page_shift(self.machine)
@@ -140,7 +146,7 @@ class Vmm:
             steps = min(steps, guest.quota - guest.used)
         began = guest.computer.clock
         try:
-            stop = guest.computer.run(steps)
+            stop = self.steps(guest.computer, steps)
         except ResourceControlLost as failure:
             guest.lost, stop = str(failure), VmExit(0)
         taken = guest.computer.clock - began

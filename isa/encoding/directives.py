@@ -2,24 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-DATA: Final[Mapping[str, int]] = {".byte": 8, ".half": 16, ".word": 32, ".quad": 64}
-# Sections follow one another as they are written.
-IGNORED: Final = frozenset(
-    ".globl .global .local .weak .text .data .bss .section .file .loc .type .size .ident .option .attribute .code32".split()
-)
+DATA: Final[Mapping[str, int]] = {
+    ".byte": 8, ".2byte": 16, ".half": 16, ".hword": 16, ".short": 16,
+    ".4byte": 32, ".word": 32, ".long": 32, ".int": 32, ".8byte": 64, ".dword": 64, ".quad": 64,
+}  # fmt: skip
+TEXTS: Final[Mapping[str, bytes]] = {".ascii": b"", ".asciz": b"\0", ".string": b"\0"}
 _FILLING: Final = (".zero", ".space", ".skip")
-_ALIGNING: Final = (".balign", ".p2align")
-PLACING: Final = frozenset((*_FILLING, *_ALIGNING))
-KNOWN: Final = (".org", *DATA, *_FILLING, *_ALIGNING)
+ALIGNING: Final = (".balign", ".p2align")
+KNOWN: Final = (".org", *DATA, *TEXTS, *_FILLING, ".fill", *ALIGNING, ".equ", ".set", ".equiv")
 MOST: Final = 1 << 20
 
+# Sections follow one another as they are written, and all symbols are seen by all of one program.
+_IGNORED: Final = frozenset(
+    ".globl .global .local .extern .weak .hidden .text .data .bss .rodata .section .pushsection .popsection .previous .file .loc .type"
+    " .size .ident .option .attribute .arch .cpu .code32".split()
+)
+_DEBUGGING: Final = ".cfi_"
+OTHERWISE: Final = "an ELF file that GNU's assembler and linker have made is run too"
+REFUSED: Final[Mapping[str, str]] = {
+    ".align": "it counts units or bits, as the machine has it: write .balign 4, or .p2align 2",
+    **dict.fromkeys(
+        ".macro .endm .rept .irp .irpc .endr .if .ifdef .ifndef .else .elseif .endif .include .incbin .comm .lcomm .float .double".split(),
+        OTHERWISE,
+    ),
+}
 
-def filled(word: str, number: int, address: int) -> int | None:
-    """How many cells of zeros a directive of PLACING means at an address; None for what cannot be."""
-    if word in _ALIGNING:
-        step = 1 << number if word == ".p2align" and 0 <= number < 32 else number
-        number = -address % step if step > 0 else -1
-    return number if 0 <= number <= MOST else None
+QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPE: Final = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9A-Fa-f]+)|(.))", re.DOTALL)
+_ESCAPED: Final = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+
+
+def ignored(word: str) -> bool:
+    """Whether a directive has no effect here."""
+    return word in _IGNORED or word.startswith(_DEBUGGING)
+
+
+def characters(quoted: str) -> bytes:
+    """The bytes that a quoted text means, without its quotes."""
+
+    def meant(found: re.Match[bytes]) -> bytes:
+        octal, hexadecimal, other = found.groups()
+        if other is not None:
+            return _ESCAPED.get(other, other)
+        return bytes([int(octal, 8) & 0xFF if octal is not None else int(hexadecimal, 16) & 0xFF])
+
+    return _ESCAPE.sub(meant, quoted.encode())
+
+
+def filled(word: str, values: Sequence[int], address: int) -> tuple[int, int, int] | None:
+    """How often a directive repeats what, of how many bytes, at an address: (count, size, value); None for what cannot be."""
+    first, *rest = values
+    if word == ".fill":
+        size, value = ([*rest, 1][0], [*rest, 1, 0][1]) if rest else (1, 0)
+        return (first, size, value) if 0 < size <= 8 and 0 <= first * size <= MOST else None
+    value = rest[0] if rest else 0
+    if word in ALIGNING:
+        step = 1 << first if word == ".p2align" and 0 <= first < 32 else first
+        first = -address % step if step > 0 else -1
+        first = 0 if len(rest) > 1 and 0 < rest[1] < first else first
+    return (first, 1, value) if 0 <= first <= MOST else None

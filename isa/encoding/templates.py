@@ -33,13 +33,15 @@ class Syntax:
     """How a machine's assembly looks.
 
     `operands` gives the kind that an operand is printed as: a register list, `signed`, `unsigned`, `hex` (the default), `csrs`, a form, or
-    `relative`, `relative+N`, `relative+length`: an offset from this instruction, N beyond it, or the next one.
+    `relative`, `relative+N`, `relative+length`: an offset from this instruction, N beyond it, or the next one. `directives` gives those
+    of GNU's assembler that mean another one on this machine.
     """
 
     comment: str = "#"
     registers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     operands: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, tuple[Alternative, ...]] = field(default_factory=dict)
+    directives: Mapping[str, str] = field(default_factory=dict)
     compiled: dict[object, Choice] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 

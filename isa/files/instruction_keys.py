@@ -112,6 +112,10 @@ class Decode(Entry):
 # syntax and csrs
 
 
+Ambiguous: TypeAlias = Annotated[Text, choice(".align", ".word")]
+Directive: TypeAlias = Annotated[Text, choice(".2byte", ".4byte", ".8byte", ".balign", ".p2align")]
+
+
 class Alternative(Entry):
     """One way in which a form prints."""
 
@@ -129,6 +133,9 @@ class Syntax(Entry):
     )
     forms: dict[Identifier, list[Alternative]] = Key(
         default_factory=dict, description="FORM: alternatives; the first whose condition holds prints."
+    )
+    directives: dict[Ambiguous, Directive] = Key(
+        default_factory=dict, description="What those of GNU's assembler mean here that mean something else elsewhere."
     )
 
 

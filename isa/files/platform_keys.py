@@ -6,7 +6,7 @@ from pydantic import Field as Key
 
 from pgcheck.isa.files.errors import Text, did_you_mean
 from pgcheck.isa.files.state_keys import Assignment
-from pgcheck.isa.files.tree import Node, as_list
+from pgcheck.isa.files.tree import Mapping, Node, as_list
 from pgcheck.isa.files.values import (
     JSON_TEXT,
     Entry,
@@ -19,6 +19,7 @@ from pgcheck.isa.files.values import (
     Reading,
     Short,
     SomeText,
+    distinct_keys,
     integer,
     named,
     one_of,
@@ -30,10 +31,25 @@ Line: TypeAlias = Annotated[
     named(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]{1,4}))?", "NAME, NAME.FIELD or DEVICE.NUMBER"),
 ]
 ElfMachine: TypeAlias = Annotated[int, integer(0, 0xFFFF)]
+ElfFlags: TypeAlias = Annotated[int, integer(1, 0xFFFFFFFF)]
 
 
 def _model(node: Node, along: Reading) -> Text:
     return some_text(node) if along.models is None else one_of(along.models, node)
+
+
+def _elf(node: Node) -> Node:
+    return Mapping(node.position, {Text("machine", node.position): node}) if isinstance(node, Text) else node
+
+
+class Elf(Entry):
+    """Which ELF files are for this machine."""
+
+    machine: ElfMachine = Key(description="Their e_machine.")
+    lacks: Annotated[dict[ElfFlags, SomeText], Short(distinct_keys, {"type": "object"})] = Key(
+        default_factory=dict,
+        description="Bits of e_flags: what a file needs that has one of them, and the machine lacks.",
+    )
 
 
 class RamRange(Entry):
@@ -80,9 +96,11 @@ class Platform(Entry):
 
     ram: RamRange | None = Key(None, description="Main memory (default: from address 0 on).")
     start: Number | None = Key(
-        None, description="The program counter of raw images and of assembly (default: as after reset)."
+        None, description="The program counter of programs that do not say where they start (default: as after reset)."
     )
-    elf: ElfMachine = Key(0, description="The machine number of ELF images, e_machine.")
+    elf: Annotated[Elf, Short(_elf, {"type": "integer"})] | None = Key(
+        None, description="Which ELF files are for this machine (default: none); a number is their e_machine."
+    )
     boot: Assignment = Key(
         default_factory=dict, description="LEAF: value at the start, where it is not the one of reset."
     )

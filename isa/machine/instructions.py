@@ -69,6 +69,7 @@ def syntax_of(given: schema.Syntax | None) -> Syntax:
         {str(n): tuple(map(str, r)) for n, r in given.registers.items()},
         {str(n): str(k) for n, k in given.operands.items()},
         {str(n): tuple(Alternative(a.when, a.text) for a in f) for n, f in given.forms.items()},
+        {str(n): str(d) for n, d in given.directives.items()},
     )
 
 

@@ -38,15 +38,16 @@ class Platform:
     """A computer around the processor.
 
     `ram_size` (memory units) is what a computer has unless told otherwise, 0: all of the address space, but at most 2**24.
-    `start` is the PC of raw images and of assembly; a raw image is loaded at `ram_base`. `boot` are leaves set besides at the
+    `start` is the PC of programs that do not say where they start. `boot` are leaves set besides at the
     start. `clock` are the volatile leaves that read the logical clock, `choices` the values of nondeterministic sites. ELF images
-    have machine number `elf_machine`.
+    have machine number `elf_machine`, and none of the bits of flags that `elf_lacks` gives with what they ask for.
     """
 
     ram_base: int = 0
     ram_size: int = 0
     start: int | None = None
     elf_machine: int = 0
+    elf_lacks: Mapping[int, str] = field(default_factory=dict)
     boot: Mapping[str, int] = field(default_factory=dict)
     clock: tuple[str, ...] = ()
     devices: tuple[Attachment, ...] = ()

@@ -1,17 +1,10 @@
-"""Programs as files: ELF executables and raw memory images, checked before anything is loaded."""
+"""Programs as images: pieces of memory and where to start, checked before anything is loaded."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Final, Literal
-
-from elftools.common.exceptions import ELFError
-from elftools.common.utils import struct_parse
-from elftools.construct import ConstructError
-from elftools.elf.elffile import ELFFile
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.words import joined
@@ -19,28 +12,29 @@ from pgcheck.models.computer.computer import Computer
 from pgcheck.models.memory import Region
 from pgcheck.models.reference.cycle import holds
 
-ELF_MAGIC: Final = b"\x7fELF"
-MAX_SEGMENTS: Final = 1024
-EXECUTABLE: Final = "ET_EXEC"
-EXECUTABLE_SEGMENT: Final = 1
 CHUNK: Final = 4096
-
-
-# Files that are no memory image whatever is in them, by how they begin.
-_FORMATS: Final = (
-    ("a Motorola S-record file", re.compile(rb"S[0-9][0-9A-Fa-f]{6,}\r?\n")),
-    ("an Intel HEX file", re.compile(rb":[0-9A-Fa-f]{10,}\r?\n")),
-    ("a gzip archive", re.compile(rb"\x1f\x8b\x08")),
-    ("an xz archive", re.compile(rb"\xfd7zXZ\0")),
-    ("a zip archive", re.compile(rb"PK\x03\x04")),
-    ("an archive of object files", re.compile(rb"!<(arch|thin)>\n")),
-    ("a Mach-O executable", re.compile(rb"[\xce\xcf]\xfa\xed\xfe|\xfe\xed\xfa[\xce\xcf]")),
-    ("a U-Boot image", re.compile(rb"\x27\x05\x19\x56")),
-)
+Format = Literal["elf", "records", "raw", "assembly"]
+# What puts a program elsewhere, by the format that it came in.
+MOVES: Final[dict[Format, str]] = {
+    "elf": "link it there (-Wl,-Ttext={base:#x})",
+    "records": "objcopy --change-addresses moves it",
+    "raw": "--raw says where it lies",
+    "assembly": ".org says where it lies",
+}
+STARTS: Final[dict[Format, str]] = {
+    "elf": "-Wl,-e says which symbol it is, _start by default",
+    "records": "the record at the end says it",
+    "raw": "--raw says where it lies",
+    "assembly": "it is the label `start` or `_start`",
+}
 
 
 class BadImage(Exception):
-    """An image that cannot be loaded; the message says why, without the file's name."""
+    """An image that cannot be loaded; the message says why, without the file's name. `line` from 1 is that of a text, 0 if there is none."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +48,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A program: segments that do not overlap, and where it starts."""
+    """A program: segments that do not overlap, and where it starts; `format` is what it was read from."""
 
     segments: tuple[Segment, ...]
     entry: int
+    format: Format = "raw"
 
 
-def parse(content: bytes, machine: Machine) -> Image:
-    """The program in a file: ELF by its magic number, else a raw image. Raises BadImage."""
-    if not content:
-        raise BadImage("it is empty")
-    if content.startswith(ELF_MAGIC):
-        return elf(content, machine)
-    for name, told in _FORMATS:
-        if told.match(content):
-            raise BadImage(f"it is {name}; turn it into ELF, or into bytes from the start of RAM on, as objcopy does")
-    return raw(content, machine)
-
-
-def raw(content: bytes, machine: Machine) -> Image:
-    """Memory from the start of RAM on, each unit in as many bytes as it needs, in the order of the machine. Raises BadImage."""
+def raw(content: bytes, machine: Machine, base: int) -> Image:
+    """Memory from an address on, each unit in as many bytes as it needs, in the order of the machine. Raises BadImage."""
     unit = machine.state.memory_unit
     size = -(-unit // 8)
     if len(content) % size:
@@ -85,76 +68,22 @@ def raw(content: bytes, machine: Machine) -> Image:
         for k, value in enumerate(units):
             if value >> unit:
                 raise BadImage(f"unit {k} is {value:#x}, which has more than {unit} bits")
-    base = machine.platform.ram_base
-    return Image((Segment(base, len(units), units),), entry(machine))
+    segments = (Segment(base, len(units), units),)
+    return Image(segments, begins(segments, machine))
+
+
+def begins(segments: Sequence[Segment], machine: Machine) -> int:
+    """Where a program starts that does not say so: where the platform does if that is part of it, else at its lowest address."""
+    start = entry(machine)
+    if any(s.address <= start < s.address + s.size for s in segments):
+        return start
+    return min(s.address for s in segments)
 
 
 def entry(machine: Machine) -> int:
-    """Where raw images and assembly start."""
+    """Where the platform starts programs that do not say where."""
     start = machine.platform.start
     return machine.state.leaves[machine.state.pc].reset if start is None else start
-
-
-def elf(content: bytes, machine: Machine) -> Image:
-    """The loadable segments of an ELF executable at their physical addresses. Raises BadImage."""
-    if not machine.platform.elf_machine or machine.state.memory_unit != 8:
-        raise BadImage(
-            f"it is an ELF file, and {machine.identity.name} has no machine number for ELF; give a raw image"
-        )
-    try:
-        file = ELFFile(BytesIO(content))
-        _check_header(content, file, machine)
-        parts = tuple(_segments(content, file, machine.platform.ram_base))
-    except (ELFError, ConstructError, ValueError, KeyError, OverflowError) as error:
-        words = " ".join(str(error).split())[:100]
-        raise BadImage(f"its ELF headers are damaged{': ' + words if words else ''}") from None
-    if not parts:
-        raise BadImage("it has no segment to load")
-    entry = file.header["e_entry"]
-    moved = (
-        s.address + entry - virtual for s, virtual in parts if virtual is not None and 0 <= entry - virtual < s.size
-    )
-    return Image(tuple(segment for segment, _ in parts), next(moved, entry))
-
-
-def _check_header(content: bytes, file: ELFFile, machine: Machine) -> None:
-    order: Literal["little", "big"] = "little" if file.little_endian else "big"
-    number, wanted = int.from_bytes(content[18:20], order), machine.platform.elf_machine
-    if number != wanted:
-        raise BadImage(f"it is for ELF machine {number}, and {machine.identity.name} is {wanted}")
-    if file.little_endian == machine.state.big_endian:
-        raise BadImage(f"it is {order}-endian, unlike {machine.identity.name}")
-    width = machine.state.leaves[machine.state.pc].width
-    if file.elfclass != (32 if width <= 32 else 64):
-        raise BadImage(f"it is {file.elfclass}-bit, and {machine.identity.name} has addresses of {width} bits")
-    kind = file.header["e_type"]
-    if kind != EXECUTABLE:
-        raise BadImage(f"it is no executable but {kind}; link it at fixed addresses")
-
-
-def _segments(content: bytes, file: ELFFile, base: int) -> Iterator[tuple[Segment, int | None]]:
-    """Each segment with its virtual address if it is executable; what lies below RAM is left out if it is the file's own headers."""
-    header, shape = file.header, file.structs.Elf_Phdr
-    count, size, start = header["e_phnum"], header["e_phentsize"], header["e_phoff"]
-    if count > MAX_SEGMENTS:
-        raise BadImage(f"it has {count} program headers, at most {MAX_SEGMENTS} can be")
-    if count and size < shape.sizeof():
-        raise BadImage(f"its program headers have {size} bytes, and need {shape.sizeof()}")
-    if start + count * size > len(content):
-        raise BadImage(f"it is truncated: {count} program headers at {start:#x} are beyond its {len(content)} bytes")
-    for k in range(count):
-        part = struct_parse(shape, file.stream, start + k * size)
-        if part["p_type"] != "PT_LOAD" or not part["p_memsz"]:
-            continue
-        offset, length, extent = part["p_offset"], part["p_filesz"], part["p_memsz"]
-        if length > extent:
-            raise BadImage(f"segment {k} has {length:#x} bytes in the file and {extent:#x} in memory")
-        if offset + length > len(content):
-            raise BadImage(f"it is truncated: segment {k} ends at {offset + length:#x}, the file at {len(content):#x}")
-        below = base - part["p_paddr"]
-        skipped = below if offset == 0 and 0 < below < length and not any(content[start + count * size : below]) else 0
-        segment = Segment(part["p_paddr"] + skipped, extent - skipped, content[offset + skipped : offset + length])
-        yield segment, part["p_vaddr"] + skipped if part["p_flags"] & EXECUTABLE_SEGMENT else None
 
 
 def load(image: Image, computer: Computer) -> None:
@@ -186,11 +115,10 @@ def check(image: Image, ram: Region) -> None:
     parts = sorted(image.segments, key=lambda s: s.address)
     for part in parts:
         if part.address < ram.base or part.address + part.size > end:
-            raise BadImage(
-                f"its {part.size:#x} units at {part.address:#x} are not within {memory}; link it there (-Wl,-Ttext={ram.base:#x})"
-            )
+            what = "--memory gives it more" if part.size > ram.size else MOVES[image.format].format(base=ram.base)
+            raise BadImage(f"its {part.size:#x} units at {part.address:#x} are not within {memory}; {what}")
     for first, second in zip(parts, parts[1:], strict=False):
         if first.address + first.size > second.address:
             raise BadImage(f"its segments at {first.address:#x} and {second.address:#x} overlap")
     if not ram.base <= image.entry < end:
-        raise BadImage(f"its entry {image.entry:#x} is not within {memory}")
+        raise BadImage(f"its entry {image.entry:#x} is not within {memory}; {STARTS[image.format]}")

@@ -38,7 +38,15 @@ Exit codes:
 @click.command("run", epilog=RUN_EPILOG)
 @click.argument("specification", shell_complete=completed)
 @click.argument("image", type=PATH)
-@click.option("--disk", type=PATH, metavar="FILE", help="What the disk holds; it is written to.")
+@click.option("--raw", metavar="ADDRESS", help="The image is memory as it is, from there on.")
+@click.option(
+    "--disk",
+    "disks",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="What the disk holds; it is written to. Of several guests each has one, in order.",
+)
 @click.option("--memory", metavar="SIZE", help="Units of RAM, with K, M or G; default: what the platform has.")
 @click.option("--input", "input_", metavar="FILE", default="", help="What the console reads; - is standard input.")
 @click.option("--trace", is_flag=True, help="Show every instruction on standard error before it runs.")
@@ -62,7 +70,8 @@ Exit codes:
 def run_(
     specification: str,
     image: Path,
-    disk: Path | None,
+    raw: str | None,
+    disks: tuple[Path, ...],
     memory: str | None,
     input_: str,
     trace: bool,
@@ -76,14 +85,16 @@ def run_(
 ) -> int:
     """Run a program on a specification's computer.
 
-    IMAGE is an ELF file, a raw memory image, or assembly if it is named *.s or *.asm. Standard output is the console.
+    IMAGE is an ELF file, S-records, Intel HEX, assembly if it is named *.s or *.asm, or with --raw memory as it is. Standard output is the console.
     With --vmm the computer is a virtual one; how often its monitor stepped in, and why, is on standard error.
     """
     from pgcheck import console
     from pgcheck.machines.bare import RunRequest, run_bare, size
+    from pgcheck.machines.programs import address
     from pgcheck.running import run
 
-    asked = RunRequest(image, disk, size(memory) if memory else 0, input_, trace, max_instructions)
+    place = None if raw is None else address(raw)
+    asked = RunRequest(image, place, disks, size(memory) if memory else 0, input_, trace, max_instructions)
     machine = run.loaded(specification)
     if vmm is None:
         if guests > 1 or force or deployment or report != "text" or timeline is not None:

@@ -15,11 +15,11 @@ from typing import Final
 import click
 
 from pgcheck import console
-from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.files import door
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import HALT
+from pgcheck.machines.programs import program
 from pgcheck.models.computer import image, loops
 from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import HostFile
@@ -31,9 +31,7 @@ from pgcheck.models.state import Exit, State, Surroundings
 
 DONE, FAILED, WRONG, SPENT = 0, 1, console.FAILED, 3
 SLICE: Final = 1 << 16
-ASSEMBLY: Final = (".s", ".asm")
 COMPILED: Final = "pgcheck.models.generated.compiled"
-MAX_IMAGE: Final = 1 << 28
 MAX_MEMORY: Final = 1 << 30
 SUFFIXES: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 FLUSHED: Final = 1 << 12
@@ -41,10 +39,11 @@ FLUSHED: Final = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What the command line asks for."""
+    """What the command line asks for; `raw` is where an image lies that does not say so, `disks` are by guest."""
 
     image: Path
-    disk: Path | None = None
+    raw: int | None = None
+    disks: tuple[Path, ...] = ()
     memory: int = 0
     input: str = ""
     trace: bool = False
@@ -70,39 +69,6 @@ def fitting(machine: Machine, memory: int) -> int:
     return memory
 
 
-def program(machine: Machine, path: Path) -> image.Image:
-    """The program in a file: assembly by its name, else ELF or raw. Raises Failure."""
-    try:
-        if path.suffix.lower() in ASSEMBLY:
-            return assembled(machine, console.read(str(path)), str(path))
-        content = door.content(path, MAX_IMAGE)
-    except OSError as error:
-        raise console.Failure(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return image.parse(content, machine)
-    except image.BadImage as error:
-        raise console.Failure(f"cannot run {path}: {error}") from None
-
-
-def assembled(machine: Machine, text: str, source: str) -> image.Image:
-    """The program of an assembly text; it starts at the label `start` or `_start`, else where it begins. Raises Failure."""
-    lines = {i.id: i.line for i in machine.instructions if i.line is not None}
-    assembler = Assembler(
-        lines, machine.decoding.decode, comment=machine.decoding.syntax.comment, csr_names=machine.decoding.csr_names
-    )
-    origin = image.entry(machine)
-    try:
-        found = assembler.program(text, origin)
-    except AssemblyError as error:
-        raise console.Failure(f"{source}:{error}") from None
-    bytes_ = machine.state.memory_unit == 8
-    segments = tuple(
-        image.Segment(c.address, len(c.cells), bytes(c.cells) if bytes_ else c.cells) for c in found.chunks
-    )
-    entry = next((found.symbols[n] for n in ("start", "_start") if n in found.symbols), origin)
-    return image.Image(segments, entry)
-
-
 class Terminal:
     """Standard output as the console of a guest: lines leave when they are whole, and nothing is kept beyond a block."""
 
@@ -126,11 +92,13 @@ class Terminal:
 
 def run_bare(machine: Machine, asked: RunRequest) -> int:
     """Run a program; the exit code. Raises Failure or ReaderGone."""
-    found = program(machine, asked.image)
+    found = program(machine, asked.image, asked.raw)
+    if len(asked.disks) > 1:
+        raise console.Failure("one computer takes one --disk; with --vmm and --guests there is one for each guest")
     terminal = Terminal()
     with ExitStack() as files:
         source = input_of(asked.input, files)
-        disk = disk_of(machine, asked.disk, files)
+        disk = disk_of(machine, asked.disks[0], files) if asked.disks else None
         ram = new_ram(machine, fitting(machine, asked.memory)) if asked.memory else None
         computer = Computer(machine, engine(machine, asked.trace), ram, standard(terminal.put, source, disk))
         try:
@@ -236,10 +204,8 @@ def input_of(path: str, files: ExitStack) -> Callable[[int], bytes]:
     return file.read
 
 
-def disk_of(machine: Machine, path: Path | None, files: ExitStack) -> HostFile | None:
+def disk_of(machine: Machine, path: Path, files: ExitStack) -> HostFile:
     """The file that the disk is. Raises Failure."""
-    if path is None:
-        return None
     if all(device.model != "disk" for device in machine.platform.devices):
         raise console.Failure(f"{machine.identity.name} has no disk, so --disk cannot be used")
     try:

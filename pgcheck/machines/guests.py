@@ -19,7 +19,8 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.machines import bare, timeline
 from pgcheck.machines.bare import RunRequest, Terminal
-from pgcheck.models.computer import image
+from pgcheck.machines.programs import program
+from pgcheck.models.computer import image, loops
 from pgcheck.models.computer.computer import Computer, new_ram
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import VmExit
@@ -55,9 +56,12 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
     """Run the program on every guest; the exit code, the worst of theirs. Raises Failure or ReaderGone."""
     machine = run.about(machine, request.deployment)
     timeline.checked(under.timeline)
-    found = bare.program(machine, asked.image)
-    if under.guests > 1 and (asked.input or asked.disk):
-        raise console.Failure("--input and --disk are for one guest; leave out --guests")
+    found = program(machine, asked.image, asked.raw)
+    if under.guests > 1 and asked.input:
+        raise console.Failure("--input is for one guest; leave out --guests")
+    if asked.disks and len(asked.disks) != under.guests:
+        given = f"{len(asked.disks)} {'is' if len(asked.disks) == 1 else 'are'} given for {under.guests}"
+        raise console.Failure(f"--disk is given once for each guest, and {given}")
     answer = run.judged(machine, request)
     wrong = [f for f in answer.findings if f.status == "error"]
     if wrong:
@@ -144,16 +148,17 @@ class Prefixed(Terminal):
 def _started(
     machine: Machine, asked: RunRequest, under: GuestsRequest, rules: Policy, found: image.Image, files: ExitStack
 ) -> tuple[Vmm, dict[str, Terminal]]:
-    source, disk = bare.input_of(asked.input, files), bare.disk_of(machine, asked.disk, files)
+    source = bare.input_of(asked.input, files)
+    disks = [bare.disk_of(machine, path, files) for path in asked.disks]
     size, room = _sizes(machine, asked.memory, under.guests, kept(machine, rules))
     ram = Ram(machine.platform.ram_base, room, machine.state.memory_unit, machine.state.big_endian)
-    vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules)
+    vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules, steps=loops.run)
     terminals: dict[str, Terminal] = {}
     for number in range(under.guests):
         name = f"guest {number + 1}"
         terminal = terminals[name] = Prefixed(name) if under.guests > 1 else Terminal()
         try:
-            guest = vmm.guest(name, size, standard(terminal.put, source, disk))
+            guest = vmm.guest(name, size, standard(terminal.put, source, disks[number] if disks else None))
             image.load(found, guest.computer)
         except image.BadImage as error:
             raise console.Failure(f"cannot run {asked.image}: {error}") from None

@@ -44,6 +44,7 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
         else:
             console.say("\n".join(textwrap.wrap(f"{row:20} no image: {reason}", WIDTH, subsequent_indent=" " * 21)))
     console.say(f"\n{noticed} of {len(holes)} holes shown by programs in {folder}")
+    console.say(f"pgcheck run runs each of them with --raw {machine.platform.ram_base:#x}")
     return ExitCode.REFUTED
 
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgcheck.console import Failure
-from pgcheck.isa.encoding.assembly import Assembler, AssemblyError
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.machines.programs import symbolic
 from pgcheck.words import units
 
 
 def assembled(machine: Machine, text: str, source: str) -> str:
-    """The cells of a program, a line for each run of them with its address. Raises Failure at what is no assembly."""
-    lines = {i.id: i.line for i in machine.instructions if i.line is not None}
-    assembler = Assembler(
-        lines, machine.decoding.decode, comment=machine.decoding.syntax.comment, csr_names=machine.decoding.csr_names
-    )
-    try:
-        image = assembler.program(text)
-    except AssemblyError as error:
-        raise Failure(f"{source}:{error}") from None
+    """The cells of a program, a line for each run of them with its address. Raises ProgramError at what is no assembly."""
+    image = symbolic(machine, text, source)
     return "\n".join(
         f"{chunk.address:x}: {units(chunk.cells, machine.decoding.decode.pc_unit)}" for chunk in image.chunks
     )

@@ -94,9 +94,9 @@ hello:  .byte 72, 101, 108, 108, 111, 10, 0
 ticked: .byte 53, 32, 116, 105, 99, 107, 115, 10, 0
 
 gdtr:   .half 47
-        .word gdt
+        .long gdt
 idtr:   .half 391                ; gates 0 to 48
-        .word 0x4000
+        .long 0x4000
         .org 0x2000
 gdt:    .quad 0
         .quad 0x00cf9a000000ffff ; ring 0 code
@@ -105,10 +105,10 @@ gdt:    .quad 0
         .quad 0x00cff2000000ffff ; ring 3 data
         .quad 0x0000890030000067 ; the task state segment
         .org 0x3004
-        .word 0x8000, 16         ; the stack of ring 0
+        .long 0x8000, 16         ; the stack of ring 0
         .org 0x4068              ; vector 13
-        .word refused+0x80000, 0x8e00
+        .long refused+0x80000, 0x8e00
         .org 0x4100              ; vector 32
-        .word tick+0x80000, 0x8e00
+        .long tick+0x80000, 0x8e00
         .org 0x4180              ; vector 48, open to ring 3
-        .word service+0x80000, 0xee00
+        .long service+0x80000, 0xee00

@@ -75,11 +75,11 @@ table:  .byte 83, 71, 68, 84, 58, 32, 0  ; SGDT:
 good:   .byte 97, 115, 32, 116, 104, 101, 32, 109, 97, 110, 117, 97, 108, 32, 115, 97, 121, 115, 10, 0  ; as the manual says\n
 hole:   .byte 97, 32, 118, 105, 114, 116, 117, 97, 108, 105, 122, 97, 116, 105, 111, 110, 32, 104, 111, 108, 101, 10, 0  ; a virtualization hole\n
 gdtr:   .half 47
-        .word gdt
+        .long gdt
 idtr:   .half 391
-        .word 0x4000
+        .long 0x4000
 stored: .half 0
-        .word 0
+        .long 0
         .org 0x2000
 gdt:    .quad 0
         .quad 0x00cf9a000000ffff ; ring 0 code

@@ -6,16 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgcheck.isa.encoding.assembly import (
-    Alternative,
-    Assembler,
-    AssemblyError,
-    Chunk,
-    Syntax,
-    compile_line,
-    disassemble,
-)
+from pgcheck.isa.encoding.assembly import Assembler, Chunk
 from pgcheck.isa.encoding.codec import Decoder, completed, length
+from pgcheck.isa.encoding.reading import AssemblyError
+from pgcheck.isa.encoding.templates import Alternative, Syntax, compile_line, disassemble
 from pgcheck.isa.files.errors import Position, SpecificationError, Text
 from tests.isa.tables import TABLES, canonical, condition, fetch_from
 from tests.specifications import machine
@@ -211,7 +205,7 @@ def test_reading(table: str, text: str, units: tuple[int, ...]) -> None:
     "table, text, column, message, expected",
     [
         ("risc", "", 1, "unknown instruction", "an instruction"),
-        ("risc", "  adx x1, x2", 3, "unknown instruction", "did you mean 'add'?"),
+        ("risc", "  adx x1, x2", 3, "unknown instruction", "an instruction"),
         ("risc", "add x1, x2", 11, "cannot read the operands", "','"),
         ("risc", "add x1, x2, x32", 13, "cannot read the operands", "one of x0, x1, x2, x3, ..."),
         ("risc", "add x1, x2, x3, x4", 15, "cannot read the operands", "the end"),
@@ -315,8 +309,16 @@ def test_directives_of_gnu_are_obeyed_or_without_effect() -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        (".asciz 1", "unknown directive"),
+        (".asciz 1", "cannot read a text"),
+        ('.ascii "open', "cannot read a text"),
+        ('.ascii "a" "b"', "cannot read a text"),
         (".balgn 4", "did you mean '.balign'"),
+        (".align 4", "write .balign 4, or .p2align 2"),
+        (".rept 4", "GNU's assembler and linker"),
+        (".fill 1, 9", "cannot be filled"),
+        (".fill 1, 1, 256", "does not fit"),
+        (".equ a, 1\na: .byte 1", "2:1: label defined twice"),
+        (".equ a", "cannot read a number"),
         (".zero -1", "cannot be filled"),
         (".balign 0", "cannot be filled"),
         (".zero 99999999", "cannot be filled"),
@@ -327,6 +329,52 @@ def test_a_directive_that_means_nothing_is_refused(text: str, said: str) -> None
         _bytes().program(text)
 
 
+DATA = r"""
+.equ four, 4
+five = four + 1
+.set later, end - 1
+.ascii "a#\"\n", "\x41\102" # two texts
+.asciz "b"
+.string "c", ""
+.byte '#', five # a character, a number
+.2byte 1
+.4byte later
+.8byte 3
+.fill 2, 2, 7
+.space 2, 0xff
+.p2align 2, 0xee
+.balign 64,,3
+.cfi_startproc
+end:
+"""
+
+
+def test_texts_symbols_and_data_of_gnu() -> None:
+    image = _bytes().program(DATA)
+    said = b'a#"\nAB' + b"b\0" + b"c\0\0" + b"#\5" + b"\1\0" + bytes([35, 0, 0, 0]) + bytes([3, *[0] * 7])
+    assert bytes(image.chunks[0].cells) == said + b"\7\0\7\0" + b"\xff\xff" + b"\xee" * (-len(said + b"123456") % 4)
+    assert (image.symbols["five"], image.symbols["end"]) == (5, 36)
+
+
+@pytest.mark.parametrize("name", ["riscv64", "i386", "m68000"])
+def test_what_a_directive_means_is_the_machines(name: str) -> None:
+    found = machine(name)
+    assembler = Assembler({}, found.decoding.decode, aliases=found.decoding.syntax.directives)
+    cells = assembler.program(".word 1\n.byte 2\n.align 2\n.byte 3\n").chunks[0].cells
+    assert len(cells) == (9 if name == "riscv64" else 5)
+
+
+def test_a_text_on_a_machine_of_words_is_a_word_for_each_character() -> None:
+    assert Assembler({}, machine("pg74").decoding.decode).program('.asciz "Hi"').chunks[0].cells == (72, 105, 0)
+
+
+def test_every_wrong_line_is_told() -> None:
+    with pytest.raises(AssemblyError) as caught:
+        ASSEMBLERS["bytes"].program("nope\nnop\nmvo eax, 1\n")
+    first, second = caught.value, caught.value.others[0]
+    assert (first.line, second.line, second.hint) == (1, 3, "did you mean 'mov'?")
+    assert "expected did" not in str(first) + str(second)
+
+
 def _bytes() -> Assembler:
-    found = machine("riscv64")
-    return Assembler({}, found.decoding.decode)
+    return Assembler({}, machine("riscv64").decoding.decode)

@@ -9,7 +9,7 @@ import pytest
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.platform import Attachment
 from pgcheck.isa.terms.ir import HALT
-from pgcheck.machines.bare import assembled
+from pgcheck.machines.programs import assembled
 from pgcheck.models.computer import image
 from pgcheck.models.computer.computer import STUCK, Computer, new_ram
 from pgcheck.models.devices.backing import Kept

@@ -11,14 +11,17 @@ from tests.specifications import SMALL, machine_of
 def riscv(content: bytes) -> Computer:
     machine = machine_of("riscv64")
     computer = Computer(machine)
-    load(raw(content, machine), computer)
+    load(raw(content, machine, 0x80000000), computer)
     return computer
 
 
 def test_a_trap_loop_ends_with_its_reason() -> None:
     stop = run(riscv((SMALL / "field" / "compressed.bin").read_bytes()), 1 << 20)
     assert stop.exit is not None and stop.exit.function == TRAP_LOOP
-    assert stop.exit.note == "raise at 0x80000000, and its handler at 0x0 traps again" and stop.steps < 10
+    assert (
+        stop.exit.note == "raise(IllegalInstruction) at 0x80000000, and its handler at 0x0 traps again"
+        and stop.steps < 10
+    )
 
 
 @pytest.mark.parametrize("word", [0x0000006F, 0x10500073])

@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 
 from pgcheck.checker.campaign.store import APPLICATION
-from pgcheck.models.computer import image as files
-from pgcheck.models.computer.computer import Computer
-from pgcheck.running import run
 from pgcheck.vmm.kind import kinds
 from tests.pgcheck.conftest import Pgcheck
 from tests.specifications import ROOT, SMALL
@@ -279,10 +276,9 @@ def test_images_are_files_that_run(pgcheck: Pgcheck, tmp_path: Path) -> None:
     ran = pgcheck("fuzz", ROOT / "tests" / "specs" / "read_mode.yaml", "--images", tmp_path / "i", "--no-cache")
     assert ran.code == 1 and "1 of 1 holes shown" in ran.out
     (path,) = (tmp_path / "i").glob("*.img")
-    machine = run.loaded(str(ROOT / "tests" / "specs" / "read_mode.yaml"))
-    computer = Computer(machine)
-    files.load(files.parse(path.read_bytes(), machine), computer)
-    assert computer.run(10).steps == 10
+    assert ran.out.endswith("pgcheck run runs each of them with --raw 0x0\n")
+    booted = pgcheck("run", SMALL / "read_mode.yaml", path, "--raw", "0x0", "--max-instructions", 10)
+    assert booted.code == 3 and "10 steps" in booted.err
 
 
 def test_a_machine_without_holes_has_nothing_to_show(pgcheck: Pgcheck, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from pgcheck.checker.result import Finding
 from pgcheck.checker.values import Configuration
+from pgcheck.running import progress
 from tests.models.compiling import compiled
 from tests.pgcheck.conftest import Answer, Pgcheck
 from tests.pgcheck.factory import result
@@ -58,7 +61,7 @@ def test_a_guest_that_is_another_machine_runs_what_its_host_lacks(pgcheck: Pgche
         ["1", "sio", "emulated"],
         ["1", "halt", "ended"],
     ]
-    assert "unknown instruction: found 'triple'" in pgcheck(*words, "--vmm", "type1").err
+    assert "unknown instruction\n    triple a1\n" in pgcheck(*words, "--vmm", "type1").err
 
 
 def test_the_account_as_json(pgcheck: Pgcheck, answer: Answer) -> None:
@@ -101,6 +104,55 @@ def test_a_guest_has_the_disk(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) 
     ran = pgcheck("run", "riscv64", compiled("disk", tmp_path), "--vmm", "type1", "--disk", disk)
     assert ran.out == "sectors 4\n" + "B" * 16 + "\n" + "b" * 16 + "\nbeyond the end: 1\n" and ran.code == 0
     assert disk.read_bytes() == CONTENT[:1024] + b"b" * 512 + CONTENT[1536:]
+
+
+def test_each_guest_has_its_own_disk(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
+    main = replace(result().main, name="s_in_u", configuration=CONFIGURATIONS["riscv64", "s_in_u"])
+    answer.result = replace(result(), deployments=(main,))
+    disks = [tmp_path / "one", tmp_path / "two"]
+    disks[0].write_bytes(CONTENT)
+    disks[1].write_bytes(CONTENT.lower() * 2)
+    words = ["run", "riscv64", compiled("disk", tmp_path), "--vmm", "type1", "--guests", 2, "--memory", "64K"]
+    ran = pgcheck(*map(str, words), "--disk", disks[0], "--disk", disks[1])
+    assert ran.code == 0
+    assert [line for line in ran.out.splitlines() if "sectors" in line] == ["guest 1: sectors 4", "guest 2: sectors 8"]
+    assert disks[0].read_bytes() == CONTENT[:1024] + b"b" * 512 + CONTENT[1536:]
+    assert disks[1].read_bytes() != CONTENT.lower() * 2
+    for given, said in (
+        ([disks[0]], "1 is given for 2"),
+        ([disks[0]] * 3, "3 are given for 2"),
+        ([disks[0]] * 2, "another"),
+    ):
+        ran = pgcheck(*map(str, words), *(word for disk in given for word in ("--disk", disk)))
+        assert ran.code == 2 and said in ran.err
+
+
+def test_a_guest_in_a_trap_loop_ends_with_the_reason(pgcheck: Pgcheck, answer: Answer, tmp_path: Path) -> None:
+    answer.result = result()
+    path = tmp_path / "loop.s"
+    path.write_text(".org 2\nsvc 1\n")
+    ran = pgcheck("run", "pg74", path, "--vmm", "type1", "--guests", 2, "--memory", 64)
+    bare = pgcheck("run", "pg74", path)
+    reason = "3 steps, then a trap loop: trap(Service) at 0x2, and its handler at 0x0 traps again; at 0x0"
+    assert (ran.code, bare.code, bare.err) == (1, 1, f"{reason}\n")
+    assert f"guest 1: {reason}\n" in ran.err and f"guest 2: {reason}\n" in ran.err
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_while_a_check_runs(
+    pgcheck: Pgcheck, answer: Answer, image: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    seen: list[bool] = []
+
+    @contextmanager
+    def shown(*, enabled: bool) -> Iterator[Callable[[object], None]]:
+        seen.append(enabled)
+        yield lambda event: None
+
+    answer.result = result()
+    monkeypatch.setattr(progress, "wanted", lambda: terminal)
+    monkeypatch.setattr(progress, "shown", shown)
+    assert pgcheck("run", "pg74", image, "--vmm", "type1").code == 0 and seen == [terminal]
 
 
 def test_guests_share_standard_output_line_by_line(pgcheck: Pgcheck, answer: Answer, image: Path) -> None:
@@ -163,7 +215,7 @@ def test_a_specification_with_errors_has_no_monitor(pgcheck: Pgcheck, answer: An
         (["--vmm", "type1", "--guests", "40"], "40 guests of"),
         (["--vmm", "type1", "--guests", "2", "--memory", "1K"], "at most 0x1e0 each"),
         (["--vmm", "type1", "--memory", "100"], "a multiple of 0x20 units"),
-        (["--vmm", "type1", "--guests", "2", "--memory", "64", "--input", "x"], "--input and --disk are for one guest"),
+        (["--vmm", "type1", "--guests", "2", "--memory", "64", "--input", "x"], "--input is for one guest"),
         (["--vmm", "type1", "--memory", "32"], "guest.s"),
         (["--vmm", "type3"], "'type3' is not one of"),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 from pgcheck.console import Failure
 from pgcheck.machines.listing import assembled, disassembled
+from pgcheck.machines.programs import ProgramError
 from tests.specifications import machine
 
 WORDS, BYTES = "pg74", "i386"
@@ -23,7 +24,7 @@ def test_runs_keep_their_addresses() -> None:
 
 
 def test_a_wrong_line_is_told_with_its_place() -> None:
-    with pytest.raises(Failure, match="file:2:1: unknown instruction"):
+    with pytest.raises(ProgramError, match="file:2:1: unknown instruction"):
         assembled(machine(WORDS), "halt\nhatl", "file")
     with pytest.raises(Failure, match="file:2: expected hexadecimal"):
         disassembled(machine(BYTES), "90\nxyz", "file")

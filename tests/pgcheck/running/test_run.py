@@ -13,7 +13,7 @@ import pytest
 
 from tests.models.compiling import compiled
 from tests.pgcheck.conftest import Pgcheck
-from tests.specifications import GUESTS, ROOT
+from tests.specifications import GUESTS, ROOT, SMALL
 
 HELLO = "Hello\n5 ticks\nSPS\n"
 PRIMES = [n for n in range(2, 200) if all(n % d for d in range(2, n))]
@@ -170,9 +170,10 @@ def test_a_trace_shows_fetches_that_fail(pgcheck: Pgcheck, tmp_path: Path) -> No
 def test_memory_is_as_large_as_asked(pgcheck: Pgcheck, tmp_path: Path) -> None:
     image = tmp_path / "image"
     image.write_bytes(bytes(8192))
-    assert pgcheck("run", "riscv64", image, "--memory", "8K", "--max-instructions", "1").code == 3
-    ran = pgcheck("run", "riscv64", image, "--memory", "4k", "--max-instructions", "1")
-    assert ran.code == 2 and "not within memory from 0x80000000 to 0x80001000" in ran.err
+    words = ("run", "riscv64", image, "--raw", "0x80000000", "--max-instructions", "1", "--memory")
+    assert pgcheck(*words, "8K").code == 3
+    ran = pgcheck(*words, "4k")
+    assert ran.code == 2 and "not within memory from 0x80000000 to 0x80001000; --memory gives it more" in ran.err
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "5T", "", "1K5", "2G", "99999999999999999999", "١"])
@@ -211,14 +212,87 @@ def test_files_that_cannot_be_run(pgcheck: Pgcheck, tmp_path: Path) -> None:
     for name, content, said in (
         ("empty", b"", "it is empty"),
         ("short.elf", b"\x7fELF\2\1\1", "damaged"),
-        ("wrong.s", b"fly away\n", "wrong.s:1:1: unknown instruction"),
         ("binary.s", b"\xff\xfe", "not UTF-8"),
-        ("far.s", b".org 16\n.word 1\n", "not within memory"),
+        ("far.s", b".org 16\n.word 1\n", "not within memory from 0x80000000 to 0x81000000; .org says where it lies"),
+        ("raw", bytes(8), "if it is raw memory, say where it lies: --raw 0x80000000"),
+        ("main.c", b"int main(void);", "it is text; assembly is named *.s or *.asm"),
     ):
         path = tmp_path / name
         path.write_bytes(content)
         ran = pgcheck("run", "riscv64", path)
         assert (ran.code, ran.out) == (2, "") and said in ran.err and ran.err.count("\n") == 1, name
+
+
+WRONG = """wrong.s:1:1: unknown instruction
+    adddi a0, zero, 1
+    ^
+  found: 'adddi'
+  expected: an instruction
+  hint: did you mean 'addi'?
+"""
+
+
+def test_every_wrong_line_is_shown(pgcheck: Pgcheck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.s").write_text("adddi a0, zero, 1\nnop: .byte 1\n .rept 4\n .byte 256\n x" + "y" * 10_000)
+    ran = pgcheck("run", "riscv64", "wrong.s")
+    assert (ran.code, ran.out) == (2, "") and ran.err.startswith(WRONG)
+    assert [line.partition(": ")[0] for line in ran.err.splitlines() if line.startswith("wrong.s")] == [
+        "wrong.s:1:1",
+        "wrong.s:3:2",
+        "wrong.s:4:7",
+        "wrong.s:5:2",
+    ]
+    assert all(len(line) < 300 for line in ran.err.splitlines()) and "expected: did" not in ran.err
+
+
+def test_a_wrong_record_is_shown_with_its_line(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    path = tmp_path / "a.srec"
+    path.write_bytes((SMALL / "field" / "program.srec").read_bytes().replace(b"02FC", b"02FD"))
+    ran = pgcheck("run", "riscv64", path)
+    assert ran.code == 2 and f"{path}:2:1: no whole record" in ran.err and "crc" in ran.err
+    path.write_bytes(b"S3" + b"0" * 100_000)
+    assert all(len(line) < 300 for line in pgcheck("run", "riscv64", path).err.splitlines())
+
+
+# ---- files as people have them
+
+
+def test_s_records_run(pgcheck: Pgcheck) -> None:
+    ran = pgcheck("run", "riscv64", SMALL / "field" / "program.srec", "--trace", "--max-instructions", "1")
+    assert ran.err.startswith("0: 80000000: auipc sp, ")
+
+
+def test_compressed_code_stops_with_the_reason(pgcheck: Pgcheck) -> None:
+    image = SMALL / "field" / "compressed.bin"
+    assert pgcheck("run", "riscv64", image).code == 2
+    ran = pgcheck("run", "riscv64", image, "--raw", "0x80000000")
+    assert ran.code == 1
+    assert "trap loop: raise(IllegalInstruction) at 0x80000000, and its handler at 0x0 traps again" in ran.err
+
+
+def test_directives_of_gnu_run(pgcheck: Pgcheck) -> None:
+    ran = pgcheck("run", "riscv64", SMALL / "field" / "directives.s", "--trace", "--max-instructions", "1")
+    assert ran.err.startswith("0: 80000000: addi a0, zero, 1")
+
+
+def test_raw_memory_lies_where_it_is_said(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(0x10500073.to_bytes(4, "little"))
+    for place, code, said in (
+        ("0x80000100", 0, "cannot come; at 0x80000104\n"),
+        ("2147483648", 0, "cannot come; at 0x80000004\n"),
+        ("0", 2, "not within memory from 0x80000000 to 0x81000000; --raw says where it lies"),
+        ("-4", 2, "'-4' is no address"),
+        ("0x1" + "0" * 16, 2, "not within memory"),
+        ("here", 2, "'here' is no address"),
+        ("010", 2, "'010' is no address; write a number such as 4096, 0x1000 or 0o10000"),
+        ("0x" + "1" * 5000, 2, "is no address"),
+    ):
+        ran = pgcheck("run", "riscv64", path, f"--raw={place}")
+        assert ran.code == code and said in ran.err and ran.err.count("\n") == 1, place
+    ran = pgcheck("run", "riscv64", source(tmp_path, "wfi\n"), "--raw", "0x80000000")
+    assert ran.code == 2 and "is assembly by its name" in ran.err
 
 
 @pytest.mark.parametrize("options", [[], ["--disk", "nowhere"], ["--input", "nowhere"], ["--disk", "."]])
@@ -230,6 +304,11 @@ def test_files_that_are_not_there(pgcheck: Pgcheck, tmp_path: Path, options: lis
 
 def test_a_folder_is_no_image(pgcheck: Pgcheck, tmp_path: Path) -> None:
     assert pgcheck("run", "riscv64", tmp_path).code == 2
+
+
+def test_a_computer_takes_one_disk(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    ran = pgcheck("run", "riscv64", source(tmp_path, "wfi"), "--disk", "a", "--disk", "b")
+    assert ran.code == 2 and "one computer takes one --disk" in ran.err
 
 
 def test_a_machine_without_a_disk_takes_none(pgcheck: Pgcheck, tmp_path: Path) -> None:

@@ -1,0 +1,195 @@
+"""One line of assembly read by the templates that print it.
+
+The alternatives of forms are tried in order; the operands that the text does not show are solved for from their conditions and the
+encoding's canonicity.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Final
+
+from pgcheck.isa import terms
+from pgcheck.isa.encoding.codec import compiled, completed, encode, is_canonical, length
+from pgcheck.isa.encoding.encoding import Encoding
+from pgcheck.isa.encoding.templates import Choice, Hole, Literal, Part, Relative
+from pgcheck.isa.terms import Term, knownbits
+
+_SOLUTIONS: Final = 64
+_SEARCH_BUDGET: Final = 2000
+
+_ATOM: Final = re.compile(
+    r"(?i)(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9][0-9_]*)(?!\w)|([A-Za-z_$][\w$.]*)|(\.)(?!\w)|'([^'\\])'"
+)
+_SIGN: Final = re.compile(r"\s*([+-])\s*")
+
+
+class AssemblyError(Exception):
+    """Text that is no instruction or directive: where (from 1), what was found there, what was expected, what to do.
+
+    `others` are those of the same program after it.
+    """
+
+    def __init__(self, message: str, column: int, *, found: str = "", expected: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.line, self.column = message, 1, column
+        self.found, self.expected, self.hint = found, expected, hint
+        self.others: tuple[AssemblyError, ...] = ()
+
+    def __str__(self) -> str:
+        details = [f"{name} {text}" for name, text in (("found", self.found), ("expected", self.expected)) if text]
+        message = ": ".join([self.message, ", ".join(details)] if details else [self.message])
+        return f"{self.line}:{self.column}: {message}{f'; {self.hint}' if self.hint else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a reading of the text binds: operands, offsets of relative ones, and the conditions of the forms taken.
+
+    `wrapped`: a number in it is outside the range of what its operand prints.
+    """
+
+    bound: Mapping[str, int] = field(default_factory=dict)
+    offsets: tuple[tuple[Hole, Relative, int], ...] = ()
+    guards: tuple[Term, ...] = ()
+    wrapped: bool = False
+
+
+class Reading:
+    """One line of text being read by templates; remembers how far any of them came and what it wanted there."""
+
+    def __init__(self, text: str, symbols: Mapping[str, int], address: int, csrs: Mapping[str, int]) -> None:
+        self.text, self.symbols, self.address, self.csrs = text, symbols, address, csrs
+        self.start = len(text) - len(text.lstrip())
+        self.furthest = 0
+        self.expected: set[str] = set()
+        self.matched = False
+
+    def whole(self, parts: tuple[Part, ...]) -> Iterator[Found]:
+        """Every way in which the whole text is an instance of the parts."""
+        for end, found in self._match(parts, self.start, Found()):
+            if self.text[end:].strip():
+                self._fail(end, "the end")
+            else:
+                self.matched = True
+                yield found
+
+    def _match(self, parts: tuple[Part, ...], at: int, found: Found) -> Iterator[tuple[int, Found]]:
+        if not parts:
+            yield at, found
+            return
+        head, rest = parts[0], parts[1:]
+        match head:
+            case Literal():
+                if passed := head.pattern.match(self.text, at):
+                    yield from self._match(rest, passed.end(), found)
+                else:
+                    self._fail(at, repr(head.text.strip()))
+            case Choice():
+                for guard, inner in head.alternatives:
+                    yield from self._match(inner + rest, at, replace(found, guards=(*found.guards, guard)))
+            case Hole():
+                for end, value in self._operand(head, at):
+                    for after in _bind(found, head, value):
+                        yield from self._match(rest, end, after)
+
+    def _operand(self, hole: Hole, at: int) -> Iterator[tuple[int, int]]:
+        """Each (end, value) with which an operand can be read at a place."""
+        if hole.names:
+            word = re.compile(r"\?(\d+)|[^\s,()\[\]{}+*]+").match(self.text, at)
+            wanted = word[0].lower() if word else ""
+            if word and word[1] and int(word[1]) >= len(hole.names):
+                yield word.end(), int(word[1])
+            ends = [(at + len(n), i) for i, n in enumerate(hole.names) if n and wanted.startswith(n.lower())]
+            ends = [(end, i) for end, i in ends if not re.match(r"\w", self.text[end : end + 1])]
+            yield from sorted(ends, reverse=True)
+            if not ends:
+                self._fail(
+                    at, f"one of {', '.join(hole.names[:4])}, ..." if len(hole.names) > 4 else " or ".join(hole.names)
+                )
+            return
+        name = re.compile(r"[A-Za-z_]\w*").match(self.text, at)
+        if hole.kind == "csrs" and name and name[0].lower() in self.csrs:
+            yield name.end(), self.csrs[name[0].lower()]
+        for end, value in self.expressions(at, signed=hole.plus):
+            if hole.relative is not None:
+                yield end, value - self.address
+            elif -(1 << hole.width - 1) <= value < 1 << hole.width:
+                yield end, value
+            else:
+                self._fail(at, f"a number of {hole.width} bits")
+
+    def expressions(self, at: int, *, signed: bool = False) -> Iterator[tuple[int, int]]:
+        """Each (end, value) of a sum of numbers, symbols and `.` at a place, longest first; `signed`: it begins with a sign."""
+        found: list[tuple[int, int]] = []
+        sign = _SIGN.match(self.text, at)
+        if signed and not sign:
+            self._fail(at, "a sign")
+            return
+        total, position = 0, at
+        while True:
+            atom = _ATOM.match(self.text, sign.end() if sign else position)
+            value = None if atom is None else self._atom(atom)
+            if atom is None or value is None:
+                break
+            total += -value if sign and sign[1] == "-" else value
+            position = atom.end()
+            found.append((position, total))
+            sign = _SIGN.match(self.text, position)
+            if not sign:
+                break
+        if not found:
+            self._fail(at, "a number or label")
+        yield from reversed(found)
+
+    def _atom(self, atom: re.Match[str]) -> int | None:
+        number, symbol, _, character = atom.groups()
+        if number:
+            return int(number, 0) if number[1:2].isalpha() else int(number)
+        if character:
+            return ord(character)
+        return self.symbols.get(symbol) if symbol else self.address
+
+    def _fail(self, at: int, expected: str) -> None:
+        at += len(self.text[at:]) - len(self.text[at:].lstrip())
+        if at > self.furthest:
+            self.furthest, self.expected = at, set()
+        if at == self.furthest:
+            self.expected.add(expected)
+
+
+def _bind(found: Found, hole: Hole, value: int) -> Iterator[Found]:
+    """The reading with one more operand, if it does not contradict an earlier hole."""
+    if hole.relative is not None:
+        yield replace(found, offsets=(*found.offsets, (hole, hole.relative, value)))
+        return
+    bits = value & terms.mask(hole.width)
+    printed = terms.signed(hole.width, bits) if hole.kind == "signed" else bits
+    if found.bound.get(hole.operand, bits) == bits:
+        bound = {**found.bound, hole.operand: bits}
+        yield replace(found, bound=bound, wrapped=found.wrapped or printed != value)
+
+
+def solved(encoding: Encoding, found: Found) -> Iterator[tuple[dict[str, int], tuple[int, ...]]]:
+    """Canonical operands that extend what was read, with their units."""
+    leaves = {
+        terms.variable(o.width, name): terms.constant(o.width, found.bound[name])
+        for name, o in encoding.operands.items()
+        if name in found.bound
+    }
+    demands = terms.substitute([encoding.canonical, *found.guards], leaves)
+    try:
+        for known in islice(knownbits.search(demands, {}, _SEARCH_BUDGET), _SOLUTIONS):
+            values = {name.text: value for name, (_, value) in known.items()}
+            operands = completed(encoding, {**values, **found.bound})
+            for hole, relative, offset in found.offsets:
+                operands[hole.operand] = offset - relative.base(length(encoding, operands))
+                if -(1 << hole.width - 1) <= operands[hole.operand] < 1 << hole.width:
+                    operands[hole.operand] &= terms.mask(hole.width)
+            if is_canonical(encoding, operands) and all(compiled(g)(operands) for g in found.guards):
+                yield operands, encode(encoding, operands)
+    except knownbits.Exhausted:
+        return
