@@ -13,6 +13,7 @@ from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.models.computer import image
+from pgcheck.models.computer.elf import elf
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.reference.cycle import holds
@@ -117,7 +118,7 @@ def test_a_forced_monitor_keeps_an_interrupt_flag_that_the_guest_has_cleared() -
 def test_a_c_program_goes_the_same_way(name: str, deployment: str, tmp_path: Path) -> None:
     """It serves interrupts of a timer, or builds page tables and runs user code under them."""
     machine = machine_of("riscv64")
-    program = image.parse(compiled(name, tmp_path).read_bytes(), machine)
+    program = elf(compiled(name, tmp_path).read_bytes(), machine)
     both = pair(machine, policy_of("riscv64", deployment), 1 << 18, lambda computer: image.load(program, computer))
     both.vmm.host.engine = Compiled(machine)
     chance, before = random.Random(name), -1
