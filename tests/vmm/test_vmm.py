@@ -13,8 +13,8 @@ from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms.ir import HALT, TRANSLATE
 from pgcheck.models.computer import image
-from pgcheck.models.computer.elf import elf
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.computer.elf import elf
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.reference.cycle import holds
 from pgcheck.vmm.allocator import OutOfMemory
