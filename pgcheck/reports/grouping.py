@@ -34,7 +34,7 @@ def grouped_names(rows: Sequence[Named], most: int = MOST_SUFFIXES) -> str:
     return ", ".join(names_of(rows, most))
 
 
-def names_of(rows: Sequence[InstructionResult], most: int = MOST_SUFFIXES) -> list[str]:
+def names_of(rows: Sequence[Named], most: int = MOST_SUFFIXES) -> list[str]:
     """The parts of `grouped_names`."""
     suffixes: dict[str, list[str]] = {}
     for row in rows:
