@@ -47,13 +47,13 @@ GENERATED = {
     "pgcheck.vmm.allocator": ("ISO3 pg74 recycled", "SH1 riscv64 maps with few tables"),
     "pgcheck.vmm.tlb": ("SH2 riscv64", "SH1 riscv64 maps"),
     "pgcheck.vmm.vmm": ("ISO3 pg74 recycled", "RC2 pg74 scheduled", "ISO3 riscv64 recycled", "ISO1 riscv64", "EQ2 pg74"),
-    "pgcheck.models.devices.console": ("DV1 console",),
-    "pgcheck.models.devices.interrupt_controller": ("DV1 interrupt controller",),
-    "pgcheck.models.devices.timer": ("DV1 timer",),
-    "pgcheck.models.devices.ticker": ("DV1 ticker",),
-    "pgcheck.models.devices.disk": ("DV1 disk",),
-    "pgcheck.models.devices.virtqueue": ("DV1 disk",),
-    "pgcheck.models.devices.backing": ("DV1 file", "DV1 disk"),
+    "pgcheck.models.devices.console": ("DV2 console",),
+    "pgcheck.models.devices.interrupt_controller": ("DV2 interrupt controller",),
+    "pgcheck.models.devices.timer": ("DV2 timer",),
+    "pgcheck.models.devices.ticker": ("DV2 ticker",),
+    "pgcheck.models.devices.disk": ("DV2 disk",),
+    "pgcheck.models.devices.virtqueue": ("DV2 disk",),
+    "pgcheck.models.devices.backing": ("DV2 file", "DV2 disk"),
 }  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def generated(count: int, seed: int, modules: list[str]) -> None:
     by = Counter[str]()
     for one, apply in [(one, patch(one)) for one in tried]:
         properties = wanted[one.target.partition(":")[0]]
-        quick = properties[0].startswith("DV1")
+        quick = properties[0].startswith("DV2")
         found = trial(apply, properties, 1, 0 if quick else 40, 12.0)
         if isinstance(found, Kill):
             fates["killed"] += 1

@@ -17,7 +17,7 @@ REASONS: dict[Reason, str] = {
     "ended": "ended the virtual machine",
     "interpreted": "taken in a virtual state that does not run on the processor",
 }
-Event = Literal["fill", "refill", "drop", "protect", "recycle", "switch", "bound"]
+Event = Literal["fill", "refill", "drop", "protect", "recycle", "switch", "hidden", "bound"]
 EVENTS: dict[Event, str] = {
     "fill": "a translation was made for the processor",
     "refill": "a translation was made for a page that had had one",
@@ -25,6 +25,7 @@ EVENTS: dict[Event, str] = {
     "protect": "a translation was given up or narrowed, as its page became watched",
     "recycle": "tables were given up, as their frames were needed",
     "switch": "the processor was given other tables",
+    "hidden": "a guest used an address of its own at which the monitor has a page",
     "bound": "the processor was given another base and limit",
 }
 NONE = ""

@@ -125,6 +125,8 @@ def _case(machine: Machine, case: Case) -> dict[str, object]:
         "events": [list(e) for e in case.events],
         "turns": list(case.turns),
         "writes": [[step, hex(a), n, hex(v)] for step, a, n, v in case.writes],
+        "commands": [list(c) for c in case.commands],
+        "script": case.script.hex(),
         "tight": case.tight,
         "hot": case.hot,
         "plain": case.plain,
@@ -192,6 +194,7 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
     events = tuple((int(c), str(n), int(level)) for c, n, level in given["events"])
     if any(n not in machine.state.leaves for _, n, _ in events):
         raise ValueError("an event of no leaf")
+    commands = [_command(machine, *given_) for given_ in given.get("commands", ())]
     turns = tuple(max(1, int(t)) for t in given["turns"])
     return Case(
         state=state,
@@ -202,10 +205,23 @@ def _read_case(machine: Machine, given: Mapping[str, Any]) -> Case:
         events=events,
         turns=turns or (1,),
         writes=tuple(writes),
+        commands=tuple(commands),
+        script=bytes.fromhex(given.get("script", "")),
         tight=bool(given.get("tight")),
         hot=bool(given.get("hot")),
         plain=bool(given.get("plain")),
     )
+
+
+def _command(
+    machine: Machine, step: int, device: str, offset: int, count: int, value: int
+) -> tuple[int, str, int, int, int]:
+    """A write to a device's register. Raises ValueError, TypeError."""
+    if all(device != d.name for d in machine.platform.devices):
+        raise ValueError(f"no device {device}")
+    if not 0 < count <= 8:
+        raise ValueError(f"a register of {count} units")
+    return int(step), device, _number(offset, machine.state.address_width), count, _number(value, 64)
 
 
 def _placed(placed: Sequence[object], width: int, unit: int) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from tests.mutants.mutant import Mutant
 MUTANT = Mutant(
     target="pgcheck.models.devices.interrupt_controller:InterruptController.read",
     edits=(("        return 0\n    number", "        return self.pending | self.enabled\n    number"),),
-    by=("DV1 interrupt controller",),
+    by=("DV2 riscv64", "DV2 interrupt controller"),
     how=(
         "Reads of a width that the controller does not answer give 0; here they give internal state, so a "
         "guest reads what no register shows it."

@@ -11,6 +11,6 @@ MUTANT = Mutant(
             "        return (*self.priority, *[self.levels, self.serving, self.enabled] * self.lines)[number]",
         ),
     ),
-    by=("DV1 interrupt controller",),
+    by=("DV2 riscv64", "DV2 interrupt controller"),
     how=("The priorities are the range; behind them lies the controller's own state, which the guest then reads."),
 )

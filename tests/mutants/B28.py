@@ -12,7 +12,7 @@ MUTANT = Mutant(
             "        self.status",
         ),
     ),
-    by=("DV1 disk",),
+    by=("DV2 riscv64", "DV2 disk"),
     how=(
         "There are no error vectors here; what reports an error of the driver's is the device's status. The "
         "mutant reports it through the broken queue itself, which breaks again: the device fails instead of "

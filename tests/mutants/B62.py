@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 MUTANT = Mutant(
     target="pgcheck.models.devices.virtqueue:Queue._chain",
     edits=(("    number = head\n", "    number = head - 0x10000 if head & 0x8000 else head\n"),),
-    by=("DV1 disk",),
+    by=("DV2 riscv64", "DV2 disk"),
     how=(
         "Heads from 8000 hex on are negative: they pass the comparison with the length and name descriptors "
         "in front of the table, where the rules ask for a reset."

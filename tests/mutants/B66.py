@@ -12,7 +12,7 @@ MUTANT = Mutant(
             '        self.size = int.from_bytes(os.pread(self.descriptor, 8, 24), "big")',
         ),
     ),
-    by=("DV1 file",),
+    by=("DV2 file",),
     how=(
         "A guest that writes the magic of qcow2 into its first sector finds a disk of another size when the "
         "file is opened again."

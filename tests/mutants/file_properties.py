@@ -1,4 +1,4 @@
-"""DV1 for a disk's file: it holds what was written, byte for byte, whatever that looks like, and from one run to the next."""
+"""DV2 for a disk's file: it holds what was written, byte for byte, whatever that looks like, and from one run to the next."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.manuals.bench import differs
 from pgcheck.models.devices.backing import HostFile
-from tests.mutants.device_properties import differs
 
 SECTOR = 512
 # What the headers of other disk formats begin with.

@@ -31,7 +31,8 @@ from tests.mutants.planted import ROOT, Fault, faults, plant
 
 KILLED = 9
 RIGHT = re.compile(r"# .*`pgcheck (?P<command>[a-z-]* ?)FILE(?P<words>[^`]*)` must exit with (?P<codes>\d( or \d)*)\.")
-FUZZED = ("EQ2", "EQ3", "RC1", "RC2", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "NE1", "EF1")
+FUZZED = ("EQ2", "EQ3", "RC1", "RC2", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "DV1", "DV2", "NE1", "EF1")
+SPECIFICATIONS = ("pg74", "m68010", "riscv64", "i386", "pdp10-ka10")
 WHO = ("check", "prove-monitor", "fuzz", "suite")
 SECONDS = 300.0
 SHOWN = 400
@@ -60,8 +61,8 @@ def who(killer: str) -> str:
             return "prove-monitor"
         case "fuzz":
             return "fuzz"
-        case _ if word in FUZZED and not rest.endswith(("maps", "extents", "memory", "maps with few tables")):
-            return "fuzz"
+        case _ if word in FUZZED and rest.split(" ")[0] in SPECIFICATIONS:
+            return "suite" if rest.endswith(("maps", "extents", "maps with few tables")) else "fuzz"
     return "suite"
 
 

@@ -36,7 +36,7 @@ def law(identifier: str, name: str, on: Callable[[str], Ground] = ground) -> Cas
 
     def case(data: bytes) -> str | None:
         here = on(name)
-        failure = one.run(here, here.author.cases(data, one.cases), None).failure
+        failure = one.tried(here, one.drawn(here.author, data), None).failure
         return None if failure is None else f"{failure.identity} at step {failure.step}: {failure.seen}"
 
     return case

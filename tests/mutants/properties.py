@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from tests.mutants import checker_properties, device_properties, disk_properties, file_properties, monitor_properties
+from pgcheck.checker.campaign.manuals.bus import bus
+from pgcheck.checker.campaign.manuals.manual import manuals
+from tests.mutants import checker_properties, file_properties, memory_properties, monitor_properties
 
 Case = Callable[[bytes], str | None]
 
@@ -25,17 +28,17 @@ class Property:
 
 
 def _all() -> Mapping[str, Property]:
-    devices = device_properties
+    devices = manuals()
     checks = checker_properties
     found = [
-        Property("DV1 console", devices.console),
-        Property("DV1 interrupt controller", devices.interrupt_controller),
-        Property("DV1 timer", devices.timer),
-        Property("DV1 ticker", devices.ticker),
-        Property("DV1 disk", disk_properties.disk, 1024),
-        Property("DV1 bus", devices.bus),
-        Property("ISO2 guest memory", devices.guest_memory),
-        Property("DV1 file", file_properties.host_file, 256, 200),
+        Property("DV2 console", devices["console"].held),
+        Property("DV2 interrupt controller", devices["interrupt_controller"].held),
+        Property("DV2 timer", devices["timer"].held),
+        Property("DV2 ticker", devices["ticker"].held),
+        Property("DV2 disk", devices["disk"].held, 1024),
+        Property("DV2 bus", partial(bus, big=False)),
+        Property("ISO2 guest memory", memory_properties.guest_memory),
+        Property("DV2 file", file_properties.host_file, 256, 200),
         Property("CK1 replies", checks.replies, 32, 60),
         Property("CK1 planted models", checks.planted, 64, 4000, checks.planted_solver),
         Property("CK1 known verdicts", checks.known_verdict, 16, 24, checks.known_machines),

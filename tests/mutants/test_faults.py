@@ -134,8 +134,10 @@ def test_what_has_no_end_or_crashes_kills_nothing(identifier: str) -> None:
         ("EQ1 pg74", "prove-monitor"),
         ("EQ2 pg74", "fuzz"),
         ("fuzz pg74 --cases 10", "fuzz"),
+        ("DV2 riscv64", "fuzz"),
+        ("ISO2 guest memory", "suite"),
         ("SH1 riscv64 maps", "suite"),
-        ("DV1 disk", "suite"),
+        ("DV2 disk", "suite"),
     ],
 )
 def test_who_kills(killer: str, said: str) -> None:

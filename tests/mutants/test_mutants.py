@@ -37,7 +37,7 @@ QUICK = (
 # Refuted by the proofs as well, which look at one step.
 REFUTED = [("B01", "EQ1 pg74"), ("B02", "EQ1 pg74"), ("B08", "EQ1 riscv64"), ("B22", "EQ1 pg74")]
 # Properties of the code itself, which need no machine.
-PLAIN = [n for n in PROPERTIES if n.startswith(("DV1", "CK2", "ISO2 guest")) and n.partition(" ")[2] not in SUBJECTS]
+PLAIN = [n for n in PROPERTIES if n.startswith(("DV2", "CK2", "ISO2 guest")) and n.partition(" ")[2] not in SUBJECTS]
 TIMER = "pgcheck.models.devices.timer:Timer.tick"
 
 
@@ -101,13 +101,13 @@ def test_a_patch_that_does_not_fit_is_stale(target: str, edits: tuple[tuple[str,
 def test_a_mutant_breaks_its_own_process_only() -> None:
     before = Timer.tick.__code__
     late = Mutant(TIMER, (("now >= self.compare", "now > self.compare"),), (), "")
-    assert isinstance(trial.trial(late.apply, ["DV1 timer"], seeds=1), Kill)
+    assert isinstance(trial.trial(late.apply, ["DV2 timer"], seeds=1), Kill)
     assert Timer.tick.__code__ is before
 
 
 def test_an_equivalent_mutant_survives() -> None:
     same = Mutant(TIMER, (("now >= self.compare", "not now < self.compare"),), (), "")
-    found = trial.trial(same.apply, ["DV1 timer"], seeds=1, cases=40)
+    found = trial.trial(same.apply, ["DV2 timer"], seeds=1, cases=40)
     assert isinstance(found, Survival) and "passes 40 cases" in found.why
 
 
@@ -172,7 +172,7 @@ def test_generated_mutants_of_a_function() -> None:
 @pytest.mark.parametrize("number", range(5))
 def test_a_generated_mutant_is_applied(number: int) -> None:
     one = [m for m in generated.every("pgcheck.models.devices.timer") if m.target == TIMER][number]
-    found = trial.trial(one.apply, ["DV1 timer"], seeds=1)
+    found = trial.trial(one.apply, ["DV2 timer"], seeds=1)
     assert isinstance(found, Kill), found
 
 

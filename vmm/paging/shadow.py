@@ -228,6 +228,7 @@ class ShadowTables:
             self.forget()
             return True
         if any(slot == own for own in context.private):
+            self.events["hidden"] += 1
             return False
         old = context.entries.pop(page, None)
         self.events["fill"] += 1

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
+from pgcheck.checker.campaign.cases.trial import Recorder
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.terms import mask
 from pgcheck.isa.words import joined, split
 from pgcheck.models.reference.cycle import decoded, execute
 from pgcheck.models.state import Cells, State, Surroundings, cells, copied
-from pgcheck.vmm.translate import Recorder
 
 TRIES: Final = 500
 Register = tuple[str, int]

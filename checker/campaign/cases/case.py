@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,7 @@ from pgcheck.checker.campaign.cases.interrupts import Interrupts, interrupts
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of
 from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.loops import Jumps
+from pgcheck.checker.campaign.cases.rings import NOTHING, Command, Outside
 from pgcheck.checker.campaign.cases.states import States
 from pgcheck.checker.campaign.cases.tables import Drawn, Tables, tables
 from pgcheck.checker.campaign.cases.tape import Tape
@@ -36,8 +37,9 @@ class Case:
     """What both machines start from: a virtual state, stores (address, units, value) into zeroed memory, and what happens then.
 
     They take `steps` steps and are compared after every `stride`. `site` seeds the values of nondeterministic sites; `events` are
-    (step, leaf, level) of interrupt lines, `writes` (step, address, units, value) of stores that devices make; `turns` the lengths of a
-    guest's turns where there are several. The monitor has no more frames for shadow tables than it needs if it is `tight`, what a
+    (step, leaf, level) of interrupt lines, `writes` (step, address, units, value) of stores that devices make, and `commands` (step, device,
+    offset, units, value) what another master writes to devices' registers; `script` are the choices of drivers of devices that stand alone.
+    `turns` are the lengths of a guest's turns where there are several. The monitor has no more frames for shadow tables than it needs if it is `tight`, what a
     `hot` case executes a few times is compiled, and in a `plain` one the plain evaluator runs one side of EQ2.
     """
 
@@ -52,6 +54,8 @@ class Case:
     tight: bool = False
     hot: bool = False
     plain: bool = False
+    commands: tuple[Command, ...] = ()
+    script: bytes = b""
 
 
 def sites(seed: int) -> Callable[[str, int, int], int]:
@@ -85,6 +89,8 @@ class Author:
         self.states = States(self.inventory, self.deployment, self.layout, self._aligned)
         self.start = self.states.start
         self._words = self._widest()
+        self.outside = Outside(machine, self.layout, self._words)
+        self.hidden = () if policy.crossing is None else tuple(sorted(policy.crossing.pages))
 
     @cached_property
     def vectors(self) -> Vectors:
@@ -138,7 +144,7 @@ class Author:
 
     def case(self, tape: Tape, *, devices: bool = False) -> Case:
         """The case of a tape."""
-        hot = tape.chance(18)
+        hot = tape.chance(26)
         length = tape.below(57)
         stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
         site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(14) and not hot
@@ -147,47 +153,54 @@ class Author:
         paged = self.tables if tape.chance(150) else None
         spaces = paged or (self.tables if tape.chance(100) else None)
         windows = self.windows if devices or tape.chance(64) else ()
-        drawn = spaces.draw(tape, windows) if spaces is not None else Drawn({}, ())
+        drawn = spaces.draw(tape, windows, self.hidden) if spaces is not None else Drawn({}, ())
         root = tape.choose(self.layout.tables[:2] or (0,))
         state = self.states.control(tape, paged, root)
         events = self._events(tape, steps, state)
         stores: list[Placed] = []
         self._aim(tape, state, stores)
-        words = Words(self.meaning, tape, state, drawn.elsewhere)
+        words = Words(self.meaning, tape, state, (*drawn.elsewhere, *self.hidden))
         self.states.general(tape, state, words)
         self._tabled(tape, state, stores)
         kernel = state[self.machine.modes.leaf] in self.deployment.modes.supervisor.values
         changes = self.changes if paged is not None else None
         change = changes.change(tape, root, drawn.entries, kernel=kernel) if changes is not None else None
+        hidden = tape.choose(self.hidden) if changes is not None and self.hidden and tape.chance(50) else None
         lead = self._lead(tape, state, drawn, change, kernel=kernel, waits=bool(events))
-        if windows and (devices or tape.chance(64)):
-            lead[:0] = self._device(tape, state)
+        lead += [] if changes is None or hidden is None else changes.around(tape, state, hidden)
+        requests = self.outside.requests(tape, steps, change) if devices else NOTHING
+        if changes is not None and change is not None and requests.commands and tape.chance(128):
+            lead = changes.told(tape, state, change[0], self.outside.rings[0].notify)
+        elif windows and (devices or tape.chance(64)):
+            lead[:0] = self._device(tape, state, told=bool(requests.commands))
         begin, calm = self._entry(tape, kernel=kernel), tape.chance(110)
-        self.states.begin(state, begin)
-        here = scalar(state, self.machine.state.pc)
-        first = [*lead, *self._program(tape, here, sum(map(len, lead)), kernel=kernel, calm=calm, hot=hot)]
-        other = self.layout.user if kernel else self.layout.kernel
-        stores += self._code(begin, first)
-        stores += self._code(other, self.program(tape, 6 + tape.below(12), kernel=not kernel, calm=calm))
-        stores += self._code(self.layout.handler, self.handler(tape, state))
-        for target in self.vectors.fixed:
-            units = [u for instruction in self.handler(tape, state) for u in instruction]
-            stores += self._code(target, [tuple(units[: max(1, self._handled // self._units_per_code)])])
+        shown = begin
+        if paged is not None and hidden is not None and tape.chance(128):
+            shown = paged.elsewhere(root, drawn.entries, hidden, begin, kernel=kernel)
+        self.states.begin(state, shown)
+        if hot:
+            lead += self._loop(tape, scalar(state, self.machine.state.pc), lead, kernel=kernel, let_in=bool(events))
+        else:
+            lead += self.program(tape, 6 + tape.below(18), kernel=kernel, calm=calm)
+        stores += self._code(begin, lead)
+        stores += self._others(tape, state, kernel=kernel, calm=calm)
         stores += self._data(tape, words)
         if spaces is not None:
             stores += [(at, spaces.shape.units, held) for at, held in drawn.entries.items()]
         return Case(
             state=state,
-            stores=tuple(stores),
+            stores=(*stores, *requests.stores),
             steps=steps,
             stride=stride,
             site=site,
             events=events,
             turns=turns,
-            writes=self._writes(tape, steps, words, change),
+            writes=self.outside.writes(tape, steps, words, change),
             tight=tight,
             hot=hot,
             plain=plain,
+            commands=requests.commands,
+            script=tape.data if devices else b"",
         )
 
     # ---- what happens from outside
@@ -210,20 +223,6 @@ class Author:
             if choices and not tape.chance(64):
                 self.states.opened(state, tape.choose(choices))
         return events
-
-    def _writes(
-        self, tape: Tape, steps: int, words: Words, change: tuple[int, Change] | None
-    ) -> tuple[tuple[int, int, int, int], ...]:
-        """What devices store, (step, address, units, value): changes of a translation that is in use, and anything anywhere."""
-        found: list[tuple[int, int, int, int]] = []
-        if change is not None and tape.chance(100):
-            made = change[1]
-            found.append((1 + tape.below(min(steps, 16)), made.address, made.count, made.value))
-        if tape.chance(24):
-            count = tape.choose((1, self._words // self.machine.state.memory_unit))
-            place = tape.choose(self.layout.places) + tape.below(16) * count
-            found.append((tape.below(steps), place, count, words.draw(count * self.machine.state.memory_unit)))
-        return tuple(sorted(w for w in found if self.layout.base <= w[1] and w[1] + w[2] <= self.layout.end))
 
     def _aim(self, tape: Tape, state: State, stores: list[Placed]) -> None:
         """Make traps go to the handler, except a few that go where nobody knows."""
@@ -290,26 +289,41 @@ class Author:
             lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
         return lead
 
-    def _device(self, tape: Tape, state: State) -> Iterator[Units]:
-        """Two accesses to a device's registers."""
+    def _device(self, tape: Tape, state: State, *, told: bool) -> Iterator[Units]:
+        """Two accesses to a device's registers; where it is `told`, mostly that there are requests for it."""
         either = self.accesses.stores if tape.chance(100) else self.accesses.loads
+        address = tape.choose(self.windows) + tape.below(16)
+        if told and tape.chance(140):
+            notify = self.outside.rings[0].notify
+            either, address = tuple(a for a in self.accesses.stores if a.count == 4), notify
         if either:
             access = tape.choose(either)
-            name, index = access.base
-            address = tape.choose(self.windows) + tape.below(16) // access.count * access.count
-            cells(state, name)[index] = address - access.distance & mask(self.machine.state.leaves[name].width)
+            held = {access.base: address // access.count * access.count - access.distance}
+            if told and access.value is not None:
+                held[access.value] = 0
+            for (name, index), value in held.items():
+                cells(state, name)[index] = value & mask(self.machine.state.leaves[name].width)
             yield from (access.units, access.units)
 
-    def _program(self, tape: Tape, begin: int, lead: int, *, kernel: bool, calm: bool, hot: bool) -> Iterator[Units]:
-        """The program that a case begins in; a hot one is a short loop over all that is from its beginning on."""
-        body = list(
-            self.program(tape, 2 + tape.below(5) if hot else 6 + tape.below(18), kernel=kernel, calm=calm or hot)
-        )
+    def _loop(self, tape: Tape, begin: int, lead: Sequence[Units], *, kernel: bool, let_in: bool) -> Iterator[Units]:
+        """The rest of a short loop over all that is from its beginning on; it may let interrupts in and keep them out."""
+        body = list(self.program(tape, 2 + tape.below(5), kernel=kernel, calm=True))
+        for _ in range(2 if kernel and let_in and self.interrupts.masks and tape.chance(170) else 0):
+            body.insert(tape.below(len(body) + 1), tape.choose(self.interrupts.masks))
         yield from body
-        behind = (lead + sum(map(len, body))) * self._aligned
-        back = self.jumps.between(begin + behind, begin) if hot else ()
+        behind = sum(map(len, (*lead, *body))) * self._aligned
+        back = self.jumps.between(begin + behind, begin)
         if back:
             yield tape.choose(back)
+
+    def _others(self, tape: Tape, state: State, *, kernel: bool, calm: bool) -> Iterator[Placed]:
+        """The program of the other mode, and the handlers of traps."""
+        other = self.layout.user if kernel else self.layout.kernel
+        yield from self._code(other, self.program(tape, 6 + tape.below(12), kernel=not kernel, calm=calm))
+        yield from self._code(self.layout.handler, self.handler(tape, state))
+        for target in self.vectors.fixed:
+            units = [u for instruction in self.handler(tape, state) for u in instruction]
+            yield from self._code(target, [tuple(units[: max(1, self._handled // self._units_per_code)])])
 
     def program(self, tape: Tape, length: int, *, kernel: bool, calm: bool = False) -> Iterator[Units]:
         """Instructions for a mode; in a `calm` program hardly any traps."""

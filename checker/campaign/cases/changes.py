@@ -15,12 +15,13 @@ from pgcheck.checker.campaign.cases.accesses import Access, Accesses
 from pgcheck.checker.campaign.cases.inventory import Units
 from pgcheck.checker.campaign.cases.tables import Drawn, Tables
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.cases.trial import walked
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.terms import mask
 from pgcheck.isa.words import joined, split
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.state import State, Surroundings, cells, holding, reset, scalar
-from pgcheck.vmm.translate import accesses, walk
+from pgcheck.models.state import State, cells, holding, reset, scalar
+from pgcheck.vmm.translate import accesses
 
 ATTEMPTS: Final = 12
 PAGE: Final = 1
@@ -107,8 +108,7 @@ class Changes:
                 given = {translation.mode: mode, translation.access: access, position: PAGE << shape.shift}
                 args = tuple(given.get(k, 0) for k in range(len(translation.parameters)))
                 moded: State = {**state, machine.modes.leaf: mode}
-                found = walk(machine, args, moded, Surroundings(memory=bus), pretend=True)
-                yield found.address, found.loads, found.stores
+                yield walked(machine, args, moded, bus)
 
     # ---- changes of a case
 
@@ -133,11 +133,9 @@ class Changes:
 
     def _opened(self, root: int, written: dict[int, int], places: Iterable[int]) -> None:
         """Map the pages of some places onto themselves for user mode, where tables lead to them."""
-        shape, user = self.shape, self.machine.modes.user.values[0]
+        user = self.machine.modes.user.values[0]
         for place in places:
-            slots = self.tables.slots(place >> shape.shift, root, written)
-            if len(slots) == shape.levels:
-                written[slots[-1]] = shape.entry(self.tables.rights[user][0], place >> shape.shift << shape.shift)
+            self.tables.lead(root, written, place, place, user)
 
     def _changed(self, tape: Tape, level: int, held: int) -> int:
         """Another entry: with a bit that decides flipped, another kind, another frame, or none."""
@@ -194,6 +192,18 @@ class Changes:
         part = split(change.value, change.count, space.memory_unit, space.order)[:count]
         use = Use(page + self._inside(tape))
         store = Use(change.address, count, joined(part, space.memory_unit, space.order))
+        return self._arranged(tape, state, (use, store, use))
+
+    def told(self, tape: Tape, state: State, page: int, address: int) -> list[Units]:
+        """Use a page, write 0 to a register of a device by which it is told of requests, and use the page again."""
+        use = Use(page + self._inside(tape))
+        return self._arranged(tape, state, (use, Use(address, 4, 0), use))
+
+    def around(self, tape: Tape, state: State, page: int) -> list[Units]:
+        """Load from a page, store to it, and load again; the registers that this takes are set in `state`."""
+        count = tape.choose(sorted({a.count for a in self.found.stores} or {1}))
+        use = Use(page + self._inside(tape))
+        store = Use(use.address // count * count, count, tape.bits(count * self.machine.state.memory_unit))
         return self._arranged(tape, state, (use, store, use))
 
     def retyped(self, tape: Tape, state: State, root: int, written: dict[int, int]) -> list[Units]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
+from pgcheck.checker.campaign.cases.trial import Recorder
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Interrupt, Machine
 from pgcheck.isa.terms import mask
@@ -15,7 +16,6 @@ from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.models.engine import pending, waiting
 from pgcheck.models.reference.cycle import decoded, execute
 from pgcheck.models.state import State, Surroundings, copied
-from pgcheck.vmm.translate import Recorder
 
 TRIES: Final = 3000
 MOST: Final = 4
@@ -24,11 +24,12 @@ Values = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Interrupts:
-    """Lines of devices; by mode, values of other control leaves under which a line that is up is not masked; and encodings that wait."""
+    """Lines of devices; by mode, values of other control leaves under which a line that is up is not masked; encodings that wait, and that mask."""
 
     lines: tuple[str, ...]
     open: Mapping[int, tuple[Values, ...]]
     waits: tuple[Units, ...]
+    masks: tuple[Units, ...] = ()
 
 
 def interrupts(inventory: Inventory) -> Interrupts:
@@ -41,7 +42,8 @@ def interrupts(inventory: Inventory) -> Interrupts:
     modes = (*machine.modes.supervisor.values, *machine.modes.user.values)
     opened = {mode: tuple(_opened(inventory, rule, lines, mode)) for mode in modes}
     waits = tuple(_waits(inventory, rule))
-    return Interrupts(lines, opened, waits)
+    masks = tuple(_masks(inventory, opened.get(machine.modes.supervisor.values[0], ())))
+    return Interrupts(lines, opened, waits, masks)
 
 
 def _opened(inventory: Inventory, rule: Interrupt, lines: Sequence[str], mode: int) -> Iterator[Values]:
@@ -90,3 +92,22 @@ def _waits(inventory: Inventory, rule: Interrupt) -> Iterator[Units]:
                 continue
             if waiting(machine, state, surroundings):
                 yield units
+
+
+def _masks(inventory: Inventory, opened: Sequence[Values]) -> Iterator[Units]:
+    """Encodings that change in supervisor mode what lets an interrupt in, tried from a state after reset and from one that lets it in."""
+    machine, trial = inventory.machine, inventory.trial
+    supervisor = {machine.modes.leaf: machine.modes.supervisor.values[0]}
+    starts = [{**trial.state, **supervisor}, *({**trial.state, **values, **supervisor} for values in opened[:1])]
+    names = {name for values in opened for name in values}
+    for instruction in inventory.groups["control"] if names else ():
+        if not inventory.of[instruction.id].written & names:
+            continue
+        for units in inventory.pool(instruction):
+            fetched = decoded(machine, lambda k, units=units: units[k] if k < len(units) else 0)  # type: ignore[misc]
+            for start in starts if fetched is not None else ():
+                state = copied(start)
+                ended, _ = execute(machine, fetched, state, Surroundings(memory=Recorder(trial.bus, pretend=True)))
+                if ended is None and any(state[name] != start[name] for name in names):
+                    yield units
+                    break

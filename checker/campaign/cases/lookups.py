@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import product
 from typing import Final
 
-from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.checker.campaign.cases.trial import Recorder, Trial
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.machine import Machine
@@ -22,7 +22,6 @@ from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.reads import leaves_read
 from pgcheck.models.reference.cycle import call, decoded, deliver, execute
 from pgcheck.models.state import Exit, State, Surroundings, copied, scalar
-from pgcheck.vmm.translate import Recorder
 
 Lookup = tuple[str, tuple[int, ...]]
 WIDEST: Final = 8

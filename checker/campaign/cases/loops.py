@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import Final
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, required
+from pgcheck.checker.campaign.cases.trial import Recorder
 from pgcheck.isa.encoding.codec import encode
 from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.machine.machine import Instruction
 from pgcheck.isa.terms import mask
 from pgcheck.models.reference.cycle import decoded, execute
 from pgcheck.models.state import Surroundings, copied, scalar
-from pgcheck.vmm.translate import Recorder
 
 ENOUGH: Final = 4
 BACK: Final = (1, 2, 4, 8)

@@ -8,16 +8,17 @@ from functools import cached_property
 
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.cases.trial import walked
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.machine import Machine, Translation
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import mask
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.reference.cycle import operand_value
-from pgcheck.models.state import State, Surroundings, holding, reset
+from pgcheck.models.state import State, holding, reset
 from pgcheck.vmm.paging.entries import Form, Permissions, form, permissions
 from pgcheck.vmm.paging.pages import NoTables
-from pgcheck.vmm.translate import Args, accesses, walk
+from pgcheck.vmm.translate import Args, accesses
 
 FULL = 3
 
@@ -57,7 +58,7 @@ class Tables:
         size = 1 << shape.shift
         ram = Ram(0, (shape.levels + 3) * size, machine.state.memory_unit, machine.state.big_endian, shape.shift)
         width = machine.state.address_width
-        surroundings = Surroundings(memory=Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width))
+        memory = Bus(ram, (), machine.state.memory_unit, machine.state.big_endian, width)
         state: State = {**reset(machine), **holding(machine, shape.realise.given), shape.root: size >> shape.root_shift}
         address = translation.position(shape.realise.address)
         given = {
@@ -67,7 +68,7 @@ class Tables:
         }
         args: Args = tuple(given.get(i, 0) for i in range(len(translation.parameters)))
         for level in range(shape.levels):
-            loads = walk(machine, args, state, surroundings, pretend=True).loads
+            loads = walked(machine, args, state, memory)[1]
             if len(loads) <= level:
                 return
             slot = loads[level][0]
@@ -84,6 +85,22 @@ class Tables:
                 break
             table = self.pointed(value)
         return tuple(found[: shape.levels])
+
+    def lead(self, root: int, written: dict[int, int], address: int, target: int, mode: int) -> bool:
+        """Let the page of an address be the page of a target in a mode, where tables lead to its entry; whether they do."""
+        slots = self.slots(address >> self.shape.shift, root, written)
+        if len(slots) < self.shape.levels:
+            return False
+        page = target >> self.shape.shift << self.shape.shift
+        written[slots[-1]] = self.shape.entry(self.rights[mode][0], page)
+        return True
+
+    def elsewhere(self, root: int, written: dict[int, int], address: int, target: int, *, kernel: bool) -> int:
+        """Where a target can be reached through the page of an address, to which it is mapped; else the target itself."""
+        mode = tuple(self.rights)[not kernel and len(self.rights) > 1]
+        if not self.lead(root, written, address, target, mode):
+            return target
+        return address + (target & mask(self.shape.shift))
 
     def leads_on(self, value: int) -> bool:
         """Whether an entry has all that one has which points to a table."""
@@ -116,8 +133,8 @@ class Tables:
         first, pages = self.layout.base >> self.shape.shift, self.layout.size >> self.shape.shift
         return tuple(n for n in (1, 2, 5, first + pages, first + 1) if n <= self.edges[-1])
 
-    def draw(self, tape: Tape, windows: Sequence[int] = ()) -> Drawn:
-        """Two address spaces, in which devices at `windows` may be mapped too.
+    def draw(self, tape: Tape, windows: Sequence[int] = (), hidden: Sequence[int] = ()) -> Drawn:
+        """Two address spaces, in which devices at `windows` may be mapped too, and mostly something at `hidden` addresses.
 
         Each maps the guest's memory onto itself, by a superpage or page by page, and some pages elsewhere: aliases of each other,
         of tables, of nothing; among them those at the edges of the address space. A table may lie where code or data do, or another table.
@@ -148,6 +165,11 @@ class Tables:
                     space.map(first + page, first + page << shape.shift, fields, last)
             for window in windows:
                 space.map(window >> shape.shift, window, self._fields(tape, 0), last)
+            for address in hidden:
+                if tape.chance(200):
+                    elsewhere[address] = None
+                    target = first + tape.below(pages) << shape.shift
+                    space.map(address >> shape.shift, target, self._fields(tape, tape.below(2)), last)
             for _ in range(tape.below(5)):
                 page = tape.choose(self._near) if tape.chance(128) else tape.choose(self.edges)
                 target = first + tape.below(pages + 1) << shape.shift

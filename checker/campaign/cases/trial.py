@@ -7,10 +7,48 @@ from copy import copy
 from pgcheck.isa.idl.state import ArrayLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
-from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.reference.cycle import decoded, deliver, execute
+from pgcheck.models.memory import Bus, Ram, Storage
+from pgcheck.models.reference.cycle import call, decoded, deliver, execute
 from pgcheck.models.state import Cells, Exit, State, Surroundings, copied, reset, scalar
-from pgcheck.vmm.translate import Recorder
+
+Access = tuple[int, int]
+
+
+class Recorder:
+    """Physical memory that notes the (address, units) of accesses; with `pretend`, stores are seen by later loads but never reach memory.
+
+    What makes cases shares nothing with the monitor that is to run them.
+    """
+
+    __slots__ = ("loads", "memory", "pretend", "pretended", "stores")
+
+    def __init__(self, memory: Storage, *, pretend: bool) -> None:
+        self.memory, self.pretend = memory, pretend
+        self.pretended: dict[Access, int] = {}
+        self.loads: list[Access] = []
+        self.stores: list[Access] = []
+
+    def load(self, address: int, count: int) -> int:
+        self.loads.append((address, count))
+        held = self.pretended.get((address, count))
+        return self.memory.load(address, count) if held is None else held
+
+    def store(self, address: int, count: int, value: int) -> None:
+        self.stores.append((address, count))
+        if self.pretend:
+            self.pretended[address, count] = value
+        else:
+            self.memory.store(address, count, value)
+
+
+def walked(
+    machine: Machine, args: tuple[int, ...], state: State, memory: Storage
+) -> tuple[int | None, tuple[Access, ...], tuple[Access, ...]]:
+    """How a machine translates: the address (None: it refuses), and the entries that it loads and would store, by the plain evaluator."""
+    assert machine.code.translation is not None
+    recorder = Recorder(memory, pretend=True)
+    found = call(machine, machine.code.translation.function, args, state, Surroundings(memory=recorder))
+    return None if isinstance(found, Exit) else found[0], tuple(recorder.loads), tuple(recorder.stores)
 
 
 class Trial:

@@ -15,13 +15,12 @@ from pgcheck.checker.campaign.cases.interrupts import Interrupts
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.layout import Layout
 from pgcheck.checker.campaign.cases.lookups import Lookups, lookups
-from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.checker.campaign.cases.trial import Recorder, Trial
 from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import decoded, deliver, execute
 from pgcheck.models.state import Exit, State, Surroundings, copied, scalar
-from pgcheck.vmm.translate import Recorder
 
 MAX_CODES = 24
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of
 from pgcheck.checker.campaign.cases.layout import Layout, layout
-from pgcheck.checker.campaign.cases.trial import Trial
+from pgcheck.checker.campaign.cases.trial import Recorder, Trial
 from pgcheck.checker.campaign.images.registers import Registers, stepped
 from pgcheck.checker.result import Witness
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf, ScalarLeaf
@@ -27,7 +27,6 @@ from pgcheck.models.computer.image import entry
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.state import State, cells, frozen, reset, scalar
 from pgcheck.vmm.policy import Policy
-from pgcheck.vmm.translate import Recorder
 from pgcheck.vmm.vmm import Vmm, page_shift
 
 DRAWS = 160

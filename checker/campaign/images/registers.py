@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, required
 from pgcheck.checker.campaign.cases.layout import Layout
+from pgcheck.checker.campaign.cases.trial import Recorder
 from pgcheck.isa.encoding.codec import encode
 from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.idl.state import Leaf
@@ -17,7 +18,6 @@ from pgcheck.isa.words import joined, split
 from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import decoded, execute
 from pgcheck.models.state import Cells, State, Surroundings, cells, copied, reset
-from pgcheck.vmm.translate import Recorder
 
 DRAWS = 160
 MARKER = 0x5A3C96E1D2B4870F

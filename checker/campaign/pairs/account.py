@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pgcheck.checker.campaign.cases.rings import MODELS
+from pgcheck.checker.campaign.manuals.manual import manuals_of
 from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.checker.campaign.pairs.recording import Recording
 from pgcheck.isa.machine.machine import Machine
@@ -46,6 +48,8 @@ EVENTS: Final[Mapping[str, Event]] = {
     "wait": Event("a guest waited for an interrupt, which came", lambda m: bool(m.code.interrupt and m.code.interrupt.waiting)),
     "dma": Event("a device stored to memory"),
     "device": Event("a guest read or wrote a device's registers", lambda m: bool(m.platform.devices)),
+    "request": Event("a device served a request from rings in memory", lambda m: any(d.model in MODELS for d in m.platform.devices)),
+    "manual": Event("a device was held against its manual", lambda m: bool(manuals_of(m))),
     "block": Event("generated code for several instructions was made"),
     "cross": Event("a guest was entered by the machine's own return instruction"),
     "plain": Event("one of two machines ran a case on the plain evaluator"),
@@ -72,8 +76,10 @@ def account(pairs: Iterable[Pair]) -> Counter[str]:
 
 def possible(machine: Machine, policy: Policy | None = None) -> tuple[str, ...]:
     """The events that there are on a machine, and under a policy, in the order of the table."""
+    crossing = None if policy is None else policy.crossing
+    there = {"cross": crossing is not None, "hidden": crossing is not None and bool(crossing.pages)}
     here = (name for name, event in EVENTS.items() if event.where(machine))
-    return tuple(name for name in here if name != "cross" or policy is None or policy.crossing is not None)
+    return tuple(name for name in here if policy is None or there.get(name, True))
 
 
 def absent(subject: Subject, machine: Machine) -> Subject:

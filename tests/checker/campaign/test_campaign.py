@@ -134,7 +134,7 @@ def test_the_same_tape_is_the_same_case(authors: Authors) -> None:
 
 # ---- a right monitor
 
-RIGHT = ["EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "DV1", "NE1"]
+RIGHT = ["EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "SH2", "IR1", "DV1", "DV2", "NE1"]
 
 
 @pytest.mark.parametrize("name", RIGHT)

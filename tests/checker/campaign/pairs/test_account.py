@@ -18,7 +18,7 @@ from tests.specifications import machine, machine_of
 from tests.vmm.lockstep import policy_of as known_policy_of
 
 SMALL = "campaigns/sixty_four"
-APART = {"SH2", "IR1", "DV1"}
+APART = {"SH2", "IR1", "DV1", "DV2"}
 CASES = 5000
 FEW = 120
 LEAST = 100

@@ -1,15 +1,17 @@
-"""DV1 for the disk: registers, queues and requests against a model, under an honest driver and under one that is not."""
+"""The disk: registers, queues and requests against a model, under an honest driver and under one that is not."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from pgcheck.checker.campaign.cases.tape import Tape
+from pgcheck.checker.campaign.manuals.bench import WORD, Bench, bench, differs, total
+from pgcheck.checker.campaign.manuals.block_device import BlockDevice
+from pgcheck.checker.campaign.manuals.manual import Manual
 from pgcheck.models.devices.backing import Kept
 from pgcheck.models.devices.disk import Disk
 from pgcheck.models.memory import Ram
-from tests.mutants.device_models import BlockDevice
-from tests.mutants.device_properties import WORD, bench, differs, total
 
 BASE, SIZE = 0x1000, 0x4000
 DESCRIPTORS, AVAILABLE, USED, BUFFERS = 0x1400, 0x1800, 0x1C00, 0x2000
@@ -61,19 +63,7 @@ def disk(data: bytes) -> str | None:
         got = total(partial(device.write, 0x50, 4, 0))
         if got is not None:
             return f"step {step}: a notification {got}"
-        ours = (device.read(0x70, 4), device.read(0x60, 4), wires.level)
-        expected = (model.status, model.interrupt_status, model.interrupt_status != 0)
-        found = differs(f"step {step}: status", ours, expected)
-        found = found or _first(
-            f"step {step}: memory", ram.load(ram.base, SIZE).to_bytes(SIZE, "little"), model.memory, ram.base
-        )
-        found = found or _first(f"step {step}: the disk", backing.data, model.sectors, 0)
-        found = found or differs(f"step {step}: flushes", backing.flushes, model.flushes)
-        for offset in (0x100, 0x101, 0x104, 0x108, 0x1F8):
-            capacity = 6 >> 8 * (offset - 0x100)
-            found = found or differs(f"capacity at {offset:#x}", total(partial(device.read, offset, 4)), capacity)
-        odd = tape.choose(((0x60, 1), (0x70, 2), (0x02, 4), (0x34, 8), (0x00, 1)))
-        found = found or differs(f"{odd[1]} bytes at {odd[0]:#x}", total(partial(device.read, *odd)), 0)
+        found = _compared(tape, step, device, model)
         if found:
             return found
         if tape.chance(128):
@@ -93,6 +83,27 @@ def disk(data: bytes) -> str | None:
             if found:
                 return found
     return None
+
+
+def _compared(tape: Tape, step: int, device: Disk, model: BlockDevice) -> str | None:
+    """What differs after a notification: status, memory, what is on the disk, capacity, and registers that there are not."""
+    wires, backing = device.wiring, device.backing
+    assert isinstance(wires, Bench) and isinstance(backing, Flushing)
+    ram = wires.bus.ram
+    ours = (device.read(0x70, 4), device.read(0x60, 4), wires.level)
+    expected = (model.status, model.interrupt_status, model.interrupt_status != 0)
+    found = differs(f"step {step}: status", ours, expected)
+    found = found or _first(
+        f"step {step}: memory", ram.load(ram.base, SIZE).to_bytes(SIZE, "little"), model.memory, ram.base
+    )
+    found = found or _first(f"step {step}: the disk", backing.data, model.sectors, 0)
+    found = found or differs(f"step {step}: flushes", backing.flushes, model.flushes)
+    for offset in (0x100, 0x101, 0x104, 0x108, 0x1F8):
+        capacity = 6 >> 8 * (offset - 0x100)
+        found = found or differs(f"capacity at {offset:#x}", total(partial(device.read, offset, 4)), capacity)
+    odd = tape.choose(((0x60, 1), (0x70, 2), (0x02, 4), (0x34, 8), (0x00, 1)))
+    found = found or differs(f"{odd[1]} bytes at {odd[0]:#x}", total(partial(device.read, *odd)), 0)
+    return found
 
 
 def _set_up(tape: Tape, device: Disk, model: BlockDevice, length: int) -> str | None:
@@ -217,3 +228,6 @@ def _first(what: str, ours: bytes | bytearray, expected: bytes | bytearray, base
         return None
     at = next(k for k, (a, b) in enumerate(zip(ours, expected, strict=True)) if a != b)
     return f"{what} at {base + at:#x}: {ours[at : at + 8].hex()}, the model has {expected[at : at + 8].hex()}"
+
+
+DISK: Final = Manual("disk", disk)
