@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 WORDS: Final = {
@@ -39,3 +40,22 @@ WORDS: Final = {
     "waiver": "A difference that somebody has accepted, with a reason and a date.",
     "witness": "A state in which the virtual machine and the real one differ, replayed on integers without a solver.",
 }  # fmt: skip
+
+EVERYDAY: Final = frozenset({"exit", "guest", "mode", "step"})
+"""Words that messages use in their everyday sense too."""
+PLURALS: Final = {"leaf": "leaves"}
+MOST: Final = 3
+_SPOKEN: Final = {PLURALS.get(word, f"{word}s"): word for word in WORDS} | {word: word for word in WORDS}
+_ANY: Final = re.compile(rf"\b(?:{'|'.join(sorted(_SPOKEN, key=len, reverse=True))})\b")
+
+
+def terms(text: str) -> tuple[str, ...]:
+    """The first few words of the glossary in a text, as they come."""
+    found = dict.fromkeys(_SPOKEN[match[0]] for match in _ANY.finditer(text))
+    return tuple(word for word in found if word not in EVERYDAY)[:MOST]
+
+
+def pointer(text: str) -> str:
+    """Which commands say what the words in a text mean; "" where there are none."""
+    shown = [f"pgcheck glossary {word}" if " " not in word else f"pgcheck glossary '{word}'" for word in terms(text)]
+    return f"what words mean: {', '.join(shown)}" if shown else ""

@@ -14,6 +14,7 @@ import click
 from pgcheck.checker.limits import Limited, told
 from pgcheck.checker.result import ExitCode
 from pgcheck.console import ReaderGone
+from pgcheck.glossary import pointer
 from pgcheck.isa.files.errors import Problem, SpecificationError
 
 LONGEST_NAME = 160
@@ -37,6 +38,8 @@ def troubles(codes: list[ExitCode], tell: Callable[[Trouble], None] = lambda tro
         return
     except SpecificationError as error:
         click.echo(str(error), err=True)
+        if pointed := pointer("\n".join(f"{p.message} {p.hint}" for p in error.problems)):
+            click.echo(pointed, err=True)
         count = len(error.problems)
         trouble = Trouble(
             f"{error.subject} has {count} error{'' if count == 1 else 's'}", error.problems, ExitCode.USAGE

@@ -20,6 +20,7 @@ from pgcheck.checker.result import (
 )
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.encoding.encoding import Decode
+from pgcheck.glossary import terms
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.standing import Standing, standings
 from pgcheck.reports.writing import Format
@@ -66,6 +67,7 @@ def _failed(failed: Failed) -> Json:
                 "found": p.found,
                 "expected": p.expected,
                 "hint": p.hint,
+                "terms": list(terms(f"{p.message} {p.hint}")),
             }
             for p in failed.problems
         ],

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pgcheck import __version__
-from pgcheck.glossary import WORDS
+from pgcheck.glossary import WORDS, terms
 from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES
 from pgcheck.reports.remarks import printable
 from pgcheck.reports.rulebook import BY_NAME
@@ -43,6 +43,7 @@ def _environment() -> Environment:
         "style": Markup("\n".join((palette, page, opcodes))),
         "verdicts": VERDICTS,
         "glossary": WORDS,
+        "terms_in": terms,
         "rule_titles": {name: rule.title for name, rule in BY_NAME.items()},
         "statuses": STATUSES,
         "monitors": MONITORS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
+from typing import Final
 
 import click
 
@@ -56,7 +57,7 @@ def explained(machine: Machine, result: MachineResult) -> str:
     """The explanation of every row in the result, one after the other."""
     rows = [(d, i) for d in result.deployments for i in d.instructions]
     parts = ["\n".join(_row(machine, deployment, row)) for deployment, row in rows]
-    return f"\n\n{'-' * WIDTH}\n\n".join(parts)
+    return f"\n\n{'-' * WIDTH}\n\n".join(parts) + f"\n\n{_GLOSSARY}"
 
 
 def _row(machine: Machine, deployment: DeploymentResult, row: InstructionResult) -> Iterator[str]:
@@ -72,6 +73,10 @@ def _row(machine: Machine, deployment: DeploymentResult, row: InstructionResult)
         yield from _headed("With", f"{configuration(row.configuration)} (found for what is explained here alone)")
     yield from _headed("Evidence", _evidence(row))
     yield ""
+    yield click.style("In words", bold=True)
+    for sentence in in_words(row):
+        yield from wrapped(sentence, "  ")
+    yield ""
     yield from _predicates(row)
     yield ""
     yield click.style("The specification says", bold=True)
@@ -79,6 +84,47 @@ def _row(machine: Machine, deployment: DeploymentResult, row: InstructionResult)
     if row.witness is not None:
         yield ""
         yield from witness(machine, row.witness, row.witness.virtual_after, row.witness.real_after)
+
+
+_RUNS: Final = "A monitor lets the guest's instructions run on the processor in user mode, whatever mode the guest believes to be in, and takes over when one of them traps."
+_IN_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "hole": (
+        _RUNS,
+        "This one goes on where the guest's own machine would have done something else, so the monitor never learns of it. The witness below is a state in which it happens.",
+        "It would be none if it trapped in user mode, always or where a bit of configuration says so.",
+    ),
+    "conditional": (
+        _RUNS,
+        "This one could go on where the guest's own machine would have done something else. With what is fixed above it traps there, or does the same, and nothing escapes the monitor.",
+    ),
+    "timing": (
+        _RUNS,
+        "This one goes on and shows the guest a clock of the real world; it can tell nothing else from it.",
+    ),
+    "privileged": (
+        _RUNS,
+        "This one traps. The monitor then carries out the guest's step on the state of the virtual machine, which it keeps in its own books, and lets the guest go on.",
+    ),
+    "intentional": (
+        "It traps in every mode, for that is its purpose: to call the supervisor. A monitor hands the trap to the guest's own supervisor.",
+    ),
+    "trap-mediated": (
+        _RUNS,
+        "This one would show the guest that it runs in user mode, but wherever it would, it traps, and the monitor carries out its step.",
+    ),
+    "innocuous": ("It does the same in user mode as on the guest's own machine, so a monitor lets it run as it is.",),
+    "unknown": ("The solvers found no answer within the budget: ask again with a larger --budget.",),
+}
+_GLOSSARY: Final = "`pgcheck glossary WORD` says what privileged, sensitive, hole or witness means."
+_PLAIN: Final = "Nothing by which a machine is controlled is changed by it, or shows in what it does."
+_UNSEEN: Final = "It is sensitive as the paper defines that, but in no state that a monitor lets arise can a guest tell the difference."
+
+
+def in_words(row: InstructionResult) -> Iterator[str]:
+    """What the verdict says of the row, for somebody who has not read the paper."""
+    yield from _IN_WORDS.get(row.verdict, ())
+    if row.verdict == "innocuous":
+        yield _UNSEEN if row.sensitive else _PLAIN
 
 
 def _headed(head: str, text: str) -> list[str]:
@@ -97,7 +143,8 @@ def _predicates(row: InstructionResult) -> Iterator[str]:
     """The classical predicates and the exact one, each as a claim about this instruction and as a formula."""
     yield click.style("Popek and Goldberg's predicates", bold=True)
     under = ", but it is under the configuration" if row.privileged_under_configuration and not row.privileged else ""
-    yield from _predicate(f"privileged{under}", PRIVILEGED, holds=row.privileged)
+    what = "it completes in supervisor mode and traps in user mode"
+    yield from _predicate(f"privileged{under}: {what}", PRIVILEGED, holds=row.privileged)
     if not row.sensitivities:
         yield from _predicate("sensitive: it neither changes nor reveals control state", holds=False)
     for one in row.sensitivities:
@@ -105,10 +152,13 @@ def _predicates(row: InstructionResult) -> Iterator[str]:
         formula = FORMULAS.get(one.kind, "").format(role=one.role, x=first, y=second)
         meaning = MEANINGS.get(one.kind, one.kind).format(role=one.role, start=PLACES.get(one.start, one.start))
         yield from _predicate(f"sensitive: {meaning}", _short(formula), holds=True)
-    yield from _predicate("user-sensitive (Theorem 3)", holds=row.user_sensitive)
+    user = "user-sensitive (Theorem 3): sensitive when it starts in user mode"
+    yield from _predicate(user, holds=row.user_sensitive)
     yield click.style("The exact question", bold=True)
     yield from _predicate(
-        "a hole, with nothing configured", HOLE, holds=row.verdict in ("hole", "conditional", "timing")
+        "a hole, with nothing configured: a guest can tell, and nothing traps",
+        HOLE,
+        holds=row.verdict in ("hole", "conditional", "timing"),
     )
     if row.verdict == "conditional":
         yield from _predicate("a hole under the configuration", holds=False)
@@ -148,7 +198,7 @@ def witness(
     machine: Machine, found: Witness, virtual_after: Mapping[str, StateValue], real_after: Mapping[str, StateValue]
 ) -> Iterator[str]:
     """A witness as a table: each cell of state that matters, before and after, on the virtual and the real machine."""
-    yield click.style("Witness", bold=True)
+    yield click.style("Witness", bold=True) + ": a state in which the two machines part (>)"
     yield from wrapped(f"{found.assembly}  [{units(found.units, machine.decoding.decode.unit)}]", "    ", "  ")
     operands = ", ".join(f"{n} = {number(v)}" for n, v in found.operands.items() if v)
     if operands:
