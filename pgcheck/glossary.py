@@ -48,10 +48,12 @@ MOST: Final = 3
 _SPOKEN: Final = {PLURALS.get(word, f"{word}s"): word for word in WORDS} | {word: word for word in WORDS}
 _ANY: Final = re.compile(rf"\b(?:{'|'.join(sorted(_SPOKEN, key=len, reverse=True))})\b")
 
+_QUOTED: Final = re.compile(r"`[^`]*`|(?<!\w)'[^'\s]*'(?!\w)")
+
 
 def terms(text: str) -> tuple[str, ...]:
-    """The first few words of the glossary in a text, as they come."""
-    found = dict.fromkeys(_SPOKEN[match[0]] for match in _ANY.finditer(text))
+    """The first few words of the glossary in a text, as they come; what it quotes is not its own."""
+    found = dict.fromkeys(_SPOKEN[match[0]] for match in _ANY.finditer(_QUOTED.sub("", text)))
     return tuple(word for word in found if word not in EVERYDAY)[:MOST]
 
 

@@ -17,7 +17,7 @@ from pgcheck.options import BUDGET, CACHE, DUMP, JOBS, SECOND
 @click.argument("specification", shell_complete=completed)
 @click.argument("instructions", nargs=-1, metavar="[INSTRUCTION]...", shell_complete=named)
 @click.option("--format", "format_", type=click.Choice(["text", "json", "html"]), default="text", help="Default: text.")
-@click.option("--rows", is_flag=True, help="List the rows of registers too, each by itself.")
+@click.option("--rows", is_flag=True, help="Say of every row when it ends how, those of registers too.")
 @click.option("--output", "-o", "file", type=PATH, metavar="FILE", help="Default: standard output.")
 @taking(JOBS, BUDGET, SECOND, CACHE, DUMP)
 def traps(
@@ -25,7 +25,8 @@ def traps(
 ) -> int:
     """Say how instructions end: which trap, in which mode, under which bits, and to whom it is delivered.
 
-    INSTRUCTION is an id, a mnemonic, a row or a register, with * and ?; default: all. Exit code 0: every condition is proved, or
+    INSTRUCTION is an id, a mnemonic, a row or a register, with * and ?; without one the ways to end are shown of all, and
+    not when each comes. Exit code 0: every condition is proved, or
     named by where it stands; 3: one is not decided.
     """
     from pgcheck.request import request

@@ -10,19 +10,13 @@ from pgcheck.words import counted, wrapped
 
 
 def listing(view: View) -> str:
-    """Every row, to whom traps are delivered, the registers and the knobs."""
+    """How rows end, to whom traps are delivered, the registers and the knobs."""
     return "\n".join(_lines(view))
 
 
 def _lines(view: View) -> Iterator[str]:
     yield f"{view.table.name}: how instructions end, by {view.machine.modes.leaf} ({', '.join(view.modes)})"
-    blocks = list(view.blocks())
-    for block in blocks:
-        if not block.plain:
-            yield from ("", *_block(view, block))
-    plain = [row for block in blocks if block.plain for row in block.rows]
-    if plain:
-        yield from ("", f"Complete, whatever the state ({len(plain)}):", *wrapped(", ".join(plain), "  "))
+    yield from _kinds(view) if view.folded else _blocks(view)
     deliveries = list(view.deliveries())
     if deliveries:
         yield from ("", "Where traps are delivered:")
@@ -37,6 +31,32 @@ def _lines(view: View) -> Iterator[str]:
         yield from ("", "Trap knobs:")
         for leaf, uses in knobs.items():
             yield from _knob(view, leaf, uses)
+
+
+def _kinds(view: View) -> Iterator[str]:
+    """The ways in which rows end, without when."""
+    kinds = list(view.kinds())
+    for kind in kinds:
+        if not kind.plain:
+            yield from ("", *wrapped(kind.names, ""))
+            for modes, ways in kind.modes:
+                yield from wrapped(f"{_modes(view, modes)}: {' or '.join(ways)}", "      ", "  ")
+    for kind in kinds:
+        if kind.plain:
+            yield from ("", f"Complete, whatever the state ({kind.count}):", *wrapped(kind.names, "  "))
+    name = view.table.name
+    yield from ("", *wrapped(f"When each of these comes: pgcheck traps {name} INSTRUCTION; of all rows: --rows.", ""))
+
+
+def _blocks(view: View) -> Iterator[str]:
+    """The ways in which rows end, and when."""
+    blocks = list(view.blocks())
+    for block in blocks:
+        if not block.plain:
+            yield from ("", *_block(view, block))
+    plain = [row for block in blocks if block.plain for row in block.rows]
+    if plain:
+        yield from ("", f"Complete, whatever the state ({len(plain)}):", *wrapped(", ".join(plain), "  "))
 
 
 def _block(view: View, block: Block) -> Iterator[str]:

@@ -33,7 +33,7 @@ def show(
     named = {i.id + row.label for i, row in chosen}
     kept = Traps(table.name, table.digest, table.modes, tuple(r for r in table.rows if r.id in named), table.delivered)
     listed = tuple(r for r in kept.rows if words or rows or r.register is None)
-    text = FORMATS[format_](View(machine, kept, listed))
+    text = FORMATS[format_](View(machine, kept, listed, folded=not words and not rows))
     if file is None:
         console.say(text)
     else:

@@ -12,7 +12,9 @@ from pgcheck.checker.traps.table import Arrival, Ending, RowTraps, Traps, When
 from pgcheck.checker.traps.ways import Cause, Way
 from pgcheck.isa.machine.claims import COMPLETES
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.reports.grouping import counted_names, grouped_names
 
+FEW = 12  # rows that are named each
 SHORT = 40  # characters of the condition of completion that is not called the rest
 
 
@@ -61,13 +63,34 @@ class Use:
     rows: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Rows that end in the same ways, whenever each of them comes: how many, their names, and by modes that are alike the ways."""
+
+    count: int
+    names: str
+    modes: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whether they complete, always and everywhere."""
+        return all(ways == (COMPLETES,) for _, ways in self.modes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    id: str
+    name: str
+
+
 @dataclass(frozen=True)
 class View:
-    """A table with its machine, and what is to be shown of it: `listed` are the rows that stand in blocks."""
+    """A table with its machine, and what is to be shown of it: `listed` are the rows that stand in blocks, `folded` says that kinds of them are shown first."""
 
     machine: Machine
     table: Traps
     listed: tuple[RowTraps, ...]
+    folded: bool = False
 
     def mode(self, value: int) -> str:
         return mode_name(self.machine, value)
@@ -94,6 +117,23 @@ class View:
                 said.setdefault(tuple(lines(endings, names)), []).append(self.mode(mode))
             alike.setdefault(tuple((tuple(modes), what) for what, modes in said.items()), []).append(row.id)
         yield from (Block(tuple(rows), modes) for modes, rows in alike.items())
+
+    def kinds(self) -> Iterator[Kind]:
+        """Rows that end in the same ways, in the order of the first of each."""
+        names = self.causes()
+        alike: dict[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], list[RowTraps]] = {}
+        for row in self.listed:
+            said: dict[tuple[str, ...], list[str]] = {}
+            for mode, endings in row.endings.items():
+                ways = dict.fromkeys(called(e.way, names) for e in endings)
+                said.setdefault(tuple(sorted(ways, key=lambda way: way != COMPLETES)), []).append(self.mode(mode))
+            alike.setdefault(tuple((tuple(modes), ways) for ways, modes in said.items()), []).append(row)
+        yield from (Kind(len(rows), self._mnemonics(rows), modes) for modes, rows in alike.items())
+
+    def _mnemonics(self, rows: Sequence[RowTraps]) -> str:
+        """Rows as reports name them: a few with what tells them apart, many by their mnemonics alone."""
+        named = [_Named(row.id, self.machine.instruction(row.instruction).name) for row in rows]
+        return grouped_names(named) if len(named) <= FEW else counted_names(named)
 
     def deliveries(self) -> Iterator[Delivered]:
         """How traps are delivered, causes and modes that are alike together."""

@@ -19,8 +19,8 @@ from pgcheck.checker.result import (
     Witness,
 )
 from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.glossary import terms
+from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.standing import Standing, standings
 from pgcheck.reports.writing import Format

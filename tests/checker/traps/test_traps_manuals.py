@@ -20,7 +20,9 @@ from pgcheck.checker.traps.table import Traps, traps
 from pgcheck.checker.traps.ways import TRAPS, step
 from pgcheck.isa.idl.types import Enum
 from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.machine import Row
+from pgcheck.isa.machine.machine import Machine, Row
+from pgcheck.isa.terms.ir import Block
+from pgcheck.isa.terms.reads import calls, raised
 from pgcheck.shipped import shipped
 from tests.specifications import ROOT, machine
 
@@ -58,6 +60,19 @@ def ends(found: Traps, row: str) -> dict[str, dict[str, str]]:
 def test_a_privileged_instruction_ends_as_the_manual_says(name: str, table: Traps) -> None:
     wanted = {mode: what for mode, what in MANUAL["instructions"][name].items() if mode != "section"}
     assert ends(table, name) == wanted
+
+
+def decoded(word: int) -> str:
+    """The instruction that a word is, "" for none."""
+    found = RISCV.decoding.decoder.decode(lambda number: word if number == 0 else 0)
+    return "" if found is None else found.id
+
+
+def test_every_privileged_instruction_of_the_manual_is_there_or_left_out() -> None:
+    words = MANUAL["words"]
+    assert {name: decoded(word) for name, word in words.items()} == {name: name for name in words}
+    assert words.keys() == MANUAL["instructions"].keys()
+    assert {name: decoded(word) for name, word in MANUAL["no_words"]["words"].items() if decoded(word)} == {}
 
 
 def test_every_csr_of_the_manual_is_there_or_left_out(table: Traps) -> None:
@@ -111,6 +126,23 @@ def test_exceptions_of_a_system_instruction_are_those_that_intel_lists(identifie
             if cause.function != "software_interrupt"
         }
         assert found == {*LISTED[identifier][key]} ^ {*differs.get(key, ())}, (identifier, key)
+
+
+def reached_functions(known: Machine, body: Block) -> set[str]:
+    """The functions and traps that code calls, directly or not."""
+    found, todo = set[str](), [body]
+    while todo:
+        code = todo.pop()
+        new = {*calls(code), *raised(code)} - found
+        found |= new
+        todo += [known.code.functions[n].body for n in new if n in known.code.functions and n not in known.code.exits]
+    return found
+
+
+def test_every_system_instruction_is_compared() -> None:
+    """Whatever may be refused for the privilege level is in the list, and so are the two that move the flags."""
+    refused = {i.id for i in I386.instructions if "refuse" in reached_functions(I386, i.body)}
+    assert {"hlt", "rep_insb"} <= refused <= LISTED.keys() and {"pushf.32", "popf.32"} <= LISTED.keys()
 
 
 def test_intel_says_when(evidence: Evidence) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.checker.questions.subject import judgeable
 from tests.pgcheck.conftest import Pgcheck
+from tests.specifications import machine
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +44,20 @@ def test_a_page(pgcheck: Pgcheck, tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert "<title>riscv64: how instructions end - pgcheck</title>" in page
     assert "if mstatus.TSR == 1" in page and page.count("<table") == page.count("</table>") == 4
+
+
+def test_without_an_instruction_the_ways_are_told_and_not_when(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    short, whole = (pgcheck("traps", "pg74", *words, "--no-second").out for words in ((), ("--rows",)))
+    assert "\nlpsw\n  M=0: completes or Memory\n  M=1: Privileged\n" in short
+    assert "A[x]" not in short and "A[x]" in whole and "pgcheck traps pg74 INSTRUCTION" in short
+    assert all(i.id in short for i in judgeable(machine("pg74"))) and max(map(len, short.splitlines())) <= 80
+    file = tmp_path / "traps.html"
+    pgcheck("traps", "pg74", "--no-second", "--format", "html", "--output", file)
+    page = file.read_text("utf-8")
+    assert "<td>completes or Memory</td>" in page
+    assert page.index("When each of these comes") < page.index("A[x]") and page.count("<details") == page.count(
+        "</details>"
+    )
 
 
 def test_the_same_table_twice_is_the_same_bytes(pgcheck: Pgcheck) -> None:
