@@ -28,7 +28,7 @@ def elf(content: bytes, machine: Machine) -> Image:
     """The loadable segments of an ELF executable at their physical addresses. Raises BadImage."""
     if not machine.platform.elf_machine or machine.state.memory_unit != 8:
         raise BadImage(
-            f"it is an ELF file, and {machine.identity.name} has no machine number for ELF; give a raw image"
+            f"it is an ELF file, and {machine.identity.name} has no machine number for ELF; give memory as it is, with --raw"
         )
     try:
         file = ELFFile(BytesIO(content))

@@ -81,6 +81,13 @@ def test_a_whole_platform(tmp_path: Path) -> None:
     assert found.firmware is not None and found.firmware.call == "serve"
 
 
+def test_elf_flags_may_say_what_the_machine_lacks(tmp_path: Path) -> None:
+    assert machine(tmp_path, whole()).platform.elf_lacks == {}
+    text = whole().replace("elf: 243", "elf: {machine: 243, lacks: {0x6: floats, 0b1: 'short code: RVC'}}")
+    found = machine(tmp_path, text).platform
+    assert (found.elf_machine, found.elf_lacks) == (243, {6: "floats", 1: "short code: RVC"})
+
+
 def test_a_processor_can_wait(tmp_path: Path) -> None:
     made = machine(
         tmp_path, whole().replace("interrupt: {pending: waiting", "interrupt: {waiting: waiting, pending: waiting")
@@ -102,6 +109,11 @@ WRONG = [
     ("start: TOP - 8'd1", "start: @TOP + 8'd1 + 9'd0", "the start is too large"),
     ("start: TOP", "start: @TIP", "no 'TIP'"),
     ("elf: 243", "elf: @0x10000", "out of range"),
+    ("elf: 243", "elf: @{lacks: {1: much}}", "key 'machine' is missing"),
+    ("elf: 243", "elf: {machine: 243, lacks: {@0: nothing}}", "out of range"),
+    ("elf: 243", "elf: {machine: 243, lacks: {1: one, @0x1: one}}", "is the same number as '1'"),
+    ("elf: 243", "elf: {machine: 243, lacks: {1: @{a: b}}}", "text is needed here"),
+    ("elf: 243", "elf: {machine: 243, @refuse: {1: one}}", "unknown key 'refuse'"),
     ("boot: {LIMIT: 5", "boot: {@LIMBO: 5", "no state 'LIMBO'"),
     ("boot: {LIMIT: 5", "boot: {@X: 5", "what is set at the start is one leaf"),
     ("boot: {LIMIT: 5", "boot: {@LIMIT: 256", "256 does not fit LIMIT"),
