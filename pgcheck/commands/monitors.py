@@ -20,7 +20,7 @@ PROPERTIES: Final = tuple(name.upper() for name in modules("pgcheck.checker.camp
 RUN_EPILOG: Final = """\b
 Exit codes:
   0  the guest powered off with code 0, halted, or waits for ever
-  1  another code, or something that the specification leaves out
+  1  another code, a trap loop, or something that the specification leaves out
   2  a wrong image, specification, command line or file
   3  the limit of instructions was reached
   4  an error inside pgcheck

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -256,6 +258,21 @@ def test_a_wrong_record_is_shown_with_its_line(pgcheck: Pgcheck, tmp_path: Path)
 
 
 # ---- files as people have them
+
+
+@pytest.mark.parametrize("optimisation", ["-O0", "-O2"])
+def test_the_c_program_that_the_documentation_shows(pgcheck: Pgcheck, tmp_path: Path, optimisation: str) -> None:
+    page = (ROOT / "docs" / "howto" / "run.md").read_text(encoding="utf-8")
+    program = re.search(r'title="hello.c"\n(.*?)```', page, re.DOTALL)
+    line = re.search(r"^(riscv64-unknown-elf-gcc .*)$", page, re.MULTILINE)
+    assert program and line
+    if shutil.which(line[1].split()[0]) is None:
+        pytest.skip("no compiler for RISC-V")
+    (tmp_path / "hello.c").write_text(program[1])
+    command = [*line[1].split(), optimisation]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    ran = pgcheck("run", "riscv64", tmp_path / "hello")
+    assert (ran.code, ran.out) == (0, "Hello\n") and ran.err.endswith("powered off\n")
 
 
 def test_s_records_run(pgcheck: Pgcheck) -> None:
