@@ -27,6 +27,10 @@ class Walk(NamedTuple):
     stores: tuple[tuple[int, int], ...]
 
 
+class Unmappable(Exception):
+    """The scheme that a specification declares cannot map a guest's memory; the message says why."""
+
+
 class Outside(Exception):
     """A walk left RAM: what it finds there can change by itself, and looking at it can change it."""
 

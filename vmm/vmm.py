@@ -89,7 +89,7 @@ class Vmm:
     ) -> Guest:
         """A new guest with RAM of `ram_size` units, at most `quota` steps, and `tables` frames for its shadow tables if it needs any.
 
-        Raises OutOfMemory, NoTables, ValueError for a name that is taken or a size that is no whole number of frames.
+        Raises OutOfMemory, Unmappable, ValueError for a name that is taken or a size that is no whole number of frames.
         """
         if any(g.name == name for g in self.guests):
             raise ValueError(f"there is a guest {name} already")

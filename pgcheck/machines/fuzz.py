@@ -38,8 +38,8 @@ from pgcheck.request import Request
 from pgcheck.running import progress, run
 from pgcheck.shipped import shipped
 from pgcheck.vmm.kind import Kind, kinds
-from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
+from pgcheck.vmm.translate import Unmappable
 
 WIDTH: Final = 80
 EVERY: Final = 0.2
@@ -94,7 +94,7 @@ def run_campaign(machine: Machine, request: Request, asked: FuzzRequest) -> Exit
             store.close()
     except BadStore as error:
         raise console.Failure(str(error)) from None
-    except NoTables as error:
+    except Unmappable as error:
         raise console.Failure(f"guests of {machine.identity.name} cannot be run: {error}") from None
 
 
@@ -104,7 +104,7 @@ def replay_finding(text: str, path: str, spec: str | None) -> ExitCode:
         document = finding.read(text, path)
         machine = run.loaded(spec or document["specification"])
         outcome = finding.again(machine, document, path)
-    except (finding.BadFinding, NoTables) as error:
+    except (finding.BadFinding, Unmappable) as error:
         raise console.Failure(str(error)) from None
     failure = outcome.failure
     console.say("\n".join(textwrap.wrap(document["identity"], WIDTH)))

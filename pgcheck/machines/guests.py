@@ -29,9 +29,9 @@ from pgcheck.request import Request
 from pgcheck.running import run
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.kind import Kind
-from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import REASONS
+from pgcheck.vmm.translate import Unmappable
 from pgcheck.vmm.vmm import QUANTUM, TABLE_FRAMES, Guest, Vmm, hidden, kept, page_shift
 
 Format = Literal["text", "json"]
@@ -162,7 +162,7 @@ def _started(
             image.load(found, guest.computer)
         except image.BadImage as error:
             raise console.Failure(f"cannot run {asked.image}: {error}") from None
-        except (OutOfMemory, NoTables, ValueError) as error:
+        except (OutOfMemory, Unmappable, ValueError) as error:
             raise console.Failure(f"{name} cannot be made: {error}") from None
     return vmm, terminals
 

@@ -11,7 +11,7 @@ from pgcheck.checker.campaign.images.image import BootImage, images
 from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import ExitCode
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.policy import policy
+from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.request import Request
 from pgcheck.running import run
@@ -29,6 +29,8 @@ def show(machine: Machine, request: Request, folder: Path) -> ExitCode:
     solver = solver_for(request.options)
     try:
         forced = policy(machine, result, Evidence(solver, second=False), force=True)
+    except NoMonitor as refusal:
+        raise console.Failure(f"{machine.identity.name}: no monitor can be made, nor forced: {refusal}") from None
     finally:
         solver.close()
     console.folder(folder)

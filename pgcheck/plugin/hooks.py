@@ -24,5 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         plugin = items.plugin(path)
         if plugin is not None:
-            config.pluginmanager.register(plugin, "pgcheck-specifications")
+            from pgcheck.plugin import fixtures
+
+            config.pluginmanager.register(plugin, fixtures.NAME)
+            config.pluginmanager.register(fixtures, "pgcheck-fixtures")
             items.profiles(chosen=bool(config.getoption("hypothesis_profile", None)))

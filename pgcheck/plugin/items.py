@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,10 +38,11 @@ class Broken(Exception):
 
 
 class Plugin:
-    """The hooks and the fixture of a project with specifications."""
+    """The hooks of a project with specifications, and its machines by name."""
 
     def __init__(self, configuration: Configuration, files: frozenset[Path]) -> None:
         self.configuration, self.files = configuration, files
+        self.known: dict[str, Machine] = {}
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         from pgcheck.isa.files.kind import says_machine
@@ -67,19 +68,13 @@ class Plugin:
         alone = {"jobs": 1} if "PYTEST_XDIST_WORKER" in os.environ else {}
         return request(alone | self.configuration.presets())
 
-    @pytest.fixture(scope="session")
-    def pgcheck_machine(self) -> Callable[[str], Machine]:
-        """Gives the machine that a name means: a file's stem, its path below the root, or a shipped specification."""
+    def machine(self, name: str) -> Machine:
+        """The machine that a name means: a file's stem, its path below the root, or a shipped specification."""
         from pgcheck.running import run
 
-        known: dict[str, Machine] = {}
-
-        def machine(name: str) -> Machine:
-            if name not in known:
-                known[name] = run.loaded(str(self._found(name)))
-            return known[name]
-
-        return machine
+        if name not in self.known:
+            self.known[name] = run.loaded(str(self._found(name)))
+        return self.known[name]
 
     def _found(self, name: str) -> Path:
         path = self.configuration.folder / name

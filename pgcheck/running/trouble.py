@@ -13,6 +13,7 @@ import click
 
 from pgcheck.checker.limits import Limited, told
 from pgcheck.checker.result import ExitCode
+from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.console import ReaderGone
 from pgcheck.glossary import pointer
 from pgcheck.isa.files.errors import Problem, SpecificationError
@@ -47,7 +48,7 @@ def troubles(codes: list[ExitCode], tell: Callable[[Trouble], None] = lambda tro
     except click.ClickException as error:
         error.show()
         trouble = Trouble(error.format_message(), (), ExitCode.USAGE)
-    except Limited as error:
+    except (Limited, Undecided) as error:
         trouble = _limited(str(error))
     except (MemoryError, ImportError, RuntimeError) as error:
         trouble = _limited(limit) if (limit := told(error)) else _internal(error)
@@ -77,6 +78,6 @@ def _internal(error: Exception) -> Trouble:
 
 
 def _limited(message: str) -> Trouble:
-    """A limit of the shell or the system: nothing is decided, and nothing is wrong."""
+    """A limit of the shell or the system, or a solver without an answer: nothing is decided, and nothing is wrong."""
     click.echo(f"Error: not decided: {message}", err=True)
     return Trouble(message, (), ExitCode.UNKNOWN)

@@ -18,12 +18,13 @@ from pgcheck.isa.terms.reads import bound_calls, free_leaves, leaves_read, terms
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.state import State, cells, scalar
 from pgcheck.models.symbolic import Execution, initial
+from pgcheck.vmm.translate import Unmappable
 
 Args = tuple[int, ...]
 PAGE = "page"
 
 
-class NoTables(Exception):
+class NoTables(Unmappable):
     """Shadow page tables do not fit the machine; the message says why."""
 
 

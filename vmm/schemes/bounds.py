@@ -18,12 +18,12 @@ from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism, Tenant
 from pgcheck.vmm.statistics import Event
-from pgcheck.vmm.translate import Args, accesses, walk
+from pgcheck.vmm.translate import Args, Unmappable, accesses, walk
 
 MAX_KNOWN = 64
 
 
-class NoBounds(Exception):
+class NoBounds(Unmappable):
     """A base and a limit cannot confine guests of this machine; the message says why."""
 
 

@@ -20,7 +20,7 @@ from pgcheck.request import Request
 from pgcheck.running import progress
 from pgcheck.running.run import selected, under
 from pgcheck.vmm.kind import Kind
-from pgcheck.vmm.paging.pages import NoTables
+from pgcheck.vmm.translate import Unmappable
 
 CODES = {
     "proved": ExitCode.PROVED,
@@ -49,7 +49,7 @@ def prove(machine: Machine, request: Request, asked: ProofRequest) -> ExitCode:
     try:
         with _shown(machine.identity.name) as subscriber:
             found = prove_monitor(machine, options, subscriber, kind=asked.kind, force=asked.force)
-    except (Undecided, NoTables) as undecided:
+    except (Undecided, Unmappable) as undecided:
         print(f"{machine.identity.name}: not decided: {undecided}", file=sys.stderr)
         return ExitCode.UNKNOWN
     console.say(_document(found, asked))

@@ -233,3 +233,30 @@ def test_what_cannot_be_is_refused(
 def test_a_deployment_that_is_not_there(pgcheck: Pgcheck, image: Path) -> None:
     ran = pgcheck("run", "pg74", image, "--vmm", "type1", "--deployment", "defualt")
     assert ran.code == 2 and "did you mean 'default'" in ran.err
+
+
+ODD = """include: [pg74]
+name: odd
+state:
+  T: {type: Bits<1>, size: 2, role: relocation}
+override:
+  functions: |
+    function translate {
+      returns Bits<10>
+      arguments Bits<32> a, Access op, Bits<1> mode
+      description { decides by an element of an array }
+      body {
+        if (a >= {21'd0, R.b}) { trap(Cause::Memory); }
+        Bits<11> sum = {1'b0, a[9:0]} + {1'b0, R.l} + {10'd0, T[0]};
+        if (a[31:10] != 0 || sum >= Q) { trap(Cause::Memory); }
+        return sum[9:0];
+      }
+    }
+"""
+
+
+def test_a_machine_whose_memory_no_scheme_manages_is_told(pgcheck: Pgcheck, tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text(ODD)
+    (tmp_path / "a.s").write_text("halt\n")
+    ran = pgcheck("run", tmp_path / "odd.yaml", tmp_path / "a.s", "--vmm", "type1", "--force")
+    assert ran.code == 2 and "guest 1 cannot be made: translate depends on" in ran.err
