@@ -12,10 +12,11 @@ from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import PAPER
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.traps.condition import ALWAYS, NEVER, Question, minimal
-from pgcheck.checker.traps.reading import Reading, mode_name
+from pgcheck.checker.traps.reading import Reading, mode_name, named_mode
+from pgcheck.checker.traps.table import modes_of
 from pgcheck.checker.traps.together import Together, TooMany
 from pgcheck.checker.traps.ways import Step, Way, said, step
-from pgcheck.isa.machine.machine import Claim, Instruction, Machine, ModeClass, Row
+from pgcheck.isa.machine.machine import Claim, Instruction, Machine, Row
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, eq, land, lnot, lor
 from pgcheck.isa.terms.ir import TRANSLATE, UNMODELLED
 from pgcheck.models.symbolic import Transition
@@ -27,21 +28,27 @@ def access_claims_hold(
     machine: Machine, instruction: Instruction, step: Transition, evidence: Evidence
 ) -> Iterator[Finding]:
     """`access:` says truly who may run an instruction: always, sometimes, never; or with which trap it ends, and when."""
-    for mode, mode_class in (("supervisor", machine.modes.supervisor), ("user", machine.modes.user)):
-        claim = instruction.access.get(mode)
-        if claim is None:
-            continue
-        found = _access(machine, instruction, step, mode_class, evidence)
+    for mode, claim in instruction.access.items():
+        found = _access(machine, instruction, step, _values(machine, mode), evidence)
         if found != claim:
             yield LAW.broken(instruction, f"in {mode} mode the claim is `{claim}`, the semantics say `{found}`")
     for one in instruction.claims:
         yield from _ends(machine, instruction, one, evidence)
 
 
+def _values(machine: Machine, mode: str) -> tuple[int, ...]:
+    """The values of the mode leaf that a claim is about: those of a class, or the one of that name."""
+    match mode:
+        case "supervisor":
+            return machine.modes.supervisor.values
+        case "user":
+            return machine.modes.user.values
+    return tuple(v for v in modes_of(machine) if named_mode(machine, v) == mode)
+
+
 def _ends(machine: Machine, instruction: Instruction, claim: Claim, evidence: Evidence) -> Iterator[Finding]:
     """Where the instruction ends as claimed and the condition does not hold, or the other way round."""
-    classes = {"supervisor": machine.modes.supervisor, "user": machine.modes.user}
-    for mode in classes[claim.mode].values:
+    for mode in _values(machine, claim.mode):
         taken = step(machine, instruction, ANY, mode)
         label = f"{instruction.id}:access@{mode}:{claim.cause}"
         ends = _so(taken, claim.cause, label)
@@ -56,7 +63,7 @@ def _ends(machine: Machine, instruction: Instruction, claim: Claim, evidence: Ev
         yield LAW.finding(
             "error",
             instruction.id,
-            f"in {claim.mode} mode ({name}) the claim is `{claim.cause}` {claimed}, the semantics say {found}",
+            f"in {claim.mode} mode{'' if name == claim.mode else f' ({name})'} the claim is `{claim.cause}` {claimed}, the semantics say {found}",
             claim.position,
         )
 
@@ -85,12 +92,12 @@ def _found(
 
 
 def _access(
-    machine: Machine, instruction: Instruction, step: Transition, mode_class: ModeClass, evidence: Evidence
+    machine: Machine, instruction: Instruction, step: Transition, values: tuple[int, ...], evidence: Evidence
 ) -> str:
     """What the semantics say: `always` unless it is refused, `never` when all that can happen is to be refused."""
 
     def possible(wanted: Callable[[Copy], Term]) -> bool:
-        for value in mode_class.values:
+        for value in values:
             pre = fresh(machine, "a")
             pre[machine.modes.leaf] = constant(machine.state.leaves[machine.modes.leaf].width, value)
             copy = instantiate(machine, step, pre, as_it_is, "a", frozenset())

@@ -294,11 +294,9 @@ class Instruction(Entry):
     description: AnyText = Key(Text(""), description="What it does.")
     assembly: AnyText = Key(Text(""), description="The operands as they are printed after the name.")
     encoding: Encoding = Key(description="Its bits.")
-    access: dict[
-        Annotated[Text, choice("supervisor", "user")], Annotated[Text | list[Claim], Read(_access, _JSON_ACCESS)]
-    ] = Key(
+    access: dict[Identifier, Annotated[Text | list[Claim], Read(_access, _JSON_ACCESS)]] = Key(
         default_factory=dict,
-        description="A claim, verified: supervisor and user: always, sometimes, never, or one or several {cause: TRAP, when: CONDITION}.",
+        description="A claim, verified: supervisor, user, or a mode by its name: always, sometimes, never, or one or several {cause: TRAP, when: CONDITION}.",
     )
     rows: dict[Identifier, Annotated[Text | list[int], Read(_rows, {"type": ["string", "array"]})]] = Key(
         default_factory=dict, description="OPERAND: csrs or a list of values, each a row of the table."

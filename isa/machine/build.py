@@ -17,6 +17,7 @@ from pgcheck.isa.idl.state import ScalarLeaf
 from pgcheck.isa.idl.statements import lower_function, lower_functions
 from pgcheck.isa.idl.types import Bits, Boolean
 from pgcheck.isa.machine import cuts
+from pgcheck.isa.machine.claims import check_modes
 from pgcheck.isa.machine.csrs import Csr, access_functions
 from pgcheck.isa.machine.deployments import candidates, deployments, modes, virtual
 from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
@@ -78,6 +79,8 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     compiler = Instructions(program, decode, syntax, csr_names)
     undefined = compiler.undefined(given.decode.undefined)
     instructions = compiler.all(given.instructions)
+    if mode is not None:
+        check_modes(program, given.instructions, mode.leaf)
     undecided = compiler.check_overlaps(instructions) if not len(program.problems) else ()
     if mode is None or len(program.problems):
         return None

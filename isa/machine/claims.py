@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final
 
@@ -15,6 +15,7 @@ from pgcheck.isa.machine.resolve import one_of, signature, truth
 from pgcheck.isa.terms import TRUE
 
 COMPLETES: Final = "completes"
+CLASSES: Final = ("supervisor", "user")
 
 
 def claims(program: Program, given: schema.Instruction, operands: Mapping[str, Bits]) -> Iterator[Claim]:
@@ -25,6 +26,15 @@ def claims(program: Program, given: schema.Instruction, operands: Mapping[str, B
             when = TRUE if claim.when is None else truth(program, claim.when, operands)
             if known and when is not None:
                 yield Claim(str(mode), str(claim.cause), when, claim.cause.position)
+
+
+def check_modes(program: Program, given: Sequence[schema.Instruction], leaf: str) -> None:
+    """Claims are about a class of modes, or about a mode by its name in the enum of the mode leaf; problems are reported."""
+    types = [e.type for e in program.entries.values() if leaf in e.leaves]
+    names = [n for t in types if isinstance(t, Enum) for n in t.members]
+    for instruction in given:
+        for mode in instruction.access:
+            one_of(program, mode, (*CLASSES, *names), "mode")
 
 
 def causes(program: Program) -> tuple[str, ...]:

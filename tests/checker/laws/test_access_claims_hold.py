@@ -8,6 +8,9 @@ import pytest
 
 from pgcheck.checker.lint import examine
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.isa.files.errors import SpecificationError
+from pgcheck.isa.machine.build import load
+from pgcheck.shipped import shipped
 from tests.checker.variants import laws_broken, with_instruction
 
 ACCESS = {
@@ -70,3 +73,45 @@ def test_claims_with_a_cause_are_proved(claim: str, tmp_path: Path, evidence: Ev
     wanted = CAUSES[claim]
     assert [f.status for f in found] == (["error"] if wanted else [])
     assert all(wanted in f.message and "(M=1)" in f.message for f in found)
+
+
+NAMED = """
+include: [riscv64]
+name: named
+instructions:
+  - name: new
+    assembly: "{xd}"
+    encoding: {match: "00000000000000000000-----0001011", variables: [xd 11-7]}
+    access: {ACCESS}
+    operation(): |
+      if (current_mode == PrivilegeMode::U) { raise(ExceptionCode::IllegalInstruction, 0); }
+      if (current_mode == PrivilegeMode::S && mstatus.TSR == 1) { raise(ExceptionCode::IllegalInstruction, 0); }
+"""
+BY_NAME = {
+    'M: always, S: {cause: IllegalInstruction, when: "mstatus.TSR == 1"}, U: never': [],
+    "M: {cause: IllegalInstruction}": ["in M mode the claim is `IllegalInstruction` always, the semantics say never"],
+    "M: never": ["in M mode the claim is `never`, the semantics say `always`"],
+    "supervisor: sometimes, S: always": ["in S mode the claim is `always`, the semantics say `sometimes`"],
+}
+
+
+@pytest.mark.parametrize("claims", BY_NAME)
+def test_a_mode_is_named_itself(claims: str, tmp_path: Path, evidence: Evidence) -> None:
+    path = tmp_path / "named.yaml"
+    path.write_text(NAMED.replace("ACCESS", claims), "utf-8")
+    machine = load(path, shipped=shipped)
+    found = [f for f in examine(machine, machine.instruction("new"), evidence) if f.law == "access_claims_hold"]
+    assert [f.message for f in found] == BY_NAME[claims]
+
+
+def test_a_mode_that_is_none_is_named_with_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "named.yaml"
+    path.write_text(NAMED.replace("ACCESS", "H: always"), "utf-8")
+    with pytest.raises(SpecificationError, match="no mode 'H'"):
+        load(path, shipped=shipped)
+    path.write_text(
+        'include: [pg74]\nname: n\noverride:\n  instructions:\n    - {name: rtm, encoding: {match: "010000000111----0000000000000000", variables: ["r 19-16"]}, access: {M: always}, operation(): "privileged();"}\n',
+        "utf-8",
+    )
+    with pytest.raises(SpecificationError, match="no mode 'M'"):
+        load(path, shipped=shipped)
