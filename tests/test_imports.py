@@ -1,4 +1,4 @@
-"""The rules of the house, read off the source: imports run one way, only `checker/solver*` knows a solver, no room names an ISA."""
+"""The rules of the house, read off the source: imports run one way, `checker/solving` alone knows a solver, `models/native` alone a back end."""
 
 import ast
 import re
@@ -9,7 +9,8 @@ import pytest
 
 from docs.rooms import PICTURE, ROOMS, ROOT, Graph, boxes, circles, imported, imports, modules, picture, sources
 
-SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt", "llvmlite"}
+SOLVERS = {"z3", "bitwuzla", "cvc5", "pysmt"}
+BACK_ENDS = {"llvmlite", "wasmtime", "numba", "cffi", "tinycc"}
 # Families that specifications may be of, whether or not one of them is shipped.
 # Formats of others are called by their names, which are no instruction sets.
 FORMATS = re.compile("RISC-V Unified Database|riscv-opcodes|Intel HEX")
@@ -68,6 +69,17 @@ def test_imports_run_one_way(room: str, path: Path) -> None:
 def test_only_the_solver_modules_know_a_solver(room: str, path: Path) -> None:
     found = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))} & SOLVERS
     assert not found or (path.is_relative_to(ROOT / "checker" / "solving"))
+
+
+@pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else str(x.relative_to(ROOT)))
+def test_only_the_native_engine_knows_a_back_end(room: str, path: Path) -> None:
+    found = {name.split(".")[0] for name in imported(ast.parse(path.read_text(encoding="utf-8")))} & BACK_ENDS
+    assert not found or path.is_relative_to(ROOT / "models" / "native")
+
+
+def test_a_back_end_is_seen_however_it_is_imported() -> None:
+    path = ROOT / "models" / "native" / "linking.py"
+    assert {"llvmlite.binding"} == {n for n in imported(ast.parse(path.read_text("utf-8"))) if "llvm" in n}
 
 
 @pytest.mark.parametrize("room, path", FILES, ids=lambda x: x if isinstance(x, str) else str(x.relative_to(ROOT)))

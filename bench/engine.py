@@ -1,0 +1,245 @@
+"""How fast programs run: tier 0 of the native engine and generated Python, beside emulators, in one run; then every target.
+
+    python bench/engine.py [--rounds N]
+
+CPU time. Programs of `bench/kernels/` are compiled for riscv64 by its cross compiler; checksums and counts of steps are asserted equal.
+A peer that is not installed, and a target that nothing is there for yet, is a MISS. Ends with 1 at a MISS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from pgcheck.isa.machine.build import load  # noqa: E402  # a bare checkout runs without installation
+from pgcheck.isa.machine.machine import Machine  # noqa: E402
+from pgcheck.models.engine import Engine  # noqa: E402
+from pgcheck.models.generated.compiled import Compiled  # noqa: E402
+from pgcheck.models.memory import Bus, Ram  # noqa: E402
+from pgcheck.models.native import linking  # noqa: E402
+from pgcheck.models.native.engine import Native  # noqa: E402
+from pgcheck.models.native.linking import Linked, Unavailable  # noqa: E402
+from pgcheck.models.native.plan import Plan  # noqa: E402
+from pgcheck.models.native.threaded import Writer  # noqa: E402
+from pgcheck.models.state import Cells, State, Surroundings, reset  # noqa: E402
+from pgcheck.shipped import shipped  # noqa: E402
+
+KERNELS = ROOT / "bench" / "kernels"
+PROGRAMS = {"fib": 60, "sieve": 6, "matmul": 2, "memcpy": 8, "mix": 4}  # rounds
+COMPILER, EMULATOR = "riscv64-unknown-elf-gcc", "qemu-system-riscv64"
+OPTIONS = "-march=rv64im -mabi=lp64 -mcmodel=medany -ffreestanding -nostdlib -O2 -fno-tree-loop-distribute-patterns"
+BASE, SIZE, PAGE = 0x8000_0000, 4 << 20, 12
+TABLES = BASE + (2 << 20)
+A0 = 10
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A program: its file, image, where it is done, and the steps and checksum that it has to come to."""
+
+    name: str
+    path: Path
+    image: bytes
+    done: int
+    steps: int = 0
+    checksum: int = 0
+
+
+def built(name: str, number: int, rounds: int, folder: Path) -> Guest:
+    path = folder / f"{name}.elf"
+    command = [COMPILER, *OPTIONS.split(), f"-DKERNEL={number}", f"-DN={rounds}", "-w", "-Wl,-N,-Ttext=0x80000000"]
+    files = [str(KERNELS / "start.S"), str(KERNELS / "kernels.c"), "-o", str(path)]
+    subprocess.run([*command, "-Wl,--build-id=none,--no-warn-rwx-segments", *files], check=True)
+    with path.open("rb") as file:
+        elf = ELFFile(file)
+        (segment,) = [s for s in elf.iter_segments() if s["p_type"] == "PT_LOAD"]
+        tables = [s for s in elf.iter_sections() if isinstance(s, SymbolTableSection)]
+        (done,) = [s["st_value"] for t in tables for s in t.iter_symbols() if s.name == "done"]
+        assert segment["p_vaddr"] == BASE
+        return Guest(name, path, segment.data(), done)
+
+
+def computer(machine: Machine, guest: Guest, paged: bool) -> tuple[State, Surroundings]:
+    """The program before its first instruction: bare, or in supervisor mode with RAM mapped to itself in pages of 4 KiB."""
+    bus = Bus(Ram(BASE, SIZE, 8, False), (), 8, False, 64)
+    for k, byte in enumerate(guest.image):
+        bus.store(BASE + k, 1, byte)
+    state = reset(machine)
+    state["PC"], state["current_mode"] = BASE, 3
+    if paged:
+        root, middle = TABLES, TABLES + (1 << PAGE)
+        bus.store(root + 8 * (BASE >> 30), 8, middle >> PAGE << 10 | 1)
+        for table in range(SIZE >> 21):
+            last = TABLES + (2 + table << PAGE)
+            bus.store(middle + 8 * table, 8, last >> PAGE << 10 | 1)
+            for page in range(512):
+                bus.store(last + 8 * page, 8, (BASE >> PAGE) + 512 * table + page << 10 | 0xCF)
+        state |= {"current_mode": 1, "satp.MODE": 8, "satp.PPN": root >> PAGE}
+    return state, Surroundings(memory=bus)
+
+
+def ours(engine: Engine, machine: Machine, guest: Guest, paged: bool, steps: int = 0) -> tuple[float, int, int]:
+    """CPU seconds, steps and checksum of a program, or of its first `steps`."""
+    state, surroundings = computer(machine, guest, paged)
+    start = time.process_time()
+    stop = engine.run(state, surroundings, steps or 1 << 40, frozenset(machine.code.exits))
+    taken = time.process_time() - start
+    x = state["X"]
+    assert isinstance(x, Cells) and (steps or stop.exit is not None)
+    return taken, stop.steps, x[A0]
+
+
+def unicorn(guest: Guest) -> float:
+    """CPU seconds of Unicorn. Raises ImportError."""
+    import unicorn as emulator
+    from unicorn import riscv_const
+
+    engine: Any = emulator.Uc(emulator.UC_ARCH_RISCV, emulator.UC_MODE_RISCV64)
+    engine.mem_map(BASE, SIZE)
+    engine.mem_write(BASE, guest.image)
+    start = time.process_time()
+    engine.emu_start(BASE, guest.done)
+    taken = time.process_time() - start
+    assert engine.reg_read(riscv_const.UC_RISCV_REG_A0) == guest.checksum, guest.name
+    return taken
+
+
+def children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def system(guest: Guest) -> float:
+    """CPU seconds of the system emulator, start included. Raises FileNotFoundError."""
+    start = children()
+    command = [EMULATOR, "-machine", "virt", "-m", "16M", "-bios", "none", "-nographic", "-kernel", str(guest.path)]
+    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+    assert found.returncode == guest.checksum & 63, (guest.name, found)
+    return children() - start
+
+
+def mean(values: list[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def cold(machine: Machine) -> tuple[float, float]:
+    """CPU seconds to make an engine of a specification, and to load what was made."""
+    start = time.process_time()
+    written = Writer(Plan(machine, frozenset(machine.platform.clock))).written()
+    made = linking.compiled(written.text)
+    middle = time.process_time()
+    Linked(made)
+    return middle - start, time.process_time() - middle
+
+
+class Targets:
+    """Prints each target beside what was measured."""
+
+    missed = 0
+
+    def line(self, what: str, target: str, measured: str, good: bool) -> None:
+        self.missed += not good
+        print(f"  {'ok  ' if good else 'MISS'} {what}: {target} / {measured}")
+
+
+def run(machine: Machine, rounds: int, folder: Path) -> dict[str, list[float]]:
+    """Millions of steps a second of every engine on every program, in the order of PROGRAMS."""
+    rates: dict[str, list[float]] = {}
+    native = {paged: Native(machine) for paged in (False, True)}
+    for number, (name, times) in enumerate(PROGRAMS.items()):
+        guest = built(name, number, times * rounds, folder)
+        ours(native[False], machine, guest, False, 1000)
+        taken, steps, checksum = ours(native[False], machine, guest, False)
+        guest = Guest(name, guest.path, guest.image, guest.done, steps, checksum)
+        rates.setdefault("tier 0, bare", []).append(steps / taken / 1e6)
+        ours(native[True], machine, guest, True, 1000)
+        taken, again, other = ours(native[True], machine, guest, True)
+        assert (again, other) == (steps - 1, checksum), name  # the power switch is not mapped
+        rates.setdefault("tier 0, Sv39", []).append(steps / taken / 1e6)
+        part = 300_000
+        rates.setdefault("generated Python, Sv39", []).append(
+            part / ours(Compiled(machine), machine, guest, True, part)[0] / 1e6
+        )
+        for peer, measure in (("Unicorn", unicorn), (EMULATOR, system)):
+            try:
+                rates.setdefault(peer, []).append(steps / measure(guest) / 1e6)
+            except (ImportError, FileNotFoundError):
+                rates.pop(peer)
+        print(f"{name:8} {steps / 1e6:8.1f} M steps, checksum {checksum:#x}", flush=True)
+    assert not any(e.warning or e.outside for e in native.values())
+    return rates
+
+
+def targets(machine: Machine, rates: dict[str, list[float]]) -> int:
+    """Print the targets; how many were missed."""
+    told = Targets()
+
+    def against(what: str, peer: str, factor: float) -> None:
+        if peer not in rates:
+            told.line(what, f"{factor:g} times {peer}", f"{peer} is not installed", False)
+            return
+        ratios = [one / other for one, other in zip(rates["tier 0, Sv39"], rates[peer], strict=True)]
+        measured = f"{mean(ratios):.2f} times {peer}, worst {min(ratios):.2f}"
+        told.line(what, f"at least {factor:g} times {peer}", measured, mean(ratios) >= factor)
+
+    against("tier 0, riscv64 with Sv39", "Unicorn", 3)
+    for name in ("i386", "m68000"):
+        told.line(f"tier 0, {name}", "at least 1 times Unicorn", "there are no programs for it here yet", False)
+    for what, target in (
+        ("tier 1, riscv64 with Sv39", "at least 1.2 times qemu-system-riscv64"),
+        ("tier 1, i386 and m68000", "at least 3 times Unicorn"),
+        ("tier 1, share of native code by gcc -O2", "at least 0.2"),
+    ):
+        told.line(what, target, "there is no tier 1 yet", False)
+    for name in ("riscv64", "i386"):
+        path = shipped(name)
+        assert path is not None
+        made, linked = cold(machine if name == "riscv64" else load(path, shipped=shipped))
+        told.line(f"cold build of {name}", "at most 3 s", f"{made:.2f} s", made <= 3)
+        told.line(f"link of what was made of {name}", "at most 0.15 s", f"{linked:.3f} s", linked <= 0.15)
+    return told.missed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=10, help="times as long as the shortest run")
+    rounds = parser.parse_args().rounds
+    path = shipped("riscv64")
+    assert path is not None
+    machine = load(path, shipped=shipped)
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
+    try:
+        print(linking.version().partition("+")[0])
+    except Unavailable as error:
+        print(f"  MISS every target: {error}")
+        return 1
+    if shutil.which(COMPILER) is None:
+        print(f"  MISS every target: {COMPILER} is not installed")
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        rates = run(machine, rounds, Path(folder))
+    print(f"\n{'M steps/s':24}" + "".join(f"{name:>9}" for name in PROGRAMS) + f"{'mean':>9}")
+    for name, found in rates.items():
+        print(f"{name:24}" + "".join(f"{rate:9.1f}" for rate in found) + f"{mean(found):9.1f}")
+    print("\ntarget / measured")
+    return 1 if targets(machine, rates) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

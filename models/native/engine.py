@@ -1,0 +1,68 @@
+"""The engine that runs machine code made of the specification; where there can be none, generated Python does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.engine import VmExit
+from pgcheck.models.generated.compiled import Compiled
+from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.native.layout import LINE, MOST_RAM
+from pgcheck.models.native.linking import Unavailable
+from pgcheck.models.native.plan import Unsupported
+from pgcheck.models.native.running import Decoded, Running
+from pgcheck.models.native.runtime import Runtime, interpreter
+from pgcheck.models.state import State, Surroundings
+
+
+class Native:
+    """An engine with the results of the plain interpreter, step by step.
+
+    `warning` says why generated Python runs instead, once it does; `outside` of its `steps` were taken by the plain evaluator. `level` is how hard the back
+    end tries.
+    """
+
+    def __init__(self, machine: Machine, level: int = 1) -> None:
+        self.machine, self.level = machine, level
+        self.warning = ""
+        self.steps = self.outside = 0
+        self.runtime: Runtime | None = None
+        self._other = Compiled(machine)
+        self._decoded: Decoded = {}
+
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
+        bus = surroundings.memory
+        runtime = None
+        if surroundings.oracle is None and type(bus) is Bus and type(bus.ram) is Ram and not self.warning:
+            runtime = self._at(bus, bus.ram, frozenset(surroundings.ports))
+        if runtime is None:
+            return self._other.run(state, surroundings, budget, intercept)
+        runtime.host.begin(state, surroundings)
+        runtime.mirror.enter(state)
+        running = Running(runtime, state, surroundings, self._decoded)
+        try:
+            stop = running.until(budget, intercept)
+        finally:
+            runtime.mirror.leave(state)
+            self.outside += running.outside
+        self.steps += stop.steps
+        return stop
+
+    def _at(self, bus: Bus, ram: Ram, ports: frozenset[str]) -> Runtime | None:
+        """Native code at work on a computer's RAM; None where there can be none."""
+        known = self.runtime
+        if known is not None and known.bus is bus and known.ram is ram and known.plan.ports == ports:
+            return known
+        if known is not None:
+            known.mirror.forget()
+            self.runtime = None
+        if not 0 < ram.size <= 1 << MOST_RAM or ram.page_shift < LINE:
+            return None
+        try:
+            self.runtime = Runtime(interpreter(self.machine, ports, self.level), bus, ram)
+        except Unavailable as error:
+            self.warning = str(error)
+        except Unsupported:
+            self.warning = f"{self.machine.identity.name} has no native code; generated Python is used instead"
+        return self.runtime

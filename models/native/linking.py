@@ -1,0 +1,112 @@
+"""The back end: LLVM through llvmlite, the only module that knows it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+from collections.abc import Callable
+from functools import cache
+from io import BytesIO
+from typing import Any, Final
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+MISSING: Final = "native code needs llvmlite: install pgcheck[native]; generated Python is used instead"
+
+
+_FUNCTION: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+
+
+class Unavailable(Exception):
+    """There is no back end, or it does not serve this processor; the text says so."""
+
+
+@cache
+def backend() -> Any:
+    """LLVM, made ready for this processor. Raises Unavailable."""
+    try:
+        llvm = importlib.import_module("llvmlite.binding")
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        llvm.get_process_triple()
+    except ImportError as error:
+        raise Unavailable(MISSING) from error
+    except (RuntimeError, OSError, AttributeError) as error:
+        raise Unavailable(f"native code cannot be made here: {error}; generated Python is used instead") from error
+    return llvm
+
+
+def version() -> str:
+    """Back end and processor, for what is kept between runs. Raises Unavailable."""
+    llvm = backend()
+    features = llvm.get_host_cpu_features().flatten()
+    return f"LLVM {llvm.llvm_version_info} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+
+
+def _target(level: int) -> Any:
+    llvm = backend()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=level, jit=True
+    )
+
+
+def compiled(text: str, level: int = 1) -> bytes:
+    """The object file of a text. Raises Unavailable where it needs a library that is not here."""
+    llvm = backend()
+    machine = _target(level)
+    try:
+        module = llvm.parse_assembly(text)
+    except RuntimeError as error:
+        raise Unavailable(f"native code cannot be made: {str(error).splitlines()[0]}") from error
+    options = llvm.create_pipeline_tuning_options(speed_level=max(level, 1))
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    passes = builder.getModulePassManager() if level else llvm.create_new_module_pass_manager()
+    if not level:
+        passes.add_sroa_pass()
+        passes.add_simplify_cfg_pass()
+    passes.run(module, builder)
+    made: bytes = machine.emit_object(module)
+    _check(made)
+    return made
+
+
+def _check(made: bytes) -> None:
+    """Linking what is not complete would end the process."""
+    try:
+        sections = [s for s in ELFFile(BytesIO(made)).iter_sections() if isinstance(s, SymbolTableSection)]
+        symbols = [s for section in sections for s in section.iter_symbols()]
+        missing = [s.name for s in symbols if s["st_shndx"] == "SHN_UNDEF" and s.name]
+    except (ELFError, ValueError) as error:
+        raise Unavailable(f"the object file cannot be read: {error}") from error
+    if missing:
+        raise Unavailable(f"native code would call {', '.join(missing)}; generated Python is used instead")
+
+
+class Linked:
+    """An object file in memory: the addresses of its functions."""
+
+    def __init__(self, made: bytes) -> None:
+        llvm = backend()
+        _check(made)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(1))
+        self._object = llvm.ObjectFileRef.from_data(made)
+        self._engine.add_object_file(self._object)
+        self._engine.finalize_object()
+
+    def function(self, name: str) -> Callable[[int], int]:
+        """A function of the address of native memory; the code lives as long as it does. Raises KeyError."""
+        found: Any = _FUNCTION(self.address(name))
+        found.linked = self
+        made: Callable[[int], int] = found
+        return made
+
+    def address(self, name: str) -> int:
+        """Where a function or a table is. Raises KeyError."""
+        found = int(self._engine.get_function_address(name) or self._engine.get_global_value_address(name))
+        if not found:
+            raise KeyError(name)
+        return found

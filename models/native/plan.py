@@ -1,0 +1,121 @@
+"""What the lowering of a machine has to know before it starts: numbers for what the host is asked, and where everything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import Term, walk
+from pgcheck.isa.terms.ir import Block, If, Raise, Store
+from pgcheck.isa.terms.reads import terms_of
+from pgcheck.models.generated.facts import Facts
+from pgcheck.models.generated.program import program_of
+from pgcheck.models.native.layout import Layout
+
+MOST_UNITS: Final = 64
+"""The largest access to memory, in units."""
+
+
+class Request(IntEnum):
+    """What generated code asks of the host: arguments `a` and `b`, values in the place `value`."""
+
+    LOAD = 0  # address, count
+    STORE = 1  # address, count
+    UNDEFINED = 2  # number of the site, width
+    VOLATILE = 3  # number of the leaf, index + 1 or 0
+    LEAF = 4  # number of the leaf, index + 1 or 0: set it
+
+
+class Status(IntEnum):
+    """Why generated code came back."""
+
+    SPENT = 0
+    MISSED = 1  # no record at PC
+    UNFILLED = 2  # the record at `record` has not been filled
+    CHECK = 3
+    EXIT = 4
+    OUTSIDE = 5  # the instruction at `record` has no code
+
+
+class Unsupported(Exception):
+    """What native code is not made for."""
+
+
+class Plan:
+    """A machine with devices behind the leaves `ports`, ready to be lowered. Raises Unsupported."""
+
+    def __init__(self, machine: Machine, ports: frozenset[str]) -> None:
+        self.machine, self.ports = machine, ports
+        self.facts = Facts(machine)
+        program = program_of(machine, ports)
+        self.context, self.pending, self.stable = program.context, program.pending, program.stable
+        self.watched = {*program.context, *program.pending}
+        self.functions = {name: i for i, name in enumerate(machine.code.functions)}
+        self.leaves = {name: i for i, name in enumerate(machine.state.leaves)}
+        self.sites = {name: i for i, name in enumerate(machine.code.sites)}
+        self.outside = frozenset(n for n, leaf in machine.state.leaves.items() if leaf.volatile)
+        self.exits: dict[tuple[str, str, tuple[int, ...]], int] = {}
+        self._lazy: dict[Term, bool] = {}
+        state = machine.state
+        if not program.stable or max(state.address_width, state.memory_unit, state.leaves[state.pc].width) > 64:
+            raise Unsupported
+        counts, arguments = {1}, 1
+        for block in self.blocks():
+            for statement in statements(block):
+                if isinstance(statement, Store):
+                    counts.add(statement.value.width // state.memory_unit)
+                elif isinstance(statement, Raise):
+                    arguments = max(arguments, len(statement.args))
+            counts |= {t.width // state.memory_unit for t in walk(terms_of(block)) if t.op == "load"}
+        for function in machine.code.functions.values():
+            arguments = max(arguments, len(function.parameters))
+        self.layout = Layout(machine, self.outside, (c for c in counts if c <= MOST_UNITS), arguments)
+
+    def blocks(self) -> Iterator[Block]:
+        """All lowered code."""
+        for function in self.machine.code.functions.values():
+            yield function.body
+        for instruction in (*self.machine.instructions, self.machine.code.undefined):
+            yield instruction.body
+
+    def exit(self, function: str, note: str, widths: tuple[int, ...]) -> int:
+        """The number of an exit with a payload of these widths."""
+        return self.exits.setdefault((function, note, widths), len(self.exits))
+
+    def numbered(self, name: str) -> int:
+        """The number of a site of choice."""
+        return self.sites.setdefault(name, len(self.sites))
+
+    def checks(self, block: Block) -> bool:
+        """Whether what the engine looks at before an instruction may have changed after a block."""
+        effects = self.facts.block(block)
+        touched = effects.volatile or effects.loads or effects.stores
+        return touched or bool(effects.writes & {*self.watched, *self.ports, *self.outside})
+
+    def lazy(self, term: Term) -> bool:
+        """Whether a term must not be evaluated unless it is asked for."""
+        known = self._lazy.get(term)
+        if known is None:
+            known = self._lazy[term] = self._effect(term) or any(map(self.lazy, term.args))
+        return known
+
+    def _effect(self, term: Term) -> bool:
+        if term.op == "select":
+            return self.beyond(term.args[0].name.text)
+        return term.op in ("call", "load", "undefined", "choice", "volatile")
+
+    def beyond(self, array: str) -> bool:
+        """Whether an index may lead out of an array leaf."""
+        leaf = self.machine.state.arrays[array]
+        return leaf.size < 1 << leaf.index_width
+
+
+def statements(block: Block) -> Iterator[object]:
+    """The statements of a block and of what is nested in it."""
+    for statement in block:
+        yield statement
+        if isinstance(statement, If):
+            yield from statements(statement.then)
+            yield from statements(statement.orelse)

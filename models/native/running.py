@@ -1,0 +1,219 @@
+"""One run of native code: its entries and returns, what a record is made from, exits and their delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from dataclasses import replace
+from typing import Final
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.terms import mask
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
+from pgcheck.models.engine import VmExit
+from pgcheck.models.native.plan import Status
+from pgcheck.models.native.records import Context, Full
+from pgcheck.models.native.runtime import Runtime
+from pgcheck.models.reference.cycle import arrive, execute, executed, firmware
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
+
+SLICE: Final = 1 << 25
+"""Steps after which Python looks whether it was interrupted."""
+MOST_DECODED: Final = 1 << 16
+
+Decoded = dict[int, Fetched | None]
+
+
+class Running:
+    """A run on a state that native memory holds; `outside` counts the steps that the plain evaluator took.
+
+    `alone` has the next instruction run by itself, for what decides on the one after it may change; `behind` is the place of a record that
+    was reached and is not filled.
+    """
+
+    def __init__(self, runtime: Runtime, state: State, surroundings: Surroundings, decoded: Decoded) -> None:
+        self.runtime, self.mirror, self.records = runtime, runtime.mirror, runtime.records
+        self.machine, self.state, self.surroundings, self.decoded = runtime.machine, state, surroundings, decoded
+        self.pc = runtime.plan.layout.scalars[self.machine.state.pc]
+        self.clock = surroundings.clock
+        self.end = self.outside = 0
+        self.check, self.alone, self.interrupted = True, False, False
+        self.context: Context | None = None
+        self.behind: int | None = None
+
+    def until(self, budget: int, intercept: Set[str]) -> VmExit:
+        """Run as an engine does."""
+        start = self.clock
+        self.end = self.surroundings.deadline = start + budget
+        while self.clock < self.end:
+            if self.check and not self._looked():
+                break
+            slot = self._slot()
+            if isinstance(slot, Exit):
+                exit_, fetched, fetching = slot, None, True
+            else:
+                status = self._entered(slot)
+                if status not in (Status.EXIT, Status.OUTSIDE):
+                    continue
+                ended, fetched = self._ended(status)
+                fetching = False
+                if ended is None:
+                    self.check = True
+                    self.clock += 1
+                    continue
+                exit_ = ended
+            if exit_.function in intercept or exit_.function in BUILTIN_EXITS:
+                return VmExit(self.clock - start, exit_, fetched, fetching)
+            undeliverable = self._delivered(exit_)
+            if undeliverable is not None:
+                return VmExit(self.clock - start, undeliverable, fetched, fetching)
+            self.check = True
+            self.clock += 1
+        self.surroundings.clock = self.clock
+        return VmExit(self.clock - start, interrupted=self.interrupted)
+
+    def _looked(self) -> bool:
+        """Look at what decides on the next instruction; whether there is to be one."""
+        self.surroundings.clock = self.clock
+        self.end = self.surroundings.deadline
+        if self.clock >= self.end:
+            return False
+        self.mirror.set("check", 0)
+        if self.mirror.outdated:
+            self.records.forget()
+        self.interrupted = self._asked()
+        if self.interrupted:
+            return False
+        self.alone = bool(self.mirror.get("check"))
+        self.context, self.check, self.behind = self.runtime.context(), False, None
+        return True
+
+    def _asked(self) -> bool:
+        """Whether the specification says that an interrupt is pending, or that the processor waits for one."""
+        rule = self.machine.code.interrupt
+        if rule is None:
+            return False
+        if self.runtime.call(rule.pending) == (1,):
+            return True
+        return bool(rule.waiting) and self.runtime.call(rule.waiting) == (1,)
+
+    def _entered(self, slot: int) -> int:
+        """Run native code from a record on; why it came back."""
+        mirror = self.mirror
+        length = 1 if self.alone else min(self.end - self.clock, SLICE)
+        self.surroundings.clock = before = self.clock
+        self.runtime.host.clock = self.clock + length
+        mirror.set("record", self.records.offset(slot))
+        mirror.set("left", length)
+        try:
+            self.runtime.enter(mirror.address)
+        finally:  # an interrupt from the keyboard is raised here too
+            self.clock += length - mirror.get("left")
+            self.surroundings.clock = self.clock
+        status = mirror.get("status")
+        self.behind = None
+        if status == Status.UNFILLED:
+            self.behind = self.records.slot(mirror.get("record"))
+        self.check = status == Status.CHECK or mirror.outdated or (self.alone and self.clock != before)
+        return status
+
+    # ---- records
+
+    def _slot(self) -> int | Exit:
+        """The place of the record at PC, made where there is none; the exit in which fetching it ended."""
+        context, pc = self.context, self.mirror.number(self.pc)
+        assert context is not None
+        behind, self.behind = self.behind, None
+        slot = context.slots.get(pc)
+        if slot is not None:
+            self.records.again(context, pc, slot, behind)
+            return slot
+        self.surroundings.clock = self.clock
+        self.mirror.set("uncached", 0)
+        self.mirror.set("logged", 0)
+        try:
+            fetched = self._fetched(pc)
+        except Ended as ended:
+            return ended.exit
+        self.alone = self.alone or bool(self.mirror.get("check"))
+        return self._recorded(context, pc, behind, fetched)
+
+    def _recorded(self, context: Context, pc: int, behind: int | None, fetched: Fetched | None) -> int:
+        """The place of a new record."""
+        mirror, records = self.mirror, self.records
+        handler = self.runtime.handler(fetched)
+        slot = records.scratch(context)
+        if not mirror.get("uncached"):
+            try:
+                slot = records.place(context, behind)
+            except Full:
+                mirror.outdated = True
+            else:
+                records.keep(context, pc, slot)
+                for k in range(mirror.get("logged")):
+                    mirror.mark(*mirror.logged(k))
+        records.fill(slot, handler, fetched)
+        return slot
+
+    def _fetched(self, pc: int) -> Fetched | None:
+        """The instruction at an address; None when no encoding accepts the bits. Raises Ended."""
+        decode, bound = self.machine.decoding.decode, mask(self.machine.state.leaves[self.machine.state.pc].width)
+        stride, name = decode.unit // decode.pc_unit, self.machine.code.fetch
+
+        def unit(k: int) -> int:
+            found = self.runtime.call(name, (pc + k * stride & bound,))
+            if isinstance(found, Exit):
+                raise Ended(found)
+            return found[0]
+
+        if decode.max_length > 1:
+            return self._decode(unit)
+        word = unit(0)
+        if word not in self.decoded:
+            if len(self.decoded) >= MOST_DECODED:
+                self.decoded.clear()
+            self.decoded[word] = self._decode(lambda k: word)
+        return self.decoded[word]
+
+    def _decode(self, unit: Callable[[int], int]) -> Fetched | None:
+        found = self.machine.decoding.decoder.decode(unit)
+        return None if found is None else Fetched(self.runtime.instructions[found.id], found.operands, found.length)
+
+    # ---- exits
+
+    def _ended(self, status: int) -> tuple[Exit | None, Fetched | None]:
+        """What became of an instruction that native code could not complete."""
+        fetched = self.records.fetched[self.records.slot(self.mirror.get("record"))]
+        if status == Status.EXIT:
+            exit_ = self.runtime.exit()
+            rule = self.machine.code.exits.get(exit_.function)
+            if rule is None or rule.kind != EXECUTE:
+                return exit_, fetched
+            found = executed(self.machine, exit_.args[0])
+            link = 1 if fetched is None else fetched.link + 1
+            fetched = found and replace(found, link=link)
+        self.outside += 1
+        self.mirror.leave(self.state)
+        try:
+            return execute(self.machine, fetched, self.state, self.surroundings)
+        finally:
+            self.mirror.enter(self.state)
+
+    def _delivered(self, exit_: Exit) -> Exit | None:
+        """Trap entry with what is nested in it, and firmware; the exit that could not be delivered, if one could not."""
+        failed = arrive(self.machine, exit_, self.state, self.surroundings, self._entry)[1]
+        if failed is not None or self.machine.platform.firmware is None:
+            return failed
+        self.mirror.leave(self.state)
+        try:
+            return firmware(self.machine, self.state, self.surroundings)
+        finally:
+            self.mirror.enter(self.state)
+
+    def _entry(self, machine: Machine, exit_: Exit, state: State, surroundings: Surroundings | None) -> Exit | None:
+        """One trap entry, on the state in native memory."""
+        self.mirror.set("next", self.mirror.number(self.pc))
+        found = self.runtime.call(exit_.function, exit_.args)
+        if isinstance(found, Exit):
+            return found
+        self.mirror.put(self.pc, self.mirror.get("next"))
+        return None

@@ -1,0 +1,107 @@
+"""Native code of one machine, and that code at work on the RAM of one computer."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.once import once
+from pgcheck.models.memory import Bus, Ram
+from pgcheck.models.native import kept, linking
+from pgcheck.models.native.host import HELD, Host
+from pgcheck.models.native.linking import Linked
+from pgcheck.models.native.mirror import Mirror
+from pgcheck.models.native.plan import Plan
+from pgcheck.models.native.records import Context, Records
+from pgcheck.models.native.threaded import SEEK, UNFILLED, Writer, Written, exported
+from pgcheck.models.state import Exit, Fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """Tier 0 of a machine with devices behind certain leaves."""
+
+    plan: Plan
+    written: Written
+    linked: Linked
+
+
+@once
+def interpreter(machine: Machine, ports: frozenset[str], level: int) -> Interpreter:
+    """Tier 0 of a machine. Raises Unavailable and Unsupported."""
+    linking.backend()
+    plan = Plan(machine, ports)
+    written = Writer(plan).written()
+    return Interpreter(plan, written, Linked(kept.compiled(written.text, level)))
+
+
+class Runtime:
+    """Native code at work on the RAM of one computer."""
+
+    def __init__(self, tier: Interpreter, bus: Bus, ram: Ram) -> None:
+        self.tier, self.plan, self.bus, self.ram = tier, tier.plan, bus, ram
+        self.machine = tier.plan.machine
+        self.mirror = Mirror(tier.plan.layout, bus, ram)
+        self.host = Host(tier.plan, self.mirror)
+        self.mirror.set("host", self.host.address)
+        linked, names = tier.linked, tier.written.handlers
+        size = len(names)
+        table = (ctypes.c_uint64 * size).from_address(linked.address("handlers"))
+        every = (*self.machine.instructions, self.machine.code.undefined)
+        self.instructions = {i.id: i for i in every}
+        self._of = dict(zip(self.instructions, table[3:], strict=True))
+        self.records = Records(self.mirror, table[names.index(UNFILLED)], table[names.index(SEEK)])
+        self.enter = linked.function("enter")
+        self._functions: dict[str, Callable[[int], int]] = {}
+
+    def handler(self, fetched: Fetched | None) -> int:
+        """The code of an instruction; None is what no encoding accepts."""
+        return self._of[self.machine.code.undefined.id if fetched is None else fetched.instruction.id]
+
+    def call(self, name: str, args: tuple[int, ...] = ()) -> tuple[int, ...] | Exit:
+        """The results of a function of the specification on the state in native memory, or the exit it took."""
+        found = self._functions.get(name)
+        if found is None:
+            found = self._functions[name] = self.tier.linked.function(exported(self.plan, name))
+        for place, value in zip(self.plan.layout.arguments, args, strict=False):
+            self.mirror.put(place, value)
+        if found(self.mirror.address):
+            return self.exit()
+        at, results = self.plan.layout.value.at, list[int]()
+        for width in self.machine.code.functions[name].results:
+            place = replace(self.plan.layout.value, at=at, width=width)
+            results.append(self.mirror.number(place))
+            at += place.bits // 8
+        return tuple(results)
+
+    def exit(self) -> Exit:
+        """The exit that the exit record tells. Raises what the host raised."""
+        mirror, layout = self.mirror, self.plan.layout
+        translating, number = mirror.get("translating"), mirror.get("exit")
+        mirror.set("translating", 0)
+        translation, access = self.machine.code.translation, None
+        if translating and translation is not None:
+            access = tuple(mirror.number(p) for p in layout.accessed[: len(translation.parameters)])
+        if number == HELD:
+            return replace(self.host.taken(), access=access)
+        function, note, widths = self.tier.written.exits[number]
+        args = tuple(mirror.number(replace(p, width=w)) for p, w in zip(layout.arguments, widths, strict=False))
+        return Exit(function, args, note, access)
+
+    def context(self) -> Context:
+        """The context of the state in native memory."""
+        mirror, layout = self.mirror, self.plan.layout
+        values: list[int | bytes] = []
+        for name in self.plan.context:
+            place = layout.scalars.get(name)
+            if place is not None:
+                values.append(mirror.number(place))
+            else:
+                region = layout.arrays[name]
+                size = self.machine.state.arrays[name].size
+                values.append(bytes(mirror.memory[region.at : region.at + size * region.size]))
+        found = self.records.context(tuple(values))
+        mirror.set("hash", self.records.table(found))
+        return found

@@ -1,0 +1,314 @@
+"""Expressions of the intermediate form as calls of a builder, guarded where back ends and SMT-LIB differ."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from pgcheck.isa.terms import ARRAY, Name, Term, constant, mask
+from pgcheck.isa.terms.ir import UNPREDICTABLE
+from pgcheck.isa.terms.names import STATE
+from pgcheck.isa.words import places
+from pgcheck.models.generated.expressions import shared
+from pgcheck.models.native.builder import Builder, Value
+from pgcheck.models.native.layout import LINE, LOGGED, WIDEST, Place
+from pgcheck.models.native.plan import MOST_UNITS, Plan, Request, Unsupported
+
+_PLAIN = frozenset(("add", "sub", "mul", "and", "or", "xor"))
+_TESTS = frozenset(("ult", "ule", "slt", "sle"))
+
+
+class Values(ABC):
+    """Writes expressions, in the order in which they are evaluated.
+
+    `names` has the values of operands, `variables` the builder's of locals. With `tracked`, physical reads are logged and whatever else
+    touches memory is noted: what is found so holds only as long as that stays.
+    """
+
+    def __init__(self, plan: Plan, builder: Builder, tracked: bool) -> None:
+        self.plan, self.b, self.tracked = plan, builder, tracked
+        self.machine, self.layout = plan.machine, plan.layout
+        self.names: dict[Name, Value] = {}
+        self.variables: dict[str, tuple[int, Value]] = {}
+        self.length: Value = ""
+        self.encoding: Term | None = None
+        self.memo: dict[Term, Value] = {}
+        self.shared: frozenset[Term] = frozenset()
+
+    @abstractmethod
+    def invoke(self, name: str, args: Sequence[tuple[int, Value]]) -> list[Value]:
+        """The results of a function of the specification."""
+
+    @abstractmethod
+    def end(self, function: str, args: Sequence[tuple[int, Value]], note: str = "") -> None:
+        """End with an exit."""
+
+    def root(self, term: Term) -> Value:
+        """The value of a term that no other contains."""
+        self.memo, self.shared = {}, shared(term)
+        return self.value(term)
+
+    def value(self, term: Term) -> Value:
+        known = self.memo.get(term)
+        if known is None:
+            known = self._value(term)
+            if term in self.shared:
+                self.memo[term] = known
+        return known
+
+    def whole(self, width: int, value: Value) -> Value:
+        """A number of at most 64 bits with 64."""
+        if width > 64:
+            raise Unsupported
+        return self.b.resize("zext", width or 1, 64, value)
+
+    def number(self, value: int) -> Value:
+        return self.b.constant(64, value)
+
+    def _value(self, term: Term) -> Value:
+        if term.width == ARRAY or term.width > WIDEST:
+            raise Unsupported
+        b, width = self.b, term.width
+        match term.op:
+            case "const":
+                return b.constant(width, term.value)
+            case "var":
+                return self._variable(term)
+            case "select":
+                index = term.args[1]
+                return self._element(term.args[0].name.text, self.whole(index.width, self.value(index)))
+            case "call":
+                args = [(a.width, self.value(a)) for a in term.args]
+                return (self.invoke(term.about, args) or [b.constant(width, 1)])[0]
+            case "load":
+                address = term.args[0]
+                return self._load(self.whole(address.width, self.value(address)), width)
+            case "undefined" | "choice":
+                self.ask(Request.UNDEFINED, self.number(self.plan.numbered(term.about)), self.number(width))
+                return b.read(Place(self.layout.value.at, width))
+            case "volatile":
+                return self._volatile(term)
+            case "length":
+                if not self.length:
+                    raise Unsupported
+                return b.resize("trunc" if width < 64 else "zext", 64, width, self.length)
+            case "encoding":
+                return b.constant(width, 0) if self.encoding is None else self.value(self.encoding)
+            case "ite":
+                return self._choice(width, term.args[0], term.args[1], term.args[2])
+            case "land":
+                return self._choice(0, term.args[0], term.args[1], constant(0, 0))
+            case "lor":
+                return self._choice(0, term.args[0], constant(0, 1), term.args[1])
+        return self._operator(term, [self.value(a) for a in term.args])
+
+    def _operator(self, term: Term, values: list[Value]) -> Value:
+        b, op, width = self.b, term.op, term.width
+        first = term.args[0].width
+        a = values[0]
+        match op:
+            case "not":
+                return b.op("xor", width, a, b.constant(width, mask(width)))
+            case "neg":
+                return b.op("sub", width, b.constant(width, 0), a)
+            case "lnot":
+                return b.op("xor", 0, a, b.constant(0, 1))
+            case "extract":
+                high, low = term.bounds
+                shifted = b.op("lshr", first, a, b.constant(first, low)) if low else a
+                return b.resize("trunc", first, high - low + 1, shifted)
+            case "zext" | "sext":
+                return b.resize("zext" if op == "zext" else "sext", first, width, a)
+            case "concat":
+                low = term.args[1].width
+                upper = b.resize("zext", first, width, a)
+                upper = b.op("shl", width, upper, b.constant(width, low))
+                return b.op("or", width, upper, b.resize("zext", low, width, values[1]))
+            case "eq":
+                return b.compare("eq", first, a, values[1])
+            case op if op in _TESTS:
+                return b.compare(op, first, a, values[1])
+            case op if op in _PLAIN:
+                return b.op(op, width, a, values[1])
+            case "shl" | "lshr" | "ashr":
+                return self.shift(op, width, a, values[1])
+            case "udiv" | "urem" | "sdiv" | "srem":
+                return self.divide(op, width, a, values[1])
+        raise Unsupported
+
+    def shift(self, op: str, width: int, a: Value, amount: Value) -> Value:
+        """A shift by the width or more gives 0, or the sign in every bit."""
+        b = self.b
+        inside = b.compare("ule", width, amount, b.constant(width, width - 1))
+        if op == "ashr":
+            return b.op(op, width, a, b.select(width, inside, amount, b.constant(width, width - 1)))
+        zero = b.constant(width, 0)
+        return b.select(width, inside, b.op(op, width, a, b.select(width, inside, amount, zero)), zero)
+
+    def divide(self, op: str, width: int, a: Value, divisor: Value) -> Value:
+        """A quotient by zero is all ones, with a sign 1 for what is negative; a remainder by zero is the dividend; an overflow wraps."""
+        b = self.b
+        if op in ("sdiv", "srem") and width < 8:
+            found = self.divide(op, 8, b.resize("sext", width, 8, a), b.resize("sext", width, 8, divisor))
+            return b.resize("trunc", 8, width, found)
+        zero, one, ones = (b.constant(width, v) for v in (0, 1, mask(width)))
+        nothing = b.compare("eq", width, divisor, zero)
+        unsafe = nothing
+        if op in ("sdiv", "srem"):
+            least = b.compare("eq", width, a, b.constant(width, 1 << width - 1))
+            minus = b.compare("eq", width, divisor, ones)
+            unsafe = b.op("or", 0, nothing, b.op("and", 0, least, minus))
+        found = b.op(op, width, a, b.select(width, unsafe, one, divisor))
+        if op in ("urem", "srem"):
+            return b.select(width, nothing, a, found)
+        none = ones if op == "udiv" else b.select(width, b.compare("slt", width, a, zero), one, ones)
+        return b.select(width, nothing, none, found)
+
+    def _choice(self, width: int, guard: Term, first: Term, second: Term) -> Value:
+        b, truth = self.b, self.value(guard)
+        if not self.plan.lazy(first) and not self.plan.lazy(second):
+            return b.select(width, truth, self.value(first), self.value(second))
+        found, outer = b.variable(width), self.memo
+        b.branch(truth)
+        self.memo = dict(outer)
+        b.put(width, found, self.value(first))
+        b.otherwise()
+        self.memo = dict(outer)
+        b.put(width, found, self.value(second))
+        b.join()
+        self.memo = {}
+        return b.get(width, found)
+
+    # ---- state
+
+    def _variable(self, term: Term) -> Value:
+        name = term.name
+        if name.space == STATE:
+            place = self.layout.scalars.get(name.text)
+            if place is None:
+                raise Unsupported
+            self._depends(name.text)
+            return self.b.read(place)
+        if name in self.names:
+            return self.names[name]
+        if name.text not in self.variables:
+            raise Unsupported
+        return self.b.get(*self.variables[name.text])
+
+    def _depends(self, leaf: str) -> None:
+        """Note that what is tracked hangs on a leaf that records are not made for."""
+        if self.tracked and leaf not in self.plan.context:
+            self.b.write(self.layout.header["uncached"], self.number(1))
+
+    def in_range(self, name: str, index: Value) -> None:
+        """End where an index leads out of an array leaf."""
+        if self.plan.beyond(name):
+            leaf, b = self.machine.state.arrays[name], self.b
+            b.branch(b.compare("ult", 64, index, self.number(leaf.size)), "else")
+            b.otherwise()
+            self.end(UNPREDICTABLE, (), f"index beyond {name}")
+            b.join()
+
+    def _element(self, name: str, index: Value) -> Value:
+        region, b = self.layout.arrays.get(name), self.b
+        if region is None:
+            raise Unsupported
+        self.in_range(name, index)
+        self._depends(name)
+        return b.element(region, index)
+
+    def _volatile(self, term: Term) -> Value:
+        b = self.b
+        place = self.number(0)
+        if term.args:
+            index = self.whole(term.args[0].width, self.value(term.args[0]))
+            place = b.op("add", 64, index, self.number(1))
+        self.ask(Request.VOLATILE, self.number(self.plan.leaves[term.about]), place)
+        return b.read(Place(self.layout.value.at, term.width))
+
+    def ask(self, request: Request, a: Value, second: Value) -> None:
+        """Ask the host, and end where it did."""
+        b = self.b
+        b.branch(b.outside(request, a, second), "then")
+        b.fail()
+        b.join()
+        self.memo = {}
+
+    # ---- memory
+
+    def bounded(self, width: int, address: Value) -> Value:
+        """An address of physical memory, which wraps."""
+        bits = self.machine.state.address_width
+        return address if width <= bits else self.b.op("and", 64, address, self.number(mask(bits)))
+
+    def count(self, width: int) -> int:
+        """The units of an access."""
+        count = width // self.machine.state.memory_unit
+        if not 1 <= count <= MOST_UNITS or width % self.machine.state.memory_unit:
+            raise Unsupported
+        return count
+
+    def inside(self, place: Value, count: int) -> Value:
+        return self.b.compare("ult", 64, place, self.b.read(self.layout.limits[count]))
+
+    def place_of(self, address: Value) -> Value:
+        """Where an address lies in RAM, counted from its first unit, if it lies there."""
+        place = self.b.op("sub", 64, address, self.b.read(self.layout.header["ram_base"]))
+        return self.bounded(64, place)
+
+    def _load(self, address: Value, width: int) -> Value:
+        b, count = self.b, self.count(width)
+        address = self.bounded(64, address)
+        place, found = self.place_of(address), b.variable(width)
+        b.branch(self.inside(place, count), "else")
+        if self.tracked:
+            self._log(place, count)
+        b.put(width, found, self._read(place, count))
+        b.otherwise()
+        if self.tracked:
+            b.write(self.layout.header["uncached"], self.number(1))
+        self.ask(Request.LOAD, address, self.number(count))
+        b.put(width, found, b.read(Place(self.layout.value.at, width)))
+        b.join()
+        self.memo = {}
+        return b.get(width, found)
+
+    def _log(self, place: Value, count: int) -> None:
+        b, header = self.b, self.layout.header
+        at = b.read(header["logged"])
+        b.put_element(self.layout.log, b.op("shl", 64, at, self.number(1)), place)
+        second = b.op("or", 64, b.op("shl", 64, at, self.number(1)), self.number(1))
+        b.put_element(self.layout.log, second, self.number(count))
+        at = b.op("add", 64, at, self.number(1))
+        b.write(header["logged"], at)
+        b.branch(b.compare("ule", 64, self.number(1 << LOGGED), at), "then")
+        b.write(header["uncached"], self.number(1))
+        b.join()
+
+    def _read(self, place: Value, count: int) -> Value:
+        """`count` units of RAM from a place on."""
+        b, state = self.b, self.machine.state
+        unit, width = state.memory_unit, state.memory_unit * count
+        if count == 1 or (unit == 8 and (not state.big_endian or width % 16 == 0)):
+            found = b.physical(place, width)
+            return b.reversed(width, found) if count > 1 and state.big_endian else found
+        found = b.constant(width, 0)
+        for k in places(count, state.order):
+            piece = b.resize("zext", unit, width, b.physical(b.op("add", 64, place, self.number(k)), unit))
+            found = b.op("or", width, b.op("shl", width, found, b.constant(width, unit)), piece)
+        return found
+
+    def put_units(self, place: Value, count: int, value: Value) -> None:
+        """Set `count` units of RAM from a place on."""
+        b, state = self.b, self.machine.state
+        unit, width = state.memory_unit, state.memory_unit * count
+        if count == 1 or (unit == 8 and (not state.big_endian or width % 16 == 0)):
+            b.put_physical(place, width, b.reversed(width, value) if count > 1 and state.big_endian else value)
+            return
+        for shift, k in enumerate(reversed(places(count, state.order))):
+            piece = b.resize("trunc", width, unit, b.op("lshr", width, value, b.constant(width, unit * shift)))
+            b.put_physical(b.op("add", 64, place, self.number(k)), unit, piece)
+
+    def line(self, place: Value) -> Value:
+        """The mark that a unit of RAM shares."""
+        return self.b.op("lshr", 64, place, self.number(LINE))
