@@ -6,7 +6,7 @@ Law: what is printed for canonical operands assembles to an instruction that pri
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +22,11 @@ _PASSES: Final = 16
 _COMMA: Final = re.compile(r"\s*(,|$)")
 _LABEL: Final = re.compile(r"\s*([A-Za-z_$][\w$.]*):")
 _SYMBOL: Final = re.compile(r"\s*(?:(?:\.equ|\.set|\.equiv)\s+([A-Za-z_$][\w$.]*)\s*,|([A-Za-z_$][\w$.]*)\s*=)")
-_QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"?|'.'""")
+_QUOTED: Final = r""""(?:[^"\\]|\\.)*"?|'.'"""
+_NEWLINE: Final = re.compile(r"\r\n|\n|\r")
+_SPACE: Final = re.compile(r"\s*")
+_LARGEST: Final = 1 << 24
+_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Assembler:
         aliases: Mapping[str, str] | None = None,
     ) -> None:
         self.lines, self.decode, self.comment, self.aliases = lines, decode, comment, aliases or {}
+        self._outside = re.compile(f"{_QUOTED}|(?P<comment>{re.escape(comment)})")
         self._csrs = {name.lower(): address for address, name in (csr_names or {}).items()}
         self._by_word: dict[str, list[str]] = {}
         for identifier, line in lines.items():
@@ -99,22 +104,30 @@ class Assembler:
     def program(self, text: str, origin: int = 0) -> Image:
         """Assemble lines with labels and directives; where there is no other alias `.word` is a cell, or 32 bits if cells are bytes.
 
-        Raises AssemblyError for all lines that are wrong, the first with the others.
+        Raises AssemblyError for the lines that are wrong, the first with the others.
         """
         items, labels = self._items(text)
         symbols: dict[str, int] | None = None
         for _ in range(_PASSES):
-            address, chunks, now, wrong = origin, list[Chunk](), dict[str, int](), list[AssemblyError]()
+            chunks, now, wrong = list[Chunk](), dict[str, int](), list[AssemblyError]()
+            address, size = origin, 0
+            unsettled = _Unsettled(labels, now)
             for item in items:
-                known = dict.fromkeys(labels, address) | now if symbols is None else symbols
+                unsettled.here = address
                 try:
-                    address, cells = self._item(item, known, address, now)
+                    address, cells = self._item(item, unsettled if symbols is None else symbols, address, now)
                 except AssemblyError as error:
                     error.line, error.column = item.line, error.column + item.column
                     wrong.append(error)
+                    if len(wrong) == _SHOWN:
+                        break
                     continue
                 if cells:
                     chunks.append(Chunk(address - len(cells), cells))
+                size += len(cells)
+                if size > _LARGEST:
+                    wrong.append(AssemblyError("the program is too large", 1, expected=f"at most {_LARGEST} cells"))
+                    break
             if wrong:
                 wrong[0].others = tuple(wrong[1:])
                 raise wrong[0]
@@ -134,7 +147,7 @@ class Assembler:
                 raise error
             labels.add(name)
 
-        for number, raw in enumerate(text.splitlines(), 1):
+        for number, raw in enumerate(_NEWLINE.split(text), 1):
             rest, column = self._stripped(raw), 0
             while label := _LABEL.match(rest):
                 named(number, column + label.start(1) + 1, label[1])
@@ -201,7 +214,7 @@ class Assembler:
         """The characters of quoted texts, each a cell."""
         found = b""
         while True:
-            offset += len(text[offset:]) - len(text[offset:].lstrip())
+            offset = _after_space(text, offset)
             quoted = directives.QUOTED.match(text, offset)
             stop = quoted and _COMMA.match(text, quoted.end())
             if not quoted or not stop:
@@ -218,7 +231,7 @@ class Assembler:
         reading = Reading(text, symbols, address, {})
         values: list[int] = []
         while True:
-            offset += len(text[offset:]) - len(text[offset:].lstrip())
+            offset = _after_space(text, offset)
             for end, value in reading.expressions(offset):
                 if stop := _COMMA.match(text, end):
                     values.append(value)
@@ -245,11 +258,9 @@ class Assembler:
 
     def _stripped(self, text: str) -> str:
         """The text without its comment."""
-        quoted = [found.span() for found in _QUOTED.finditer(text)]
-        at = text.find(self.comment) if self.comment else -1
-        while at >= 0 and any(first < at < last for first, last in quoted):
-            at = text.find(self.comment, at + 1)
-        return text if at < 0 else text[:at]
+        found = (one for one in self._outside.finditer(text) if one["comment"])
+        at = next(found, None) if self.comment else None
+        return text if at is None else text[: at.start()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +271,31 @@ class _Item:
     column: int
     text: str
     symbol: str = ""
+
+
+class _Unsettled(Mapping[str, int]):
+    """Symbols while none has its place: those that were met, and all others as if they were here."""
+
+    def __init__(self, names: Set[str], met: Mapping[str, int]) -> None:
+        self.names, self.met, self.here = names, met, 0
+
+    def __getitem__(self, name: str) -> int:
+        if name in self.met:
+            return self.met[name]
+        if name in self.names:
+            return self.here
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def _after_space(text: str, offset: int) -> int:
+    found = _SPACE.match(text, offset)
+    return found.end() if found else offset
 
 
 def _merged(chunks: list[Chunk]) -> Iterator[Chunk]:

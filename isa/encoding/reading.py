@@ -20,6 +20,7 @@ from pgcheck.isa.terms import Term, knownbits
 
 _SOLUTIONS: Final = 64
 _SEARCH_BUDGET: Final = 2000
+_LONGEST_NUMBER: Final = 1000
 
 _ATOM: Final = re.compile(
     r"(?i)(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9][0-9_]*)(?!\w)|([A-Za-z_$][\w$.]*)|(\.)(?!\w)|'([^'\\])'"
@@ -148,7 +149,7 @@ class Reading:
     def _atom(self, atom: re.Match[str]) -> int | None:
         number, symbol, _, character = atom.groups()
         if number:
-            return int(number, 0) if number[1:2].isalpha() else int(number)
+            return _number(number)
         if character:
             return ord(character)
         return self.symbols.get(symbol) if symbol else self.address
@@ -159,6 +160,14 @@ class Reading:
             self.furthest, self.expected = at, set()
         if at == self.furthest:
             self.expected.add(expected)
+
+
+def _number(text: str) -> int | None:
+    """The value of a number, which may begin with zeros; None for one that is none, as 0x_ and 1__0, or that nobody writes."""
+    try:
+        return int(text, 0 if text[1:2].isalpha() else 10) if len(text) <= _LONGEST_NUMBER else None
+    except ValueError:
+        return None
 
 
 def _bind(found: Found, hole: Hole, value: int) -> Iterator[Found]:

@@ -108,7 +108,8 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
         try:
             stop = _run(computer, asked.budget)
         except (KeyboardInterrupt, SystemExit):
-            click.echo(f"{counted(computer.clock)}, then interrupted", err=True)
+            at = computer.state[machine.state.pc]
+            click.echo(f"{counted(computer.clock)}, then interrupted; at {at:#x}", err=True)
             raise
         finally:
             terminal.flush()

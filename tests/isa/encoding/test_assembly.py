@@ -1,6 +1,7 @@
 """Instructions printed by templates and read back by them; programs with labels and data."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -374,6 +375,47 @@ def test_every_wrong_line_is_told() -> None:
     first, second = caught.value, caught.value.others[0]
     assert (first.line, second.line, second.hint) == (1, 3, "did you mean 'mov'?")
     assert "expected did" not in str(first) + str(second)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".byte 1__0",
+        ".byte 0x_",
+        ".byte " + "9" * 5000,
+        ".zero 1048576\n" * 17,
+        "nope\n" * 10_000,
+        ".byte " + "1, " * 50_000,
+        ".ascii " + '"#" "#", ' * 100_000,
+        ".equ a, a + 1\n",
+        ".fill 1 << 20",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_hostile_text_is_refused_soon(text: str) -> None:
+    before = time.process_time()
+    with pytest.raises(AssemblyError):
+        _bytes().program(text)
+    assert time.process_time() - before < 10
+
+
+def test_many_labels_are_no_matter() -> None:
+    text = "".join(f"l{k}: .4byte l{k}, l{4_999 - k}\n" for k in range(5_000))
+    before = time.process_time()
+    image = _bytes().program(text)
+    assert image.symbols["l4999"] == 8 * 4_999 and time.process_time() - before < 10
+
+
+@given(
+    st.text(st.sampled_from(" \t\n,:=.+-#'\"\\0x19azl_\u2028\f"), max_size=40),
+    st.sampled_from(["", ".byte ", ".ascii ", "a: ", ".p2align "]),
+)
+def test_any_text_is_a_program_or_an_error(text: str, start: str) -> None:
+    try:
+        _bytes().program(start + text)
+    except AssemblyError as error:
+        lines = re.split("\r\n|\n|\r", start + text)
+        assert 1 <= error.line <= len(lines) and 1 <= error.column <= len(lines[error.line - 1]) + 1
 
 
 def _bytes() -> Assembler:
