@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pgcheck.isa.machine.machine import Machine
     from pgcheck.running.events import Checked
 
-__version__ = "0.1.0"
+    __version__: str
+
+RELEASED = "0.1.0"
 __all__ = [
     "Checked",
     "Difference",
@@ -51,4 +53,16 @@ def __getattr__(name: str) -> "Any":
         from importlib import import_module
 
         return getattr(import_module(f"pgcheck.{_PLACES[name]}"), name)
+    if name == "__version__":
+        return _version()
     raise AttributeError(f"module 'pgcheck' has no attribute '{name}'")
+
+
+def _version() -> str:
+    """The version of what is installed; of a checkout that nobody has, the last release."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pgcheck")
+    except PackageNotFoundError:
+        return RELEASED

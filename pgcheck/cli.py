@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import click
 
-from pgcheck import __version__
 from pgcheck.commands import authoring, checking, completion, gate, monitors, references, traps
 from pgcheck.commands.checking import IMPLICIT
 
@@ -64,8 +63,18 @@ class Commands(click.Group):
         formatter.write_usage(ctx.command_path, "COMMAND [ARGUMENTS]... [OPTIONS]")
 
 
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from pgcheck import __version__
+
+        click.echo(f"pgcheck {__version__}")
+        context.exit()
+
+
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"max_content_width": 80})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
+)
 def command() -> None:
     """Decide from an instruction set's specification whether its machine can be virtualized by trap and emulate.
 

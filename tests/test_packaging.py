@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from pgcheck import __version__
+from pgcheck import RELEASED
 from tests.specifications import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS: dict[str, Any] = PROJECT["tool"]["setuptools"]
 MAPPING: dict[str, str] = SETUPTOOLS["package-dir"]
+ARCHIVED, TAGGED = ".git_archival.txt", "7.8.9"
 PACKAGES: list[str] = SETUPTOOLS["packages"]
 
 
@@ -90,11 +91,23 @@ def test_heavy_libraries_are_declared_and_the_solver_is_pinned() -> None:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which a wheel was installed that was built from a source distribution of this checkout."""
     pytest.importorskip("setuptools", minversion="77")
+    pytest.importorskip("setuptools_scm")
     folder = tmp_path_factory.mktemp("built")
     source, sdist, target = folder / "source", folder / "sdist", folder / "target"
-    files = [n for n in (*MAPPING.values(), "pgcheck", "pyproject.toml", "README.md", "LICENSE") if (ROOT / n).exists()]
+    files = [
+        *MAPPING.values(),
+        "pgcheck",
+        "pyproject.toml",
+        "MANIFEST.in",
+        ".gitattributes",
+        ".gitignore",
+        ARCHIVED,
+        "README.md",
+        "LICENSE",
+    ]
     source.mkdir()
     subprocess.run(["cp", "-a", *(str(ROOT / n) for n in files), str(source)], check=True)
+    tagged(source)
     build = f"from setuptools import build_meta; print(build_meta.build_sdist({str(sdist)!r}))"
     sdist.mkdir()
     run([sys.executable, "-c", build], source)
@@ -120,6 +133,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def tagged(folder: Path) -> None:
+    """The folder as a repository with one commit, which is a release."""
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"], ["tag", f"v{TAGGED}"]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
+
+
 def run(command: list[str], folder: Path, **environment: str) -> str:
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
@@ -142,14 +162,33 @@ def test_the_installed_program_finds_the_shipped_specifications(installed: Path)
     assert all(line.startswith("target/pgcheck/specs/") for line in out.splitlines())
 
 
+def test_the_installed_script_judges_a_shipped_machine_far_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(installed), "PGCHECK_CACHE": str(tmp_path / "kept")}
+    out = run([str(installed / "bin" / "pgcheck"), "pg74", "--only", "halt", "--no-timing"], tmp_path, **environment)
+    assert out.startswith("pg74: ") and "the premise holds" in out
+
+
+def test_the_version_is_that_of_the_tag_and_without_git_of_the_last_release(installed: Path, tmp_path: Path) -> None:
+    scm = pytest.importorskip("setuptools_scm")
+    source = installed.parent / "source"
+    assert PROJECT["tool"]["setuptools_scm"] == {"fallback_version": RELEASED}
+    assert "dynamic" in PROJECT["project"] and "version" not in PROJECT["project"]
+    assert scm.get_version(source, fallback_version=RELEASED) == TAGGED
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=source, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-x"], input=archive, cwd=tmp_path, check=True)
+    assert scm.get_version(tmp_path, fallback_version=RELEASED) == TAGGED
+    (tmp_path / ARCHIVED).unlink()
+    assert scm.get_version(tmp_path, fallback_version=RELEASED) == RELEASED
+
+
 def test_the_installed_program_has_its_schemas_and_its_version(installed: Path) -> None:
     assert json.loads(away(installed, "schema")) and json.loads(away(installed, "schema", "result"))
-    assert away(installed, "--version").strip().endswith(__version__)
+    assert away(installed, "--version") == f"pgcheck {TAGGED}\n"
     assert (installed / "pgcheck" / "py.typed").exists()
 
 
 def test_the_installed_package_announces_its_pytest_plugin_and_has_what_it_writes(installed: Path) -> None:
-    announced = (installed / f"pgcheck-{__version__}.dist-info" / "entry_points.txt").read_text(encoding="utf-8")
+    announced = (installed / f"pgcheck-{TAGGED}.dist-info" / "entry_points.txt").read_text(encoding="utf-8")
     assert "[pytest11]\npgcheck = pgcheck.plugin.hooks" in announced
     assert "10 instructions" in away(installed, "validate", str(written(installed)))
 
@@ -164,7 +203,7 @@ def written(installed: Path) -> Path:
 
 def test_nothing_else_is_installed(installed: Path) -> None:
     top = {p.name for p in installed.iterdir()}
-    assert top - {"bin"} == {"pgcheck", f"pgcheck-{__version__}.dist-info"}
+    assert top - {"bin"} == {"pgcheck", f"pgcheck-{TAGGED}.dist-info"}
     assert not list(installed.rglob("tests"))
 
 
