@@ -189,7 +189,7 @@ class Assembler:
         start = text.find(written)
         offset = start + len(written)
         if word not in directives.KNOWN:
-            hint = directives.REFUSED.get(word) or did_you_mean(word, directives.KNOWN) or directives.OTHERWISE
+            hint = directives.REFUSED[word] if word in directives.REFUSED else did_you_mean(word, directives.KNOWN)
             raise AssemblyError("unknown directive", start + 1, found=repr(written), hint=hint)
         if word in directives.TEXTS:
             cells = self._text(text, offset, directives.TEXTS[word])

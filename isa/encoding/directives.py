@@ -22,12 +22,12 @@ _IGNORED: Final = frozenset(
     " .size .ident .option .attribute .arch .cpu .code32".split()
 )
 _DEBUGGING: Final = ".cfi_"
-OTHERWISE: Final = "an ELF file that GNU's assembler and linker have made is run too"
+# Directives of GNU's that are not obeyed, with what to do instead.
 REFUSED: Final[Mapping[str, str]] = {
     ".align": "it counts units or bits, as the machine has it: write .balign 4, or .p2align 2",
     **dict.fromkeys(
         ".macro .endm .rept .irp .irpc .endr .if .ifdef .ifndef .else .elseif .endif .include .incbin .comm .lcomm .float .double".split(),
-        OTHERWISE,
+        "",
     ),
 }
 

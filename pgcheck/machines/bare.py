@@ -28,6 +28,7 @@ from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
 from pgcheck.models.reference.cycle import fetch
 from pgcheck.models.state import Exit, State, Surroundings
+from pgcheck.running.trouble import shortened
 
 DONE, FAILED, WRONG, SPENT = 0, 1, console.FAILED, 3
 SLICE: Final = 1 << 16
@@ -56,7 +57,7 @@ def size(text: str) -> int:
     value = int(digits) << SUFFIXES[suffix] if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0
     if not 0 < value <= MAX_MEMORY:
         raise console.Failure(
-            f"'{text}' is no size of memory; write a number up to {MAX_MEMORY:#x}, perhaps with K, M or G"
+            f"'{text[:40]}' is no size of memory; write a number up to {MAX_MEMORY:#x}, perhaps with K, M or G"
         )
     return value
 
@@ -104,7 +105,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
         try:
             image.load(found, computer)
         except image.BadImage as error:
-            raise console.Failure(f"cannot run {asked.image}: {error}") from None
+            raise console.Failure(f"cannot run {shortened(str(asked.image))}: {error}") from None
         try:
             stop = _run(computer, asked.budget)
         except (KeyboardInterrupt, SystemExit):
@@ -201,7 +202,7 @@ def input_of(path: str, files: ExitStack) -> Callable[[int], bytes]:
     try:
         file = files.enter_context(open(door.opened(path), "rb"))
     except OSError as error:
-        raise console.Failure(f"cannot read {path}: {error.strerror}") from None
+        raise console.Failure(f"cannot read {shortened(path)}: {error.strerror}") from None
     return file.read
 
 
@@ -212,7 +213,7 @@ def disk_of(machine: Machine, path: Path, files: ExitStack) -> HostFile:
     try:
         disk = HostFile(path)
     except OSError as error:
-        raise console.Failure(f"cannot use the disk {path}: {error.strerror}") from None
+        raise console.Failure(f"cannot use the disk {shortened(str(path))}: {error.strerror}") from None
     files.callback(disk.close)
     if disk.read_only:
         click.echo(f"{path} cannot be written, so the guest's disk is read-only", err=True)

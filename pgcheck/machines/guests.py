@@ -27,6 +27,7 @@ from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram
 from pgcheck.request import Request
 from pgcheck.running import run
+from pgcheck.running.trouble import shortened
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.kind import Kind
 from pgcheck.vmm.policy import Policy
@@ -161,7 +162,7 @@ def _started(
             guest = vmm.guest(name, size, standard(terminal.put, source, disks[number] if disks else None))
             image.load(found, guest.computer)
         except image.BadImage as error:
-            raise console.Failure(f"cannot run {asked.image}: {error}") from None
+            raise console.Failure(f"cannot run {shortened(str(asked.image))}: {error}") from None
         except (OutOfMemory, Unmappable, ValueError) as error:
             raise console.Failure(f"{name} cannot be made: {error}") from None
     return vmm, terminals

@@ -14,9 +14,11 @@ from pgcheck.isa.files.values import literal
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import image
 from pgcheck.models.computer.formats import parse
+from pgcheck.running.trouble import shortened
 
 ASSEMBLY: Final = (".s", ".asm")
 MAX_IMAGE: Final = 1 << 28
+MORE: Final = "GNU's assembler knows more; an ELF file that it and its linker make is run too"
 
 
 class ProgramError(SpecificationError):
@@ -35,20 +37,21 @@ def address(text: str) -> int:
 
 def program(machine: Machine, path: Path, raw: int | None = None) -> image.Image:
     """The program in a file, which is memory from an address on if it is `raw`. Raises Failure or ProgramError."""
+    name = shortened(str(path))
     if path.suffix.lower() in ASSEMBLY:
         if raw is not None:
-            raise console.Failure(f"{path} is assembly by its name, so --raw cannot be; .org says where assembly lies")
+            raise console.Failure(f"{name} is assembly by its name, so --raw cannot be; .org says where assembly lies")
         return assembled(machine, console.read(str(path)), str(path))
     try:
         content = door.content(path, MAX_IMAGE)
     except OSError as error:
-        raise console.Failure(f"cannot read {path}: {error.strerror}") from None
+        raise console.Failure(f"cannot read {name}: {error.strerror}") from None
     try:
         return parse(content, machine) if raw is None else image.raw(content, machine, raw)
     except image.BadImage as error:
         if error.line:
             raise ProgramError([Problem(Position(str(path), error.line, 1), str(error))]) from None
-        raise console.Failure(f"cannot run {path}: {error}") from None
+        raise console.Failure(f"cannot run {name}: {error}") from None
 
 
 def assembled(machine: Machine, text: str, source: str) -> image.Image:
@@ -77,9 +80,11 @@ def symbolic(machine: Machine, text: str, source: str, origin: int = 0) -> assem
     try:
         return assembler.program(text, origin)
     except AssemblyError as error:
-        raise ProgramError(_problem(one, source) for one in (error, *error.others)) from None
+        more = MORE if machine.platform.elf_machine else ""
+        raise ProgramError(_problem(one, source, more) for one in (error, *error.others)) from None
 
 
-def _problem(error: AssemblyError, source: str) -> Problem:
+def _problem(error: AssemblyError, source: str, more: str) -> Problem:
     place = Position(source, error.line, error.column)
-    return Problem(place, error.message, found=error.found, expected=error.expected, hint=error.hint)
+    hint = error.hint or (more if error.message.startswith("unknown") else "")
+    return Problem(place, error.message, found=error.found, expected=error.expected, hint=hint)

@@ -315,7 +315,7 @@ def test_directives_of_gnu_are_obeyed_or_without_effect() -> None:
         ('.ascii "a" "b"', "cannot read a text"),
         (".balgn 4", "did you mean '.balign'"),
         (".align 4", "write .balign 4, or .p2align 2"),
-        (".rept 4", "GNU's assembler and linker"),
+        (".rept 4", "1:1: unknown directive: found '.rept'"),
         (".fill 1, 9", "cannot be filled"),
         (".fill 1, 1, 256", "does not fit"),
         (".equ a, 1\na: .byte 1", "2:1: label defined twice"),

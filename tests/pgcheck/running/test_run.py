@@ -248,6 +248,21 @@ def test_every_wrong_line_is_shown(pgcheck: Pgcheck, tmp_path: Path, monkeypatch
     assert all(len(line) < 300 for line in ran.err.splitlines()) and "expected: did" not in ran.err
 
 
+@pytest.mark.parametrize(("name", "more"), [("riscv64", True), ("pg74", False)])
+def test_that_another_assembler_knows_more_is_said_where_its_files_run(
+    pgcheck: Pgcheck, tmp_path: Path, name: str, more: bool
+) -> None:
+    ran = pgcheck("run", name, source(tmp_path, ".rept 3\nzzzzzz\n"))
+    assert ran.code == 2 and ran.err.count("GNU's assembler knows more") == (2 if more else 0)
+
+
+@pytest.mark.parametrize("options", [[], ["--raw", "0"], ["--input", "i" * 3000], ["--disk", "d" * 3000]])
+def test_a_long_name_is_shortened(pgcheck: Pgcheck, tmp_path: Path, options: list[str]) -> None:
+    image = source(tmp_path, "wfi") if len(options) > 1 and len(options[1]) > 9 else "x/" * 2000
+    ran = pgcheck("run", "riscv64", str(image), *options)
+    assert ran.code == 2 and all(len(line) < 300 for line in ran.err.splitlines())
+
+
 def test_a_wrong_record_is_shown_with_its_line(pgcheck: Pgcheck, tmp_path: Path) -> None:
     path = tmp_path / "a.srec"
     path.write_bytes((SMALL / "field" / "program.srec").read_bytes().replace(b"02FC", b"02FD"))
