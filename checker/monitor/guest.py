@@ -6,7 +6,7 @@ that it made; what it asks of a binding is the row's own meaning on the virtual 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -92,12 +92,17 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row under proof: the transition, what is fetched, and which part of a step it is (an instruction, or `FETCH`)."""
+    """A row under proof: the transition, what is fetched, and which part of a step it is (an instruction, or `FETCH`).
+
+    `resumes` are the terminators after which the row, though it has changed state before, ends from the state at the trap as it would
+    have from the one before: that is asked of each such row (rule partial_instructions_resume).
+    """
 
     setting: Setting
     subject: Subject
     fetched: Fetched | None
     part: str = ""
+    resumes: frozenset[str] = frozenset()
     memo: dict[tuple[object, ...], tuple[Way, ...]] = field(default_factory=dict, compare=False)
     predicates: dict[Term, Term] = field(default_factory=dict, compare=False)
 
@@ -136,6 +141,7 @@ class Processor:
         self.runs: list[Run] = []
         self.virtual_mode = virtual_mode
         self.access: tuple[Term, ...] | None = None
+        self.trapped = ""
         apart_ = apart(self.machine)
         self.state.update(
             {n: value(leaf, leaf.copied(HELD)) for n, leaf in self.machine.state.leaves.items() if n not in apart_}
@@ -169,6 +175,7 @@ class Processor:
             raise Over.out_of_control(way.function)
         if way.function in intercept:
             self.access = way.args if way.function == TRANSLATE else None
+            self.trapped = way.function
             fetching = self.row.part == FETCH
             return VmExit(0, exit_, None if fetching else self.row.fetched, fetching)
         end = chosen(self.row.entered(way))
@@ -246,14 +253,14 @@ def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
     return (form(machine, state).root,)
 
 
-_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter", "refused", "values")
+_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter", "values")
 
 
 class Routine:
     """The binding of interpreter routines on terms: the row's meaning, and the specification's trap entry."""
 
-    def __init__(self, row: Row) -> None:
-        self.row, self.machine = row, row.machine
+    def __init__(self, row: Row, origin: Callable[[Leaves], Leaves]) -> None:
+        self.row, self.machine, self.origin = row, row.machine, origin
         self.predicates = row.predicates
 
     def binding(self) -> Binding:
@@ -298,12 +305,6 @@ class Routine:
         self._become(end, state, surroundings)
         return None if end.function == NEXT else exit_of(machine, end)
 
-    def refused(self, machine: Machine, args: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
-        given = tuple(bits(a, w) for a, w in zip(args, payload_widths(machine, TRANSLATE), strict=True))
-        if not faulting(machine) or not decide(apply(0, FAULT, *given)):
-            return None
-        return exit_of(machine, Way(TRANSLATE, TRUE, {}, given))
-
     def values(
         self,
         machine: Machine,
@@ -331,7 +332,7 @@ class Routine:
     def _ways(
         self, subject: Subject, state: State, surroundings: Surroundings, operands: Mapping[Term, Term] | None = None
     ) -> Way:
-        ways = self.row.ways(whole(self.machine, state, surroundings), as_it_is, VIRTUAL)
+        ways = self.row.ways(self.origin(whole(self.machine, state, surroundings)), as_it_is, VIRTUAL)
         if operands:
             ways = tuple(_with(way, operands) for way in ways)
         return chosen(ways)
@@ -383,13 +384,25 @@ class Monitored:
     leaves: Leaves
     virtual_mode: Term
 
+    def left(self, run: Run) -> Leaves:
+        """The virtual state at a trap: what the guest shares with the processor as that has left it."""
+        shared = (*self.division.shared, *apart(self.row.machine))
+        return {**self.leaves, **{name: run.after[name] for name in shared}}
+
+    def _origin(self, leaves: Leaves, host: Processor) -> Leaves:
+        """A state from which the row ends as from `leaves`: the one before, where it goes on from what its trap has left."""
+        if host.trapped not in self.row.resumes:
+            return leaves
+        left = self.left(host.runs[-1])
+        return self.leaves if all(left[name] is term for name, term in leaves.items()) else leaves
+
     def step(self, intercept: Set[str]) -> Ended:
         """Run the dispatcher for one step on the current path."""
         machine, outside = self.row.machine, apart(self.row.machine)
         guest = Surroundings({n: self.leaves[n] for n in outside})
         state: State = {n: value(leaf, self.leaves[n]) for n, leaf in machine.state.leaves.items() if n not in outside}
         host = Processor(self.row, self.virtual_mode, guest, self.policy)
-        routine = Routine(self.row)
+        routine = Routine(self.row, lambda leaves: self._origin(leaves, host))
         memory = Memory(machine, self.sets)
         dispatcher = monitor.TrapAndEmulate(
             cast(Any, host), self.division, self.policy, cast(Any, memory), routine.binding()

@@ -33,8 +33,10 @@ from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.verdicts.judge import InstructionRow
+from pgcheck.checker.world.resumption import Lost, lost_at_trap
 from pgcheck.isa.machine.machine import ModeClass
 from pgcheck.isa.terms import FALSE, Term, disjunction
+from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
 
@@ -84,7 +86,8 @@ class Prover:
     def row(self, item: InstructionRow | str, evidence: Callable[[], Evidence]) -> tuple[str, tuple[Obligation, ...]]:
         """A row's name and obligations; `evidence` begins a record for each."""
         if isinstance(item, InstructionRow):
-            name, row = item.id, instruction_row(self.promise, item.instruction, item.row)
+            row = instruction_row(self.promise, item.instruction, item.row)
+            name, row = item.id, replace(row, resumes=resumes(self.promise, row, evidence))
         else:
             name, row = item, other_rows(self.promise)[item]
         return name, tuple(o for case in cases(self.promise, row, name) for o in self._in_mode(case, evidence))
@@ -128,6 +131,19 @@ class Prover:
         except Contradiction as contradiction:
             return "error", "solver", str(contradiction)
         return "vacuous", "solver", LEFT_OUT if inside else "no state satisfies the hypotheses"
+
+
+def resumes(promise: Promise, row: Row, evidence: Callable[[], Evidence]) -> frozenset[str]:
+    """The terminators after which a row that has changed state before its trap is proved to go on rightly; none where it is not proved."""
+    if not row.subject.instruction.partial:
+        return frozenset()
+    try:
+        found = lost_at_trap(promise.setting, row.subject, promise.configuration, evidence())
+    except (Undecided, Contradiction):
+        return frozenset()
+    if isinstance(found, Lost):
+        return frozenset()
+    return frozenset({TRANSLATE, *promise.setting.entering}) - {terminator for terminator, _ in found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pgcheck.checker.solving.model import Model
 from pgcheck.checker.witnesses.witness_replay import values_of
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term
-from pgcheck.isa.terms.ir import NEXT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.ir import NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE, REAL
 from pgcheck.models.state import Exit, State, Surroundings, cells, copied
 from pgcheck.vmm.binding import REFERENCE
@@ -58,7 +58,9 @@ def _ends(
 ) -> list[str]:
     found: list[str] = []
     if ours.how == STUTTER:
-        found = [f"stutter:{n}" for n in _changed(before, ours.state)]
+        resumes = TRANSLATE in replay.row.resumes
+        left = {*replay.promise.division.shared, *apart(replay.machine)} if resumes else ()
+        found = [f"stutter:{n}" for n in _changed(before, ours.state) if n not in left]
         if access is None:
             return ["stutter without a miss", *found]
         refused = replay.answers(REAL).faults(access)

@@ -158,7 +158,8 @@ def _ends(machine: Machine, guest: Monitored, ends: tuple[Way, ...], path: Path[
                 yield "stutter without a miss", when
             else:
                 yield "stutter on a fault of the guest's", land(when, faults(machine, ended.access, guest.virtual_mode))
-            for name, term in known.changes(machine, ended.state, guest.leaves):
+            before = guest.left(ended.runs[-1]) if TRANSLATE in guest.row.resumes else guest.leaves
+            for name, term in known.changes(machine, ended.state, before):
                 yield f"stutter:{name}", land(when, term)
             return
         case "resource control lost" | "another instruction":

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pgcheck.checker.monitor.proof import proofs
+from pgcheck.checker.monitor import obligations
+from pgcheck.checker.monitor.proof import proofs, prove_monitor
 from pgcheck.checker.monitor.result import DeploymentProof, Obligation
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.options import Limits, Options
@@ -17,9 +18,10 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.policy import policy
+from pgcheck.checker.world.resumption import Lost
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.state import State, Surroundings
+from pgcheck.models.state import Exit, State, Surroundings
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.monitor import Frame, TrapAndEmulate
@@ -86,6 +88,38 @@ def test_a_type_1_monitor_of_the_pdp10_is_refuted_where_theorem_1_fails(prove: P
     found = prove("pdp10-ka10", "jrst", "move", kind="type1", force=True)
     assert "jrst:1" in rows(refuted(found, "EQ1"))
     assert "move" not in rows(refuted(found, "EQ1"))
+
+
+def test_an_instruction_that_goes_on_after_a_miss_is_proved(prove: Prove) -> None:
+    """MOVEP has stored a byte when its next store misses: the guest's memory has changed, and the row ends all the same."""
+    found = prove("m68010", "movep.w.store")
+    assert {o.verdict for o in found.obligations if o.subject.startswith("movep")} == {"proved"}
+
+
+def test_going_on_counts_for_nothing_where_it_is_not_proved(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Lost("access_error", 0, "MEM differs")
+    monkeypatch.setattr(obligations, "lost_at_trap", lambda *given: lost)
+    found = refuted(prove("m68010", "movep.w.store"), "EQ1")
+    assert {o.reason for o in found} == {"stutter:MEM"} and len(found) == 2
+
+
+def test_a_miss_that_changes_what_the_row_goes_on_from(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = TrapAndEmulate.missed
+
+    def wrong(self: TrapAndEmulate, exit_: Exit, state: State, surroundings: Surroundings) -> bool:
+        state["OSP"] = state["PC"]
+        return right(self, exit_, state, surroundings)
+
+    monkeypatch.setattr(TrapAndEmulate, "missed", wrong)
+    assert rows(refuted(prove("m68010", "movep.w.store"), "EQ1")) == {"movep.w.store"}
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", ["pg74", "m68010", "riscv64", "pdp10-ka10"])
+def test_the_monitor_of_a_shipped_machine_is_proved(name: str) -> None:
+    """All of it, and the code that it runs: every row, every deployment that has one."""
+    found = prove_monitor(machine_of(name), Options(jobs=2))
+    assert found.verdict == "proved"
 
 
 @pytest.mark.campaign
