@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
 
 from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.encoding.coverage import overlaps
 from pgcheck.isa.encoding.encoding import Encoding
 from pgcheck.isa.files.errors import Problems
+from pgcheck.isa.joint import words
 from pgcheck.isa.joint.code import OF_HOST
 from pgcheck.isa.joint.code import Code as Joint
+from pgcheck.isa.joint.renaming import with_operands
 from pgcheck.isa.joint.state import HOST, IS_HOST, misfits, start, together
 from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.machine.machine import (
@@ -31,9 +35,23 @@ from pgcheck.isa.machine.machine import (
     Translation,
     Virtual,
 )
+from pgcheck.isa.machine.platform import Platform
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import Term, land, lnot, lor
 from pgcheck.isa.terms.ir import Block, Do, SetNext
+
+OF_GUEST: Final = "guest "
+"""What an instruction's id begins with where the words of both machines have its own."""
+
+SEEN: Final = {
+    "ram_base": "memory begins elsewhere",
+    "ram_size": "memory has another size",
+    "clock": "other state is the clock",
+    "devices": "devices are others",
+    "firmware": "firmware is another",
+    "choices": "what is left open is chosen otherwise",
+}
+"""What of a platform a guest can tell, and how it is said that two have it not alike."""
 
 
 def joint(host: Machine, declared: Virtual, guest: Machine) -> Machine:
@@ -49,13 +67,17 @@ def joint(host: Machine, declared: Virtual, guest: Machine) -> Machine:
             declared.specification.position, f"{guest.identity.name} cannot be a guest: {reason}", hint=hint
         )
     problems.raise_if_any()
-    instructions = tuple(_instructions(code))
+    divided = _Division(code)
+    for one, other in divided.sharing.uncut:
+        message = f"some words are {one} there and {other} here, and others are one of the two alone"
+        hint = "give both the same encoding, or divide one of them: only words of one length and without prefixes are divided"
+        problems.report(declared.specification.position, message, hint=hint)
+    problems.raise_if_any()
+    instructions = tuple(divided.instructions())
     encodings = {i.id: i.encoding for i in instructions if i.encoding is not None}
     found = overlaps(encodings)
     for overlap in found.found:
-        message = f"some words are {overlap.a} there and {overlap.b} here, and others are one of the two alone"
-        hint = "give both the same encoding, or divide one of them"
-        problems.report(declared.specification.position, message, hint=hint)
+        problems.report(declared.specification.position, f"some words are both {overlap.a} and {overlap.b}")
     problems.raise_if_any()
     decode = guest.decoding.decode
     names = {**host.decoding.csr_names, **guest.decoding.csr_names}
@@ -69,7 +91,7 @@ def joint(host: Machine, declared: Virtual, guest: Machine) -> Machine:
         instructions=instructions,
         candidates=tuple(_candidates(host, guest)),
         deployments=(_deployment(code, declared),),
-        platform=host.platform,
+        platform=_platform(host.platform, guest.platform),
         guests_start=start(host, guest),
     )
 
@@ -81,11 +103,20 @@ def _decoding_misfits(host: Machine, guest: Machine) -> Iterator[str]:
             yield f"decode.{what} is {getattr(a, what)} here and {getattr(b, what)} there"
 
 
+def _platform(host: Platform, guest: Platform) -> Platform:
+    """The computer around both; how a guest's programs are read and where they start, its own specification says."""
+    return replace(host, start=guest.start, elf_machine=guest.elf_machine, elf_lacks=guest.elf_lacks)
+
+
 def _around_misfits(host: Machine, guest: Machine, code: Joint) -> Iterator[str]:
     firmware = host.platform.firmware
-    if replace(host.platform, boot={}) != replace(guest.platform, boot={}):
-        yield "its platform is another"
-    elif firmware is not None and not code.says_the_same((Do(firmware.when),), (Do(firmware.when),)):
+    seen = [n for n in SEEN if getattr(host.platform, n) != getattr(guest.platform, n)]
+    yield from (f"{SEEN[name]} there, which a guest can tell" for name in seen)
+    if (
+        "firmware" not in seen
+        and firmware is not None
+        and not code.says_the_same((Do(firmware.when),), (Do(firmware.when),))
+    ):
         yield "when its firmware serves is another matter there"
 
 
@@ -164,23 +195,57 @@ def _deployment(code: Joint, declared: Virtual) -> Deployment:
     )
 
 
-def _instructions(code: Joint) -> Iterator[Instruction]:
-    """Instructions with one encoding are one; an instruction of one machine is on the other what undefined words are."""
-    host, guest = code.host, code.guest
-    by_bits = {_bits(i.encoding): i for i in host.instructions if i.encoding is not None}
-    taken, ids = set[str](), {i.id for i in guest.instructions}
-    for i in guest.instructions:
-        mine = None if i.encoding is None else by_bits.get(_bits(i.encoding))
-        if mine is None:
-            yield replace(i, body=code.either(_undefined(host), i.body), access={})
-            continue
-        taken.add(mine.id)
-        rows, partial = _rows(i.rows, mine.rows), i.partial or mine.partial
-        yield replace(i, body=code.either(mine.body, i.body), access={}, rows=rows, partial=partial)
-    for i in host.instructions:
-        if i.id not in taken:
-            name = i.id if i.id not in ids else f"{OF_HOST}{i.id}"
-            yield replace(i, id=name, body=code.either(i.body, _undefined(guest)), access={})
+@dataclass(frozen=True)
+class _Division:
+    """The instructions of both machines, as those of one: with one encoding they are one, those that share words are cut."""
+
+    code: Joint
+
+    @cached_property
+    def twins(self) -> Mapping[str, Instruction]:
+        """The host's instruction with the encoding of a guest's."""
+        by_bits = {_bits(i.encoding): i for i in self.code.host.instructions if i.encoding is not None}
+        found = {i.id: by_bits.get(_bits(i.encoding)) for i in self.code.guest.instructions if i.encoding is not None}
+        return {name: twin for name, twin in found.items() if twin is not None}
+
+    @cached_property
+    def sharing(self) -> words.Sharing:
+        taken = {twin.id for twin in self.twins.values()}
+        guests = [i for i in self.code.guest.instructions if i.id not in self.twins]
+        return words.sharing(guests, [i for i in self.code.host.instructions if i.id not in taken])
+
+    def instructions(self) -> Iterator[Instruction]:
+        """An instruction of one machine is on the other what undefined words are."""
+        host, guest = self.code.host, self.code.guest
+        taken, ids = {twin.id for twin in self.twins.values()}, {i.id for i in guest.instructions}
+        for i in guest.instructions:
+            if i.id in self.twins:
+                yield self.twin(i, self.twins[i.id])
+                continue
+            body = self.code.either(_undefined(host), i.body)
+            others = self.sharing.guests.get(i.id, ())
+            yield from (self.both(i, other) for other in others)
+            name = f"{OF_GUEST}{i.id}" if any(other.id == i.id for other in others) else i.id
+            for one in words.alone(i, others) if others else (i,):
+                yield replace(one, id=name, body=body, access={}, claims=())
+        for i in host.instructions:
+            if i.id not in taken:
+                body = self.code.either(i.body, _undefined(guest))
+                others = self.sharing.hosts.get(i.id, ())
+                for one in words.alone(i, others) if others else (i,):
+                    name = i.id if i.id not in ids else f"{OF_HOST}{i.id}"
+                    yield replace(one, id=name, body=body, access={}, claims=())
+
+    def twin(self, guest: Instruction, host: Instruction) -> Instruction:
+        rows, partial = _rows(guest.rows, host.rows), guest.partial or host.partial
+        body = self.code.either(host.body, guest.body)
+        return replace(guest, body=body, access={}, claims=(), rows=rows, partial=partial)
+
+    def both(self, guest: Instruction, host: Instruction) -> Instruction:
+        """What the words that both have do on either."""
+        theirs = with_operands(host.body, words.host_operands(host))
+        cut, partial = words.of_both(guest, host), guest.partial or host.partial
+        return replace(cut, body=self.code.either(theirs, guest.body), access={}, claims=(), partial=partial)
 
 
 def _bits(encoding: Encoding) -> str:

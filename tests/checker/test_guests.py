@@ -65,6 +65,24 @@ def test_the_monitor_of_a_guest_that_is_another_machine_is_proved(pg74: Machine)
     assert subjects >= {"triple", "move", "lpsw"}
 
 
+def test_words_that_two_instructions_share_in_part_are_judged_by_themselves() -> None:
+    machine = host("pg74-narrow").under("wide")
+    names = ("setc / sets", "setc", "double", "guest double")
+    row = rows(answered(machine, "wide", *names))
+    assert {i: r.verdict for i, r in row.items()} == {
+        "setc / sets": "hole",
+        "setc": "trap-mediated",
+        "double": "innocuous",
+        "guest double": "trap-mediated",
+    }
+    witness = row["setc / sets"].witness
+    assert witness is not None and witness.units == (0x82000000,) and replay_witness(machine, witness).reproduced
+    assert (
+        prove_monitor(host("pg74-doubling").under("wide"), replace(OPTIONS, only=("double", "guest double"))).verdict
+        == "proved"
+    )
+
+
 def test_a_feature_is_hidden_where_its_traps_are_emulated() -> None:
     machine = host("umip-hidden")
     guests = answered(machine, "i386", "sgdt", "smsw", "mov", "popf")

@@ -388,7 +388,6 @@ WRONG = {
     "variable": ('"xs1  19-15"', "xs1", "xs1", ["this is no variable"]),
     "location in a short variable": ('"xs1  19-15"', "xs1 19..15", "19..15", ["a place in the encoding"]),
     "tail": ("tails: [{src: ea}, ea]", "tails: [{src: ea, dst: ea}]", "{src", ["this is no tail"]),
-    "access mode": ("{supervisor: always", "{superviser: always", "superviser", ["did you mean 'supervisor'?"]),
     "access": ("user: sometimes", "user: maybe", "maybe", ["always, sometimes, never"]),
     "rows": ("csr: csrs", "csr: csr", "csr, ac", ["csrs, or a list of integers"]),
     "restart": ("restart: partial", "restart: full", "full", ["partial"]),
