@@ -57,7 +57,8 @@ class Native:
         if known is not None:
             known.mirror.forget()
             self.runtime = None
-        if not 0 < ram.size <= 1 << MOST_RAM or ram.page_shift < LINE:
+        beyond = ram.base < 0 or ram.base + ram.size > 1 << self.machine.state.address_width
+        if beyond or not 0 < ram.size <= 1 << MOST_RAM or ram.page_shift < LINE:
             return None
         try:
             self.runtime = Runtime(interpreter(self.machine, ports, self.level), bus, ram)

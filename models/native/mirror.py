@@ -13,6 +13,8 @@ from pgcheck.models.native.layout import BLOCK, GUARD, LINE, Layout, Place, Regi
 from pgcheck.models.state import Cells, State
 
 _WORD: Final = struct.Struct("<Q")
+_PRIVATE: Final = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+"""A process that is forked has its own."""
 
 
 class Mirror:
@@ -25,7 +27,7 @@ class Mirror:
     def __init__(self, layout: Layout, bus: Bus, ram: Ram) -> None:
         self.layout, self.bus, self.ram = layout, bus, ram
         bits = max(1, (ram.size - 1).bit_length())
-        self._block = mmap.mmap(-1, layout.ram.at + (layout.ram.size << bits) + GUARD)
+        self._block = mmap.mmap(-1, layout.ram.at + (layout.ram.size << bits) + GUARD, **_PRIVATE)
         self.memory = memoryview(self._block)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._block))
         self._scalars = tuple((n, p.at, p.bits // 8) for n, p in layout.scalars.items())

@@ -9,7 +9,7 @@ from typing import Final
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, walk
 from pgcheck.isa.terms.ir import Block, If, Raise, Store
-from pgcheck.isa.terms.reads import terms_of
+from pgcheck.isa.terms.reads import bound_calls, terms_of
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.generated.program import program_of
 from pgcheck.models.native.layout import Layout
@@ -93,6 +93,11 @@ class Plan:
         effects = self.facts.block(block)
         touched = effects.volatile or effects.loads or effects.stores
         return touched or bool(effects.writes & {*self.watched, *self.ports, *self.outside})
+
+    def called(self, block: Block, leaf: str) -> bool:
+        """Whether a function that a block calls reads a leaf."""
+        names = {t.about for t in walk(terms_of(block)) if t.op == "call"} | set(bound_calls(block))
+        return any(leaf in self.facts.function(name).reads for name in names)
 
     def lazy(self, term: Term) -> bool:
         """Whether a term must not be evaluated unless it is asked for."""

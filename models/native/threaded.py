@@ -168,8 +168,10 @@ class Writer:
         effects = plan.facts.block(instruction.body)
         if effects.moves:
             body.write(layout.header["next"], following)
-        if plan.checks(instruction.body) or effects.free or pc.name in effects.reads:
-            body.write(self.pc, body.resize("trunc", 64, pc.width, "%pc"))
+        here = body.resize("trunc", 64, pc.width, "%pc")
+        code.here = "" if pc.name in effects.writes else here
+        if plan.checks(instruction.body) or effects.free or not code.here or plan.called(instruction.body, pc.name):
+            body.write(self.pc, here)
             body.write(layout.header["left"], "%left")
             body.write(layout.header["fresh"], "1")
         self._write(body, code, instruction.body, ())

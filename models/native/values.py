@@ -21,7 +21,7 @@ _TESTS = frozenset(("ult", "ule", "slt", "sle"))
 class Values(ABC):
     """Writes expressions, in the order in which they are evaluated.
 
-    `names` has the values of operands, `variables` the builder's of locals. With `tracked`, physical reads are logged and whatever else
+    `names` has the values of operands, `variables` the builder's of locals, `here` is PC where it is known. With `tracked`, physical reads are logged and whatever else
     touches memory is noted: what is found so holds only as long as that stays.
     """
 
@@ -31,6 +31,7 @@ class Values(ABC):
         self.names: dict[Name, Value] = {}
         self.variables: dict[str, tuple[int, Value]] = {}
         self.length: Value = ""
+        self.here: Value = ""
         self.encoding: Term | None = None
         self.memo: dict[Term, Value] = {}
         self.shared: frozenset[Term] = frozenset()
@@ -184,6 +185,8 @@ class Values(ABC):
     def _variable(self, term: Term) -> Value:
         name = term.name
         if name.space == STATE:
+            if self.here and name.text == self.machine.state.pc:
+                return self.here
             place = self.layout.scalars.get(name.text)
             if place is None:
                 raise Unsupported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 from dataclasses import replace
@@ -224,6 +225,19 @@ class Broken:
 
     def write(self, offset: int, count: int, value: int) -> None:
         raise AssertionError
+
+
+def test_a_process_that_is_forked_has_memory_of_its_own() -> None:
+    state, surroundings = small(loop())
+    native = Native(machine("riscv64"))
+    native.run(state, surroundings, 8, frozenset())
+    assert native.runtime is not None
+    child = os.fork()
+    if child == 0:
+        native.runtime.mirror.set("left", 12_345)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert native.runtime.mirror.get("left") != 12_345
 
 
 # ---- where there is no native code
