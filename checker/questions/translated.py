@@ -44,11 +44,12 @@ def translations(address: Term) -> tuple[Term, ...]:
 
 
 def asked(translation: Translation, translated: Term) -> Term:
-    """The address that was asked for; without a scheme that names it the widest argument."""
+    """The address that was asked for; without a scheme that names it the widest argument but for mode and access."""
     match translation.realise:
         case Entries(address=name) | Bounds(address=name):
             return translated.args[translation.position(name)]
-    return max(translated.args, key=lambda a: a.width)
+    others = [a for k, a in enumerate(translated.args) if k not in (translation.mode, translation.access)]
+    return max(others, key=lambda a: a.width)
 
 
 def page(address: Term, shift: int) -> Term:

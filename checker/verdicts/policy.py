@@ -34,12 +34,18 @@ class Delegated(NoMonitor):
 
 
 def policy(
-    machine: Machine, result: DeploymentResult, evidence: Evidence, kind: Kind | None = None, *, force: bool = False
+    machine: Machine,
+    result: DeploymentResult,
+    evidence: Evidence,
+    kind: Kind | None = None,
+    *,
+    force: bool = False,
+    apart: bool = False,
 ) -> Policy:
     """What to intercept and fix so that a monitor of a kind (None: the first of all) works.
 
-    Raises NoMonitor when the result does not promise one, unless `force`, and when the monitor has no state of its own to run a guest
-    in; Undecided when the solver cannot say.
+    With `apart` the processor delivers by itself what does not enter of a terminator that does. Raises NoMonitor when the result does
+    not promise one, unless `force`, and when the monitor has no state of its own to run a guest in; Undecided when the solver cannot say.
     """
     deployment = next(d for d in machine.deployments if d.name == result.name)
     kind = kind or next(iter(kinds().values()))
@@ -49,7 +55,7 @@ def policy(
             f"{result.name}: {kind.premise} {premise.status} on {', '.join((*premise.failing, *premise.premises))}"
         )
     setting = settled(machine, deployment, evidence)
-    if setting.delegated:
+    if setting.delegated and not apart:
         traps = ", ".join(sorted(map(str, setting.delegated)))
         raise Delegated(f"{result.name}: {traps} do not enter, and monitors take all traps of a terminator or none")
     chosen = result.configuration

@@ -21,16 +21,17 @@ Way: TypeAlias = tuple[str, str, str]
 
 @dataclass(slots=True)
 class SecondCuts(VirtualCuts):
-    """The second step translates as the first does, at a mode that the instruction names itself its own."""
+    """The second step translates as the first does, but at a mode that the instruction names itself."""
 
     mine: Copy
     first: Copy
+    named: bool = False
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
         translation, leaf = self.machine.code.translation, self.machine.modes.leaf
         assert translation is not None
         place = translation.mode
-        if args[place] == self.mine.leaf(leaf):
+        if not self.named and args[place] == self.mine.leaf(leaf):
             args = (*args[:place], self.first.leaf(leaf), *args[place + 1 :])
         return VirtualCuts.translate(self, args)
 
@@ -64,8 +65,8 @@ def single(machine: Machine, word: Word, continued: frozenset[Payload] = frozens
     return explore(run)
 
 
-def twin(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset()) -> Tree:
-    """Two steps that agree on general state and choose alike."""
+def twin(machine: Machine, word: Word, continued: frozenset[Payload], *, named: bool) -> Tree:
+    """Two steps that agree on general state and choose alike; `named` if they translate under modes that they name."""
 
     def run(script: Script) -> tuple[Outcome, Outcome]:
         first = Copy(machine, script, "first", "choice", VirtualCuts(machine, script))
@@ -73,7 +74,7 @@ def twin(machine: Machine, word: Word, continued: frozenset[Payload] = frozenset
         if one.end[0] in (TRANSLATE, LEFT_OUT):
             return one, one
         second = Copy(machine, script, "second", "choice", None, {}, "other volatile")
-        second.cuts = SecondCuts(machine, script, second, first)
+        second.cuts = SecondCuts(machine, script, second, first, named)
         return one, step(second, word, continued)
 
     return explore(run)
@@ -100,8 +101,18 @@ class Trees:
         self.machine = machine
         self.single = cache(lambda word, continued: single(machine, word, continued))
         self.current = cache(lambda word, continued: current(machine, word, continued))
-        self.twin = cache(lambda word, continued: twin(machine, word, continued))
+        self.twin = cache(lambda word, continued: twin(machine, word, continued, named=self.names_a_mode(word)))
         self.joint = cache(lambda word, real_mode, continued: joint(machine, word, real_mode, continued))
+
+    def names_a_mode(self, word: Word) -> bool:
+        """Whether a step translates under another mode than the one that it is in."""
+        translation, leaf = self.machine.code.translation, self.machine.modes.leaf
+        assert translation is not None
+        return any(
+            k[0] == "translated" and k[1][translation.mode] != known.get(("first", leaf))  # type: ignore[index]
+            for known, _ in ends(self.single(word, frozenset()))
+            for k in known
+        )
 
 
 def outcomes(tree: Tree) -> list[tuple[Mapping[Key, Answer], Outcome]]:
@@ -186,7 +197,7 @@ class Judge:
 
     def named(self, word: Word) -> Iterator[Way]:
         """Whether a step shows that it names the mode of an access."""
-        if not self.names_a_mode(word):
+        if not self.trees.names_a_mode(word):
             return
         for known, value in ends(self.trees.current(word, self.continued)):
             assert isinstance(value, tuple)
@@ -201,16 +212,6 @@ class Judge:
                 yield from (
                     ("beh", "mode", start) for start, values in self.starts.items() if left & self.of_modes(values)
                 )
-
-    def names_a_mode(self, word: Word) -> bool:
-        """Whether a step translates under another mode than the one that it is in."""
-        translation, leaf = self.machine.code.translation, self.machine.modes.leaf
-        assert translation is not None
-        return any(
-            k[0] == "translated" and k[1][translation.mode] != known.get(("first", leaf))  # type: ignore[index]
-            for known, _ in ends(self.trees.single(word, self.continued))
-            for k in known
-        )
 
     def of_modes(self, values: Iterable[int]) -> int:
         """The set of states in these modes."""

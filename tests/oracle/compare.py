@@ -9,10 +9,12 @@ from itertools import groupby
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.isa.machine.machine import Deployment, Machine
+from tests.oracle import cutting, laws
 from tests.oracle.classical import Judge, Trees
 from tests.oracle.entering import Entries
 from tests.oracle.holes import holed
-from tests.oracle.laws import LAWS, asked
+from tests.oracle.laws import asked
+from tests.oracle.mapping import monitor_can_map
 from tests.oracle.premises import PREMISES
 from tests.oracle.runs import Tree
 from tests.oracle.space import Fixed, Relation, Space, every, responses
@@ -20,6 +22,7 @@ from tests.oracle.steps import Word, words
 
 QUIET = Options(jobs=1, cache=False, second=False)
 BROKEN = ("error", "fails")
+LAWS = {**laws.LAWS, **cutting.LAWS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ def against(machine: Machine, result: MachineResult) -> Compared:
     errors = {f.law for f in result.findings if f.status == "error"}
     if errors and not broken and errors <= LAWS.keys() | {"canaries"}:
         said.append(f"{', '.join(sorted(errors))}: and by enumeration no law is broken")
-    open_ = [f"{f.law}: {f.message}" for f in result.findings if f.status == "unknown"]
+    void = {d.name for d in result.deployments if d.void}
+    left = [f for f in result.findings if f.status == "unknown" and f.subject.partition(":")[0] not in void]
+    open_ = [f"{f.law}: {f.message}" for f in left]
     open_ += [f"{r.id}" for d in result.deployments if not d.void for r in d.instructions if r.verdict == "unknown"]
     return Compared(tuple(said), tuple(open_), result.main.theorems["monitor"].status, result)
 
@@ -87,10 +92,18 @@ class _Comparison:
             held = premise(self.steps, relation)
             if held == (name in broken) and name not in open_:
                 yield f"{name} {'holds' if held else 'fails'} by enumeration"
+        said, mapped = self.mapping(), monitor_can_map(self.steps, relation)[0]
+        if mapped != said != "unknown":
+            yield f"monitor_can_map: {said}, and by enumeration {mapped}"
         yield from self.rows(relation)
         failing = {r.id for r in self.found.instructions if r.verdict == "hole"}
         if failing and self.found.theorems["monitor"].status == "fails":
             yield from (f"no monitor, and by enumeration one with {c}" for c in self.helping())
+
+    def mapping(self) -> str:
+        """What the check says of how a guest's addresses can be mapped."""
+        found = [f.status for f in self.result.findings if f.law == monitor_can_map.__name__ and self.about(f.subject)]
+        return found[0] if found else "ok"
 
     def helping(self) -> Iterator[Fixed]:
         """The configurations under which no word is a hole, and that no premise forbids."""
@@ -127,7 +140,11 @@ class _Comparison:
             bare = Relation(self.space, Fixed())
             under = any(holed(t, relation, self.space.guests) for t in trees)
             user = any(holed(t, relation, self.space.user) for t in trees)
-            if under != (row.verdict == "hole") or (user != row.holed_user and row.verdict != "timing"):
+            left = (
+                under and self.machine.code.tables.keys() - self.fixed.tables.keys()
+            )  # no response: an entry is anything
+            wrong = user != row.holed_user and row.verdict != "timing" and not left
+            if under != (row.verdict == "hole") or wrong:
                 yield f"{name}: {row.verdict}, and by enumeration {'a hole' if under else 'none'} (user {user})"
             if row.verdict not in ("hole", "conditional") and any(holed(t, bare, self.space.guests) for t in trees):
                 yield f"{name}: {row.verdict}, and by enumeration a hole without the configuration"

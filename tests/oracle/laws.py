@@ -9,16 +9,15 @@ from itertools import product
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import mask
-from pgcheck.models.reference import cycle
 from pgcheck.models.state import Exit, reset
-from tests.oracle.classical import Trees, ends, outcomes
+from tests.oracle.calls import translation
+from tests.oracle.classical import Trees, outcomes
 from tests.oracle.entering import Entries as Deliveries
 from tests.oracle.holes import VirtualCuts
-from tests.oracle.runs import Answer, Key, Script, explore
+from tests.oracle.runs import Answer, Key, Script
 from tests.oracle.space import Fixed, Relation, Space
 from tests.oracle.steps import Copy, Outcome, Payload, Word, step, trap
 
-ACCESSES = 3
 WRITE = 1
 Ends = Sequence[tuple[Mapping[Key, Answer], Outcome]]
 
@@ -194,21 +193,9 @@ def translations(about: Asked) -> Sequence[Translation]:
 
 
 def _translations(about: Asked) -> Iterator[Translation]:
-    machine, translation = about.machine, about.machine.code.translation
-    assert translation is not None
-    widths = [w for _, w in machine.code.functions[translation.function].parameters]
-    for mode in sorted(about.space.modes):
-        for args in product(range(1 << widths[0]), range(ACCESSES), (mode,)):
-
-            def run(script: Script, args: tuple[int, ...] = args) -> int | Exit:
-                copy = Copy(machine, script, "first", "choice", None)
-                given = cycle.call(machine, translation.function, args, copy.state, copy.surroundings())
-                return given if isinstance(given, Exit) else given[0]
-
-            for known, given in ends(explore(run)):
-                assert isinstance(given, int | Exit)
-                if about.legal & about.space.agreeing(known.items(), "first"):
-                    yield args, known, given
+    for one in translation(about.machine):
+        if one.args[-1] in about.space.modes and about.legal & about.space.agreeing(one.known.items(), "first"):
+            yield one.args, one.known, one.given if isinstance(one.given, Exit) else one.given[0]
 
 
 def realisable(about: Asked) -> bool:
@@ -221,36 +208,66 @@ def realisable(about: Asked) -> bool:
 
 def _entries(about: Asked, scheme: Entries) -> bool:
     for args, known, given in translations(about):
-        (entry,) = (a for k, a in known.items() if k[0] == "cell")
-        assert isinstance(entry, int)
-        held = {n: entry >> low & mask(high - low + 1) for n, (high, low) in scheme.entry.ranges.items()}
-
-        def has(fields: Mapping[str, int], held: Mapping[str, int] = held) -> bool:
-            return all(held[n] == v for n, v in fields.items())
-
-        right = held[scheme.frame] << scheme.shift | args[0] & mask(scheme.shift)
-        if has(scheme.deny) and not isinstance(given, Exit):
-            return False
-        if has(scheme.map) and given != right:
-            return False
-        if scheme.readonly and has(scheme.readonly):
-            refused = isinstance(given, Exit)
-            if refused != (args[1] == WRITE) or not (refused or given == right):
+        read = [a for k, a in known.items() if k[0] == "cell" and a is not None]
+        for entry in read or range(1 << about.machine.state.memory_unit):
+            if not _as_it_says(scheme, entry, args, given):
                 return False
     return True
 
 
+def _as_it_says(scheme: Entries, entry: int, args: tuple[int, ...], given: int | Exit) -> bool:
+    """Whether an entry refuses, maps, or maps for reading only, where its fields say so."""
+    held = {n: entry >> low & mask(high - low + 1) for n, (high, low) in scheme.entry.ranges.items()}
+
+    def has(fields: Mapping[str, int]) -> bool:
+        return all(held[n] == v for n, v in fields.items())
+
+    refused, right = isinstance(given, Exit), held[scheme.frame] << scheme.shift | args[0] & mask(scheme.shift)
+    if has(scheme.deny) and not refused or has(scheme.map) and given != right:
+        return False
+    if scheme.readonly and has(scheme.readonly):
+        return refused == (args[1] == WRITE) and (refused or given == right)
+    return True
+
+
+Led = Mapping[tuple[int, int], Mapping[tuple[int, ...], "int | None"]]
+"""Where each base and limit lead each access to an address."""
+
+
 def _bounds(about: Asked, scheme: Bounds) -> bool:
-    led: dict[tuple[int, int], dict[int, int | None]] = {}
-    for args, known, given in translations(about):
-        held = [known.get(("first", name)) for name in (scheme.base, scheme.limit)]
-        widths = [about.machine.state.scalars[name].width for name in (scheme.base, scheme.limit)]
-        every = [range(1 << w) if h is None else (h,) for h, w in zip(held, widths, strict=True)]
-        for base, limit in product(*every):
-            led.setdefault((base, limit), {})[args[0]] = None if isinstance(given, Exit) else given
+    every = list(_tables(about, scheme))
+    answers = [p for led in every for found in led.values() for p in found.values()]
     whole = mask(about.machine.state.address_width)
+    return None in answers and any(p is not None for p in answers) and all(_bounded(led, whole) for led in every)
+
+
+def _tables(about: Asked, scheme: Bounds) -> Iterator[Led]:
+    """Where addresses lead, for everything else that translation depends on."""
+    leaves, registers = about.machine.state.scalars, (scheme.base, scheme.limit)
+    found = translations(about)
+    others: dict[Key, set[Answer]] = {}
+    for _, known, _ in found:
+        for key, answer in known.items():
+            if key[1] not in registers:
+                others.setdefault(key, set()).add(answer)
+    for chosen in product(*others.values()):
+        context, led = (
+            dict(zip(others, chosen, strict=True)),
+            dict[tuple[int, int], dict[tuple[int, ...], int | None]](),
+        )
+        for args, known, given in found:
+            if all(context.get(k, a) == a for k, a in known.items()):
+                held = {str(k[1]): a for k, a in known.items()}
+                every = [range(1 << leaves[n].width) if held.get(n) is None else (held[n],) for n in registers]
+                for base, limit in product(*every):
+                    assert base is not None and limit is not None
+                    led.setdefault((base, limit), {})[args] = None if isinstance(given, Exit) else given
+        yield led
+
+
+def _bounded(led: Led, whole: int) -> bool:
     for (base, limit), found in led.items():
-        if any(a > limit for a, p in found.items() if p is not None):
+        if any(a[0] > limit for a, p in found.items() if p is not None):
             return False
         for (other, further), elsewhere in led.items():
             both = [(found[a], elsewhere[a]) for a in found if found[a] is not None and elsewhere[a] is not None]
@@ -258,14 +275,10 @@ def _bounds(about: Asked, scheme: Bounds) -> bool:
                 moved = {(p - q) & whole for p, q in both if p is not None and q is not None}
                 if len(moved) > 1 or 0 in moved:
                     return False
-            if other == base and limit <= further:
+            if other == base and limit <= further or base != 0 and other == 0 and limit == further:
                 if any(found[a] is not None and elsewhere[a] is None for a in found):
                     return False
-            if base != 0 and other == 0 and limit == further:
-                if any(found[a] is not None and elsewhere[a] is None for a in found):
-                    return False
-    answers = [p for found in led.values() for p in found.values()]
-    return None in answers and any(p is not None for p in answers)
+    return True
 
 
 def translation_faults_enter(about: Asked) -> bool:

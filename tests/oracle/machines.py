@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.oracle.parts import instructions, interrupt_functions, state, translate, translation
+from tests.oracle.parts import extended, instructions, interrupt_functions, state, translate, translation
 from tests.oracle.plans import Plan, plan
 
 
@@ -89,9 +89,7 @@ def _functions(p: Plan) -> list[str]:
     lines += [
         "  function fetch {",
         f"    returns Bits<8> arguments Bits<{wide}> address",
-        "    description { x } body {",
-        "      return {4'd0, read_physical_memory<4>(translate(address, Access::Fetch, M))};",
-        "    }",
+        f"    description {{ x }} body {{ {_fetch(p)} }}",
         "  }",
         "  function rd {",
         f"    returns Bits<4> arguments Bits<{wide}> a",
@@ -113,6 +111,16 @@ def _functions(p: Plan) -> list[str]:
             "  }",
         ]
     return lines
+
+
+def _fetch(p: Plan) -> str:
+    place = "translate(address, Access::Fetch, M)"
+    if p.has("fetch is not translated"):
+        place = extended(p, "address")
+    elif p.has("fetch shows the mode"):
+        place = f"translate(address, Access::Fetch, {p.modes - 1}'d{p.modes - 1})"
+    changes = "A = 0; " if p.has("fetch changes a register") else ""
+    return f"{changes}return {{4'd0, read_physical_memory<4>({place})}};"
 
 
 def _choices(p: Plan) -> list[str]:
@@ -152,11 +160,15 @@ def _deployed(p: Plan) -> list[str]:
         keys.append(f'monitor: "M == {user} || P == 1"')
     elif same:
         keys.append('monitor: "M == 0"')
+    if p.has("mirror is not allowed"):
+        real.append("F == 0")
+    if p.has("candidate is not allowed"):
+        real.append("C == 0")
     worse, stricter = list(keys), list(real)
     if p.has("delegation") and p.seed % 3 != 0 and not p.has("delegation is not the monitor's"):
         real.append("D == 0")
-    if p.has("mirrors") and p.seed % 3 != 1:
-        keys.append("mirror: [F]")
+    mirrored = [*["F"] * (p.has("mirrors") and p.seed % 3 != 1), *["L"] * p.has("base is mirrored")]
+    keys += [f"mirror: [{', '.join(mirrored)}]"] if mirrored else []
     if p.has("second deployment is worse"):
         stricter += ["A == 0"] if len(keys) == len(worse) and real == stricter else []
     else:

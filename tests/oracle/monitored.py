@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import product
 
-from pgcheck.checker.result import DeploymentResult
+from pgcheck.checker.questions.entry import settled
+from pgcheck.checker.result import DeploymentResult, Witness
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.values import REAL_LEFT
-from pgcheck.checker.verdicts.policy import Delegated, NoMonitor, policy, promised
-from pgcheck.isa.machine.machine import Deployment, Machine
+from pgcheck.checker.values import REAL_LEFT, Payload
+from pgcheck.checker.verdicts.policy import NoMonitor, policy, promised
+from pgcheck.isa.machine.machine import Deployment, Machine, Translation
+from pgcheck.isa.machine.schemes import External
 from pgcheck.isa.terms.ir import UNMODELLED
 from pgcheck.isa.terms.reads import leaves_read
-from pgcheck.models.reference.cycle import enter, execute
-from pgcheck.models.state import reset, scalar
+from pgcheck.models.reference.cycle import body, enter, execute
+from pgcheck.models.reference.step import Step
+from pgcheck.models.state import Surroundings, reset, scalar
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.paging.pages import NoTables
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.schemes.bounds import NoBounds
 from tests.oracle.endtoend import Difference, Report, compare, plans
-from tests.oracle.starts import Starts, configurations, filled, holding_all, real, virtual
-from tests.oracle.twin import Twin, twin
+from tests.oracle.starts import Starts, configurations, filled, holding_all, real, starts, virtual
+from tests.oracle.twin import Twin, is_one_of, twin
 
 STATES = 400
 OWN = 1
 RUNS = 100
+OUTSIDE = "what a unit outside the processor does is not in a specification"
+UNSEEN = (OUTSIDE,)
+"""Why a specification itself leaves open what a guest would see."""
 UNBUILT = (NoTables, NoBounds, OutOfMemory)
 """Why a monitor cannot be made on a machine of this size, or not under this configuration: such a one is counted."""
 
@@ -39,6 +45,7 @@ class Case:
     deployment: Deployment
     result: DeploymentResult
     guests: Starts
+    delegated: frozenset[Payload]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Held:
 def held(machine: Machine, results: Sequence[DeploymentResult], evidence: Evidence, runs: int) -> Held:
     """A check's result against so many runs of each monitor that it promises; and of each that it says there is none of."""
     said, unbuilt, spent = list[str](), list[str](), 0
-    for case in cases(machine, results):
+    for case in cases(machine, results, evidence):
         monitor = case.result.theorems["monitor"]
         reports = list(kept(case, evidence, runs))
         if monitor.status == "fails" and not monitor.premises:
@@ -66,12 +73,13 @@ def held(machine: Machine, results: Sequence[DeploymentResult], evidence: Eviden
     return Held(tuple(said), tuple(unbuilt), spent)
 
 
-def cases(machine: Machine, results: Sequence[DeploymentResult], seed: int = 0) -> Iterator[Case]:
+def cases(machine: Machine, results: Sequence[DeploymentResult], evidence: Evidence, seed: int = 0) -> Iterator[Case]:
     """The deployments of which something is said."""
     for deployment in machine.deployments:
         result = next(r for r in results if r.name == deployment.name)
         if not result.void:
-            yield Case(machine, deployment, result, virtual(machine, deployment, STATES, seed))
+            delegated = settled(machine, deployment, evidence).delegated
+            yield Case(machine, deployment, result, virtual(machine, deployment, STATES, seed), delegated)
 
 
 def kept(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator[tuple[str, Report]]:
@@ -80,10 +88,7 @@ def kept(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator[t
         if not promised(case.result, kind):
             continue
         try:
-            given = policy(case.machine, case.result, evidence, kind)
-        except Delegated as refused:
-            yield kind.name, Report(unbuilt=str(refused))
-            continue
+            given = policy(case.machine, case.result, evidence, kind, apart=True)
         except NoMonitor as refused:
             yield kind.name, Report(differences=[Difference(f"promised, but {refused}", {}, {}, ())])
             continue
@@ -100,12 +105,15 @@ def unseen(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator
     shown = [r.witness for r in case.result.instructions if r.witness is not None]
     if any(w.real_exit == UNMODELLED or REAL_LEFT in w.differs for w in shown):
         return  # no run shows what a specification leaves out, or what it promises of real states: the definitions decide it
-    kind, probes = next(iter(kinds().values())), case.machine.code.translation
-    if probes is not None and probes.probes:
-        yield kind.name, Report(unbuilt="what a probe shows is by chance what the guest takes for it")
+    if any(_continued(case, w) for w in shown):
+        return  # nor that a trap need not enter the monitor: from some real state it does not, and a run is from one
+    kind, translation = next(iter(kinds().values())), case.machine.code.translation
+    assert translation is not None
+    if isinstance(translation.realise, External) and shown and all(_outside(translation, w) for w in shown):
+        yield kind.name, Report(unbuilt=OUTSIDE)
         return
     try:
-        forced = policy(case.machine, case.result, evidence, kind, force=True)
+        forced = policy(case.machine, case.result, evidence, kind, force=True, apart=True)
     except NoMonitor as refused:
         yield kind.name, Report(unbuilt=str(refused))
         return
@@ -122,6 +130,20 @@ def unseen(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator
             if report.differences or report.unbuilt:
                 break
         yield f"{dict(chosen.fixed)} {sorted(chosen.mirrored)} {dict(chosen.responses)}", report
+
+
+def _continued(case: Case, witness: Witness) -> bool:
+    """Whether the real step of a witness ends in a trap that need not enter the monitor."""
+    machine, state = case.machine, filled(case.machine, witness.real)
+    one = next((i for i in machine.instructions if i.id == witness.instruction), machine.code.undefined)
+    ended = body(Step(machine, state, dict(witness.operands), Surroundings()), one.body, 0)
+    return ended is not None and is_one_of(machine, ended, case.delegated)
+
+
+def _outside(translation: Translation, witness: Witness) -> bool:
+    """Whether a witness is about what is mapped under a mode that the step names, or what a probe shows."""
+    named = any(args[translation.mode] != witness.virtual_mode for args, _, _ in witness.translations)
+    return named or bool(witness.probes)
 
 
 Begin = tuple[Mapping[str, int], Starts, int]
@@ -161,7 +183,7 @@ def led_astray(machine: Machine, chosen: Policy, own: Mapping[str, int]) -> bool
 def _try(case: Case, chosen: Policy, begin: Begin, seed: int, report: Report) -> None:
     """Runs under a policy with a state of the monitor's own, until one differs."""
     own, guests, runs = begin
-    made = twin(case.machine, _with(chosen, own))
+    made = twin(case.machine, _with(chosen, own), case.delegated)
     for which in plans(case.machine):
         found = compare(made, guests, which, runs, seed)
         report.runs += found.runs
@@ -172,11 +194,24 @@ def _try(case: Case, chosen: Policy, begin: Begin, seed: int, report: Report) ->
 
 def _configured(case: Case, forced: Policy) -> Iterator[Policy]:
     """The policy with everything that the specification lets a monitor choose."""
-    tables = case.machine.code.tables
+    tables, machine = case.machine.code.tables, case.machine
+    states = starts(machine, (*machine.legal, case.deployment.real), STATES, 0)
     for answers in product(*(table.respond for table in tables.values())):
         for fixed, mirrored in configurations(case.machine):
             responses = dict(zip(tables, answers, strict=True))
+            if not _represented(case, states, fixed, case.deployment.mirror | mirrored):
+                continue
             yield replace(forced, fixed=fixed, mirrored=case.deployment.mirror | mirrored, responses=responses)
+
+
+def _represented(case: Case, allows: Starts, fixed: Mapping[str, int], mirrored: Set[str]) -> bool:
+    """Whether for each state of a guest `real` allows one that has its mirrored leaves, as far as all states can be tried."""
+    mode = case.deployment.real_mode
+    held = {**fixed, **({} if mode is None else {case.machine.modes.leaf: mode})}
+    names = sorted(mirrored)
+    allowed = {tuple(s[n] for n in names) for s in allows.states if all(s[n] == v for n, v in held.items())}
+    wanted = {tuple(s[n] for n in names) for s in case.guests.states}
+    return not (allows.complete and case.guests.complete) or wanted <= allowed
 
 
 def _with(chosen: Policy, own: Mapping[str, int]) -> Policy:
@@ -186,7 +221,7 @@ def _with(chosen: Policy, own: Mapping[str, int]) -> Policy:
 
 def _twins(case: Case, chosen: Policy) -> Iterator[Twin]:
     """Machines for a policy: with the monitor's own state as it says, the long way and the short, and with others that the deployment allows."""
-    yield twin(case.machine, chosen, crosses=True)
-    yield twin(case.machine, chosen)
+    yield twin(case.machine, chosen, case.delegated, crosses=True)
+    yield twin(case.machine, chosen, case.delegated)
     for own in real(case.machine, case.deployment, chosen.fixed, OWN, seed=1):
-        yield twin(case.machine, _with(chosen, own))
+        yield twin(case.machine, _with(chosen, own), case.delegated)

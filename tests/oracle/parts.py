@@ -20,9 +20,11 @@ def state(p: Plan) -> dict[str, str]:
         leaves["SP"] = f"type: Bits<{p.kept}>, role: saved"
         leaves |= {"Q": f"type: Bits<{wide}>, role: saved"} if p.has("payload") else {}
     if p.has("bounds"):
-        leaves |= {"L": "type: Bits<1>, role: relocation", "B": "type: Bits<1>, role: relocation, reset: 1"}
+        base = "general" if p.has("base is a program's") else "relocation"
+        leaves |= {"L": f"type: Bits<1>, role: {base}", "B": "type: Bits<1>, role: relocation, reset: 1"}
     if p.has("pages"):
-        leaves["ROOT"] = "type: Bits<2>, role: relocation"
+        root = "general" if p.has("root is a program's") else "relocation"
+        leaves["ROOT"] = f"type: Bits<2>, role: {root}"
     if p.has("interrupts"):
         leaves["LINE"] = f"type: Bits<1>, role: {'general' if p.has('line is general') else 'interrupt'}"
     if p.has("waiting"):
@@ -83,8 +85,12 @@ def interrupt_functions(p: Plan) -> Iterator[str]:
     body = entry(p)
     if p.has("delegation"):
         body = f"if (D == 1 && M == {user} && cause == Cause::Service) {{ $pc = {wide}'d0; }} else {{ {body} }}"
+    if p.has("service stays"):
+        body = f"if (cause == Cause::Service) {{ $pc = {wide}'d0; }} else {{ {body} }}"
     if p.has("entry keeps the mode"):
         body = f"if (M == {user} && cause == Cause::Undefined) {{ $pc = {wide}'d0; }} else {{ {body} }}"
+    if p.has("memory trap stays"):
+        body = f"if (M == {user} && cause == Cause::Memory) {{ $pc = {wide}'d0; }} else {{ {body} }}"
     arguments = "Cause cause"
     if p.has("payload"):
         arguments += f", Bits<{wide}> at"
@@ -141,34 +147,59 @@ def translation(p: Plan) -> Iterator[str]:
 
 def translate(p: Plan) -> list[str]:
     """The function `translate`."""
-    wide, physical = p.address, p.physical
     above = "mode == 0" if p.has("same") else f"mode != {p.modes - 1}"
-    lines = [f"if ({above}) {{ return {extended(p, 'a')}; }}"] if not p.has("external") else []
-    refuse = p.trap("Memory", "a")
-    if p.has("bounds"):
-        if not p.has("limit lets in"):
-            lines.append(f"if (a > B) {{ {refuse} }}")
-        if p.has("larger limit admits less"):
-            lines.append(f"if (B == 1 && a == 0) {{ {refuse} }}")
-        if p.has("base nothing refuses"):
-            lines.append(f"if (L == 0 && a == 1) {{ {refuse} }}")
-        low = "a[0] ^ L" if p.has("base moves unlike") else "a[0]"
-        lines.append(f"return {extended(p, 'a')};" if p.has("base is not added") else f"return {{L, {low}}};")
-    elif p.has("external"):
-        lines.append("return a;")
-    else:
-        lines.append("Pte e = read_physical_memory<4>({ROOT, a[1]});")
-        if not p.has("denied is let in"):
-            lines.append(f"if (e.V == 0) {{ {refuse} }}")
-        if not p.has("read-only is written"):
-            lines.append(f"if (op == Access::Write && e.W == 0) {{ {refuse} }}")
-        frame = "e.FRAME ^ 2'd1" if p.has("mapped elsewhere") else "e.FRAME"
-        lines.append(f"return {{{frame}, a[0]}};")
+    lines = ["A = 0;"] if p.has("translation changes a register") else []
+    lines += ["SP = 0;"] if p.has("translation changes control state") else []
+    if p.has("translation chooses"):
+        lines.append(f'if (choice("any.way")) {{ {p.trap("Memory", "a")} }}')
+    if p.has("refusal goes by a register"):
+        lines.append(f"if (!({above}) && a == 1 && A == 1) {{ {p.trap('Memory', 'a')} }}")
+    lines += [f"if ({above}) {{ return {extended(p, 'a')}; }}"] if not p.has("external") else []
+    lines += _bounded(p) if p.has("bounds") else _external(p, above) if p.has("external") else _paged(p)
     return [
-        f"  function {name} {{ returns Bits<{physical}> arguments Bits<{wide}> a, Access op, Bits<{p.modes - 1}> mode\n"
+        f"  function {name} {{ returns Bits<{p.physical}> arguments Bits<{p.address}> a, Access op, Bits<{p.modes - 1}> mode\n"
         f"    description {{ x }} body {{ {' '.join(lines)} }} }}"
         for name in (("translate", "lra") if p.has("probes") else ("translate",))
     ]
+
+
+def _low(p: Plan, bit: str) -> str:
+    """The lowest bit of an address that translation gives."""
+    return f"{bit} ^ A" if p.has("address goes by a register") else bit
+
+
+def _bounded(p: Plan) -> Iterator[str]:
+    refuse = p.trap("Memory", "a")
+    if not p.has("limit lets in"):
+        kept = " && op != Access::Write" if p.has("limit lets writes in") else ""
+        yield f"if (a > B{kept}) {{ {refuse} }}"
+    if p.has("larger limit admits less"):
+        yield f"if (B == 1 && a == 0) {{ {refuse} }}"
+    if p.has("base nothing refuses"):
+        yield f"if (L == 0 && a == 1) {{ {refuse} }}"
+    low = _low(p, "a[0] ^ L" if p.has("base moves unlike") else "a[0]")
+    yield f"return {extended(p, 'a')};" if p.has("base is not added") else f"return {{L, {low}}};"
+
+
+def _external(p: Plan, above: str) -> Iterator[str]:
+    if p.has("unit refuses an address"):
+        yield f"if (!({above}) && a == 1) {{ {p.trap('Memory', 'a')} }}"
+    if p.has("unit folds addresses"):
+        yield f"if (!({above})) {{ return {p.address}'d0; }}"
+    high = "a[1], " if p.address == 2 else ""
+    yield f"return {{{high}a[0] ^ A}};" if p.has("address goes by a register") else "return a;"
+
+
+def _paged(p: Plan) -> Iterator[str]:
+    refuse = p.trap("Memory", "a")
+    which = "1'b0" if p.has("walk ignores a bit") else "a[1]"
+    yield f"Pte e = read_physical_memory<4>({{ROOT, {which}}});"
+    if not p.has("denied is let in"):
+        yield f"if (e.V == 0) {{ {refuse} }}"
+    if not p.has("read-only is written"):
+        yield f"if (op == Access::Write && e.W == 0) {{ {refuse} }}"
+    frame = "e.FRAME ^ 2'd1" if p.has("mapped elsewhere") else "e.FRAME"
+    yield f"return {{{frame}, {_low(p, 'a[0]')}}};"
 
 
 def extended(p: Plan, address: str) -> str:
@@ -207,7 +238,7 @@ def bodies(p: Plan) -> Iterator[tuple[str, str, int, str]]:
         yield "load", f"Bits<4> w = rd({place}); A = w[0];", 0, ""
     else:
         yield "load", f"A = ~A; Bits<4> w = rd({at}); A = w[0];", 0, ""
-    yield "store", f"wr({at}, {{3'd0, A}});", 0, ""
+    yield "put", f"wr({at}, {{3'd0, A}});", 0, ""
     if p.has("mode is read"):
         yield "mode", "A = M[0];", 0, ""
     if p.has("access is not translated"):
@@ -240,7 +271,12 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
         yield "under", refused + access.format(place), 0, ""
     if p.has("probes"):
         refused = "" if p.has("probe is not refused") else "priv(); "
-        yield "lra", f"{refused}Bits<{p.physical}> w = lra({at}, Access::Read, M); A = w[0];", 0, ""
+        yield (
+            "lra",
+            f"{refused}Bits<{p.physical}> w = lra({at}, Access::Read, M); A = w[{min(p.physical - 1, 1)}];",
+            0,
+            "",
+        )
     if p.has("fields"):
         yield "imm", "A = i;", 1, ""
     if p.has("rows"):
@@ -251,6 +287,13 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
         text = 'A = undefined<1>("any.value");' if p.seed % 2 else f'if ({guard}choice("any.way")) {{ A = ~A; }}'
         if p.seed % 2 and guard:
             text = f"if (M == {user}) {{ {text} }} else {{ A = 0; }}"
+        every, some = 'A = undefined<1>("any.value");', 'if (choice("any.way")) { A = 0; }'
+        if p.has("choice is narrower"):
+            text = f"if (M == {user}) {{ {every} }} else {{ {some} }}"
+        elif p.has("choice is wider"):
+            text = f"if (M == {user}) {{ {some} }} else {{ {every} }}"
+        elif p.has("choice goes by control"):
+            text = f"if (C == 1) {{ {every} }} else {{ {some} }}"
         yield "any", text, 0, ""
     if p.has("waiting"):
         yield "wait", ("" if p.has("wait is not refused") else "priv(); ") + "W = 1;", 0, ""
@@ -263,15 +306,14 @@ def _featured(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]
         refused = f"if (({p.below}) && C == 1) {{ {p.trap('Privileged')} }}"
         shown = "C" if p.has("candidate does not help") else "M[0]"
         yield "gate", f"{'' if p.has('candidate does not help') else refused} A = {shown};", 0, ""
-        yield "setc", "priv(); C = A;", 0, ""
+        yield "setc", f"priv(); C = {'0' if p.has('candidate cannot be set') else 'A'};", 0, ""
     if p.has("tables"):
         guard = f" || M == {user}" if p.has("table tells the mode") else ""
-        yield (
-            "look",
-            f"Entry e = looked(); if (e.PRESENT == 0{guard}) {{ {p.trap('Undefined')} }} A = e.SHOWN;",
-            0,
-            "",
-        )
+        text = f"if (e.PRESENT == 0{guard}) {{ {p.trap('Undefined')} }} A = e.SHOWN;"
+        if p.has("table is not checked"):
+            text = f"if (M == {user}) {{ A = e.SHOWN; }} else {{ A = ~A; }}"
+        text = "A = e.SHOWN ^ M[0];" if p.has("table needs another entry") else text
+        yield "look", f"Entry e = looked(); {text}", 0, ""
     yield from _ending(p, user, at)
 
 
@@ -292,12 +334,12 @@ def _ending(p: Plan, user: int, at: str) -> Iterator[tuple[str, str, int, str]]:
         yield "xct", f"{read}execute({word});", 0, ""
     if p.has("halt"):
         yield "stop", ("" if p.has("halt is not refused") else "priv(); ") + "halt();", 0, ""
-    if p.has("refused in silence"):
+    if p.has("refused in silence") or p.has("changed in silence"):
         silent = "SP" if p.has("saved") else next(n for n in ("L", "ROOT", "A") if n == "A" or n in state(p))
         width = p.address if silent == "SP" else 1
         yield (
             "quiet",
-            f"if (M != {user}) {{ {silent} = {at if width > 1 else 'A' if silent != 'A' else '~A'}; }}",
+            f"if (M {'==' if p.has('changed in silence') else '!='} {user}) {{ {silent} = {at if width > 1 else 'A' if silent != 'A' else '~A'}; }}",
             0,
             "",
         )

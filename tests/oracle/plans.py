@@ -53,7 +53,7 @@ CODES: Mapping[str, int] = {
     "fields": 2, "rows": 2, "interrupts": 0, "waiting": 1, "delegation": 1, "partial": 1, "choices": 1, "mirrors": 1,
     "candidates": 2, "tables": 1, "unmodelled": 1, "unpredictable": 1, "execute": 1, "halt": 1,
     "clock": 1,
-    "mode is read": 1, "access is not translated": 1, "address is a value": 1, "refused in silence": 1, "line is read": 1,
+    "mode is read": 1, "access is not translated": 1, "address is a value": 1, "refused in silence": 1, "changed in silence": 1, "line is read": 1,
     "middle mode is read": 1,
 }  # fmt: skip
 """How many words of its encoding each takes, beside the five that every machine has."""
@@ -87,6 +87,7 @@ FAULTS: Mapping[str, str] = {
     "interrupt is masked": "timer",
     "wait is not refused": "waiting",
     "delegation is not the monitor's": "delegation",
+    "service stays": "",
     "partial twice": "partial",
     "row is not refused": "rows",
     "choice of the user": "choices",
@@ -125,6 +126,30 @@ FAULTS: Mapping[str, str] = {
     "firmware returns": "firmware",
     "firmware goes where the guest says": "firmware",
     "same is not refused": "same",
+    "translation changes a register": "",
+    "translation changes control state": "saved",
+    "fetch is not translated": "",
+    "fetch shows the mode": "",
+    "fetch changes a register": "",
+    "address goes by a register": "",
+    "refusal goes by a register": "partial",
+    "base is a program's": "bounds",
+    "root is a program's": "pages",
+    "base is mirrored": "bounds",
+    "translation chooses": "choices",
+    "walk ignores a bit": "pages",
+    "unit folds addresses": "external",
+    "unit refuses an address": "external",
+    "limit lets writes in": "bounds",
+    "mirror is not allowed": "mirrors",
+    "candidate cannot be set": "candidates",
+    "memory trap stays": "",
+    "changed in silence": "",
+    "choice is narrower": "choices",
+    "choice is wider": "choices",
+    "choice goes by control": "candidates",
+    "table is not checked": "tables",
+    "candidate is not allowed": "candidates",
 }
 
 
@@ -133,6 +158,9 @@ VOIDING = frozenset((
     "base is not added", "denied is let in", "read-only is written", "trap after a write",
     "larger limit admits less", "base moves unlike", "base nothing refuses", "mapped elsewhere", "entry leaves the guest",
     "entry is illegal", "classes meet", "monitor is the user",
+    "translation changes a register", "translation changes control state", "fetch is not translated", "fetch shows the mode",
+    "fetch changes a register", "address goes by a register", "refusal goes by a register", "base is a program's",
+    "root is a program's", "base is mirrored", "translation chooses", "limit lets writes in", "memory trap stays",
 ))  # fmt: skip
 """Faults of the specification itself: they are drawn less often, for with one nothing else is said."""
 
@@ -184,7 +212,7 @@ def plan(seed: int) -> Plan:
     chosen: set[str] = set()
     for name in wanted:
         more = chosen | {name, NEEDS.get(name, name)}
-        most = count + 2 if "pages" not in more else count - 2 if more & {"hybrid", "same"} else count
+        most = count + 2 - ("pages" in more) * (2 + 2 * bool(more & {"hybrid", "probes", "same"}) + ("same" in more))
         if len(chosen) < most and not large(more) and len(more & set(SCHEMES)) <= 1 and fits(_whole(more)):
             chosen = more
     features = _whole(chosen)

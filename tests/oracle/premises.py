@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Bounds
@@ -112,26 +112,20 @@ def guest_can_be_entered(about: Asked, relation: Relation) -> bool:
     lent = (*relation.mirrored, *relation.constants)
     shown = (machine.modes.leaf, *relation.shared, *relation.constants, *extra)
     wanted = {tuple(s[n] for n in shown) for s in relation.reached()}
-    monitor = space.set_of(space.of(space.legal, space.deployment.monitor))
     real = {tuple(s.values()) for s in space.real}
+    saved = frozenset(n for n, leaf in machine.state.scalars.items() if leaf.role == "saved")
+    moves = list(_moves(about, saved))
+    set_by = _set_by(about, moves, {*lent, *saved})
+    written = {n for _, moved, _ in moves for n, _ in moved}
     led: set[tuple[object, ...]] = set()
-    set_by: dict[str, set[object]] = {n: set() for n in lent}
     loaded: set[str] = set()
-    moves = {
-        (space.agreeing(known.items(), "first") & monitor, tuple(outcome.leaves.items()))
-        for _, found in about.steps
-        for known, outcome in found
-        if outcome.completes
-    }
-    for before, moved in moves:
-        for state in space.members(before):
+    for before, moved, needs in moves:
+        for state in space.members(before & _monitors(about)):
             after = {**state, **dict(moved)}
-            if after[machine.modes.leaf] != state[machine.modes.leaf] and tuple(after.values()) in real:
+            ready = all(state[n] in set_by[n] for n in needs & written)
+            if ready and after[machine.modes.leaf] != state[machine.modes.leaf] and tuple(after.values()) in real:
                 led.add(tuple(after[n] for n in shown))
                 loaded |= dict(moved).keys()
-            elif space.set_of([after]) & monitor:
-                for name in {n for n, _ in moved} & set_by.keys():
-                    set_by[name].add(after[name])
     if not wanted <= led:
         return False
     for name in lent:
@@ -140,6 +134,38 @@ def guest_can_be_entered(about: Asked, relation: Relation) -> bool:
         if name not in loaded and not stays and not values <= set_by[name]:
             return False
     return True
+
+
+Move = tuple[int, tuple[tuple[str, int], ...], frozenset[str]]
+"""From which states a step leads on, what it sets, and from which registers that save it loads."""
+
+
+def _moves(about: Asked, saved: frozenset[str]) -> Iterator[Move]:
+    seen = set[Move]()
+    for _, found in about.steps:
+        for known, outcome in found:
+            if outcome.completes:
+                needs = frozenset(str(k[1]) for k in known if k[0] == "first" and k[1] in saved)
+                move = about.space.agreeing(known.items(), "first"), tuple(outcome.leaves.items()), needs
+                if move not in seen:
+                    seen.add(move)
+                    yield move
+
+
+def _monitors(about: Asked) -> int:
+    return about.space.set_of(about.space.of(about.space.legal, about.space.deployment.monitor))
+
+
+def _set_by(about: Asked, moves: Sequence[Move], names: set[str]) -> Mapping[str, set[object]]:
+    """The values that steps of the monitor's own set leaves to."""
+    space, monitor, found = about.space, _monitors(about), {n: set[object]() for n in names}
+    for before, moved, _ in moves:
+        set_ = {n: v for n, v in moved if n in names}
+        for state in space.members(before & monitor) if set_ else ():
+            if space.set_of([{**state, **dict(moved)}]) & monitor:
+                for name, value in set_.items():
+                    found[name].add(value)
+    return found
 
 
 def interrupts_are_the_monitors(about: Asked, relation: Relation) -> bool:

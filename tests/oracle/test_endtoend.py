@@ -10,11 +10,17 @@ import pytest
 from pgcheck.checker.check import check, solver_for
 from pgcheck.checker.options import Options
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.values import Payload
+from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.isa.machine.build import load
 from pgcheck.shipped import shipped
 from tests.checker.judging import PLAIN
-from tests.oracle.monitored import held
+from tests.oracle.endtoend import compare, plans
+from tests.oracle.machines import written
+from tests.oracle.monitored import cases, held
+from tests.oracle.plans import Plan
+from tests.oracle.twin import twin
 from tests.specifications import SMALL
 
 pytestmark = pytest.mark.slow
@@ -38,3 +44,17 @@ def test_a_case_is_as_the_check_says(path: Path, evidence: Evidence) -> None:
         return
     results = check(found, Options(jobs=1, cache=False, second=False)).deployments
     assert held(found, results, evidence, RUNS).contradictions == ()
+
+
+def test_traps_that_do_not_enter_are_the_processors(tmp_path: Path, evidence: Evidence) -> None:
+    path = tmp_path / "machine.yaml"
+    path.write_text(written(Plan(1, frozenset({"bounds", "saved"}), frozenset({"service stays"}), 1, 2)), "utf-8")
+    machine = load(path)
+    results = check(machine, Options(jobs=1, cache=False, second=False)).deployments
+    found = held(machine, results, evidence, RUNS)
+    assert (found.contradictions, found.unbuilt) == ((), ()) and found.runs > RUNS
+    (case,) = cases(machine, results, evidence)
+    given = policy(machine, results[0], evidence, apart=True)
+    for delegated, alike in ((case.delegated, True), ({Payload("trap", (("cause", 1),))}, False)):
+        reports = [compare(twin(machine, given, delegated), case.guests, which, 4 * RUNS) for which in plans(machine)]
+        assert alike == (not any(report.differences for report in reports)), delegated

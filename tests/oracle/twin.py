@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field, replace
 
+from pgcheck.checker.values import Payload
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.isa.terms.ir import HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms import Term
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import Interpreter, VmExit, waiting
-from pgcheck.models.memory import Ram
-from pgcheck.models.state import State, Surroundings, copied
+from pgcheck.models.memory import Ram, Storage
+from pgcheck.models.reference.cycle import deliver, firmware, holds
+from pgcheck.models.state import Exit, State, Surroundings, copied
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.paging.shadow import ShadowTables
@@ -64,20 +67,73 @@ class LazyRam(Ram):
         self.known.clear()
 
 
+def is_one_of(machine: Machine, ended: Exit, payloads: Collection[Payload]) -> bool:
+    """Whether a trap is one of some."""
+    same = [p for p in payloads if p.function == ended.function]
+    names = [n for n, _ in machine.code.functions[ended.function].parameters] if same else []
+    return any({*p.values} <= {*zip(names, ended.args, strict=True)} for p in same)
+
+
+@dataclass(slots=True)
+class Overlay:
+    """A memory whose stores are not kept."""
+
+    below: Storage
+    stored: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def load(self, address: int, count: int) -> int:
+        return self.stored.get((address, count), self.below.load(address, count))
+
+    def store(self, address: int, count: int, value: int) -> None:
+        self.stored[address, count] = value
+
+
 @dataclass(slots=True)
 class Watched:
-    """The processor's engine, which notes how a guest stopped the processor itself: by an exit that is no trap, or by waiting."""
+    """The processor's engine, which notes how a guest stopped the processor itself: by an exit that is no trap, or by waiting.
+
+    What is `delegated` of a terminator that the monitor takes it delivers by itself, where that does not end in what `monitor` says.
+    """
 
     machine: Machine
+    monitor: Term
+    delegated: Collection[Payload] = ()
     ended: str = ""
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         stop = Interpreter(self.machine).run(state, surroundings, budget, intercept)
+        steps = stop.steps
+        while stop.exit is not None and self.delivers(stop.exit, state, surroundings):
+            nested = self.nested(stop.exit, state, surroundings)
+            nested = firmware(self.machine, state, surroundings) if nested is None else nested
+            if nested is not None:
+                stop = replace(stop, exit=nested)
+                continue
+            surroundings.clock += 1
+            steps += 1
+            stop = Interpreter(self.machine).run(state, surroundings, budget - steps, intercept)
+            steps += stop.steps
+        stop = replace(stop, steps=steps)
         if stop.exit is not None and stop.exit.function in (HALT, *LEFT_OPEN):
             self.ended = stop.exit.function
         elif waiting(self.machine, copied(state), surroundings):
             self.ended = WAITING
         return stop
+
+    def delivers(self, ended: Exit, state: State, surroundings: Surroundings) -> bool:
+        """Whether a trap that need not enter the monitor does not, from this state."""
+        if not is_one_of(self.machine, ended, self.delegated):
+            return False
+        after, memory = copied(state), surroundings.memory
+        assert memory is not None
+        nested = self.nested(ended, after, replace(surroundings, memory=Overlay(memory)))
+        return nested is not None or not holds(self.machine, self.monitor, after)
+
+    def nested(self, ended: Exit, state: State, surroundings: Surroundings) -> Exit | None:
+        """Deliver a trap: the trap within it, if there is one."""
+        found = deliver(self.machine, ended, state, surroundings)
+        within = self.machine.code.exits[ended.function].nested
+        return found if found is None or found.function in BUILTIN_EXITS or not within else Exit(within, ())
 
 
 @dataclass(slots=True)
@@ -168,10 +224,10 @@ def alone(machine: Machine) -> Machine:
     return replace(machine, platform=replace(machine.platform, devices=()))
 
 
-def twin(machine: Machine, policy: Policy, *, crosses: bool = False) -> Twin:
+def twin(machine: Machine, policy: Policy, delegated: Collection[Payload] = (), *, crosses: bool = False) -> Twin:
     """A bare machine with as much memory as a guest, and that on a host with a frame left for the monitor and a few for its tables.
 
-    With `crosses` the guest is entered and left as on the machine itself. Raises what `Vmm` raises.
+    With `crosses` the guest is entered and left as on the machine itself; `delegated` traps do not enter. Raises what `Vmm` raises.
     """
     machine = alone(machine)
     base, shift = machine.platform.ram_base, page_shift(machine)
@@ -180,7 +236,9 @@ def twin(machine: Machine, policy: Policy, *, crosses: bool = False) -> Twin:
     last: OutOfMemory | None = None
     for size in range(frames - tables, 0, -1):
         bare_ram, host_ram = LazyRam(machine, size << shift, shift), LazyRam(machine, frames << shift, shift)
-        engine = Watched(machine)
+        engine = Watched(
+            machine, next(d.monitor for d in machine.deployments if d.name == policy.deployment), delegated
+        )
         vmm = Vmm(Computer(machine, engine, host_ram, {}), policy, crosses=crosses)
         try:
             guest = vmm.guest("guest", size << shift, {}, tables=tables)

@@ -11,7 +11,8 @@ from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
-from pgcheck.checker.verdicts.policy import NoMonitor, policy
+from pgcheck.checker.verdicts.policy import Delegated, NoMonitor, policy
+from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import UNDEFINED
 from pgcheck.isa.terms import TRUE, Name, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
@@ -19,6 +20,8 @@ from pgcheck.isa.terms.names import STATE
 from pgcheck.vmm.kind import Kind, kinds
 from tests.checker.results import Checked
 from tests.checker.variants import variant
+from tests.oracle.machines import written
+from tests.oracle.plans import Plan
 from tests.specifications import machine_of
 
 PRIVILEGED = {UNDEFINED, "svc", "lpsw", "lrr", "srr", "lra", "sio", "tio", "stm", "rtm", "halt"}
@@ -116,3 +119,16 @@ def test_the_monitors_own_state_is_legal(legal: str, bounds: range, tmp_path: Pa
         return
     real = policy(machine, result, evidence).real
     assert real["R.l"] == 5 and real["R.b"] in bounds
+
+
+def test_a_terminator_of_which_some_traps_do_not_enter_is_taken_only_apart(tmp_path: Path, evidence: Evidence) -> None:
+    path = tmp_path / "machine.yaml"
+    path.write_text(written(Plan(1, frozenset({"bounds", "saved"}), frozenset({"service stays"}), 1, 2)), "utf-8")
+    machine = load(path)
+    (result,) = check(machine, Options(jobs=1, cache=False)).deployments
+    assert result.theorems["monitor"].status == "holds"
+    with pytest.raises(Delegated, match=r"trap\(cause=2\) do not enter"):
+        policy(machine, result, evidence)
+    with pytest.raises(Delegated):
+        policy(machine, result, evidence, force=True)
+    assert "trap" in policy(machine, result, evidence, apart=True).intercept
