@@ -162,7 +162,6 @@ class Run:
             draws.seen.clear()
             draws.met.append([])
             what, guest = _guest(made, steps)
-            made.bare_ram.turn()
             bare = made.bare.run(steps)
             open_, overwritten = left_open(bare), made.overwritten
             if guest is not None:

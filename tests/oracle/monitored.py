@@ -31,7 +31,6 @@ STATES = 400
 OWN = 1
 RUNS = 100
 OUTSIDE = "what a unit outside the processor does is not in a specification"
-UNSEEN = (OUTSIDE,)
 """Why a specification itself leaves open what a guest would see."""
 UNBUILT = (NoTables, NoBounds, OutOfMemory)
 """Why a monitor cannot be made on a machine of this size, or not under this configuration: such a one is counted."""

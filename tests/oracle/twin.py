@@ -9,11 +9,11 @@ from pgcheck.checker.values import Payload
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.isa.terms import Term
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, HALT, UNMODELLED, UNPREDICTABLE
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE, HALT, UNMODELLED, UNPREDICTABLE
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import Interpreter, VmExit, waiting
 from pgcheck.models.memory import Ram, Storage
-from pgcheck.models.reference.cycle import deliver, firmware, holds
+from pgcheck.models.reference.cycle import deliver, enter, firmware, holds
 from pgcheck.models.state import Exit, State, Surroundings, copied
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.guest_memory import GuestMemory
@@ -137,12 +137,42 @@ class Watched:
 
 
 @dataclass(slots=True)
+class Plainly:
+    """The bare machine's engine, which notes that an instruction with `restart: partial` has stored to its own word before it trapped."""
+
+    machine: Machine
+    ram: LazyRam
+    overwritten: bool = False
+
+    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
+        every = {name for name, rule in self.machine.code.exits.items() if rule.kind != EXECUTE}
+        steps = 0
+        while steps < budget:
+            self.ram.turn()
+            stop = Interpreter(self.machine).run(state, surroundings, 1, every)
+            steps += stop.steps
+            if stop.exit is None and stop.steps and not stop.interrupted:
+                continue
+            if stop.fetched is not None and stop.fetched.instruction.partial:
+                self.overwritten = self.overwritten or self.ram.rewritten
+            if stop.exit is None or stop.exit.function in (*BUILTIN_EXITS, *intercept):
+                return replace(stop, steps=steps)
+            beyond = enter(self.machine, stop.exit, state, surroundings)
+            if beyond is not None:
+                return replace(stop, steps=steps, exit=beyond)
+            surroundings.clock += 1
+            steps += 1
+        return VmExit(steps)
+
+
+@dataclass(slots=True)
 class Twin:
     """The two machines; `origin` gives the first value of a unit of the guest's memory."""
 
     machine: Machine
     bare: Computer
     bare_ram: LazyRam
+    plainly: Plainly
     host: Computer
     host_ram: LazyRam
     engine: Watched
@@ -156,6 +186,7 @@ class Twin:
             guest.monitor.mmu.forget()
         guest.monitor.statistics = Statistics()
         guest.used, guest.stopped, guest.lost, self.engine.ended = 0, None, "", ""
+        self.plainly.overwritten = False
         self.origin = origin
         self.bare_ram.forget()
         self.host_ram.forget()
@@ -201,8 +232,8 @@ class Twin:
 
     @property
     def overwritten(self) -> bool:
-        """Whether an instruction of the last turn may have overwritten itself before it trapped: what guests are assumed not to do."""
-        return self.bare_ram.rewritten and any(i.partial for i in self.machine.instructions)
+        """Whether an instruction of the bare machine has overwritten itself before it trapped: what guests are assumed not to do."""
+        return self.plainly.overwritten
 
     def first(self, address: int) -> int:
         """The first value of a unit of the bare machine's memory."""
@@ -245,8 +276,9 @@ def twin(machine: Machine, policy: Policy, delegated: Collection[Payload] = (), 
         except OutOfMemory as error:
             last = error
             continue
-        bare = Computer(machine, Interpreter(machine), bare_ram, {})
-        made = Twin(machine, bare, bare_ram, vmm.host, host_ram, engine, guest)
+        plainly = Plainly(machine, bare_ram)
+        bare = Computer(machine, plainly, bare_ram, {})
+        made = Twin(machine, bare, bare_ram, plainly, vmm.host, host_ram, engine, guest)
         bare_ram.ask, host_ram.ask = made.first, made.first_of_the_guest
         bare_ram.lazy = frozenset(range(size))
         host_ram.lazy = frozenset(frame - (base >> shift) for frame in made.memory.frames)
