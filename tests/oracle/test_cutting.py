@@ -67,4 +67,4 @@ def test_what_can_be_mapped(
     scheme: str, fault: str, address: int, status: str, refused: set[int], tmp_path: Path
 ) -> None:
     about = made(scheme, fault, address, tmp_path)
-    assert monitor_can_map(about, Relation(about.space, Fixed())) == (status, refused)
+    assert monitor_can_map(about, Relation(about.space, Fixed())) == (status, frozenset(refused))
