@@ -10,6 +10,7 @@ from typing import Final
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units
 from pgcheck.checker.campaign.cases.trial import Recorder
 from pgcheck.isa.idl.state import ArrayLeaf
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.isa.words import joined, split
 from pgcheck.models.reference.cycle import decoded, execute
@@ -59,6 +60,16 @@ def accesses(inventory: Inventory) -> Accesses:
             if found is not None:
                 (loads if found.value is None else stores).append(found)
     return Accesses(tuple(loads), tuple(stores))
+
+
+def aimed(machine: Machine, state: State, access: Access, address: int, value: int | None = None) -> Units:
+    """An access at an address, or before it where that is not aligned; the registers that this takes, and a value to store, are set in `state`."""
+    held = {access.base: address // access.count * access.count - access.distance}
+    if value is not None and access.value is not None:
+        held[access.value] = value
+    for (name, index), word in held.items():
+        cells(state, name)[index] = word & mask(machine.state.leaves[name].width)
+    return access.units
 
 
 def _marks(source: random.Random, arrays: Sequence[ArrayLeaf], base: int, size: int) -> Marks:

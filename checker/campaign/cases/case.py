@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from pgcheck.checker.campaign.cases.accesses import Accesses, accesses
+from pgcheck.checker.campaign.cases.accesses import Accesses, accesses, aimed
 from pgcheck.checker.campaign.cases.changes import Change, Changes
-from pgcheck.checker.campaign.cases.interrupts import Interrupts, interrupts
+from pgcheck.checker.campaign.cases.interrupts import Interrupts, Unmask, interrupts
 from pgcheck.checker.campaign.cases.inventory import Inventory, Units, cells_of
 from pgcheck.checker.campaign.cases.layout import Layout, layout
 from pgcheck.checker.campaign.cases.loops import Jumps
@@ -22,12 +21,13 @@ from pgcheck.checker.campaign.cases.trial import Trial
 from pgcheck.checker.campaign.cases.vectors import Caught, InLeaf, Vectors, aim, vectors
 from pgcheck.checker.campaign.cases.words import Meaning, Words
 from pgcheck.isa.machine.machine import Deployment, Machine
-from pgcheck.isa.terms import mask
 from pgcheck.isa.words import joined
 from pgcheck.models.state import State, cells, copied, scalar
 from pgcheck.vmm.policy import Policy
 
 TAPE = 768
+LONG = 48
+"""The steps from which on the end of a case is as worth while as its beginning."""
 STRIDES = (1, 1, 2, 3, 5, 8, 16, 64)
 Placed = tuple[int, int, int]
 
@@ -56,22 +56,6 @@ class Case:
     plain: bool = False
     commands: tuple[Command, ...] = ()
     script: bytes = b""
-
-
-def sites(seed: int) -> Callable[[str, int, int], int]:
-    """Values of nondeterministic sites: the same for an instance of a site wherever it is asked, all 0 for seed 0."""
-    if not seed:
-        return lambda site, instance, width: 0
-    known: dict[tuple[str, int, int], int] = {}
-
-    def value(site: str, instance: int, width: int) -> int:
-        found = known.get((site, instance, width))
-        if found is None:
-            digest = hashlib.blake2b(f"{seed} {site}#{instance}".encode(), digest_size=max(1, width + 7 >> 3)).digest()
-            found = known[site, instance, width] = int.from_bytes(digest, "little") & mask(width or 1)
-        return found
-
-    return value
 
 
 class Author:
@@ -144,11 +128,10 @@ class Author:
 
     def case(self, tape: Tape, *, devices: bool = False) -> Case:
         """The case of a tape."""
-        hot = tape.chance(26)
-        length = tape.below(57)
+        hot, length = tape.chance(26), tape.below(57)
         stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
         site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(14) and not hot
-        steps = 8 + length // (3 if plain else 1) + (40 if hot else 0)
+        steps = 8 + length + (40 if hot else 0)
         turns = tuple(1 + tape.below(24) for _ in range(4))
         paged = self.tables if tape.chance(150) else None
         spaces = paged or (self.tables if tape.chance(100) else None)
@@ -156,7 +139,7 @@ class Author:
         drawn = spaces.draw(tape, windows, self.hidden) if spaces is not None else Drawn({}, ())
         root = tape.choose(self.layout.tables[:2] or (0,))
         state = self.states.control(tape, paged, root)
-        events = self._events(tape, steps, state)
+        events, unmask = self._events(tape, steps, state)
         stores: list[Placed] = []
         self._aim(tape, state, stores)
         words = Words(self.meaning, tape, state, (*drawn.elsewhere, *self.hidden))
@@ -167,7 +150,10 @@ class Author:
         change = changes.change(tape, root, drawn.entries, kernel=kernel) if changes is not None else None
         hidden = tape.choose(self.hidden) if changes is not None and self.hidden and tape.chance(50) else None
         lead = self._lead(tape, state, drawn, change, kernel=kernel, waits=bool(events))
-        lead += [] if changes is None or hidden is None else changes.around(tape, state, hidden)
+        if paged is not None and changes is not None and hidden is not None:
+            paged.elsewhere(root, drawn.entries, hidden, self.layout.data[0], kernel=kernel)
+            lead = changes.around(tape, state, hidden)
+        lead[:0] = [] if unmask is None else [unmask.units]
         requests = self.outside.requests(tape, steps, change) if devices else NOTHING
         if changes is not None and change is not None and requests.commands and tape.chance(128):
             lead = changes.told(tape, state, change[0], self.outside.rings[0].notify)
@@ -178,10 +164,8 @@ class Author:
         if paged is not None and hidden is not None and tape.chance(128):
             shown = paged.elsewhere(root, drawn.entries, hidden, begin, kernel=kernel)
         self.states.begin(state, shown)
-        if hot:
-            lead += self._loop(tape, scalar(state, self.machine.state.pc), lead, kernel=kernel, let_in=bool(events))
-        else:
-            lead += self.program(tape, 6 + tape.below(18), kernel=kernel, calm=calm)
+        here = scalar(state, self.machine.state.pc) if hot else None
+        lead += self._rest(tape, here, lead, unmask, kernel=kernel, calm=calm)
         stores += self._code(begin, lead)
         stores += self._others(tape, state, kernel=kernel, calm=calm)
         stores += self._data(tape, words)
@@ -210,19 +194,30 @@ class Author:
         lines = self.interrupts.lines
         if not lines or not tape.chance(128):
             return ()
-        found = [
-            (tape.below(min(steps, 24)), tape.choose(lines), int(not tape.chance(64))) for _ in range(1 + tape.below(4))
-        ]
+        early = min(steps, 24) if steps < LONG else steps
+        found = [(tape.below(early), tape.choose(lines), int(not tape.chance(64))) for _ in range(1 + tape.below(4))]
         return tuple(sorted(found))
 
-    def _events(self, tape: Tape, steps: int, state: State) -> tuple[tuple[int, str, int], ...]:
-        """What interrupt lines do; the state mostly lets them interrupt."""
+    def _events(self, tape: Tape, steps: int, state: State) -> tuple[tuple[tuple[int, str, int], ...], Unmask | None]:
+        """What interrupt lines do, and what lets them in at the beginning; the state mostly does."""
         events = self.events(tape, steps)
+        mode = scalar(state, self.machine.modes.leaf)
+        if (
+            events
+            and mode == self.deployment.modes.supervisor.values[0]
+            and self.interrupts.unmasks
+            and tape.chance(90)
+        ):
+            chosen = tape.choose(self.interrupts.unmasks)
+            self.states.opened(state, chosen.values)
+            if steps >= LONG:
+                return ((tape.below(steps), chosen.line, 1),), chosen
+            return ((0, chosen.line, 1), *events), chosen
         if events:
-            choices = self.interrupts.open.get(scalar(state, self.machine.modes.leaf), ())
+            choices = self.interrupts.open.get(mode, ())
             if choices and not tape.chance(64):
                 self.states.opened(state, tape.choose(choices))
-        return events
+        return events, None
 
     def _aim(self, tape: Tape, state: State, stores: list[Placed]) -> None:
         """Make traps go to the handler, except a few that go where nobody knows."""
@@ -297,22 +292,20 @@ class Author:
             notify = self.outside.rings[0].notify
             either, address = tuple(a for a in self.accesses.stores if a.count == 4), notify
         if either:
-            access = tape.choose(either)
-            held = {access.base: address // access.count * access.count - access.distance}
-            if told and access.value is not None:
-                held[access.value] = 0
-            for (name, index), value in held.items():
-                cells(state, name)[index] = value & mask(self.machine.state.leaves[name].width)
-            yield from (access.units, access.units)
+            units = aimed(self.machine, state, tape.choose(either), address, 0 if told else None)
+            yield from (units, units)
 
-    def _loop(self, tape: Tape, begin: int, lead: Sequence[Units], *, kernel: bool, let_in: bool) -> Iterator[Units]:
-        """The rest of a short loop over all that is from its beginning on; it may let interrupts in and keep them out."""
-        body = list(self.program(tape, 2 + tape.below(5), kernel=kernel, calm=True))
-        for _ in range(2 if kernel and let_in and self.interrupts.masks and tape.chance(170) else 0):
-            body.insert(tape.below(len(body) + 1), tape.choose(self.interrupts.masks))
+    def _rest(
+        self, tape: Tape, here: int | None, lead: Sequence[Units], unmask: Unmask | None, *, kernel: bool, calm: bool
+    ) -> Iterator[Units]:
+        """What follows the beginning of a program: the rest of a short loop back to `here`, which masks what it has let in, or anything."""
+        if here is None:
+            yield from self.program(tape, 6 + tape.below(18), kernel=kernel, calm=calm)
+            return
+        body = [] if unmask is None or not unmask.masks else [tape.choose(unmask.masks)]
+        body += self.program(tape, 2 + tape.below(5), kernel=kernel, calm=True)
         yield from body
-        behind = sum(map(len, (*lead, *body))) * self._aligned
-        back = self.jumps.between(begin + behind, begin)
+        back = self.jumps.between(here + sum(map(len, (*lead, *body))) * self._aligned, here)
         if back:
             yield tape.choose(back)
 

@@ -23,13 +23,23 @@ Values = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Unmask:
+    """An encoding that lets a line in which is up and masked under these values of control leaves, and those that mask it again."""
+
+    units: Units
+    values: Values
+    line: str
+    masks: tuple[Units, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupts:
-    """Lines of devices; by mode, values of other control leaves under which a line that is up is not masked; encodings that wait, and that mask."""
+    """Lines of devices; by mode, values of other control leaves under which a line that is up is not masked; encodings that wait, and that unmask."""
 
     lines: tuple[str, ...]
     open: Mapping[int, tuple[Values, ...]]
     waits: tuple[Units, ...]
-    masks: tuple[Units, ...] = ()
+    unmasks: tuple[Unmask, ...] = ()
 
 
 def interrupts(inventory: Inventory) -> Interrupts:
@@ -42,8 +52,8 @@ def interrupts(inventory: Inventory) -> Interrupts:
     modes = (*machine.modes.supervisor.values, *machine.modes.user.values)
     opened = {mode: tuple(_opened(inventory, rule, lines, mode)) for mode in modes}
     waits = tuple(_waits(inventory, rule))
-    masks = tuple(_masks(inventory, opened.get(machine.modes.supervisor.values[0], ())))
-    return Interrupts(lines, opened, waits, masks)
+    unmasks = tuple(_unmasks(inventory, lines, opened.get(machine.modes.supervisor.values[0], ())))
+    return Interrupts(lines, opened, waits, unmasks)
 
 
 def _opened(inventory: Inventory, rule: Interrupt, lines: Sequence[str], mode: int) -> Iterator[Values]:
@@ -94,20 +104,41 @@ def _waits(inventory: Inventory, rule: Interrupt) -> Iterator[Units]:
                 yield units
 
 
-def _masks(inventory: Inventory, opened: Sequence[Values]) -> Iterator[Units]:
-    """Encodings that change in supervisor mode what lets an interrupt in, tried from a state after reset and from one that lets it in."""
+def _unmasks(inventory: Inventory, lines: Sequence[str], opened: Sequence[Values]) -> Iterator[Unmask]:
+    """Encodings after which a line that is up is no longer masked, in supervisor mode, from states that differ from one that lets it in by a leaf."""
     machine, trial = inventory.machine, inventory.trial
-    supervisor = {machine.modes.leaf: machine.modes.supervisor.values[0]}
-    starts = [{**trial.state, **supervisor}, *({**trial.state, **values, **supervisor} for values in opened[:1])]
-    names = {name for values in opened for name in values}
-    for instruction in inventory.groups["control"] if names else ():
-        if not inventory.of[instruction.id].written & names:
-            continue
-        for units in inventory.pool(instruction):
-            fetched = decoded(machine, lambda k, units=units: units[k] if k < len(units) else 0)  # type: ignore[misc]
-            for start in starts if fetched is not None else ():
-                state = copied(start)
-                ended, _ = execute(machine, fetched, state, Surroundings(memory=Recorder(trial.bus, pretend=True)))
-                if ended is None and any(state[name] != start[name] for name in names):
-                    yield units
-                    break
+    supervisor = machine.modes.supervisor.values[0]
+    start: State = {**trial.state, machine.modes.leaf: supervisor}
+    writers = [(i, inventory.of[i.id].written) for i in inventory.groups["control"] if i.id in inventory.of]
+    for values, closed, line, leaf in _closed(machine, start, lines, opened):
+        pool = [u for i, written in writers if leaf in written for u in inventory.smooth(i, supervisor)]
+        lets = {u: _lets(inventory, u, {**start, **closed, line: 1}) for u in pool}
+        kept = {u: _lets(inventory, u, {**start, **values, line: 1}) for u in pool}
+        masks = tuple(u for u, let in kept.items() if let is False)
+        yield from (Unmask(u, closed, line, masks) for u, let in lets.items() if let)
+
+
+def _lets(inventory: Inventory, units: Units, state: State) -> bool | None:
+    """Whether an interrupt is let in after an instruction; None where it does not complete."""
+    machine, after = inventory.machine, copied(state)
+    fetched = decoded(machine, lambda k: units[k] if k < len(units) else 0)
+    around = Surroundings(memory=Recorder(inventory.trial.bus, pretend=True))
+    if fetched is None or execute(machine, fetched, after, around)[0] is not None:
+        return None
+    return _asks(machine, after)
+
+
+def _closed(
+    machine: Machine, start: State, lines: Sequence[str], opened: Sequence[Values]
+) -> Iterator[tuple[Values, Values, str, str]]:
+    """Values that let a line in, those under which one leaf alone masks it, the line, and the leaf; of each line and leaf once."""
+    seen: set[tuple[str, str]] = set()
+    for values in opened:
+        for line in lines:
+            for name, value in values.items():
+                least = {**values, name: 0 if value else mask(machine.state.leaves[name].width or 1)}
+                ways = ((values, 1), (least, 1), (values, 0))
+                if [_asks(machine, {**start, **given, line: up}) for given, up in ways] == [True, False, False]:
+                    if (line, name) not in seen:
+                        seen.add((line, name))
+                        yield values, least, line, name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
+
+from pgcheck.isa.terms import mask
 
 T = TypeVar("T")
 
@@ -50,3 +52,19 @@ def counted(campaign: str, number: int, length: int) -> bytes:
     """The tape of case `number` of a campaign: a function of the two alone, so that cases need no coordination."""
     head = hashlib.blake2b(campaign.encode(), digest_size=32).digest()
     return hashlib.shake_128(head + number.to_bytes(8, "big")).digest(length)
+
+
+def sites(seed: int) -> Callable[[str, int, int], int]:
+    """Values of nondeterministic sites: the same for an instance of a site wherever it is asked, all 0 for seed 0."""
+    if not seed:
+        return lambda site, instance, width: 0
+    known: dict[tuple[str, int, int], int] = {}
+
+    def value(site: str, instance: int, width: int) -> int:
+        found = known.get((site, instance, width))
+        if found is None:
+            digest = hashlib.blake2b(f"{seed} {site}#{instance}".encode(), digest_size=max(1, width + 7 >> 3)).digest()
+            found = known[site, instance, width] = int.from_bytes(digest, "little") & mask(width or 1)
+        return found
+
+    return value

@@ -79,7 +79,15 @@ class Ground:
         `plain`: all on the reference binding; `lean`: nobody asks what the bare machine noted, so that it may run on generated blocks.
         """
         least = self._least
-        swift = lean and case is not None and case.hot and bool(case.site % 2 or not compiles(self.author.machine))
+        swift = (
+            lean
+            and case is not None
+            and (
+                bool(case.site % 2 or not compiles(self.author.machine))
+                if case.hot
+                else bool(case.events) and case.site % 2 == 1
+            )
+        )
         arrangement = Arrangement(
             guests=guests,
             depth=depth,

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pgcheck.checker.campaign.cases.case import Case, sites
+from pgcheck.checker.campaign.cases.case import Case
 from pgcheck.checker.campaign.cases.layout import Layout, host_frames
 from pgcheck.checker.campaign.cases.rings import SECTOR, SECTORS
+from pgcheck.checker.campaign.cases.tape import sites
 from pgcheck.checker.campaign.pairs.recording import Quick, Recording, Swift
 from pgcheck.checker.campaign.pairs.timeline import Timeline, counting, timeline
 from pgcheck.isa.machine.machine import Machine
