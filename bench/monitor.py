@@ -35,7 +35,7 @@ from pgcheck.models.state import Cells  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402
 from pgcheck.vmm.policy import Policy  # noqa: E402
 from pgcheck.vmm.statistics import Statistics  # noqa: E402
-from pgcheck.vmm.vmm import Guest, Vmm  # noqa: E402
+from pgcheck.vmm.vmm import Guest, Vmm, kept  # noqa: E402
 
 EXITS, FAIR, DEPTH = 50_000, 0.02, 3
 PAGE, PAGES, TABLES = 1 << 12, 8000, 96
@@ -79,6 +79,11 @@ class Bench:
     machine: Machine
     rules: Policy
 
+    @property
+    def own(self) -> int:
+        """How many frames of its host's a monitor keeps for itself."""
+        return kept(self.machine, self.rules)
+
     def program(self, text: str) -> Image:
         machine = self.machine
         lines = {i.id: i.line for i in machine.instructions if i.line}
@@ -108,7 +113,7 @@ class Bench:
         return found
 
     def guest(self, size: int) -> Guest:
-        return Vmm(self.computer(size + (TABLES + 1) * PAGE), self.rules).guest("guest", size)
+        return Vmm(self.computer(size + (TABLES + 1 + self.own) * PAGE), self.rules).guest("guest", size)
 
     def service(self, computer: Computer) -> None:
         symbols = self.program(SERVICE).symbols
@@ -186,7 +191,7 @@ def fairness(bench: Bench) -> None:
     """Guests with different work share the steps at every multiple of ten quanta."""
     worst = 0.0
     for count in range(1, 9):
-        vmm = Vmm(bench.computer((count * (16 + TABLES) + 1) * PAGE), bench.rules)
+        vmm = Vmm(bench.computer((count * (16 + TABLES) + 1 + bench.own) * PAGE), bench.rules)
         for number in range(count):
             guest = vmm.guest(f"guest {number}", 16 * PAGE)
             if number % 2:
@@ -204,9 +209,9 @@ def recursion(bench: Bench) -> None:
     """What the lowest monitor does for the same program, with one to DEPTH monitors on each other."""
     counts = []
     for depth in range(1, DEPTH + 1):
-        top, guests = bench.computer((16 + depth * (TABLES + 1)) * PAGE), list[Guest]()
+        top, guests = bench.computer((16 + depth * (TABLES + 1 + bench.own)) * PAGE), list[Guest]()
         for level in range(depth - 1, -1, -1):
-            guests.append(Vmm(top, bench.rules).guest("guest", (16 + level * (TABLES + 1)) * PAGE))
+            guests.append(Vmm(top, bench.rules).guest("guest", (16 + level * (TABLES + 1 + bench.own)) * PAGE))
             top = guests[-1].computer
         bench.service(top)
         top.run(2000)

@@ -130,7 +130,7 @@ def compared(block: Block, k: int) -> Compared:
     comparer = Comparer(machine)
     for what, when in (*comparer.differences(right, done), *evaluator.escapes, *wrong):
         left = narrowed(*normal((when,), comparer.memos)) if when is not FALSE else FALSE
-        if left is not FALSE:
+        if left is not FALSE and not comparer.contexts.impossible(left):
             found.setdefault(what, []).append(left)
     after = {n: (flow.state[n], t) for n, t in right.frame.state.items() if n in machine.state.scalars}
     return Compared({what: disjunction(whens) for what, whens in found.items()}, after)

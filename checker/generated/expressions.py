@@ -200,6 +200,8 @@ class Expressions(ABC):
                 if places.low < 0:
                     raise Unknown("a shift by what may be negative")
                 return shifted(self.modulo(left, width), places, left=True)
+            case ast.BinOp(left=left, op=ast.RShift(), right=ast.Constant(value=int(places))):
+                return integers.bits_from(self.number(left), places, width)
             case ast.UnaryOp(op=ast.USub(), operand=inner):
                 return mk("neg", width, self.modulo(inner, width))
             case ast.IfExp(test=test, body=body, orelse=orelse):

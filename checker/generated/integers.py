@@ -188,6 +188,13 @@ def right(a: Number, b: Number) -> Number:
     return Number(meant("ashr", wide, a.modulo(wide), b.modulo(wide)), low, high)
 
 
+def bits_from(a: Number, places: int, width: int) -> Term:
+    """`a >> places` modulo 2**width, taken from the number at once."""
+    if a.low < 0 or a.term.width <= places:
+        return right(a, known(places)).modulo(width)
+    return unsigned(extract(a.term, min(a.term.width, places + width) - 1, places)).modulo(width)
+
+
 def divided(a: Number, b: Number) -> Number:
     """`a // b`, where b is not 0."""
     return _whole("udiv", a, b)

@@ -120,6 +120,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("(xor x -1)", lambda w, x: mk("not", w, x)),
     Rule("(and x #k)", lambda w, x, k: _wide("and", w, extract(x, k.value.bit_length() - 1, 0), _short(k)), lambda w, k: 0 < k.value.bit_length() < w),
     Rule("(ashr x #k)", lambda w, x, k: mk("sext", w, extract(x, w - 1, k.value)), lambda w, k: 0 < k.value < w),
+    Rule("(ashr x #k)", lambda w, x: mk("sext", w, extract(x, w - 1, w - 1)), lambda w, k: k.value >= w > 1),
     Rule("(and (zext x) y)", lambda w, x, y: _wide("and", w, x, extract(y, x.width - 1, 0))),
     Rule("(and y (zext x))", lambda w, x, y: _wide("and", w, extract(y, x.width - 1, 0), x)),
     *(rule for op in ("or", "xor") for rule in _bitwise(op)),
@@ -127,9 +128,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("(or (concat x 0) (zext y))", lambda w, x, y: mk("concat", w, x, zext(y, w - x.width)), lambda w, x, y: y.width <= w - x.width),
     Rule("(or (zext y) (concat x 0))", lambda w, x, y: mk("concat", w, x, zext(y, w - x.width)), lambda w, x, y: y.width <= w - x.width),
     Rule("(concat (zext x) y)", lambda w, x, y: zext(beside(x, y), w)),
+    Rule("(concat x (zext y))", lambda w, x, y: zext(beside(beside(x, constant(w - x.width - y.width, 0)), y), w), lambda w, x, y: x.width + y.width < w),
     Rule("(concat x (concat y z))", lambda w, x, y, z: zext(beside(beside(x, y), z), w)),
     Rule("(concat (concat x #k) #n)", lambda w, x, k, n: zext(beside(beside(x, k), n), w)),
     Rule("(concat #k y)", lambda w, k, y: zext(beside(_short(k), y), w), lambda k: 0 < k.value.bit_length() < k.width),
+    Rule("(lshr #k (zext x))", lambda w, k, x: zext(mk("lshr", (n := k.value.bit_length()), constant(n, k.value), zext(x, n)), w), lambda w, k, x: x.width <= k.value.bit_length() < w),
+    Rule("(extract[t:b] (zext x))", lambda w, b, x: zext(extract(x, x.width - 1, b), w), lambda t, b, x: b < x.width <= t),
+    Rule("(extract[t:b] (concat x y))", lambda t, b, x, y: zext(beside(extract(x, t - y.width, 0), extract(y, y.width - 1, b)), t - b + 1), lambda t, b, y: b < y.width <= t),
+    Rule("(eq (ite g #k #n) #m)", lambda g, k, n, m: ite(g, eq(k, m), eq(n, m))),
     Rule("(extract[t:b] (sext x))", lambda w, b, x: mk("sext", w, extract(x, x.width - 1, b)), lambda t, b, x: b < x.width <= t),
     Rule("(ite g (zext x) (zext y))", lambda w, g, x, y: _together(w, g, x, y)),
     Rule("(ite g (zext x) #k)", lambda w, g, x, k: _together(w, g, x, k), lambda w, k: k.value.bit_length() < w),
@@ -155,11 +161,12 @@ def normal(terms: Sequence[Term], memos: list[dict[Term, Term]]) -> list[Term]:
     found = list(terms)
     memos += [{} for _ in range(PASSES - len(memos))]
     for memo in memos:
-        found = rewrite(found, _replaced, memo)
+        found = rewrite(found, replaced, memo)
     return found
 
 
-def _replaced(term: Term, args: tuple[Term, ...]) -> Term | None:
+def replaced(term: Term, args: tuple[Term, ...]) -> Term:
+    """A term with other arguments, by the rules."""
     if term.op in _JOINED:
         return _ordered(term.op, args)
     found = rebuild(term, args)

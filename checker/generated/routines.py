@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pgcheck.checker.generated.context import Contexts
 from pgcheck.checker.generated.integers import Number, Unknown, unsigned
 from pgcheck.checker.generated.normal import normal
 from pgcheck.checker.generated.statements import Called, Evaluator
@@ -14,6 +15,7 @@ from pgcheck.checker.questions.copies import differ
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.isa.terms import (
     FALSE,
+    TRUE,
     Term,
     disjunction,
     eq,
@@ -151,27 +153,33 @@ def emitted(library: Library, routine: Routine) -> tuple[Traced, list[tuple[str,
 
 @dataclass(frozen=True, slots=True)
 class Comparer:
-    """Compares terms, by their normal forms first."""
+    """Compares terms: by their normal forms, and by what is left of them where they are compared."""
 
     machine: Machine
     memos: list[dict[Term, Term]] = field(default_factory=list)
+    contexts: Contexts = field(default_factory=Contexts)
 
-    def same(self, a: Term, b: Term) -> bool:
-        """Whether two terms have one normal form."""
+    def same(self, a: Term, b: Term, holds: Term = TRUE) -> bool:
+        """Whether two terms have one normal form, where `holds` does."""
         if a is b:
             return True
-        one, other = normal((a, b), self.memos)
+        one, other, where = normal((a, b, holds), self.memos)
+        if one is other:
+            return True
+        left = (self.contexts.left(t, where) for t in (one, other))
+        one, other = normal(tuple(left), self.memos)
         return one is other
 
-    def apart(self, a: Term, b: Term) -> Term:
-        return FALSE if self.same(a, b) else lnot(eq(a, b))
+    def apart(self, holds: Term, a: Term, b: Term) -> Term:
+        """Two terms differ, and it holds."""
+        return FALSE if self.same(a, b, holds) else land(holds, lnot(eq(a, b)))
 
-    def unlike(self, name: str, a: Term, b: Term) -> Term:
-        """Two values of a leaf, or of what is kept beside the state, differ."""
+    def unlike(self, holds: Term, name: str, a: Term, b: Term) -> Term:
+        """Two values of a leaf, or of what is kept beside the state, differ, and it holds."""
         leaf = self.machine.state.leaves.get(name)
-        if leaf is None or self.same(a, b):
-            return self.apart(a, b)
-        return differ(leaf, a, b)
+        if leaf is None or self.same(a, b, holds):
+            return self.apart(holds, a, b)
+        return land(holds, differ(leaf, a, b))
 
     def differences(self, right: Traced, found: Traced) -> Iterator[tuple[str, Term]]:
         """What differs, and when."""
@@ -180,9 +188,9 @@ class Comparer:
             yield "whether it completes", lnot(eq(a.alive, b.alive))
         for name, term in a.state.items():
             if name != ACCESS:
-                yield name, land(a.alive, self.unlike(name, term, b.state[name]))
+                yield name, self.unlike(a.alive, name, term, b.state[name])
         for term, other in zip(a.results or (), b.results or (), strict=True):
-            yield "its result", land(a.alive, self.apart(term, other))
+            yield "its result", self.apart(a.alive, term, other)
         for kind in dict.fromkeys((e.function, e.note) for e in (*right.exits, *found.exits)):
             ours = [e for e in right.exits if (e.function, e.note) == kind]
             theirs = [e for e in found.exits if (e.function, e.note) == kind]
@@ -200,9 +208,9 @@ class Comparer:
             if not self.same(x.guard, y.guard):
                 yield f"whether it ends in {function}", lnot(eq(x.guard, y.guard))
             for one, other in zip(x.args, y.args, strict=True):
-                yield f"what {function} is given", land(x.guard, self.apart(one, other))
+                yield f"what {function} is given", self.apart(x.guard, one, other)
             for name, term in x.state.items():
-                yield f"{name} at {function}", land(x.guard, self.unlike(name, term, y.state[name]))
+                yield f"{name} at {function}", self.unlike(x.guard, name, term, y.state[name])
 
 
 def _one(exits: list[Exit]) -> Exit:

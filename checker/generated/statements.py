@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pgcheck.checker.generated.expressions import NEXT, Expressions, unknown
 from pgcheck.checker.generated.integers import Number, Unknown, known, unsigned
 from pgcheck.checker.generated.traced import ACCESS, NO_ACCESS, accessed, met
 from pgcheck.isa.idl.state import ArrayLeaf
-from pgcheck.isa.terms import FALSE, TRUE, Term, land, lnot, store, variable
+from pgcheck.isa.terms import FALSE, TRUE, Term, store, variable
 from pgcheck.isa.terms.names import CHOICE
 from pgcheck.models.symbolic import NEXT_PC
 
@@ -35,24 +36,21 @@ class Evaluator(Expressions):
     # ---- statements
 
     def block(self, statements: Sequence[ast.stmt], results: tuple[int, ...]) -> None:
-        """Evaluate statements of a body that returns `results`; what follows a conditional return runs where there was none."""
+        """Evaluate statements of a body that returns `results`."""
         for position, statement in enumerate(statements):
-            self.statement(statement, results)
-            flow = self.flow
-            if flow.alive is FALSE or flow.running is FALSE:
+            if self.done.over:
                 return
-            rest = statements[position + 1 :]
-            if flow.running is not TRUE and rest:
-                guard, before = flow.running, flow
-                self.done.frame = before.copy()
-                self.flow.running = TRUE
-                self.done.path.append(guard)
-                self.block(rest, results)
-                self.done.path.pop()
-                running = FALSE if self.flow.alive is FALSE else land(guard, self.flow.running)
-                self.done.frame = met(guard, self.flow, before)
-                self.flow.running = running
-                return
+            here, rest = (partial(self.block, statements[at:], results) for at in (position, position + 1))
+            if self.flow.running is not TRUE:
+                return self.done.resumed(here, met)
+            if not isinstance(statement, ast.If):
+                self.statement(statement, results)
+                continue
+            guard = self.truth(statement.test)
+            if not guard.is_constant:
+                sides = (partial(self.block, side, results) for side in (statement.body, statement.orelse))
+                return self.done.either(guard, *sides, rest=rest, join=met)
+            self.block(statement.body if guard is TRUE else statement.orelse, results)
 
     def statement(self, statement: ast.stmt, results: tuple[int, ...]) -> None:
         match statement:
@@ -68,26 +66,8 @@ class Evaluator(Expressions):
                 exc=ast.Call(func=ast.Name(id="Ended"), args=[ast.Call(func=ast.Name(id="Exit"), args=args)])
             ):
                 self.ended(args)
-            case ast.If(test=test, body=body, orelse=orelse):
-                self.conditional(self.truth(test), body, orelse, results)
             case _:
                 unknown(statement)
-
-    def conditional(
-        self, guard: Term, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], results: tuple[int, ...]
-    ) -> None:
-        if guard.is_constant:
-            return self.block(body if guard is TRUE else orelse, results)
-        done, before, counts = self.done, self.flow, dict(self.done.instances)
-        sides = []
-        for condition, side in ((guard, body), (lnot(guard), orelse)):
-            done.frame, taken, done.instances = before.copy(), done.instances, dict(counts)
-            done.path.append(condition)
-            self.block(side, results)
-            done.path.pop()
-            sides.append(self.flow)
-        done.instances |= {n: max(c, done.instances.get(n, 0)) for n, c in taken.items()}
-        done.frame = met(guard, *sides)
 
     def assign(self, target: ast.expr, value: ast.expr) -> None:
         match target:

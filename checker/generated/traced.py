@@ -5,19 +5,23 @@ Both are leaves of their own, so that they are merged and compared like any othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from pgcheck.checker.generated.integers import Number, chosen
-from pgcheck.isa.terms import FALSE, Term, apply, constant, variable
-from pgcheck.isa.terms.names import FREE, Name
+from pgcheck.isa.terms import FALSE, TRUE, Term, apply, constant, land, lnot, variable
+from pgcheck.isa.terms.ir import Block, If
+from pgcheck.isa.terms.names import FREE, Name, Space
 from pgcheck.models.symbolic import Execution, Path, State
 from pgcheck.models.symbolic.path import merge
 
 TRACE: Final = "$accesses"
 ACCESS: Final = "$access"
 WIDTH: Final = 64
+Run = Callable[[], None]
+Join = Callable[[Term, Any, Any], Path]
 NO_ACCESS: Final = constant(WIDTH, 0)
 
 
@@ -27,7 +31,66 @@ def accessed(args: Sequence[Term]) -> Term:
 
 
 class Traced(Execution):
-    """Runs lowered code, cuts and all, from a state with `TRACE` and `ACCESS`."""
+    """Runs lowered code, cuts and all, from a state with `TRACE` and `ACCESS`; what follows a return runs where there was none."""
+
+    def block(self, block: Block) -> None:
+        for position, statement in enumerate(block):
+            if self.over:
+                return
+            if self.frame.running is not TRUE:
+                return self.resumed(partial(self.block, block[position:]), merge)
+            if not isinstance(statement, If):
+                self.statement(statement)
+                continue
+            guard = self.value(statement.condition)
+            if not guard.is_constant:
+                sides = (partial(self.block, side) for side in (statement.then, statement.orelse))
+                return self.either(guard, *sides, rest=partial(self.block, block[position + 1 :]), join=merge)
+            self.block(statement.then if guard is TRUE else statement.orelse)
+
+    @property
+    def over(self) -> bool:
+        """Nothing goes on here."""
+        return self.frame.alive is FALSE or self.frame.running is FALSE
+
+    def resumed(self, rest: Run, join: Join) -> None:
+        """Run what follows a conditional return."""
+        guard, before = self.frame.running, self.frame
+        self.frame = before.copy()
+        self.frame.running = TRUE
+        self.path.append(guard)
+        rest()
+        self.path.pop()
+        running = FALSE if self.frame.alive is FALSE else land(guard, self.frame.running)
+        self.frame = join(guard, self.frame, before)
+        self.frame.running = running
+
+    def either(self, guard: Term, first: Run, second: Run, *, rest: Run, join: Join) -> None:
+        """Run one of two sides, and the rest: on one side alone, before they are merged, where the other has returned."""
+        before, counts = self.frame, dict(self.instances)
+        ends: list[tuple[Path, dict[tuple[Space, str], int]]] = []
+        sides = (guard, first), (lnot(guard), second)
+        for condition, side in sides:
+            self.frame, self.instances = before.copy(), dict(counts)
+            self._on(condition, side)
+            ends.append((self.frame, self.instances))
+        returned = [f.alive is not FALSE and f.running is FALSE for f, _ in ends]
+        alone = returned[0] is not returned[1] and all(f.alive is not FALSE for f, _ in ends)
+        if alone:
+            going = returned.index(False)
+            self.frame, self.instances = ends[going]
+            self._on(sides[going][0], rest)
+            ends[going] = self.frame, self.instances
+        (one, some), (other, more) = ends
+        self.instances = more | {n: max(c, more.get(n, 0)) for n, c in some.items()}
+        self.frame = join(guard, one, other)
+        if not alone:
+            rest()
+
+    def _on(self, condition: Term, side: Run) -> None:
+        self.path.append(condition)
+        side()
+        self.path.pop()
 
     def accessed(self, address: Term, units: int, *, write: bool) -> None:
         state = self.frame.state

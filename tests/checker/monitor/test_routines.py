@@ -16,6 +16,7 @@ from pgcheck.checker.solving.pool import Pool
 from pgcheck.machines.proofs.document import document
 from pgcheck.machines.proofs.report import report
 from pgcheck.models.generated import source
+from pgcheck.shipped import names
 from tests.specifications import machine
 
 pytestmark = pytest.mark.slow
@@ -79,6 +80,32 @@ def test_a_generator_with_a_fault_is_refuted(operator: str, prove: Prove, monkey
         assert found.verdict == "refuted" and "without blocks" in found.reason
     shown = report(whole(CodeProof((alone,))))
     assert "refuted: EQ4" in shown and "generated code gives" in shown
+
+
+# Of machines without a monitor: instructions whose code has what is hard to follow: page walks with early returns, narrow shifts, divisions.
+HARD = {
+    "i386": ("sar.rm16_imm8", "verr"),
+    "x86-umip": ("seto.rm8",),
+    "m68000": ("divs.w",),
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_code_that_is_hard_to_follow_is_proved_and_a_fault_in_it_refuted(
+    name: str, prove: Prove, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = prove(name, *HARD[name])
+    assert found.obligations and found.verdict == "proved", [o for o in found.obligations if o.verdict != "proved"]
+    assert {o.evidence for o in found.obligations if o.subject.startswith(HARD[name][0])} <= {"folded", "two-solvers"}
+    monkeypatch.setitem(source.TEMPLATES, "concat", lambda w, ws, d, a, b: f"({a} << {ws[1]} ^ {b} >> 1)")
+    assert "refuted" in {o.verdict for o in prove(name, HARD[name][0]).obligations}
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", names())
+def test_all_generated_code_of_a_shipped_machine_is_proved(name: str, prove: Prove) -> None:
+    found = prove(name)
+    assert found.verdict == "proved", [o for o in found.obligations if o.verdict != "proved"]
 
 
 def test_a_silent_canary_proves_nothing(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
