@@ -56,6 +56,11 @@ def limits() -> str:
     return ", ".join(text for limit, text in _set() if limit not in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
 
 
+def file_size() -> str:
+    """The limit that the shell sets to the size of files, in words; "" if there is none."""
+    return "".join(f"; the shell limits {text}" for limit, text in _set() if limit == resource.RLIMIT_FSIZE)
+
+
 def processor_time() -> str:
     """What there is to say when this process or its child has used up its CPU time."""
     shown = [text for limit, text in _set() if limit == resource.RLIMIT_CPU]

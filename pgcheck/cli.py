@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import click
@@ -107,8 +108,12 @@ def main() -> NoReturn:
     )  # so that workers end with it, and what was found is told
     signal.signal(signal.SIGXCPU, _used_up)
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if soft == hard != resource.RLIM_INFINITY and hard > 1:
-        resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))  # at the hard limit nothing can be said any more
+    if soft == hard != resource.RLIM_INFINITY:  # at the hard limit nothing can be said any more
+        if hard > 1:
+            resource.setrlimit(resource.RLIMIT_CPU, (hard - 1, hard))
+        else:
+            signal.signal(signal.SIGPROF, _used_up)
+            signal.setitimer(signal.ITIMER_PROF, max(hard - time.process_time() - 0.2, 0.01))
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)

@@ -85,6 +85,12 @@ COMMANDS = {
     "few open files": ("ulimit -n 14; $P pg74 --no-cache", 3, "open files to 14 (ulimit -n)"),
     "little address space": ("ulimit -v 30000; $P pg74 --no-cache", 3, "address space to 30000 KiB (ulimit -v)"),
     "small files": ("ulimit -f 1; $P pg74 --output json=r > /dev/null", 2, "size of files to 1 KiB (ulimit -f)"),
+    "a second": ("ulimit -t 1; $P i386 --no-cache -j 1", 3, "CPU time to 1 s (ulimit -t)"),
+    "small files of a campaign": (
+        "ulimit -f 8; $P fuzz pg74 --cases 1 --property EQ2 --database d",
+        2,
+        "size of files to 8 KiB (ulimit -f)",
+    ),
     "little time": ("ulimit -t 3; $P i386 --no-cache -j 1", 3, "CPU time is used up; the shell limits"),
     "a folder of great depth": (
         "$P pg74 --witnesses $(printf 'a/%.0s' {1..1500}); code=$?; rm -r a; exit $code",

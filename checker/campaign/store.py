@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from pgcheck.checker import limits
 from pgcheck.isa.files.cache import patiently
 
 T = TypeVar("T")
@@ -141,15 +142,15 @@ def _explained(message: str) -> str:
     if "locked" in message or "busy" in message:
         return "another process keeps the database locked; wait for it or use another --database"
     if "full" in message:
-        return "the disk is full; what was reported as found is stored, --resume goes on when there is room"
+        return f"the disk is full; what was reported as found is stored, --resume goes on when there is room{limits.file_size()}"
     if "malformed" in message or "not a database" in message:
         return "not a database of campaigns, or damaged; move it away or use another --database"
     if "readonly" in message:
         return "it cannot be written; use another --database"
-    if "no such table" in message or "columns" in message:
+    if "no such" in message or "columns" in message:
         return "its tables are not those of campaigns; use another --database"
     if "disk I/O" in message:
-        return "it cannot be read or written; is it a plain file?"
+        return f"it cannot be read or written; is it a plain file?{limits.file_size()}"
     if "unable to open" in message:
         return "it cannot be opened; does its folder exist?"
     return message

@@ -51,9 +51,9 @@ def policy(
     kind = kind or next(iter(kinds().values()))
     premise = result.theorems[kind.theorem]
     if not force and not (promised(result, kind) and result.direct):
-        raise NoMonitor(
-            f"{result.name}: {kind.premise} {premise.status} on {', '.join((*premise.failing, *premise.premises))}"
-        )
+        named = ", ".join((*premise.failing, *premise.premises))
+        why = f"{kind.premise} {premise.status} on {named}" if named else "what may run directly is not decided"
+        raise NoMonitor(f"{result.name}: {why}")
     setting = settled(machine, deployment, evidence)
     if setting.delegated and not apart:
         traps = ", ".join(sorted(map(str, setting.delegated)))
