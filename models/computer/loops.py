@@ -21,7 +21,8 @@ FAR: Final = 1 << 20
 def run(computer: Computer, budget: int) -> VmExit:
     """As the computer runs, and an exit TRAP_LOOP where only traps follow, and no device can end that before FAR steps from now.
 
-    So it is when the whole state comes a third time, for an entry may have changed what it reads in memory the first time; or after MOST traps in a row, as where each entry moves a stack.
+    So it is when the whole state comes a third time, for an entry may have changed what it reads in memory the first time; or after MOST
+    traps in a row, as where each entry moves a stack.
     """
     machine, start = computer.machine, computer.clock
     exits = frozenset(machine.code.exits)
