@@ -104,7 +104,7 @@ class Program:
         if machine.code.interrupt is not None:
             for name in filter(None, (machine.code.interrupt.pending, machine.code.interrupt.waiting)):
                 asked = facts.function(name)
-                self.pending |= asked.reads
+                self.pending |= asked.reads | asked.writes  # what asking sets is set again once it has changed
                 self.stable &= not (
                     asked.volatile or asked.free or asked.loads or asked.stores or machine.state.pc in asked.reads
                 )

@@ -50,7 +50,7 @@ class Plan:
         self.machine, self.ports = machine, ports
         self.facts = Facts(machine)
         program = program_of(machine, ports)
-        self.context, self.pending, self.stable = program.context, program.pending, program.stable
+        self.context = program.context
         self.watched = {*program.context, *program.pending}
         self.functions = {name: i for i, name in enumerate(machine.code.functions)}
         self.leaves = {name: i for i, name in enumerate(machine.state.leaves)}

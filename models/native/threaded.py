@@ -7,7 +7,7 @@ too; an address is looked up in a table of records after a jump.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgcheck.isa.machine.machine import Instruction
@@ -16,7 +16,7 @@ from pgcheck.isa.terms.ir import Block
 from pgcheck.isa.terms.names import OPERAND
 from pgcheck.models.native.code import Code, store_name
 from pgcheck.models.native.layout import fields
-from pgcheck.models.native.llvm import Body, module
+from pgcheck.models.native.llvm import Body, Kind, module
 from pgcheck.models.native.plan import Plan, Status, Unsupported
 
 OPERANDS: Final = 16
@@ -78,13 +78,8 @@ class Writer:
         texts.append(f"@handlers = constant [{len(table)} x ptr] [{entries}]\n")
         return Written(module(texts), tuple(table), tuple(self.plan.exits), left_out)
 
-    def _body(self, kind: str, name: str, parameters: Sequence[int] = (), results: Sequence[int] = ()) -> Body:
-        match kind:
-            case "function":
-                return Body(self.layout, "function", name, parameters, results)
-            case "export":
-                return Body(self.layout, "export", name, parameters, results)
-        return Body(self.layout, "handler", name, parameters, results)
+    def _body(self, kind: Kind, name: str, parameters: Sequence[int] = (), results: Sequence[int] = ()) -> Body:
+        return Body(self.layout, kind, name, parameters, results)
 
     def _asked(self) -> tuple[str, ...]:
         rule = self.machine.code.interrupt
@@ -140,10 +135,8 @@ class Writer:
         self._here = body.name
         header = self.layout.header
         body.write(header["fresh"], "1")
-        args = [
-            (w, body.read(type(p)(p.at, w)))
-            for (_, w), p in zip(function.parameters, self.layout.arguments, strict=False)
-        ]
+        places = zip(function.parameters, self.layout.arguments, strict=False)
+        args = [(width, body.read(replace(place, width=width))) for (_, width), place in places]
         failed, *found = body.call(self._wanted(name, tracked), args, function.results)
         body.branch(failed, "then")
         body.fail()

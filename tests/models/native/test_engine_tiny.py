@@ -1,4 +1,4 @@
-"""Native code of generated tiny machines, which have everything that the language has, does what the plain interpreter does."""
+"""Native code, and generated Python, of generated tiny machines, which have everything that the language has, do what the plain interpreter does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.models.engine import Engine, Interpreter
+from pgcheck.models.generated.compiled import Compiled, Heat
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.native.engine import Native
 from pgcheck.models.state import Cells, Surroundings, frozen, reset
@@ -63,10 +64,13 @@ def test_a_tiny_machine_runs_alike(seed: int, tmp_path: Path) -> None:
     described = load(path)
     space = described.state
     native, plain = Native(described, 0), Interpreter(described)
+    generated = Compiled(described, Heat(1, 1, 3))
     buses = [
         Bus(Ram(0, space.memory_size, space.memory_unit, space.big_endian), (), space.memory_unit, space.big_endian, space.address_width)
-        for _ in range(2)
+        for _ in range(3)
     ]  # fmt: skip
     for case in range(CASES):
-        assert ran(described, native, buses[0], case) == ran(described, plain, buses[1], case), (seed, case)
+        expected = ran(described, plain, buses[0], case)
+        assert ran(described, native, buses[1], case) == expected, (seed, case)
+        assert ran(described, generated, buses[2], case) == expected, (seed, case)
     assert not native.warning
