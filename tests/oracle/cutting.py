@@ -15,7 +15,7 @@ from tests.oracle.classical import SecondCuts, ends
 from tests.oracle.holes import VirtualCuts
 from tests.oracle.laws import Asked
 from tests.oracle.runs import Key, Script, explore
-from tests.oracle.steps import Copy, Outcome
+from tests.oracle.steps import Copy, Outcome, lawful
 
 OPEN = ("choice", "volatile")
 
@@ -124,6 +124,11 @@ def _fetched(machine: Machine, script: Script) -> tuple[object, object] | None:
     one = _fetch(machine, first)
     if isinstance(one[0], Exit) and one[0].function == TRANSLATE:
         return None
+    leaf = (
+        machine.modes.leaf
+    )  # of two states in one mode that fetch otherwise, one fetches otherwise than any in another mode
+    modes, here = lawful(machine)[leaf], first.leaf(leaf)
+    script.ask(("second", leaf), [v for v in modes if v != here] or modes)
     second = Copy(machine, script, "second", "other choice", None, {}, "other volatile")
     second.cuts = SecondCuts(machine, script, second, first)
     return one, _fetch(machine, second)
