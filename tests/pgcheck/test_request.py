@@ -22,6 +22,7 @@ CHANGED: dict[str, Any] = {
     "witnesses": Path("w"),
     "waivers": Path("x.yaml"),
     "no_waivers": True,
+    "plan": True,
 }
 # How a report is written is no part of what is asked.
 MANNER = {"format_", "outputs", "sarif_waived", "present", "rows", "no_timing"}
