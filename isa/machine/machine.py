@@ -172,7 +172,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An instruction; `access` and `claims` by mode class, `partial` when state may change before a trap.
+    """An instruction; `access` and `claims` by mode class or by a mode's name, `partial` when state may change before a trap.
 
     `length` in units of PC and `encoding_term`, its bits if they are one word, are terms over the operands, for the canonical encoding;
     `canonical` is true of the operands that have one.
