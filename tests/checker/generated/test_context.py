@@ -28,10 +28,7 @@ def values(*terms: Term) -> list[list[int]]:
     def nothing(*_: object) -> int:
         raise AssertionError
 
-    return [
-        evaluate(terms, lambda leaf, x=x, y=y: x if leaf is X else y, nothing, nothing)
-        for x, y in product(range(8), range(4))
-    ]
+    return [evaluate(terms, {X: x, Y: y}.__getitem__, nothing, nothing) for x, y in product(range(8), range(4))]
 
 
 @pytest.mark.parametrize("holds", HOLDS)
