@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from pgcheck.checker.campaign import finding
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.cases.rings import rings
 from pgcheck.checker.campaign.cases.tape import Tape, counted
@@ -78,3 +79,24 @@ def test_a_store_of_a_device_that_the_monitor_does_not_hear_of_is_found(monkeypa
 
     monkeypatch.setattr(Memory, "write", quietly)
     assert first_failure(500) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("identifier", ["DV1", "DV2"])
+def test_a_finding_about_a_device_is_a_file_that_runs_again(identifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(self: Memory, address: int, data: bytes) -> None:
+        wrong = isinstance(self.bus.ram, GuestMemory) or identifier == "DV2"
+        for k, byte in enumerate(data):
+            self.bus.store(address + k, 1, byte ^ (wrong and not k))
+
+    monkeypatch.setattr(Memory, "write", half)
+    ground, one, of = Ground(author()), PROPERTIES[identifier], author()
+    tapes = (counted("rings", k, TAPE) for k in range(60))
+    outcomes = ((tape, one.tried(ground, one.drawn(of, tape), None).failure) for tape in tapes)
+    tape, failure = next((tape, failure) for tape, failure in outcomes if failure is not None)
+    found = finding.Finding(failure, one.drawn(of, tape), tape, "0", 0)
+    document = finding.read(finding.finding_text(of.machine, of.policy, found, "0"))
+    again = finding.again(of.machine, document).failure
+    assert again is not None
+    monkeypatch.undo()
+    assert finding.again(of.machine, document).failure is None
