@@ -21,7 +21,8 @@ FOUND_IN: Final = (
     "pgcheck.checker.traps",
     "pgcheck.checker.verdicts",
 )
-RULES: Final = tuple(sorted((rule for package in FOUND_IN for rule in rows(package, Rule)), key=attrgetter("id")))
+_EACH: Final = dict.fromkeys(rule for package in FOUND_IN for rule in rows(package, Rule))
+RULES: Final = tuple(sorted(_EACH, key=attrgetter("id")))
 BY_NAME: Final = {rule.name: rule for rule in RULES}
 
 
