@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from pgcheck.checker.campaign import finding, strategies
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
@@ -449,6 +449,7 @@ def test_a_users_own_test_finds_the_hole(authors: Authors) -> None:
         deadline=None,
         derandomize=True,
         database=None,
+        phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
     )
     @given(strategies.guests(author))
