@@ -117,18 +117,18 @@ def _guests(machine: Machine) -> frozenset[str]:
     return frozenset(v.deployment.name for v in machine.virtual)
 
 
-def selected(patterns: Sequence[str], *machines: Machine) -> tuple[str, ...]:
+def selected(patterns: Sequence[str], machine: Machine, *others: Machine) -> tuple[str, ...]:
     """The ids that the patterns name on any of the machines; each is an id, a mnemonic, or either with * and ?, or several of them with commas.
 
     Raises Failure for a pattern that names none.
     """
     chosen: dict[str, None] = {}
-    known = [i for machine in machines for i in judgeable(machine)]
+    known = [i for each in (machine, *others) for i in judgeable(each)]
     for pattern in [one.strip() for word in patterns for one in word.split(",") if one.strip()]:
         found = [i.id for i in known if fnmatchcase(i.id, pattern) or fnmatchcase(i.name, pattern)]
         if not found:
             hint = did_you_mean(pattern, {n for i in known for n in (i.id, i.name)})
-            whose = "neither has an" if len(machines) > 1 else f"{machines[0].identity.name} has no"
+            whose = "neither has an" if others else f"{machine.identity.name} has no"
             raise console.Failure(f"{whose} instruction '{pattern}'" + (f"; {hint}" if hint else ""))
         chosen |= dict.fromkeys(found)
     return tuple(chosen)
