@@ -57,6 +57,15 @@ def interrupt(machine: Machine, state: State, surroundings: Surroundings) -> tup
     return f"{name} in {rule.deliver}", failed
 
 
+def refused(machine: Machine, args: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
+    """How the guest's own translation ends an access; None where it admits it."""
+    translation = machine.code.translation
+    if translation is None:
+        return None
+    found = call(machine, translation.function, args, state, surroundings)
+    return found if isinstance(found, Exit) else None
+
+
 def fetches(machine: Machine, keep: int, state: State, surroundings: Surroundings) -> bool:
     """Whether the instruction at PC can be fetched, from among the first `keep` units of RAM."""
     memory = surroundings.memory or Held(cells(state, machine.state.memory), machine)
@@ -84,6 +93,7 @@ class Binding:
     enter: Callable[[Machine, Exit, State, Surroundings], Exit | None] = enter
     arrive: Callable[[Machine, Exit, State, Surroundings], tuple[str, Exit | None]] = arrive
     interrupt: Callable[[Machine, State, Surroundings], tuple[str, Exit | None]] = interrupt
+    refused: Callable[[Machine, tuple[int, ...], State, Surroundings], Exit | None] = refused
     fetches: Callable[[Machine, int, State, Surroundings], bool] = fetches
     values: Values = values
     store: Callable[[Machine, int, int, State, Surroundings], None] = store

@@ -16,13 +16,14 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
 from pgcheck.models.reference.cycle import call
-from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding
+from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding, scalar
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.gate import Gate, ResourceControlLost
 from pgcheck.vmm.mmu import Mmu, asked
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Reason, Statistics
+from pgcheck.vmm.translate import with_argument
 from pgcheck.vmm.world import World, load_guest, lost, save_guest
 
 MAX_STUTTERS = 64
@@ -202,12 +203,21 @@ class TrapAndEmulate:
         if stop is None or stop.exit is None or fetched is None or not fetched.instruction.partial:
             return None
         exit_, crossing = stop.exit, self.policy.crossing
+        if exit_.access is not None:
+            return self.binding.refused(self.machine, self._virtually(exit_.access, state), state, surroundings)
         if crossing is None or exit_.function not in crossing.handed.get(fetched.instruction.id, {}):
             return None
         names = [n for n, _ in self.machine.code.functions[exit_.function].parameters]
         handed = dict(zip(names, exit_.args, strict=True))
         said = crossing.handed[fetched.instruction.id][exit_.function]
         return exit_ if self.binding.values(self.machine, [said], state, surroundings, handed)[0] else None
+
+    def _virtually(self, access: tuple[int, ...], state: State) -> tuple[int, ...]:
+        """The arguments of a translation on the processor, with the guest's mode in place of the one that it really runs in."""
+        translation, mode = self.machine.code.translation, self.machine.modes.leaf
+        assert translation is not None
+        mine = access[translation.mode] == self.real[mode]
+        return with_argument(access, translation.mode, scalar(state, mode)) if mine else access
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,8 @@ class Row:
     """A row under proof: the transition, what is fetched, and which part of a step it is (an instruction, or `FETCH`).
 
     `resumes` are the terminators after which the row, though it has changed state before, ends from the state at the trap as it would
-    have from the one before: that is asked of each such row (rule partial_instructions_resume).
+    have from the one before; after `TRANSLATE` where the fault is not the guest's own. That is asked of each such row (rule
+    partial_instructions_resume).
     """
 
     setting: Setting
@@ -253,7 +254,7 @@ def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
     return (form(machine, state).root,)
 
 
-_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter", "values")
+_ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter", "refused", "values")
 
 
 class Routine:
@@ -304,6 +305,12 @@ class Routine:
         end = chosen(self.row.entered(Way(exit_.function, TRUE, before, args)))
         self._become(end, state, surroundings)
         return None if end.function == NEXT else exit_of(machine, end)
+
+    def refused(self, machine: Machine, args: tuple[int, ...], state: State, surroundings: Surroundings) -> Exit | None:
+        given = tuple(bits(a, w) for a, w in zip(args, payload_widths(machine, TRANSLATE), strict=True))
+        if not faulting(machine) or not decide(apply(0, FAULT, *given)):
+            return None
+        return exit_of(machine, Way(TRANSLATE, TRUE, {}, given))
 
     def values(
         self,
@@ -394,7 +401,10 @@ class Monitored:
         if host.trapped not in self.row.resumes:
             return leaves
         left = self.left(host.runs[-1])
-        return self.leaves if all(left[name] is term for name, term in leaves.items()) else leaves
+        if any(left[name] is not term for name, term in leaves.items()):
+            return leaves
+        own = host.access is not None and decide(faults(self.row.machine, host.access, self.virtual_mode))
+        return leaves if own else self.leaves
 
     def step(self, intercept: Set[str]) -> Ended:
         """Run the dispatcher for one step on the current path."""

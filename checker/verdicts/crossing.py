@@ -201,11 +201,10 @@ def _handed(known: Ways) -> Mapping[str, Mapping[str, Term]]:
         if isinstance(one, Lost):
             raise NoCrossing(f"{instruction.id} cannot be gone on with after {one.terminator}: {one.wrong}")
         for function, kind in one:
-            if function not in machine.code.exits:
-                raise NoCrossing(f"{instruction.id} cannot be gone on with after a fault of translation")
-            args = tuple(parameter(w, n) for n, w in machine.code.functions[function].parameters)
-            said = found.setdefault(instruction.id, {})
-            said[function] = lor(said.get(function, FALSE), exit_kinds(machine, function, args)[kind])
+            if function in machine.code.exits:
+                args = tuple(parameter(w, n) for n, w in machine.code.functions[function].parameters)
+                said = found.setdefault(instruction.id, {})
+                said[function] = lor(said.get(function, FALSE), exit_kinds(machine, function, args)[kind])
     return found
 
 
