@@ -85,12 +85,20 @@ class Prover:
 
     def row(self, item: InstructionRow | str, evidence: Callable[[], Evidence]) -> tuple[str, tuple[Obligation, ...]]:
         """A row's name and obligations; `evidence` begins a record for each."""
-        if isinstance(item, InstructionRow):
-            row = instruction_row(self.promise, item.instruction, item.row)
-            name, row = item.id, replace(row, resumes=resumes(self.promise, row, evidence))
-        else:
-            name, row = item, other_rows(self.promise)[item]
-        return name, tuple(o for case in cases(self.promise, row, name) for o in self._in_mode(case, evidence))
+        if not isinstance(item, InstructionRow):
+            return item, self._in_modes(other_rows(self.promise)[item], item, evidence)
+        row = instruction_row(self.promise, item.instruction, item.row)
+        try:
+            row = replace(row, resumes=resumes(self.promise, row, evidence()))
+        except (Undecided, Contradiction) as found:
+            verdict: Verdict = "unknown" if isinstance(found, Undecided) else "error"
+            reason = f"whether it goes on rightly after a trap: {found}"
+            asked = [c.subject for c in cases(self.promise, row, item.id)]
+            return item.id, tuple(Obligation(f, s, verdict, reason=reason) for s in asked for f in FAMILIES_OF_A_ROW)
+        return item.id, self._in_modes(row, item.id, evidence)
+
+    def _in_modes(self, row: Row, name: str, evidence: Callable[[], Evidence]) -> tuple[Obligation, ...]:
+        return tuple(o for case in cases(self.promise, row, name) for o in self._in_mode(case, evidence))
 
     def _in_mode(self, case: Case, evidence: Callable[[], Evidence]) -> Iterator[Obligation]:
         started = time.perf_counter()
@@ -133,14 +141,11 @@ class Prover:
         return "vacuous", "solver", LEFT_OUT if inside else "no state satisfies the hypotheses"
 
 
-def resumes(promise: Promise, row: Row, evidence: Callable[[], Evidence]) -> frozenset[str]:
-    """The terminators after which a row that has changed state before its trap is proved to go on rightly; none where it is not proved."""
+def resumes(promise: Promise, row: Row, evidence: Evidence) -> frozenset[str]:
+    """The terminators after which a row that has changed state before its trap is proved to go on rightly. Raises Undecided, Contradiction."""
     if not row.subject.instruction.partial:
         return frozenset()
-    try:
-        found = lost_at_trap(promise.setting, row.subject, promise.configuration, evidence())
-    except (Undecided, Contradiction):
-        return frozenset()
+    found = lost_at_trap(promise.setting, row.subject, promise.configuration, evidence)
     if isinstance(found, Lost):
         return frozenset()
     return frozenset({TRANSLATE, *promise.setting.entering}) - {terminator for terminator, _ in found}

@@ -200,8 +200,8 @@ def mode_position(machine: Machine) -> int:
 def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fields | None]) -> Answer:
     """The real machine's cuts under the contract (docs/definitions.md, The relation).
 
-    Its translation gives what the guest's gives in the current virtual mode, or faults besides (a miss in the shadow); a probe gives
-    the host's address; a table answers as the monitor has filled it: with one of `responses`
+    Its translation gives what the guest's gives in the current virtual mode, or faults besides (a miss in the shadow) unless its bounds
+    fit; a probe gives the host's address; a table answers as the monitor has filled it: with one of `responses`
     to the guest's entry (None: that entry), or otherwise unknown.
     """
     position = mode_position(machine)
@@ -211,9 +211,9 @@ def real_oracle(machine: Machine, virtual_mode: Term, responses: Mapping[str, Fi
         if name in (FAULT, ADDRESS) or name.space == PROBE:
             rest = (*args[:position], *args[position + 1 :])
             same = apply(term.width, name, *in_mode(machine, args, virtual_mode))
-            if name == FAULT:
+            if name == FAULT and not machine.bounds_fit:
                 return lor(same, apply(0, MISS, *rest))
-            return same if name == ADDRESS else apply(term.width, HOSTMAP, same)
+            return same if name in (FAULT, ADDRESS) else apply(term.width, HOSTMAP, same)
         if name.space != TABLE:
             return None
         guests = apply(term.width, name, *args)

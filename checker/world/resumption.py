@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pgcheck.checker.questions.copies import (
-    MISS,
-    Answer,
     Leaves,
     as_it_is,
     differ,
@@ -30,8 +28,6 @@ from pgcheck.checker.solving.model import Model
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.world.absorption import Absorption, Origins
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.schemes import Bounds
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -120,7 +116,7 @@ def _lost(
     """The first trap that is lost, or those that cannot but be handed on; those that `must` be are not gone on with."""
     states, mode = where
     machine = setting.machine
-    oracle = _exact(machine, real_oracle(machine, setting.mode(mode), configuration.tables))
+    oracle = real_oracle(machine, setting.mode(mode), configuration.tables)
     real = _copied(one.transition, over_leaves(states.real, oracle, REAL, one.private))
     virtual = _copied(one.transition, over_leaves(states.virtual, as_it_is, VIRTUAL, NONE))
     whole = _ends(virtual)
@@ -288,20 +284,6 @@ def _ends(step: Transition) -> dict[str, _End]:
         state = {n: ite(e.guard, t, old.state[n]) for n, t in e.state.items()}
         ends[e.function] = _End(lor(old.guard, e.guard), payload, state)
     return ends
-
-
-def _exact(machine: Machine, oracle: Answer) -> Answer:
-    """The oracle of a real machine with bounds, which the monitor sets as wide as the guest's: it faults where the guest's does."""
-    if machine.code.confined_by(Bounds) is None:
-        return oracle
-
-    def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
-        found = oracle(term, args)
-        if found is None or term.name != FAULT:
-            return found
-        return rewrite([found], lambda t, _: FALSE if t.op == "uf" and t.name == MISS else None)[0]
-
-    return answer
 
 
 def expanded(terms: Sequence[Term]) -> list[Term]:

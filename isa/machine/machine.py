@@ -337,6 +337,14 @@ class Machine:
         """The leaves that programs start with otherwise than after reset."""
         return {**self.platform.boot, **self.guests_start}
 
+    @property
+    def bounds_fit(self) -> bool:
+        """A monitor's base and limit admit just what the guest's own admit, and it interprets where none do.
+
+        Needed where some instruction has `restart: partial`: it has changed state at a miss, and need not end alike from there.
+        """
+        return self.code.confined_by(Bounds) is not None and any(i.partial for i in self.instructions)
+
     def under(self, deployment: str) -> Machine:
         """The machine that a deployment is about: this one, or this one with its guest. Raises KeyError."""
         if any(d.name == deployment for d in self.deployments):

@@ -29,9 +29,9 @@ def checked(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Checked:
 
     def get(name: str) -> MachineResult:
         if name not in known:
-            with (folder / f"{name}.lock").open("w") as lock:
+            answer = folder / f"{name.replace('/', '-')}.pickle"
+            with answer.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                answer = folder / f"{name}.pickle"
                 if not answer.exists():
                     with pytest.MonkeyPatch.context() as patch:
                         patch.setenv("PGCHECK_CACHE", str(kept))

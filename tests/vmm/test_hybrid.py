@@ -86,8 +86,11 @@ def test_a_user_program_with_in_out_is_interpreted(flags: int, shown: bytes, dir
 
 
 def test_a_monitor_that_runs_too_much_directly_is_noticed() -> None:
-    both = hybrid()
-    both.guest.monitor.policy = replace(both.guest.monitor.policy, direct=TRUE)
+    """JRST 1 enters user mode without a trap: on the processor, where user mode is already, nothing shows it."""
+    machine, right = machine_of("jrst1"), policy_of("jrst1", kind="hybrid")
+    setup = programs.program(machine, "jrst1 1")
+    both = pair(machine, right, programs.PG74_SIZE, setup)
+    both.step(1)
+    assert both.guest.computer.state["M"] == 1
     with pytest.raises(AssertionError):
-        for _ in range(200):
-            both.step(7)
+        pair(machine, replace(right, direct=TRUE), programs.PG74_SIZE, setup).step(1)

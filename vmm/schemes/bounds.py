@@ -40,7 +40,8 @@ class Bounds:
     """A guest's memory in one run of host frames, reached through the processor's base and limit registers.
 
     The limit is the largest under which every address the processor accepts is one that the guest's own relocation accepts and that
-    is RAM of the guest's; all others trap, and the monitor finds out whose fault it is. `shared` are the leaves that the guest
+    is RAM of the guest's; all others trap, and the monitor finds out whose fault it is. Where bounds have to fit it admits all that the
+    guest's own relocation accepts, or the guest does not run. `shared` are the leaves that the guest
     changes on the processor without a trap. Raises NoBounds, and ValueError for frames that are no run.
     """
 
@@ -115,6 +116,9 @@ class Bounds:
             return None
         end = min(1 << self.width, self.memory.base + self.memory.size - start)
         size = first(end, lambda a: guest(a) != start + a)
+        fits = self.machine.bounds_fit
+        if fits and size < 1 << self.width and self.answers(virtual, size) != {None}:
+            return None
         place = self.memory.host_address(start)
         base, beside = divmod(place - self.origin, self.step)
         if beside or not 0 <= base <= mask(self.machine.state.leaves[self.realise.base].width):
@@ -125,6 +129,7 @@ class Bounds:
             accepted = first(min(size + 1, 1 << self.width), lambda a, p=processor: p(a) is None)  # type: ignore[misc]
             if (
                 0 < accepted <= size
+                and (accepted == size or not fits)
                 and self._legal(state)
                 and processor(0) == place
                 and processor(accepted - 1) == place + accepted - 1
@@ -148,18 +153,21 @@ class Bounds:
 
     def reach(self, state: State) -> Callable[[int], int | None]:
         """Where an address leads under a state, whatever the access; None when it faults, or for some access only."""
-        mode = scalar(state, self.machine.modes.leaf)
-        inside = Surroundings(memory=self.host)
 
         def reach(address: int) -> int | None:
-            found = set()
-            for op in accesses(self.translation):
-                given = {self.translation.mode: mode, self.translation.access: op, self.position: address}
-                args: Args = tuple(given[i] for i in range(len(given)))
-                found.add(walk(self.machine, args, state, inside, pretend=True).address)
+            found = self.answers(state, address)
             return found.pop() if len(found) == 1 else None
 
         return reach
+
+    def answers(self, state: State, address: int) -> set[int | None]:
+        """Where an address leads under a state, for whatever access; None for one that faults."""
+        mode, inside, found = scalar(state, self.machine.modes.leaf), Surroundings(memory=self.host), set[int | None]()
+        for op in accesses(self.translation):
+            given = {self.translation.mode: mode, self.translation.access: op, self.position: address}
+            args: Args = tuple(given[i] for i in range(len(given)))
+            found.add(walk(self.machine, args, state, inside, pretend=True).address)
+        return found
 
     def _legal(self, state: State) -> bool:
         return all(holds(self.machine, term, state, Surroundings(memory=self.host)) for term in self.machine.legal)

@@ -14,7 +14,7 @@ from pgcheck.checker.monitor.result import DeploymentProof, Obligation
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.questions.subject import Setting
-from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.policy import policy
@@ -101,6 +101,23 @@ def test_going_on_counts_for_nothing_where_it_is_not_proved(prove: Prove, monkey
     monkeypatch.setattr(obligations, "lost_at_trap", lambda *given: lost)
     found = refuted(prove("m68010", "movep.w.store"), "EQ1")
     assert {o.reason for o in found} == {"stutter:MEM"} and len(found) == 2
+
+
+@pytest.mark.parametrize("name", ["partial_own_fault", "partial_moves_within_bounds"])
+def test_a_fault_of_the_guests_own_is_handed_on(prove: Prove, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Run again, the instruction would have changed twice what it changes before the fault."""
+    assert prove(f"soundness/{name}").verdict == "proved"
+    monkeypatch.setattr(TrapAndEmulate, "_handed_on", lambda *given: None)
+    assert {o.subject for o in refuted(prove(f"soundness/{name}"), "EQ1")} >= {"move@0", "move@1"}
+
+
+def test_what_is_not_decided_of_going_on_is_unknown(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*given: object) -> Lost:
+        raise Undecided("movep.w.store:resumes@0", "resource limit reached")
+
+    monkeypatch.setattr(obligations, "lost_at_trap", undecided)
+    found = [o for o in prove("m68010", "movep.w.store").obligations if o.subject.startswith("movep")]
+    assert len(found) == 8 and {o.verdict for o in found} == {"unknown"}
 
 
 def test_a_miss_that_changes_what_the_row_goes_on_from(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
