@@ -6,26 +6,24 @@ that it made; what it asks of a binding is the row's own meaning on the virtual 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from pgcheck.checker.monitor.machine import Leaves, Way, entered, faulting, instance
+from pgcheck.checker.monitor.machine import Leaves, Way, entered, faulting, faults, instance, payload_widths
 from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, value
 from pgcheck.checker.questions.copies import Answer, as_it_is, executing, in_mode, real_oracle
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.schemes import Bounds, External
-from pgcheck.isa.terms import FALSE, TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
+from pgcheck.isa.terms import TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.terms.names import HELD, MMU, PARAMETER, REAL, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
-from pgcheck.models.state import Exit, Fetched, State, holding, reset
+from pgcheck.models.state import Exit, Fetched, State
 from pgcheck.models.symbolic import FAULT, predicate
 from pgcheck.vmm import monitor, world
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.gate import ResourceControlLost
-from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World
 
@@ -96,7 +94,7 @@ class Row:
 
     `resumes` are the terminators after which the row, though it has changed state before, ends from the state at the trap as it would
     have from the one before; after `TRANSLATE` where the fault is not the guest's own. That is asked of each such row (rule
-    partial_instructions_resume).
+    partial_instructions_resume). `stands`: where it is, the bare step ends in that fault, in the state that is left.
     """
 
     setting: Setting
@@ -104,6 +102,7 @@ class Row:
     fetched: Fetched | None
     part: str = ""
     resumes: frozenset[str] = frozenset()
+    stands: bool = False
     memo: dict[tuple[object, ...], tuple[Way, ...]] = field(default_factory=dict, compare=False)
     predicates: dict[Term, Term] = field(default_factory=dict, compare=False)
 
@@ -229,40 +228,15 @@ class Memory:
         return
 
 
-def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
-    """The guest's own translation faults, for arguments with its mode in place of the processor's."""
-    return apply(0, FAULT, *in_mode(machine, args, mode)) if faulting(machine) else FALSE
-
-
-def payload_widths(machine: Machine, function: str) -> tuple[int, ...]:
-    """The widths of an exit's payload."""
-    if function in BUILTIN_EXITS:
-        return ()
-    translation = machine.code.translation
-    name = translation.function if function == TRANSLATE and translation is not None else function
-    return tuple(w for _, w in machine.code.functions[name].parameters)
-
-
-def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
-    """The leaves by which a monitor makes the processor reach the guest's frames. Raises NoTables."""
-    match machine.code.scheme:
-        case None | External():
-            return ()
-        case Bounds(base=base, limit=limit):
-            return (base, limit)
-    state = {**reset(machine), **holding(machine, own)}
-    return (form(machine, state).root,)
-
-
 _ASKED = ("pending", "waiting", "holds", "fetch", "execute", "enter", "refused", "values")
 
 
 class Routine:
     """The binding of interpreter routines on terms: the row's meaning, and the specification's trap entry."""
 
-    def __init__(self, row: Row, origin: Callable[[Leaves], Leaves]) -> None:
-        self.row, self.machine, self.origin = row, row.machine, origin
-        self.predicates = row.predicates
+    def __init__(self, guest: Monitored, host: Processor) -> None:
+        self.guest, self.host, self.row, self.machine = guest, host, guest.row, guest.row.machine
+        self.predicates = guest.row.predicates
 
     def binding(self) -> Binding:
         """The answers, and that nothing is pending."""
@@ -310,7 +284,9 @@ class Routine:
         given = tuple(bits(a, w) for a, w in zip(args, payload_widths(machine, TRANSLATE), strict=True))
         if not faulting(machine) or not decide(apply(0, FAULT, *given)):
             return None
-        return exit_of(machine, Way(TRANSLATE, TRUE, {}, given))
+        way = self.guest.standing(whole(machine, state, surroundings), given, self.host)
+        self._become(way, state, surroundings)
+        return exit_of(machine, way)
 
     def values(
         self,
@@ -339,7 +315,8 @@ class Routine:
     def _ways(
         self, subject: Subject, state: State, surroundings: Surroundings, operands: Mapping[Term, Term] | None = None
     ) -> Way:
-        ways = self.row.ways(self.origin(whole(self.machine, state, surroundings)), as_it_is, VIRTUAL)
+        leaves = self.guest.origin(whole(self.machine, state, surroundings), self.host)
+        ways = self.row.ways(leaves, as_it_is, VIRTUAL)
         if operands:
             ways = tuple(_with(way, operands) for way in ways)
         return chosen(ways)
@@ -396,15 +373,25 @@ class Monitored:
         shared = (*self.division.shared, *apart(self.row.machine))
         return {**self.leaves, **{name: run.after[name] for name in shared}}
 
-    def _origin(self, leaves: Leaves, host: Processor) -> Leaves:
+    def origin(self, leaves: Leaves, host: Processor) -> Leaves:
         """A state from which the row ends as from `leaves`: the one before, where it goes on from what its trap has left."""
-        if host.trapped not in self.row.resumes:
-            return leaves
-        left = self.left(host.runs[-1])
-        if any(left[name] is not term for name, term in leaves.items()):
+        if host.trapped not in self.row.resumes or not self._is_left(leaves, host):
             return leaves
         own = host.access is not None and decide(faults(self.row.machine, host.access, self.virtual_mode))
         return leaves if own else self.leaves
+
+    def standing(self, leaves: Leaves, args: tuple[Term, ...], host: Processor) -> Way:
+        """A fault of the guest's own in the state `leaves`: as the bare step ends in it, where it is proved to stand."""
+        if self.row.stands and host.access is not None and self._is_left(leaves, host):
+            accessed = in_mode(self.row.machine, host.access, self.virtual_mode)
+            if all(a is b for a, b in zip(args, accessed, strict=True)):
+                return next(w for w in self.row.ways(self.leaves, as_it_is, VIRTUAL) if w.function == TRANSLATE)
+        return Way(TRANSLATE, TRUE, leaves, args)
+
+    def _is_left(self, leaves: Leaves, host: Processor) -> bool:
+        """Whether that is the state that the trap has left."""
+        left = self.left(host.runs[-1])
+        return all(left[name] is term for name, term in leaves.items())
 
     def step(self, intercept: Set[str]) -> Ended:
         """Run the dispatcher for one step on the current path."""
@@ -412,7 +399,7 @@ class Monitored:
         guest = Surroundings({n: self.leaves[n] for n in outside})
         state: State = {n: value(leaf, self.leaves[n]) for n, leaf in machine.state.leaves.items() if n not in outside}
         host = Processor(self.row, self.virtual_mode, guest, self.policy)
-        routine = Routine(self.row, lambda leaves: self._origin(leaves, host))
+        routine = Routine(self, host)
         memory = Memory(machine, self.sets)
         dispatcher = monitor.TrapAndEmulate(
             cast(Any, host), self.division, self.policy, cast(Any, memory), routine.binding()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pgcheck.checker.questions.copies import Answer, as_it_is, executing, has_fields, over_leaves, with_fields
+from pgcheck.checker.questions.copies import Answer, as_it_is, executing, has_fields, in_mode, over_leaves, with_fields
 from pgcheck.checker.questions.subject import Subject
 from pgcheck.checker.questions.translated import asked
 from pgcheck.checker.questions.translated import page as number
@@ -219,6 +219,20 @@ def fetching(machine: Machine) -> Transition:
     pc = execution.frame.state[machine.state.pc]
     execution.call(machine.code.fetch, (pc,))
     return Transition(execution.frame.alive, dict(execution.frame.state), tuple(execution.exits))
+
+
+def faults(machine: Machine, args: tuple[Term, ...], mode: Term) -> Term:
+    """The guest's own translation faults, for arguments with its mode in place of the processor's."""
+    return apply(0, FAULT, *in_mode(machine, args, mode)) if faulting(machine) else FALSE
+
+
+def payload_widths(machine: Machine, function: str) -> tuple[int, ...]:
+    """The widths of an exit's payload."""
+    if function in BUILTIN_EXITS:
+        return ()
+    translation = machine.code.translation
+    name = translation.function if function == TRANSLATE and translation is not None else function
+    return tuple(w for _, w in machine.code.functions[name].parameters)
 
 
 # ---- the monitor's own steps

@@ -33,7 +33,7 @@ from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.verdicts.judge import InstructionRow
-from pgcheck.checker.world.resumption import Lost, lost_at_trap
+from pgcheck.checker.world.resumption import Lost, lost_at_trap, own_faults_stand
 from pgcheck.isa.machine.machine import ModeClass
 from pgcheck.isa.terms import FALSE, Term, disjunction
 from pgcheck.isa.terms.ir import TRANSLATE
@@ -89,7 +89,7 @@ class Prover:
             return item, self._in_modes(other_rows(self.promise)[item], item, evidence)
         row = instruction_row(self.promise, item.instruction, item.row)
         try:
-            row = replace(row, resumes=resumes(self.promise, row, evidence()))
+            row = going_on(self.promise, row, evidence())
         except (Undecided, Contradiction) as found:
             verdict: Verdict = "unknown" if isinstance(found, Undecided) else "error"
             reason = f"whether it goes on rightly after a trap: {found}"
@@ -141,14 +141,16 @@ class Prover:
         return "vacuous", "solver", LEFT_OUT if inside else "no state satisfies the hypotheses"
 
 
-def resumes(promise: Promise, row: Row, evidence: Evidence) -> frozenset[str]:
-    """The terminators after which a row that has changed state before its trap is proved to go on rightly. Raises Undecided, Contradiction."""
+def going_on(promise: Promise, row: Row, evidence: Evidence) -> Row:
+    """A row with what is proved of how it goes on after a trap, where it may have changed state before. Raises Undecided, Contradiction."""
     if not row.subject.instruction.partial:
-        return frozenset()
-    found = lost_at_trap(promise.setting, row.subject, promise.configuration, evidence)
+        return row
+    asked = promise.setting, row.subject, promise.configuration, evidence
+    found = lost_at_trap(*asked)
     if isinstance(found, Lost):
-        return frozenset()
-    return frozenset({TRANSLATE, *promise.setting.entering}) - {terminator for terminator, _ in found}
+        return row
+    resumes = frozenset({TRANSLATE, *promise.setting.entering}) - {terminator for terminator, _ in found}
+    return replace(row, resumes=resumes, stands=own_faults_stand(*asked))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pgcheck.checker.monitor.guest import (
-    FETCH,
-    FETCHED,
-    LOST,
-    STUTTER,
-    Ended,
-    Monitored,
-    Row,
-    apart,
-    faults,
-    relocated,
-)
-from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, fetching
+from pgcheck.checker.monitor.guest import FETCH, FETCHED, LOST, STUTTER, Ended, Monitored, Row, apart
+from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, faults, fetching
 from pgcheck.checker.monitor.values import Path, Symbolic, bits, paths
 from pgcheck.checker.questions.copies import differ, executing, over
 from pgcheck.checker.questions.delegation import run_on
@@ -34,6 +23,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.choices import MIRROR
 from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
+from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -49,12 +39,24 @@ from pgcheck.isa.terms import (
     substitute,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, Block
-from pgcheck.models.state import Fetched
+from pgcheck.models.state import Fetched, holding, reset
 from pgcheck.models.symbolic import Exit, Transition, transition
+from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World, world
 
 EQ1, EQ3, RC1 = "EQ1", "EQ3", "RC1"
+
+
+def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
+    """The leaves by which a monitor makes the processor reach the guest's frames. Raises NoTables."""
+    match machine.code.scheme:
+        case None | External():
+            return ()
+        case Bounds(base=base, limit=limit):
+            return (base, limit)
+    state = {**reset(machine), **holding(machine, own)}
+    return (form(machine, state).root,)
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,36 @@ def lost_at_trap(setting: Setting, one: Subject, configuration: Configuration, e
     return handed if lost is None else lost
 
 
+def own_faults_stand(setting: Setting, one: Subject, configuration: Configuration, evidence: Evidence) -> bool:
+    """Whether each fault of translation that is the guest's own ends the virtual step with these arguments, in the state that the real one has left.
+
+    Raises Undecided.
+    """
+    modes = setting.deployment.modes
+    for mode_class, mode in ((c, m) for c in (modes.supervisor, modes.user) for m in virtual_modes(setting, c)):
+        states = related(setting, mode_class, mode, configuration)
+        known, real, _, whole = _posed(setting, one, (states, mode), configuration)
+        for trap in (e for e in real.exits if e.function == TRANSLATE):
+            otherwise = disjunction(_reflected(setting, states, whole, trap, mode).values())
+            own = _own(setting, trap, mode)
+            if _model([*known, trap.guard, own, otherwise], f"{one.id}:stands@{mode}", evidence) is not None:
+                return False
+    return True
+
+
+def _posed(
+    setting: Setting, one: Subject, where: tuple[Related, int], configuration: Configuration
+) -> tuple[tuple[Term, ...], Transition, Transition, dict[str, _End]]:
+    """What is known of related states in a virtual mode, the real and the virtual step from them, and the ends of the virtual one."""
+    states, mode = where
+    oracle = real_oracle(setting.machine, setting.mode(mode), configuration.tables)
+    real = _copied(one.transition, over_leaves(states.real, oracle, REAL, one.private))
+    virtual = _copied(one.transition, over_leaves(states.virtual, as_it_is, VIRTUAL, NONE))
+    whole = _ends(virtual)
+    left_out = disjunction(whole[f].guard for f in (UNMODELLED, UNPREDICTABLE) if f in whole)
+    return (states.of_virtual, states.of_real, one.canonical, lnot(left_out)), real, virtual, whole
+
+
 def _trapping(setting: Setting, step: Transition) -> list[Exit]:
     """The exits that enter the monitor."""
     return [e for e in step.exits if e.function == TRANSLATE or e.function in setting.entering]
@@ -115,13 +145,7 @@ def _lost(
 ) -> Lost | Handed:
     """The first trap that is lost, or those that cannot but be handed on; those that `must` be are not gone on with."""
     states, mode = where
-    machine = setting.machine
-    oracle = real_oracle(machine, setting.mode(mode), configuration.tables)
-    real = _copied(one.transition, over_leaves(states.real, oracle, REAL, one.private))
-    virtual = _copied(one.transition, over_leaves(states.virtual, as_it_is, VIRTUAL, NONE))
-    whole = _ends(virtual)
-    left_out = disjunction(whole[f].guard for f in (UNMODELLED, UNPREDICTABLE) if f in whole)
-    known = (states.of_virtual, states.of_real, one.canonical, lnot(left_out))
+    known, real, virtual, whole = _posed(setting, one, where, configuration)
     label = f"{one.id}:resumes@{mode}"
     if not evidence.possible([*known, _seen_apart(setting, states, virtual, real)], f"{label}:writes again"):
         return frozenset()
@@ -232,8 +256,13 @@ def _gone_on(
     if trap.function != TRANSLATE:
         return ways
     reflected = _reflected(setting, states, whole, trap, mode)
-    faults = apply(0, FAULT, *in_mode(setting.machine, trap.args, setting.mode(mode)))
+    faults = _own(setting, trap, mode)
     return {w: ite(faults, reflected.get(w, FALSE), ways.get(w, FALSE)) for w in {**reflected, **ways}}
+
+
+def _own(setting: Setting, trap: Exit, mode: int) -> Term:
+    """That a fault of translation is the guest's own."""
+    return apply(0, FAULT, *in_mode(setting.machine, trap.args, setting.mode(mode)))
 
 
 def _taken(states: Related, trap: Exit) -> dict[str, Term]:

@@ -111,6 +111,12 @@ def test_a_fault_of_the_guests_own_is_handed_on(prove: Prove, monkeypatch: pytes
     assert {o.subject for o in refuted(prove(f"soundness/{name}"), "EQ1")} >= {"move@0", "move@1"}
 
 
+def test_a_fault_is_handed_on_with_the_guests_mode(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor is in user mode whatever the guest believes to be in."""
+    monkeypatch.setattr(TrapAndEmulate, "_virtually", lambda self, access, state: access)
+    assert {o.subject for o in refuted(prove("m68010", "movep.w.store"), "EQ1")} == {"movep.w.store@1"}
+
+
 def test_what_is_not_decided_of_going_on_is_unknown(prove: Prove, monkeypatch: pytest.MonkeyPatch) -> None:
     def undecided(*given: object) -> Lost:
         raise Undecided("movep.w.store:resumes@0", "resource limit reached")
