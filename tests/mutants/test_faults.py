@@ -53,7 +53,8 @@ def _there(killer: str) -> bool:
         case "check":
             return (ROOT / rest).is_file() and RIGHT.match((ROOT / rest).read_text("utf-8")) is not None
         case "verdicts" | "prove" | "fuzz":
-            return path_of(rest.split()[0]).is_file()
+            named = rest.split()[0]
+            return (ROOT / named).is_file() or path_of(named).is_file()
         case "suite":
             file, _, name = rest.partition("::")
             return (ROOT / file).is_file() and f"def {name}" in (ROOT / file).read_text("utf-8")
