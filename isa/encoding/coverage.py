@@ -7,11 +7,12 @@ another overlaps it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import combinations
-from typing import Final
+from functools import lru_cache, reduce
+from itertools import combinations, product
+from operator import or_
+from typing import Final, TypeAlias
 
 from pgcheck.isa import terms
 from pgcheck.isa.encoding import units
@@ -22,6 +23,10 @@ from pgcheck.isa.terms.knownbits import Bits
 from pgcheck.isa.terms.names import FREE
 
 _BUDGET: Final = 2000
+_FEW: Final = 4096  # pairs that are looked at one by one sooner than split
+_SAMPLE: Final = 32
+_Numbered: TypeAlias = list[tuple[int, int, int]]
+"""Encodings by number, each with the (mask, value) of its literal bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,14 @@ class Claim:
 
 
 def overlaps(encodings: Mapping[str, Encoding], budget: int = _BUDGET) -> Overlaps:
-    """Compare each pair; `budget` bounds the nodes of the search for one pair."""
+    """Compare each pair that literal bits do not tell apart; `budget` bounds the nodes of the search for one pair."""
     found: list[Overlap] = []
     undecided: list[Undecided] = []
     predicates = lru_cache(maxsize=None)(lambda name: accepts(encodings[name]))
-    literals = [(name, *_literal(encoding)) for name, encoding in encodings.items()]
-    for (a, mask_a, value_a), (b, mask_b, value_b) in combinations(literals, 2):
-        if mask_a & mask_b & (value_a ^ value_b):
-            continue
+    names = list(encodings)
+    literals = [(number, *_literal(encoding)) for number, encoding in enumerate(encodings.values())]
+    for first, second in sorted(_alike(literals, literals)):
+        a, b = names[first], names[second]
         try:
             common = next(knownbits.search((predicates(a), predicates(b)), {}, budget), None)
         except knownbits.Exhausted:
@@ -77,6 +82,56 @@ def overlaps(encodings: Mapping[str, Encoding], budget: int = _BUDGET) -> Overla
         if common is not None:
             found.append(Overlap(a, b, _example(encodings[a], encodings[b], common)))
     return Overlaps(tuple(found), tuple(undecided))
+
+
+def _alike(some: _Numbered, others: _Numbered) -> Iterator[tuple[int, int]]:
+    """The pairs of numbers, the smaller first and each once, one of either list, whose literal bits nothing tells apart.
+
+    Both lists are split by a bit that tells many of them apart, and only parts that the bit does not tell apart are looked at together,
+    so what is told apart is not looked at pair by pair. The lists are one and the same, or have no number in common.
+    """
+    bit = 0
+    if len(some) * len(others) > _FEW:
+        bit = _telling(_sample(some), _sample(others)) or _telling(some, others)
+    if not bit:
+        pairs = combinations(some, 2) if some is others else product(some, others)
+        for (i, mask_i, value_i), (j, mask_j, value_j) in pairs:
+            if not mask_i & mask_j & (value_i ^ value_j):
+                yield (i, j) if i < j else (j, i)
+        return
+    here = _split(some, bit)
+    there = here if some is others else _split(others, bit)
+    for (x, left), (y, right) in product(enumerate(here), enumerate(there)):
+        if left and right and {x, y} != {0, 1} and (some is not others or x <= y):
+            yield from _alike(left, right)
+
+
+def _split(literals: _Numbered, bit: int) -> tuple[_Numbered, _Numbered, _Numbered]:
+    """Those in which a bit is 0, is 1, and is free."""
+    parts: tuple[_Numbered, _Numbered, _Numbered] = [], [], []
+    for literal in literals:
+        _, mask, value = literal
+        parts[2 if not mask & bit else 1 if value & bit else 0].append(literal)
+    return parts
+
+
+def _sample(literals: _Numbered) -> _Numbered:
+    return literals[:: -(-len(literals) // _SAMPLE)]
+
+
+def _telling(some: _Numbered, others: _Numbered) -> int:
+    """The bit that tells most pairs apart, one of either list; 0 if none does."""
+    best = most = 0
+    left = reduce(or_, (mask for _, mask, _ in some), 0) & reduce(or_, (mask for _, mask, _ in others), 0)
+    while left:
+        bit = left & -left
+        left ^= bit
+        (zeros, ones, _), (other_zeros, other_ones, _) = (
+            map(len, _split(literals, bit)) for literals in (some, others)
+        )
+        if (told := zeros * other_ones + ones * other_zeros) > most:
+            best, most = bit, told
+    return best
 
 
 def accepts(encoding: Encoding) -> Term:

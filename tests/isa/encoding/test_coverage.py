@@ -2,6 +2,7 @@
 
 import random
 import time
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -139,3 +140,13 @@ def test_three_hundred_encodings_are_compared_in_a_moment() -> None:
     result = overlaps(table)
     assert time.process_time() - start < 0.3
     assert not result.found and not result.undecided
+
+
+@pytest.mark.parametrize("fixed", [0.5, 0.8])
+def test_many_encodings_overlap_where_their_pairs_do_and_in_that_order(fixed: float) -> None:
+    """More than are compared pair by pair: nothing is lost by looking only at those that no literal bit tells apart."""
+    draw = random.Random(7)
+    texts = ["".join(draw.choice("01") if draw.random() < fixed else "-" for _ in range(16)) for _ in range(120)]
+    table = compile_table(RISC, {f"i{k}": match(text) for k, text in enumerate(texts)})
+    pairs = [overlaps(dict(pair)).found for pair in combinations(table.items(), 2)]
+    assert overlaps(table).found == tuple(overlap for found in pairs for overlap in found) != ()
