@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.checker.generated.idioms import ite, meant
-from pgcheck.isa.terms import FALSE, TRUE, Term, constant, eq, extract, lnot, mask, mk
+from pgcheck.isa.terms import FALSE, TRUE, Term, constant, eq, extract, land, lnot, lor, mask, mk
 
 WIDEST: Final = 1 << 12
 
@@ -223,9 +223,16 @@ def chosen(guard: Term, a: Number, b: Number) -> Number:
     if {a.constant, b.constant} == {0, 1}:
         return Number(guard if a.constant else lnot(guard), 0, 1)
     if all(not n.term.width or n.constant in (0, 1) for n in (a, b)):
-        return Number(ite(guard, a.truth, b.truth), low, high)
+        return Number(_decided(guard, a.truth, b.truth), low, high)
     width = bits(low, high)
     return Number(ite(guard, a.modulo(width), b.modulo(width)), low, high)
+
+
+def _decided(guard: Term, a: Term, b: Term) -> Term:
+    """The Boolean `a` where `guard` holds and `b` elsewhere; what decides is not told again."""
+    if a is guard:
+        return lor(guard, b)
+    return land(guard, a) if b is guard else ite(guard, a, b)
 
 
 def compared(op: str, a: Number, b: Number) -> Term:

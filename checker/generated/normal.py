@@ -14,6 +14,7 @@ from pgcheck.isa.terms import (
     TRUE,
     Term,
     constant,
+    digest,
     eq,
     extract,
     ite,
@@ -192,7 +193,7 @@ def _ordered(op: str, args: Iterable[Term]) -> Term:
         else:
             parts.add(node)
     result = TRUE if op == "land" else FALSE
-    for part in sorted(parts, key=id):
+    for part in sorted(parts, key=lambda part: digest([part])):
         result = _JOINED[op](result, part)
     return result
 

@@ -92,6 +92,8 @@ def worst(found: Block, evidence: Evidence) -> Obligation:
 
 
 RISCV = ("addi", "ld", "sd", "addi")
+# Several units at two addresses, each of which is walked for and may store to tables.
+STRINGS = ("movsw", "cmpsd", "movsd", "cmpsw")
 
 
 @pytest.mark.parametrize("user", [False, True])
@@ -102,6 +104,7 @@ RISCV = ("addi", "ld", "sd", "addi")
         ("riscv64", ("lw", "beq", "jal", "csrrw", "ecall", "addi")),
         ("pg74", ("add", "load", "store", "jz", "add")),
         ("pg74", ("lpsw", "add")),
+        ("i386", STRINGS),
     ],
 )
 def test_what_is_emitted_is_right(name: str, ids: tuple[str, ...], user: bool, evidence: Evidence) -> None:
@@ -186,6 +189,25 @@ def test_a_fault_in_a_block_is_not_proved(fault: str, evidence: Evidence) -> Non
     found = worst(edited(right, *edits), evidence)
     assert found.verdict in ("refuted", "unknown") and said in found.reason, found
     assert found.verdict == "refuted" or not said
+
+
+# What a generator would write with a fault where several units are moved between two addresses, and what is said to differ.
+MOVED = {
+    "a step that is too short": ([("(2 if (not", "(1 if (not")], "GPR"),
+    "a look that is not taken over": ([("        q = q or R.check", "        pass")], "engine does not look"),
+    "units in the other order": ([("0, 0, t29, t33", "0, 0, t33, t29")], "MEM"),
+    "a unit beside its place": ([("t30 = (t1 + 1 &", "t30 = (t1 + 2 &")], "accesses"),
+}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [name if name == "a step that is too short" else pytest.param(name, marks=pytest.mark.campaign) for name in MOVED],
+)
+def test_a_fault_in_what_moves_several_units_is_refuted(fault: str, evidence: Evidence) -> None:
+    edits, said = MOVED[fault]
+    found = worst(edited(block(known("i386"), *STRINGS, user=True), *edits), evidence)
+    assert found.verdict == "refuted" and said in found.reason, found
 
 
 def test_a_loop_asks_for_the_budget(evidence: Evidence) -> None:

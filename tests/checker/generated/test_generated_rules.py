@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial, reduce
 
 import pytest
 
 from pgcheck.checker.generated import idioms, normal
-from pgcheck.isa.terms import ARRAY, Term, constant, mask, mk, variable
+from pgcheck.isa.terms import ARRAY, Term, constant, digest, mask, mk, variable, walk
 from pgcheck.isa.terms.matching import Rule, compiled
 from pgcheck.isa.terms.nodes import intern
 from tests.isa.terms.test_folding import Instance, differ, holds, instances, of, possible, result
@@ -67,3 +68,16 @@ def test_emitted_idioms_are_the_operators_that_they_mean() -> None:
     below = mk("ult", 0, x, constant(8, 0x80))
     assert idioms.ite(below, mk("zext", wide, x), negative) is mk("sext", wide, x)
     assert idioms.ite(mk("ult", 0, x, constant(8, 0x81)), mk("zext", wide, x), negative).op == "ite"
+
+
+@pytest.mark.parametrize("op", ["land", "lor"])
+def test_a_junction_has_its_parts_in_the_order_of_their_digests(op: str) -> None:
+    """Of what they are, that is, and not of where they lie in memory."""
+    parts = [variable(0, f"part {k}") for k in range(9)]
+    found = {
+        normal.normal([reduce(partial(mk, op, 0), order)], [])[0]
+        for order in (parts, parts[::-1], parts[4:] + parts[:4])
+    }
+    assert len(found) == 1
+    shown = [t for t in walk(found) if t.op == "var"]
+    assert shown == sorted(parts, key=lambda t: digest([t]))

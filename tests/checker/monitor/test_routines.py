@@ -82,9 +82,9 @@ def test_a_generator_with_a_fault_is_refuted(operator: str, prove: Prove, monkey
     assert "refuted: EQ4" in shown and "generated code gives" in shown
 
 
-# Of a machine without a monitor: instructions whose code has what is hard to follow: page walks with early returns, narrow shifts, divisions.
+# Of a machine without a monitor: instructions whose code has what is hard to follow: page walks with early returns and of several addresses, narrow shifts, divisions.
 HARD = {
-    "i386": ("sar.rm16_imm8", "verr"),
+    "i386": ("sar.rm16_imm8", "verr", "movsw", "cmpsd"),
 }
 
 
