@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pgcheck.isa.words import Order, joined, order, places, split
 
+WORD: Final = 64
+"""Units of at most so many bits, and no bytes, are kept as numbers of so many."""
+GUARD: Final = 4096
+"""Bytes behind the cells of RAM that nothing reads."""
 Watcher = Callable[[int, int], None]
 
 
@@ -37,15 +41,20 @@ class Ram:
     """RAM of `size` units of `unit` bits from `base` on, in pages of 2**page_shift units.
 
     `dirty` are the numbers of the pages stored to since the last `clean`. `quiet[page]` is 1 when a store to the page needs
-    neither marking nor telling, which is all that a fast engine has to look at.
+    neither marking nor telling, which is all that a fast engine has to look at; `armed` counts what may have set some to 0.
+
+    `cells` go on behind `size`, up to a power of two and GUARD bytes more, so that machine code can work on them in place: it cuts every index to them by a mask.
     """
 
-    __slots__ = ("base", "big_endian", "cells", "dirty", "order", "page_shift", "quiet", "size", "unit", "watchers")
+    __slots__ = (
+        "armed", "base", "big_endian", "cells", "dirty", "order", "page_shift", "quiet", "size", "unit", "watchers",
+    )  # fmt: skip
 
     def __init__(self, base: int, size: int, unit: int, big_endian: bool, page_shift: int = 12) -> None:
         self.base, self.size, self.unit, self.big_endian, self.page_shift = base, size, unit, big_endian, page_shift
-        self.order = order(big_endian)
-        self.cells: bytearray | list[int] = bytearray(size) if unit == 8 else [0] * size
+        self.order: Order = order(big_endian)
+        self.cells = _cells(size, unit)
+        self.armed = 0
         self.quiet = bytearray((size >> page_shift) + 1)
         self.dirty: set[int] = set()
         self.watchers: dict[int, list[Watcher]] = {}
@@ -63,7 +72,8 @@ class Ram:
         if isinstance(cells, bytearray):
             cells[at : at + count] = value.to_bytes(count, self.order)
         else:
-            cells[at : at + count] = split(value, count, self.unit, self.order)
+            for k, piece in enumerate(split(value, count, self.unit, self.order)):
+                cells[at + k] = piece
         first, last = at >> self.page_shift, at + count - 1 >> self.page_shift
         if not self.quiet[first] or not self.quiet[last]:
             self.told(address, count)
@@ -86,6 +96,7 @@ class Ram:
         watchers = self.watchers.setdefault(page, [])
         if watcher not in watchers:
             watchers.append(watcher)
+            self.armed += 1
         self.quiet[page] = 0
 
     def unwatch(self, address: int, watcher: Watcher) -> None:
@@ -103,11 +114,12 @@ class Ram:
         for page in pages:
             self.quiet[page] = 0
         self.dirty.clear()
+        self.armed += 1
         return pages
 
     def page(self, number: int) -> bytes | tuple[int, ...]:
         """The contents of a page."""
-        part = self.cells[number << self.page_shift : number + 1 << self.page_shift]
+        part = self.cells[number << self.page_shift : min(number + 1 << self.page_shift, self.size)]
         return bytes(part) if isinstance(part, bytearray) else tuple(part)
 
     def restore(self, images: dict[int, bytes | tuple[int, ...]]) -> None:
@@ -120,9 +132,18 @@ class Ram:
             if isinstance(self.cells, bytearray):
                 self.cells[at : at + extent] = bytes(extent) if image is None else bytes(image)[:extent]
             else:
-                self.cells[at : at + extent] = [0] * extent if image is None else list(image)[:extent]
+                for k in range(extent):
+                    self.cells[at + k] = 0 if image is None or k >= len(image) else image[k]
             for watcher in tuple(self.watchers.get(page, ())):
                 watcher(self.base + at, extent)
+
+
+def _cells(size: int, unit: int) -> bytearray | memoryview | list[int]:
+    """Zeros for RAM: bytes, or numbers of a WORD."""
+    if unit > WORD:
+        return [0] * size
+    room = 1 << max(size - 1, 0).bit_length()
+    return bytearray(room + GUARD) if unit == 8 else memoryview(bytearray(8 * room + GUARD)).cast("Q")
 
 
 class Registers(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 from pgcheck.isa.idl.state import Leaf
 from pgcheck.isa.machine.machine import Instruction, Machine
@@ -16,13 +16,15 @@ class Cells(dict[int, int]):
     """An array leaf as a value: the elements that were set, and `fill` in every other.
 
     Two are equal when all their elements are, whichever were set; an array is as long as anyone asks, so that their fills are equal too.
+    `source` is where an engine that works elsewhere keeps the elements (lent.py).
     """
 
-    __slots__ = ("fill",)
+    __slots__ = ("fill", "source")
 
     def __init__(self, fill: int = 0, cells: Mapping[int, int] | None = None) -> None:
         super().__init__(cells or {})
         self.fill = fill
+        self.source: Any = None
 
     def __missing__(self, index: int) -> int:
         return self.fill
@@ -57,6 +59,16 @@ class Cells(dict[int, int]):
 State = dict[str, "int | Cells"]
 
 
+class Leaves(State):
+    """A state that an engine may keep elsewhere while it is at work, in `source`; any other dictionary is copied to it and back."""
+
+    __slots__ = ("source",)
+
+    def __init__(self, leaves: Mapping[str, int | Cells]) -> None:
+        super().__init__(leaves)
+        self.source: Any = None
+
+
 def scalar(state: Mapping[str, int | Cells], name: str) -> int:
     """The value of a scalar leaf. Raises TypeError for an array."""
     held = state[name]
@@ -75,7 +87,7 @@ def cells(state: Mapping[str, int | Cells], name: str) -> Cells:
 
 def holding(machine: Machine, values: Mapping[str, int]) -> State:
     """Leaves that hold values, an array in every element."""
-    return {n: Cells(v) if n in machine.state.arrays else v for n, v in values.items()}
+    return Leaves({n: Cells(v) if n in machine.state.arrays else v for n, v in values.items()})
 
 
 def reset(machine: Machine) -> State:
@@ -85,7 +97,7 @@ def reset(machine: Machine) -> State:
 
 def copied(state: Mapping[str, int | Cells]) -> State:
     """A state that shares nothing with `state`."""
-    return {n: v.copy() if isinstance(v, Cells) else v for n, v in state.items()}
+    return Leaves({n: v.copy() if isinstance(v, Cells) else v for n, v in state.items()})
 
 
 def frozen(value: int | Cells) -> Hashable:

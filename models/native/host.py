@@ -66,7 +66,7 @@ class Host:
         unit = self.plan.machine.state.memory_unit
         if request == Request.STORE and mirror.bus.is_ram(a, b):
             mirror.set("check", 1)
-            mirror.store(a, b, mirror.number(Place(value.at, unit * b)))
+            mirror.ram.store(a, b, mirror.number(Place(value.at, unit * b)) & (1 << unit * b) - 1)
             return
         assert memory is not None
         given = mirror.number(value)

@@ -1,7 +1,7 @@
-"""Where things lie in native memory: one block that holds the state, what the engine keeps, and guest memory at its end.
+"""Where things lie in native memory: one block that holds the state and what the engine keeps, and guest memory where its owner has it.
 
 Numbers are kept in places of whole 64 bits with zeros above. Every array is a region of a power of two of elements, so that an index is cut
-to it by a mask; guest memory has a mask of its own (`ram_mask`) and `GUARD` bytes behind it.
+to it by a mask; guest memory, `ram` bytes from the block on, has a mask of its own (`ram_mask`) and a guard behind it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.memory import WORD
 
-GUARD: Final = 4096
 LINE: Final = 4
 """Units of memory that share a mark: 2**LINE."""
 BLOCK: Final = 12
@@ -57,7 +57,7 @@ class Region:
 
 HEADER: Final = (
     "status", "left", "record", "check", "exit", "translating", "fresh", "uncached", "logged", "hash", "host",
-    "ram_base", "ram_mask", "next",
+    "ram", "ram_base", "ram_mask", "next",
 )  # fmt: skip
 
 
@@ -86,9 +86,8 @@ class Layout:
         self._end = self.records.end
         self.quiet, self.code = self._bytes(MOST_RAM - LINE), self._bytes(MOST_RAM - LINE)
         self.dirty = self._bytes(MOST_RAM - BLOCK)
-        self._end += -self._end % GUARD
-        byte = state.memory_unit == 8
-        self.ram = Region(self._end, MOST_RAM, state.memory_unit, 1 if byte else Place(0, state.memory_unit).bits // 8)
+        self.size = self._end
+        self.ram = Region(0, MOST_RAM, state.memory_unit, 1 if state.memory_unit == 8 else WORD // 8)
 
     def _holds(self, leaf: ScalarLeaf | ArrayLeaf) -> bool:
         return isinstance(leaf, ScalarLeaf) and leaf.name not in self.outside

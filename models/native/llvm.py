@@ -303,30 +303,38 @@ class Body:
         whole = self.resize("zext", place.width or 1, place.bits, value)
         self._emit(f"store {typed(place.bits)} {whole}, ptr {self._at(place.at)}, align 8")
 
-    def _cell(self, region: Region, index: Value, mask: Value) -> Value:
-        inside = self.op("and", 64, index, mask)
+    def _cell(self, region: Region, index: Value) -> Value:
+        inside = self.op("and", 64, index, str((1 << region.bits) - 1))
         offset = self.op("mul", 64, inside, str(region.size))
         return self._value(f"getelementptr i8, ptr {self._at(region.at)}, i64 {offset}")
 
+    def _ram(self, index: Value) -> Value:
+        """A cell of RAM, which lies elsewhere."""
+        inside = self.op("and", 64, index, self.read(self.layout.header["ram_mask"]))
+        offset = self.op("mul", 64, inside, str(self.layout.ram.size))
+        return self._value(
+            f"getelementptr i8, ptr %st, i64 {self.op('add', 64, offset, self.read(self.layout.header['ram']))}"
+        )
+
     def element(self, region: Region, index: Value) -> Value:
-        cell = self._cell(region, index, str((1 << region.bits) - 1))
+        cell = self._cell(region, index)
         found = self._value(f"load {typed(8 * region.size)}, ptr {cell}, align {min(region.size, 8)}")
         return self.resize("trunc", 8 * region.size, region.width or 1, found)
 
     def put_element(self, region: Region, index: Value, value: Value) -> None:
-        cell = self._cell(region, index, str((1 << region.bits) - 1))
+        cell = self._cell(region, index)
         whole = self.resize("zext", region.width or 1, 8 * region.size, value)
         self._emit(f"store {typed(8 * region.size)} {whole}, ptr {cell}, align {min(region.size, 8)}")
 
     def physical(self, index: Value, width: int) -> Value:
         ram = self.layout.ram
-        cell = self._cell(ram, index, self.read(self.layout.header["ram_mask"]))
+        cell = self._ram(index)
         kept = width if ram.size == 1 else 8 * ram.size
         return self.resize("trunc", kept, width, self._value(f"load {typed(kept)}, ptr {cell}, align 1"))
 
     def put_physical(self, index: Value, width: int, value: Value) -> None:
         ram = self.layout.ram
-        cell = self._cell(ram, index, self.read(self.layout.header["ram_mask"]))
+        cell = self._ram(index)
         kept = width if ram.size == 1 else 8 * ram.size
         whole = self.resize("zext", width, kept, value)
         self._emit(f"store {typed(kept)} {whole}, ptr {cell}, align 1")

@@ -1,58 +1,60 @@
-"""The state and RAM of a computer in native memory: what crosses over when native code begins and ends, and around each request to the host."""
+"""A computer in native memory: its state, which is lent, and its RAM, which lies where it lay."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
 import struct
+from collections.abc import Set
 from typing import Final
 
-from pgcheck.isa.words import order
+from pgcheck.models.lent import WORD, LentState, Row, Store, Words, lend
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.native.layout import BLOCK, GUARD, LINE, Layout, Place, Region
-from pgcheck.models.state import Cells, State
+from pgcheck.models.native.layout import BLOCK, LINE, Layout, Place
+from pgcheck.models.state import State
 
 _WORD: Final = struct.Struct("<Q")
 _PRIVATE: Final = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 """A process that is forked has its own."""
+_SETTLED: Final = bytes.maketrans(b"\0\1", b"\1\2")
+"""How a line is marked that need not be told of, by whether a record was made from it."""
 
 
 class Mirror:
-    """One block of native memory that holds a computer's state while native code runs, and its RAM.
+    """One block of native memory for a computer whose state native code works on, beside its RAM.
 
-    An element that no write changes is kept there with its value, so that reads need not tell it from others.
-    Pages of RAM that were stored to from outside are `stale` until native code runs again.
+    An element that no write changes is kept there with its value, so that reads need not tell it from others. A page is settled
+    when native code need not tell of stores to it any more: it is dirty, and nobody watches it.
     """
 
-    def __init__(self, layout: Layout, bus: Bus, ram: Ram) -> None:
+    def __init__(self, layout: Layout, bus: Bus, ram: Ram, watched: Set[str]) -> None:
         self.layout, self.bus, self.ram = layout, bus, ram
-        bits = max(1, (ram.size - 1).bit_length())
-        self._block = mmap.mmap(-1, layout.ram.at + (layout.ram.size << bits) + GUARD, **_PRIVATE)
+        self._block = mmap.mmap(-1, layout.size + -layout.size % mmap.PAGESIZE, **_PRIVATE)
         self.memory = memoryview(self._block)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._block))
-        self._scalars = tuple((n, p.at, p.bits // 8) for n, p in layout.scalars.items())
-        first = self._scalars[0][1]
-        self._first, self._flat = first, all(size == 8 for _, _, size in self._scalars)
-        self._packed = struct.Struct(f"<{len(self._scalars)}Q")
-        self._names = tuple(n for n, _, _ in self._scalars)
-        self._held: dict[str, bytes] = {}
-        self.pages = (ram.size - 1 >> ram.page_shift) + 1
-        self.stale = set(range(self.pages))
+        self.leaves = store_of(layout, self.memory, watched)
+        self._lent: LentState | None = None
+        self._blocks = (ram.size - 1 >> BLOCK) + 1
+        self._settled: set[int] = set()
+        self._watching: set[int] = set()
+        self._armed, self._deaf = ram.armed, False
         self.lines: set[int] = set()
         """Marks of RAM that records were made from."""
         self.outdated = False
         """Something that records were made from has changed."""
-        for page in range(self.pages):
-            ram.watch(ram.base + (page << ram.page_shift), self._stored)
+        assert not isinstance(ram.cells, list)
+        self.set("ram", ctypes.addressof(ctypes.c_char.from_buffer(ram.cells)) - self.address & (1 << 64) - 1)
         self.set("ram_base", ram.base)
-        self.set("ram_mask", (1 << bits) - 1)
+        self.set("ram_mask", (1 << max(1, (ram.size - 1).bit_length())) - 1)
         for count, place in layout.limits.items():
             _WORD.pack_into(self.memory, place.at, max(0, ram.size - count + 1))
 
     def forget(self) -> None:
-        """No longer be told of stores."""
-        for page in range(self.pages):
+        """Give back the state, and no longer be told of stores."""
+        for page in self._watching:
             self.ram.unwatch(self.ram.base + (page << self.ram.page_shift), self._stored)
+        self._watching.clear()
+        self._release()
 
     # ---- single numbers
 
@@ -73,130 +75,88 @@ class Mirror:
 
     # ---- state
 
-    def enter(self, state: State) -> None:
-        """Take over the state, and the pages that are stale."""
-        memory = self.memory
-        if self._flat:
-            self._packed.pack_into(memory, self._first, *[state[n] for n in self._names])
-        else:
-            for name, at, size in self._scalars:
-                value = state[name]
-                assert isinstance(value, int)
-                memory[at : at + size] = value.to_bytes(size, "little")
-        for name, region in self.layout.arrays.items():
-            held = state[name]
-            assert isinstance(held, Cells)
-            self._put_array(name, region, held)
-        self._fill()
-
-    def _put_array(self, name: str, region: Region, held: Cells) -> None:
-        leaf = self.layout.machine.state.arrays[name]
-        values = [held[i] for i in range(leaf.size)]
-        for index, fixed in leaf.hardwired:
-            values[index] = fixed
-        if region.size == 8:
-            data = struct.pack(f"<{leaf.size}Q", *values)
-        else:
-            data = b"".join(value.to_bytes(region.size, "little") for value in values)
-        if self._held.get(name) != data:
-            self.memory[region.at : region.at + len(data)] = data
-        self._held[name] = data
+    def enter(self, state: State) -> bool:
+        """Take over what Python has set of a state; whether a leaf that is watched may have changed."""
+        if self.ram.armed != self._armed:
+            self._unsettle()
+        if isinstance(state, LentState) and state.source is self.leaves:
+            return state.flush()
+        self._release()
+        self._lent = lend(self.leaves, state)
+        return True
 
     def leave(self, state: State) -> None:
-        """Give back the state, and the pages that were stored to."""
-        memory = self.memory
-        if self._flat:
-            state.update(zip(self._names, self._packed.unpack_from(memory, self._first), strict=True))
-        else:
-            for name, at, size in self._scalars:
-                state[name] = int.from_bytes(memory[at : at + size], "little")
-        for name, region in self.layout.arrays.items():
-            leaf = self.layout.machine.state.arrays[name]
-            size, kept = leaf.size, {index for index, _ in leaf.hardwired}
-            data = bytes(memory[region.at : region.at + size * region.size])
-            if self._held[name] != data:
-                self._held[name] = data
-                held = state[name]
-                assert isinstance(held, Cells)
-                step = region.size
-                cut = range(0, size * step, step)
-                values = [int.from_bytes(data[at : at + step], "little") for at in cut]
-                held.update((i, value) for i, value in enumerate(values) if i not in kept)
+        """Have Python see the state, and the watchers told of pages that were stored to."""
+        own = self._lent
+        if own is not state and own is not None:
+            state.update(own)
         self._drain()
+
+    def _release(self) -> None:
+        own, self._lent = self._lent, None
+        if own is not None and own.source is self.leaves:
+            own.release()
 
     # ---- RAM
 
     def _stored(self, address: int, count: int) -> None:
-        ram = self.ram
-        first = address - ram.base
-        self.stale.update(range(first >> ram.page_shift, (first + count - 1 >> ram.page_shift) + 1))
-
-    def _extent(self, page: int) -> tuple[int, int]:
-        first = page << self.ram.page_shift
-        return first, min(first + (1 << self.ram.page_shift), self.ram.size)
-
-    def _fill(self) -> None:
-        """Copy pages that were stored to from outside."""
-        layout, cells = self.layout, self.ram.cells
-        for page in self.stale:
-            first, end = self._extent(page)
-            at, size = layout.ram.at, layout.ram.size
-            if isinstance(cells, bytearray):
-                self.memory[at + first : at + end] = cells[first:end]
-            else:
-                self.memory[at + first * size : at + end * size] = struct.pack(f"<{end - first}Q", *cells[first:end])
-            self.outdated |= not self.lines.isdisjoint(range(first >> LINE, (end - 1 >> LINE) + 1))
-        self.stale.clear()
+        first = address - self.ram.base
+        if not self._deaf and not self.lines.isdisjoint(range(first >> LINE, (first + count - 1 >> LINE) + 1)):
+            self.outdated = True
 
     def _drain(self) -> None:
-        """Copy out what native code has stored, page by page, and have the watchers told."""
-        marks, quiet, ram = self.layout.dirty.at, self.layout.quiet.at, self.ram
-        count = (ram.size - 1 >> BLOCK) + 1
-        found = bytes(self.memory[marks : marks + count])
+        """Have the watchers told of what native code has stored, page by page."""
+        marks = self.layout.dirty.at
+        found = bytes(self.memory[marks : marks + self._blocks])
         number = found.find(1)
         while number >= 0:
             self.memory[marks + number] = 0
-            start, end = number << BLOCK, min(number + 1 << BLOCK, ram.size)
-            self._copy_out(start, end)
-            first, after = quiet + (start >> LINE), quiet + (end - 1 >> LINE) + 1
-            used = bytes(self.memory[first:after])
-            self.memory[first:after] = bytes(after - first)
-            step = min(1 << ram.page_shift, 1 << BLOCK)
-            before = set(self.stale)
-            for page in range(start, end, step):
-                if any(used[page - start >> LINE : page - start + step >> LINE]):
-                    ram.told(ram.base + page, min(step, end - page))
-            self.stale = before
+            start, end = number << BLOCK, min(number + 1 << BLOCK, self.ram.size)
+            step = min(1 << self.ram.page_shift, 1 << BLOCK)
+            for first in range(start, end, step):
+                self._tell(first, min(first + step, end))
             number = found.find(1, number + 1)
 
-    def _copy_out(self, first: int, end: int) -> None:
-        cells, at, size = self.ram.cells, self.layout.ram.at, self.layout.ram.size
-        data = self.memory[at + first * size : at + end * size]
-        if isinstance(cells, bytearray):
-            cells[first:end] = data
+    def _tell(self, first: int, end: int) -> None:
+        """Have the watchers told of stores to a page, or to a part of one, if there were any."""
+        ram, layout = self.ram, self.layout
+        lines = slice(first >> LINE, (end - 1 >> LINE) + 1)
+        quiet = slice(layout.quiet.at + lines.start, layout.quiet.at + lines.stop)
+        if not any(self.memory[quiet]):
+            return
+        self._deaf = True
+        try:
+            ram.told(ram.base + first, end - first)
+        finally:
+            self._deaf = False
+        page = first >> ram.page_shift
+        if all(watcher == self._stored for watcher in ram.watchers.get(page, ())):
+            code = self.memory[layout.code.at + lines.start : layout.code.at + lines.stop]
+            self.memory[quiet] = bytes(code).translate(_SETTLED)
+            self._settled.add(page)
         else:
-            cells[first:end] = struct.unpack(f"<{end - first}Q", data)
+            self.memory[quiet] = bytes(lines.stop - lines.start)
 
-    def store(self, address: int, count: int, data: int) -> None:
-        """A store to RAM that records were made from."""
-        layout, ram = self.layout, self.ram
-        first, unit = address - ram.base, self.layout.machine.state.memory_unit
-        at, size = layout.ram.at, layout.ram.size
-        if size == 1:
-            self.memory[at + first : at + first + count] = data.to_bytes(count, order(ram.big_endian))
-        else:
-            for k in range(count):
-                shift = unit * (count - 1 - k if ram.big_endian else k)
-                _WORD.pack_into(self.memory, at + (first + k) * size, data >> shift & (1 << unit) - 1)
-        for place in (first, first + count - 1):
-            self.memory[layout.dirty.at + (place >> BLOCK)] = 1
-            self.memory[layout.quiet.at + (place >> LINE)] = 2
-        self.outdated = True
+    def _unsettle(self) -> None:
+        """Tell of stores to all pages again."""
+        for page in self._settled:
+            first, end = page << self.ram.page_shift, min(page + 1 << self.ram.page_shift, self.ram.size)
+            start, stop = first >> LINE, (end - 1 >> LINE) + 1
+            self.memory[self.layout.quiet.at + start : self.layout.quiet.at + stop] = bytes(stop - start)
+        self._settled.clear()
+        self._armed = self.ram.armed
 
     def mark(self, first: int, count: int) -> None:
         """From now on be told of stores to units that a record is made from."""
-        layout = self.layout
-        for line in range(first >> LINE, (first + count - 1 >> LINE) + 1):
+        layout, ram = self.layout, self.ram
+        last = first + count - 1
+        for page in range(first >> ram.page_shift, (last >> ram.page_shift) + 1):
+            if page not in self._watching:
+                mine = ram.armed == self._armed
+                self._watching.add(page)
+                ram.watch(ram.base + (page << ram.page_shift), self._stored)
+                self._armed = ram.armed if mine else self._armed
+        for line in range(first >> LINE, (last >> LINE) + 1):
             self.lines.add(line)
             self.memory[layout.code.at + line] = 1
             if self.memory[layout.quiet.at + line] == 1:
@@ -212,3 +172,14 @@ class Mirror:
             self.memory[self.layout.code.at + line] = 0
         self.lines.clear()
         self.outdated = False
+
+
+def store_of(layout: Layout, memory: memoryview, watched: Set[str]) -> Store:
+    """The leaves of a layout, in a block of memory."""
+    words, arrays = Words(memory), layout.machine.state.arrays
+    scalars = {n: (p.at // 8, p.bits // WORD) for n, p in layout.scalars.items()}
+    rows = {
+        n: Row(words, region.at // 8, region.size // 8, arrays[n].size, dict(arrays[n].hardwired))
+        for n, region in layout.arrays.items()
+    }
+    return Store(words, scalars, rows, frozenset(watched))

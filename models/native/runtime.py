@@ -43,7 +43,7 @@ class Runtime:
     def __init__(self, tier: Interpreter, bus: Bus, ram: Ram) -> None:
         self.tier, self.plan, self.bus, self.ram = tier, tier.plan, bus, ram
         self.machine = tier.plan.machine
-        self.mirror = Mirror(tier.plan.layout, bus, ram)
+        self.mirror = Mirror(tier.plan.layout, bus, ram, tier.plan.watched)
         self.host = Host(tier.plan, self.mirror)
         self.mirror.set("host", self.host.address)
         linked, names = tier.linked, tier.written.handlers

@@ -69,7 +69,7 @@ def made(all_terms: list[Term]) -> list[Compute]:
         texts.append(body.text)
     linked = linking.Linked(linking.compiled(module(texts), 1))
     ram = Ram(0, 1024, 32, True)
-    mirror = Mirror(plan.layout, Bus(ram, (), 32, True, 10), ram)
+    mirror = Mirror(plan.layout, Bus(ram, (), 32, True, 10), ram, plan.watched)
     return [computed(linked, mirror, k, term) for k, term in enumerate(all_terms)]
 
 
