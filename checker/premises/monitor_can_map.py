@@ -78,6 +78,9 @@ def monitor_can_map(setting: Setting, configuration: Configuration, evidence: Ev
     message = (
         f"never run directly: what a guest reaches where {where}; user mode refuses that however the monitor maps it"
     )
+    if setting.machine.bounds_fit:
+        partial = ", ".join(i.id for i in setting.machine.instructions if i.partial)
+        message += f", and no state runs whose bounds admit such an address, for a miss would come too late: {partial} may have changed state"
     yield PREMISE.answer(setting, "warning", message)
 
 

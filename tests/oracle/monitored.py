@@ -32,6 +32,7 @@ OWN = 1
 RUNS = 100
 OUTSIDE = "what a unit outside the processor does is not in a specification"
 """Why a specification itself leaves open what a guest would see."""
+UNFIT = "no bounds fit what the guest of a hole reaches, so it is interpreted"
 UNBUILT = (NoTables, NoBounds, OutOfMemory)
 """Why a monitor cannot be made on a machine of this size, or not under this configuration: such a one is counted."""
 
@@ -121,11 +122,14 @@ def unseen(case: Case, evidence: Evidence, runs: int, seed: int = 0) -> Iterator
         if not owns or any(led_astray(case.machine, chosen, own) for own in owns):
             continue
         report = Report()
-        for begin in (*_shown(case, chosen), *((own, case.guests, runs) for own in owns)):
+        holes = tuple(_shown(case, chosen))
+        for number, begin in enumerate((*holes, *((own, case.guests, runs) for own in owns))):
             try:
                 _try(case, chosen, begin, seed, report)
             except UNBUILT as reason:
                 report.unbuilt = str(reason)
+            if case.machine.bounds_fit and number + 1 == len(holes) and not report.direct:
+                report.unbuilt = UNFIT
             if report.differences or report.unbuilt:
                 break
         yield f"{dict(chosen.fixed)} {sorted(chosen.mirrored)} {dict(chosen.responses)}", report
@@ -186,6 +190,7 @@ def _try(case: Case, chosen: Policy, begin: Begin, seed: int, report: Report) ->
     for which in plans(case.machine):
         found = compare(made, guests, which, runs, seed)
         report.runs += found.runs
+        report.direct += found.direct
         report.differences += found.differences
         if report.differences:
             return

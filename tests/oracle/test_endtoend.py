@@ -17,7 +17,7 @@ from pgcheck.shipped import shipped
 from tests.checker.judging import PLAIN
 from tests.oracle.endtoend import compare, plans
 from tests.oracle.machines import written
-from tests.oracle.monitored import cases, held
+from tests.oracle.monitored import UNFIT, cases, held, unseen
 from tests.oracle.plans import Plan
 from tests.oracle.twin import Watched, twin
 from tests.specifications import SMALL
@@ -64,3 +64,17 @@ def test_traps_that_do_not_enter_are_the_processors(
     assert case.delegated and not differs()
     monkeypatch.setattr(Watched, "nested", lambda *given: None)  # the processor drops the trap
     assert differs()
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_a_hole_shows_where_its_guest_runs(partial: bool, tmp_path: Path, evidence: Evidence) -> None:
+    """Where bounds have to fit, none fit a supervisor, who reaches more than a user: it is interpreted, and no run shows the hole."""
+    path = tmp_path / "machine.yaml"
+    features = frozenset({"bounds", "saved", *(("partial",) if partial else ())})
+    path.write_text(written(Plan(1, features, frozenset({"mode is read"}), 2, 2)), "utf-8")
+    machine = load(path)
+    results = check(machine, Options(jobs=1, cache=False, second=False)).deployments
+    assert {r.id: r.verdict for r in results[0].instructions}["mode"] == "hole"
+    (case,) = cases(machine, results, evidence)
+    ((_, report),) = unseen(case, evidence, RUNS)
+    assert (bool(report.differences), report.unbuilt == UNFIT) == (not partial, partial)

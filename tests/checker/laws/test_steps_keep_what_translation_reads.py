@@ -15,6 +15,11 @@ G: Edit = ("  IE:", "  G: {type: Bits<8>, role: general}\n  IE:")
 MOVES: Edit = ("return a + BASE;", "return a + BASE + G;")
 INDEXED: Edit = ("return a + BASE;", "return (G[0] == 1) ? a : a + BASE;")
 REFUSES: Edit = ("if (a == 8'd255)", "if (a == 8'd255 || G == 8'd0)")
+ALIKE: Edit = ("if (a == 8'd255)", "if (a == 8'd9 && G == 8'd0) { trap(Cause::Memory); } if (a == 8'd9 || a == 8'd255)")
+OTHERWISE: Edit = (
+    "if (a == 8'd255)",
+    "if (a == 8'd9 && G == 8'd0) { trap(Cause::Service); } if (a == 8'd9 || a == 8'd255)",
+)
 LOAD = "A = read_physical_memory<8>(translate(A, Op::Read, M));"
 
 
@@ -30,6 +35,9 @@ LOAD = "A = read_physical_memory<8>(translate(A, Op::Read, M));"
         (LOAD + "\nG = A;", REFUSES, False),
         ("G = A;\n" + LOAD, REFUSES, True),
         ("BASE = A;", REFUSES, False),
+        ("G = A;", ALIKE, False),
+        ("G = A;\n" + LOAD, ALIKE, False),
+        ("G = A;\n" + LOAD, OTHERWISE, True),
     ],
 )
 def test_a_step_keeps_what_translation_reads(

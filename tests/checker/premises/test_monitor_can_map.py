@@ -148,3 +148,16 @@ def test_a_machine_that_translates_nothing_maps_nothing(tmp_path: Path, evidence
     functions = MACHINE[MACHINE.index("  function translate") : MACHINE.index("  function trap")]
     edits = ((MACHINE[start:end], ""), (functions, ""), (fetch, "read_physical_memory<8>(address)"))
     assert answers(tmp_path, evidence, *edits) == []
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_where_bounds_have_to_fit_no_state_runs_that_reaches_further(
+    partial: bool, tmp_path: Path, evidence: Evidence
+) -> None:
+    text = (SMALL / "soundness" / "partial_moves_within_bounds.yaml").read_text("utf-8")
+    text = text.replace("if (a >= B)", "if (mode == 1 && a[3] == 1) { trap(Cause::Memory); }\n      if (a >= B)")
+    path = tmp_path / "fits.yaml"
+    path.write_text(text if partial else text.replace("    restart: partial\n", ""), "utf-8")
+    ((status, message),) = said(PREMISE, load(path), evidence)
+    assert status == "warning" and "where a[3] == 1" in message
+    assert ("no state runs whose bounds admit such an address" in message) == partial
