@@ -7,7 +7,6 @@ class is changed, so that whoever has it goes on with the same object, and a sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from pgcheck.models.state import Cells, Leaves
@@ -64,14 +63,19 @@ class Row:
         self.words.put(self.at + index * self.count, self.count, value)
 
 
-@dataclass(frozen=True, slots=True)
 class Store:
-    """The leaves that native memory keeps: scalars by their first word and count, and rows; `watched` are those whose change has to be looked at."""
+    """The leaves that native memory keeps: scalars by their first word and count, and rows; `watched` are those whose change has to be looked at.
 
-    words: Words
-    scalars: Mapping[str, tuple[int, int]]
-    rows: Mapping[str, Row]
-    watched: frozenset[str]
+    `others` are what else the state has.
+    """
+
+    __slots__ = ("others", "rows", "scalars", "watched", "words")
+
+    def __init__(
+        self, words: Words, scalars: Mapping[str, tuple[int, int]], rows: Mapping[str, Row], watched: frozenset[str]
+    ) -> None:
+        self.words, self.scalars, self.rows, self.watched = words, scalars, rows, watched
+        self.others: frozenset[str] = frozenset()
 
 
 class LentCells(Cells):
@@ -143,24 +147,22 @@ class LentState(Leaves):
     def flush(self) -> bool:
         """Write back; whether a leaf that is watched has changed."""
         store: Store = self.source
-        changed, scalars, words, read = False, store.scalars, store.words, list[str]()
-        for name, value in dict.items(self):
-            place = scalars.get(name)
-            if place is not None:
-                assert isinstance(value, int)
-                read.append(name)
+        changed = False
+        if dict.__len__(self) != len(store.others):
+            words = store.words
+            for name in dict.keys(self) - store.others:
+                value, place = cast("int", dict.pop(self, name)), store.scalars[name]
                 if words.get(*place) != value:
                     words.put(*place, value)
                     changed |= name in store.watched
-            elif (row := store.rows.get(name)) is not None:
-                assert isinstance(value, Cells)
-                if row.held is None or row.held is not value:
-                    lend_cells(row, value)
-                    changed |= name in store.watched
-                elif dict.__len__(value) and row.held.flush():
-                    changed |= name in store.watched
-        for name in read:
-            dict.__delitem__(self, name)
+        for name, row in store.rows.items():
+            held, kept = self[name], row.held
+            if kept is None or kept is not held:
+                assert isinstance(held, Cells)
+                lend_cells(row, held)
+                changed |= name in store.watched
+            elif dict.__len__(kept) and kept.flush():
+                changed |= name in store.watched
         return changed
 
     def release(self) -> None:
@@ -226,6 +228,7 @@ def lend(store: Store, state: Mapping[str, int | Cells]) -> LentState:
     held = state if isinstance(state, Leaves) else Leaves(state)
     if isinstance(held, LentState):
         held.release()
+    store.others = frozenset(held) - store.scalars.keys()
     _become(held, LentState)
     held.source = store
     made = cast("LentState", held)

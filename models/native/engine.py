@@ -30,26 +30,36 @@ class Native:
         self.runtime: Runtime | None = None
         self._other = Compiled(machine)
         self._decoded: Decoded = {}
+        self._running: Running | None = None
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         bus = surroundings.memory
         runtime = None
         if surroundings.oracle is None and type(bus) is Bus and type(bus.ram) is Ram and not self.warning:
-            runtime = self._at(bus, bus.ram, frozenset(surroundings.ports))
+            runtime = self._at(bus, bus.ram, surroundings.ports.keys())
         if runtime is None:
             return self._other.run(state, surroundings, budget, intercept)
         runtime.host.begin(state, surroundings)
-        runtime.mirror.enter(state)
-        running = Running(runtime, state, surroundings, self._decoded)
+        running, self._running = self._running, None
+        if (
+            running is None
+            or running.runtime is not runtime
+            or running.state is not state
+            or running.surroundings is not surroundings
+        ):
+            running = Running(runtime, state, surroundings, self._decoded)
+        running.check |= runtime.mirror.enter(state)
         try:
             stop = running.until(budget, intercept)
         finally:
             runtime.mirror.leave(state)
             self.outside += running.outside
+            running.outside = 0
+        self._running = running
         self.steps += stop.steps
         return stop
 
-    def _at(self, bus: Bus, ram: Ram, ports: frozenset[str]) -> Runtime | None:
+    def _at(self, bus: Bus, ram: Ram, ports: Set[str]) -> Runtime | None:
         """Native code at work on a computer's RAM; None where there can be none."""
         known = self.runtime
         if known is not None and known.bus is bus and known.ram is ram and known.plan.ports == ports:
@@ -61,7 +71,7 @@ class Native:
         if beyond or not 0 < ram.size <= 1 << MOST_RAM or ram.page_shift < LINE:
             return None
         try:
-            self.runtime = Runtime(interpreter(self.machine, ports, self.level), bus, ram)
+            self.runtime = Runtime(interpreter(self.machine, frozenset(ports), self.level), bus, ram)
         except Unavailable as error:
             self.warning = str(error)
         except Unsupported:

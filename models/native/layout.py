@@ -7,7 +7,7 @@ to it by a mask; guest memory, `ram` bytes from the block on, has a mask of its 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -34,11 +34,11 @@ class Place:
 
     at: int
     width: int
+    bits: int = field(init=False)
+    """As it is kept: whole words of 64 bits."""
 
-    @property
-    def bits(self) -> int:
-        """As it is kept: whole words of 64 bits."""
-        return max(1, -(-self.width // 64)) * 64
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bits", max(1, -(-self.width // 64)) * 64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ class Mirror:
         self._block = mmap.mmap(-1, layout.size + -layout.size % mmap.PAGESIZE, **_PRIVATE)
         self.memory = memoryview(self._block)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._block))
+        self._words = self.memory.cast("Q")
+        self._header = {name: place.at // 8 for name, place in layout.header.items()}
         self.leaves = store_of(layout, self.memory, watched)
         self._lent: LentState | None = None
         self._blocks = (ram.size - 1 >> BLOCK) + 1
@@ -60,13 +62,14 @@ class Mirror:
 
     def get(self, name: str) -> int:
         """A number of the header."""
-        found: int = _WORD.unpack_from(self.memory, self.layout.header[name].at)[0]
-        return found
+        return self._words[self._header[name]]
 
     def set(self, name: str, value: int) -> None:
-        _WORD.pack_into(self.memory, self.layout.header[name].at, value)
+        self._words[self._header[name]] = value
 
     def number(self, place: Place) -> int:
+        if place.bits == WORD:
+            return self._words[place.at // 8]
         return int.from_bytes(self.memory[place.at : place.at + place.bits // 8], "little")
 
     def put(self, place: Place, value: int) -> None:
@@ -107,15 +110,14 @@ class Mirror:
     def _drain(self) -> None:
         """Have the watchers told of what native code has stored, page by page."""
         marks = self.layout.dirty.at
-        found = bytes(self.memory[marks : marks + self._blocks])
-        number = found.find(1)
-        while number >= 0:
-            self.memory[marks + number] = 0
-            start, end = number << BLOCK, min(number + 1 << BLOCK, self.ram.size)
+        at = self._block.find(b"\1", marks, marks + self._blocks)
+        while at >= 0:
+            self.memory[at] = 0
+            start, end = at - marks << BLOCK, min(at - marks + 1 << BLOCK, self.ram.size)
             step = min(1 << self.ram.page_shift, 1 << BLOCK)
             for first in range(start, end, step):
                 self._tell(first, min(first + step, end))
-            number = found.find(1, number + 1)
+            at = self._block.find(b"\1", at + 1, marks + self._blocks)
 
     def _tell(self, first: int, end: int) -> None:
         """Have the watchers told of stores to a page, or to a part of one, if there were any."""

@@ -18,16 +18,19 @@ from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings
 
 SLICE: Final = 1 << 25
 """Steps after which Python looks whether it was interrupted."""
+_ENDED: Final = int(Status.EXIT), int(Status.OUTSIDE)
+_SOUGHT: Final = int(Status.MISSED), int(Status.UNFILLED)
+_CHECK, _UNFILLED, _EXIT = int(Status.CHECK), int(Status.UNFILLED), int(Status.EXIT)
 MOST_DECODED: Final = 1 << 16
 
 Decoded = dict[int, Fetched | None]
 
 
 class Running:
-    """A run on a state that native memory holds; `outside` counts the steps that the plain evaluator took.
+    """Runs on a state that native memory holds; `outside` counts the steps that the plain evaluator took.
 
-    `alone` has the next instruction run by itself, for what decides on the one after it may change; `behind` is the place of a record that
-    was reached and is not filled.
+    `check` has what decides on the next instruction looked at first: where it may have changed since it was looked at last. `alone` has the next instruction run by itself, for what decides on the one after it may change; `behind` is the place of a record that
+    was reached and is not filled, and `sought` says that an address was looked up in vain.
     """
 
     def __init__(self, runtime: Runtime, state: State, surroundings: Surroundings, decoded: Decoded) -> None:
@@ -36,13 +39,15 @@ class Running:
         self.pc = runtime.plan.layout.scalars[self.machine.state.pc]
         self.clock = surroundings.clock
         self.end = self.outside = 0
-        self.check, self.alone, self.interrupted = True, False, False
+        self.check, self.alone, self.interrupted, self.sought = True, False, False, False
         self.context: Context | None = None
         self.behind: int | None = None
 
     def until(self, budget: int, intercept: Set[str]) -> VmExit:
         """Run as an engine does."""
-        start = self.clock
+        start, self.interrupted, self.sought = self.surroundings.clock, False, False
+        self.clock = start
+        self.check = self.check or self.alone or self.mirror.outdated or bool(self.mirror.get("check"))
         self.end = self.surroundings.deadline = start + budget
         while self.clock < self.end:
             if self.check and not self._looked():
@@ -52,7 +57,7 @@ class Running:
                 exit_, fetched, fetching = slot, None, True
             else:
                 status = self._entered(slot)
-                if status not in (Status.EXIT, Status.OUTSIDE):
+                if status not in _ENDED:
                     continue
                 ended, fetched = self._ended(status)
                 fetching = False
@@ -98,22 +103,21 @@ class Running:
 
     def _entered(self, slot: int) -> int:
         """Run native code from a record on; why it came back."""
-        mirror = self.mirror
+        mirror, runtime = self.mirror, self.runtime
         length = 1 if self.alone else min(self.end - self.clock, SLICE)
         self.surroundings.clock = before = self.clock
-        self.runtime.host.clock = self.clock + length
+        runtime.host.clock = before + length
         mirror.set("record", self.records.offset(slot))
         mirror.set("left", length)
         try:
-            self.runtime.enter(mirror.address)
+            runtime.enter(mirror.address)
         finally:  # an interrupt from the keyboard is raised here too
-            self.clock += length - mirror.get("left")
-            self.surroundings.clock = self.clock
+            self.surroundings.clock = self.clock = before + length - mirror.get("left")
         status = mirror.get("status")
-        self.behind = None
-        if status == Status.UNFILLED:
+        self.behind, self.sought = None, status in _SOUGHT
+        if status == _UNFILLED:
             self.behind = self.records.slot(mirror.get("record"))
-        self.check = status == Status.CHECK or mirror.outdated or (self.alone and self.clock != before)
+        self.check = status == _CHECK or mirror.outdated or (self.alone and self.clock != before)
         return status
 
     # ---- records
@@ -125,7 +129,8 @@ class Running:
         behind, self.behind = self.behind, None
         slot = context.slots.get(pc)
         if slot is not None:
-            self.records.again(context, pc, slot, behind)
+            if self.sought:
+                self.records.again(context, pc, slot, behind)
             return slot
         self.surroundings.clock = self.clock
         self.mirror.set("uncached", 0)
@@ -183,7 +188,7 @@ class Running:
     def _ended(self, status: int) -> tuple[Exit | None, Fetched | None]:
         """What became of an instruction that native code could not complete."""
         fetched = self.records.fetched[self.records.slot(self.mirror.get("record"))]
-        if status == Status.EXIT:
+        if status == _EXIT:
             exit_ = self.runtime.exit()
             rule = self.machine.code.exits.get(exit_.function)
             if rule is None or rule.kind != EXECUTE:
@@ -197,6 +202,7 @@ class Running:
             return execute(self.machine, fetched, self.state, self.surroundings)
         finally:
             self.mirror.enter(self.state)
+            self.check = True
 
     def _delivered(self, exit_: Exit) -> Exit | None:
         """Trap entry with what is nested in it, and firmware; the exit that could not be delivered, if one could not."""
