@@ -133,15 +133,16 @@ class Mixed(Exception):
 class PageLinear:
     """Whether a function maps pages to pages.
 
-    That is: for fixed other arguments and fixed state, if it gives an address for one address of a page of 2**shift units, then it
-    gives for every address of the page that one with the offset of the address. Shown on the code: no condition, load or call that
-    comes back depends on the offset, and every result ends in it.
+    That is: for fixed other arguments and fixed state, if it comes back for one address of a page of 2**shift units and stores nothing, then it
+    does for every address of the page, each result the same but for the offset of the address that it ends in, if it is `carried`. Shown on the
+    code: no condition, load or call that comes back depends on the offset.
     """
 
     def __init__(self, facts: Facts, name: str, position: int, shift: int) -> None:
         self.facts, self.shift, self.count = facts, shift, 0
         function = facts.machine.code.functions[name]
         given, width = function.parameters[position]
+        self.carried: tuple[bool, ...] = ()
         self.low = variable(shift, "offset")
         address = mk("concat", width, variable(width - shift, "page"), self.low)
         known = {local(w, n): parameter(w, n) for n, w in function.parameters}
@@ -184,13 +185,18 @@ class PageLinear:
                     return False
                 case Raise():
                     return False
-                case Return((result,)):
-                    self._carries(self._term(result, known))
+                case Return(results) if results:
+                    found = tuple([self._carries(self._term(result, known)) for result in results])
+                    if self.carried not in ((), found):
+                        raise Mixed
+                    self.carried = found
                     return False
                 case SetLocal(name, value):
                     known[local(value.width, name)] = self._term(value, known)
                 case Do(call):
                     self._term(call, known)
+                case Store():
+                    pass
                 case _:
                     raise Mixed
         return True
@@ -207,12 +213,13 @@ class PageLinear:
                 self._free((a, b))
                 known[name] = self._fresh(name.width)
 
-    def _carries(self, value: Term) -> None:
-        while value.op == "concat":
-            self._free([value.args[0]])
-            value = value.args[1]
-        if value.op == "zext":
-            value = value.args[0]
-            return self._carries(value)
-        if value is not self.low:
-            raise Mixed
+    def _carries(self, value: Term) -> bool:
+        """Whether a result ends in the offset; where it does not it must not depend on it."""
+        end = value
+        while end.op in ("concat", "zext"):
+            if end.op == "concat":
+                self._free([end.args[0]])
+            end = end.args[-1]
+        if end is not self.low:
+            self._free([value])
+        return end is self.low

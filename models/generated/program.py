@@ -141,11 +141,17 @@ class Program:
             return 0, 0
         translation, tables = found
         effects = self.facts.function(translation.function)
-        if effects.volatile or effects.free or effects.writes or not effects.reads <= set(self.context):
+        if (
+            effects.volatile
+            or effects.free
+            or effects.writes
+            or effects.stores
+            or not effects.reads <= set(self.context)
+        ):
             return 0, 0
         position = translation.position(tables.address)
         linear = PageLinear(self.facts, translation.function, position, tables.shift)
-        return (position, tables.shift) if linear.holds else (0, 0)
+        return (position, tables.shift) if linear.holds and linear.carried == (True,) else (0, 0)
 
     # ---- functions
 

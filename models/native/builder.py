@@ -55,6 +55,22 @@ class Builder(Protocol):
 
     def join(self) -> None: ...
 
+    def loop(self) -> str:
+        """Begin what is done again and again, for `again`; nothing is in a branch here that is not ended before `again`."""
+        ...
+
+    def again(self, label: str, guard: Value) -> None:
+        """Go back to where a loop began if `guard` holds."""
+        ...
+
+    def open(self, results: Sequence[int]) -> None:
+        """Begin a body within this one, with results of its own: `finish` ends it, not the function."""
+        ...
+
+    def close(self) -> list[Value]:
+        """Go on behind the body that was begun last, with its results."""
+        ...
+
     def finish(self, values: Sequence[tuple[int, Value]] = ()) -> None:
         """End the function with results."""
         ...
@@ -74,7 +90,11 @@ class Builder(Protocol):
         ...
 
     def jump(self, pc: Value, left: Value) -> None:
-        """Go on with the record of an address."""
+        """Go on with the record of an address, if there is one."""
+        ...
+
+    def link(self, pc: Value, left: Value) -> None:
+        """Go on with the record of an address that is the same each time the record of this instruction runs."""
         ...
 
     def stop(self, status: int, pc: Value, left: Value) -> None:
@@ -102,6 +122,14 @@ class Builder(Protocol):
     def field(self, offset: int, width: int) -> Value:
         """A field of the record of the instruction that runs."""
         ...
+
+    def put_field(self, offset: int, width: int, value: Value) -> None: ...
+
+    def cell(self, offset: Value, width: int) -> Value:
+        """A number at a byte of native memory, which the engine itself has worked out."""
+        ...
+
+    def put_cell(self, offset: Value, width: int, value: Value) -> None: ...
 
     def outside(self, request: int, a: Value, b: Value) -> Value:
         """Ask the host, two numbers of 64 bits given; whether it failed."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from pgcheck.isa.terms import Term
+from pgcheck.isa.terms import Term, local
 from pgcheck.isa.terms.ir import (
     Bind,
     Block,
@@ -20,24 +21,47 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.models.native.builder import Builder, Value
-from pgcheck.models.native.layout import BLOCK, Place
-from pgcheck.models.native.plan import Plan, Request, Unsupported
-from pgcheck.models.native.values import Values
+from pgcheck.models.native.layout import BLOCK, RECORDED, WALKED, Place
+from pgcheck.models.native.plan import Plan, Request, Unsupported, assigned
+from pgcheck.models.native.values import Frame
+from pgcheck.models.native.walking import FORGET, Walking, Wanted
 
-Wanted = Callable[[str, bool], str]
+LIGHT: Final = 16
+"""A function of at most so many terms stands wherever it is called, with those that stand in it."""
 
 
-class Code(Values):
-    """Writes the body of a function or instruction; `wanted` names the native functions that it calls."""
+class Code(Walking):
+    """Writes the body of a function or instruction; `wanted` names the native functions that it calls, `noted` are the arguments of the translation that it is within."""
 
     def __init__(self, plan: Plan, builder: Builder, tracked: bool, wanted: Wanted) -> None:
         super().__init__(plan, builder, tracked)
-        self.wanted = wanted
+        self.wanted, self.heaviest = wanted, LIGHT
+        self.noted: Sequence[tuple[int, Value]] | None = None
+        self._times: Mapping[str, int] = {}
 
     def run(self, block: Block, results: Sequence[int]) -> None:
         """A whole body: what reaches its end finishes with zeros."""
+        self._times = assigned(block)
         self._block(block)
         self.b.finish([(w, self.b.constant(w, 0)) for w in results])
+
+    # ---- what only instructions have to do
+
+    def gave_up(self) -> bool:
+        return False
+
+    def acted(self) -> None:
+        """State or memory has been changed."""
+
+    def sync(self) -> None:
+        """Nothing in a function: the instruction that called it has."""
+
+    def asked(self) -> None:
+        """Nothing in a function: the instruction that called it looks."""
+
+    def moved(self, value: Value, term: Term) -> None:
+        """Have execution go on at an address."""
+        self.b.write(self.layout.header["next"], value)
 
     def _block(self, block: Block) -> None:
         for statement in block:
@@ -48,27 +72,24 @@ class Code(Values):
         match statement:
             case SetLocal(name, value):
                 self._set_local(name, value.width, self.root(value))
+                self._same(name, value)
             case SetLeaf(leaf, value):
                 self._set_leaf(leaf, value.width, self.root(value))
             case SetElement(leaf, index, value):
-                place, new = self.roots((index, value))
-                self._set_element(leaf, self.whole(index.width, place), value.width, new)
+                self._set_element(leaf, index, value)
             case SetNext(value):
-                b.write(self.layout.header["next"], self.whole(value.width, self.root(value)))
+                self.moved(self.whole(value.width, self.root(value)), value)
             case Store(address, value):
                 place, new = self.roots((address, value))
                 self._store(self.bounded(64, self.whole(address.width, place)), value.width, new)
             case If(condition, then, orelse):
                 b.branch(self.root(condition))
-                self._block(then)
-                b.otherwise()
-                self._block(orelse)
+                self._either(then, orelse)
                 b.join()
             case Do(call):
                 self.root(call)
             case Bind(targets, function, args):
-                values = self.roots(args)
-                found = self.invoke(function, [(a.width, v) for a, v in zip(args, values, strict=True)])
+                found = self.invoke(function, args, self.root)
                 widths = self.machine.code.functions[function].results
                 for target, width, value_ in zip(targets, widths, found, strict=True):
                     if target is not None:
@@ -78,25 +99,46 @@ class Code(Values):
             case Raise(function, args, note):
                 self.end(function, [(a.width, v) for a, v in zip(args, self.roots(args), strict=True)], note)
 
+    def _either(self, then: Block, orelse: Block) -> None:
+        self._block(then)
+        self.b.otherwise()
+        self._block(orelse)
+
     def roots(self, terms: Sequence[Term]) -> list[Value]:
         return [self.root(term) for term in terms]
 
     def _set_local(self, name: str, width: int, value: Value) -> None:
-        known = self.variables.get(name)
+        known = self.frame.variables.get(name)
         if known is None:
-            known = self.variables[name] = width, self.b.variable(width)
+            known = self.frame.variables[name] = width, self.b.variable(width)
         if known[0] != width:
             raise Unsupported
         self.b.put(width, known[1], value)
 
+    def _same(self, name: str, value: Term) -> None:
+        """Note what a local that is set once is, where that is known before it runs."""
+        if self._times.get(name, 0) == 1:
+            self._known(local(value.width, name), self.fixed(value), self.steady(value))
+
+    def _known(self, name: Term, fixed: Term | None, steady: Term | None) -> None:
+        if fixed is not None and self.fields is not None:
+            self.frame.fixed[name] = fixed
+            self.frame.found.clear()
+        if steady is not None:
+            self.frame.steady[name] = steady
+
     def _watch(self, leaf: str) -> None:
         if leaf in self.plan.watched:
             self.b.write(self.layout.header["check"], self.number(1))
+            self.asked()
+        if leaf in self.plan.context:
+            self.void()
 
     def _set_leaf(self, leaf: str, width: int, value: Value) -> None:
         if leaf in self.plan.ports or leaf in self.plan.outside:
             self._tell(leaf, self.number(0), width, value)
         else:
+            self.acted()
             self.b.write(self.layout.scalars[leaf], value)
             self._watch(leaf)
 
@@ -105,21 +147,22 @@ class Code(Values):
         self.b.write(Place(self.layout.value.at, width), value)
         self.ask(Request.LEAF, self.number(self.plan.leaves[leaf]), index)
 
-    def _set_element(self, name: str, index: Value, width: int, value: Value) -> None:
-        b, leaf = self.b, self.machine.state.arrays[name]
+    def _set_element(self, name: str, at: Term, term: Term) -> None:
+        b = self.b
         if name == self.machine.state.memory:
             raise Unsupported
-        self.in_range(name, index)
-        if name in self.plan.ports or name in self.plan.outside:
-            self._tell(name, b.op("add", 64, index, self.number(1)), width, value)
-            return
-        for place, _ in leaf.hardwired:
-            b.branch(b.compare("eq", 64, index, self.number(place)))
-            b.otherwise()
-        b.put_element(self.layout.arrays[name], index, value)
+        cell = None if name in self.plan.ports or name in self.plan.outside else self._cell(name, at, True)
+        index = "" if cell is not None else self.whole(at.width, self.root(at))
+        value = self.root(term)
+        if cell is None:
+            self.in_range(name, index)
+            if name in self.plan.ports or name in self.plan.outside:
+                self._tell(name, b.op("add", 64, index, self.number(1)), term.width, value)
+                return
+            cell = self.cell(name, index, True)
+        self.acted()
+        b.put_cell(cell, term.width, value)
         self._watch(name)
-        for _ in leaf.hardwired:
-            b.join()
 
     # ---- memory
 
@@ -131,11 +174,9 @@ class Code(Values):
         b.branch(self._quiet(place, count), "else")
         self.put_units(place, count, value)
         b.otherwise()
-        failed, *_ = b.call(store_name(count), [(64, address), (width, value)], ())
-        b.branch(failed, "then")
-        b.fail()
+        self.native(store_name(count), [(64, address), (width, value)], ())
         b.join()
-        b.join()
+        self.acted()
         self.memo = {}
 
     def _quiet(self, place: Value, count: int) -> Value:
@@ -156,8 +197,14 @@ class Code(Values):
         last = b.op("add", 64, place, self.number(count - 1))
         b.branch(self.inside(place, count))
         used = [b.element(layout.code, self.line(p)) for p in (place, last)]
-        b.branch(b.compare("eq", 8, b.op("or", 8, *used), b.constant(8, 0)), "else")
+        marks = b.op("or", 8, *used)
+        records = b.op("and", 8, marks, b.constant(8, RECORDED))
+        b.branch(b.compare("eq", 8, records, b.constant(8, 0)), "else")
         self.put_units(place, count, value)
+        b.branch(b.compare("eq", 8, b.op("and", 8, marks, b.constant(8, WALKED)), b.constant(8, 0)))
+        b.otherwise()
+        b.call(FORGET, (), ())
+        b.join()
         for unit in (place, last):
             b.put_element(layout.dirty, b.op("lshr", 64, unit, self.number(BLOCK)), one)
             b.put_element(layout.quiet, self.line(unit), one)
@@ -170,17 +217,62 @@ class Code(Values):
 
     # ---- calls and exits
 
-    def invoke(self, name: str, args: Sequence[tuple[int, Value]]) -> list[Value]:
-        b, function = self.b, self.machine.code.functions[name]
-        failed, *found = b.call(self.wanted(name, self.tracked), args, function.results)
+    def invoke(self, name: str, args: Sequence[Term], evaluate: Callable[[Term], Value]) -> list[Value]:
+        walk = None if self.tracked else self.plan.walks.get(name)
+        found = None if walk is None else self.walked(walk, args, evaluate)
+        if found is not None:
+            return found
+        values = [(a.width, evaluate(a)) for a in args]
+        if self.plan.inlined(name, self.heaviest):
+            return self._inlined(name, args, values)
+        results = self.machine.code.functions[name].results
+        return self.native(self.wanted(name, self.tracked), values, results, name)
+
+    def native(self, name: str, args: Sequence[tuple[int, Value]], results: Sequence[int], of: str = "") -> list[Value]:
+        b, noted = self.b, self.noted
+        if self.gave_up():
+            return [b.constant(width, 0) for width in results]
+        self.sync()
+        failed, *found = b.call(name, args, results)
         b.branch(failed, "then")
-        translation = self.machine.code.translation
-        if translation is not None and name == translation.function:
-            self._note(args)
-        b.fail()
+        self.noted = args if self._translation(of) else noted
+        self.fail()
+        self.noted = noted
         b.join()
+        self.asked()
         self.memo = {}
         return found
+
+    def _inlined(self, name: str, args: Sequence[Term], values: Sequence[tuple[int, Value]]) -> list[Value]:
+        """The body of a function in place of a call of it."""
+        b, function = self.b, self.machine.code.functions[name]
+        frame, times, shared, noted = self.frame, self._times, self.shared, self.noted
+        inner, self._times = Frame(), assigned(function.body)
+        known = [(self.fixed(a), self.steady(a)) for a in args]
+        self.frame = inner
+        for (parameter, width), (_, value), (fixed, steady) in zip(function.parameters, values, known, strict=True):
+            self._set_local(parameter, width, value)
+            if parameter not in self._times:
+                self._known(local(width, parameter), fixed, steady)
+        if self._translation(name):
+            self.noted = values
+        b.open(function.results)
+        self._block(function.body)
+        b.finish([(w, b.constant(w, 0)) for w in function.results])
+        found = b.close()
+        self.frame, self._times, self.shared, self.noted = frame, times, shared, noted
+        self.memo = {}
+        return found
+
+    def _translation(self, name: str) -> bool:
+        translation = self.machine.code.translation
+        return translation is not None and name == translation.function
+
+    def fail(self) -> None:
+        """End with the exit that the exit record tells; if it came of a translation, with the access."""
+        if self.noted is not None:
+            self._note(self.noted)
+        self.b.fail()
 
     def _note(self, args: Sequence[tuple[int, Value]]) -> None:
         """Keep the access whose translation ended in the exit."""
@@ -191,10 +283,12 @@ class Code(Values):
 
     def end(self, function: str, args: Sequence[tuple[int, Value]], note: str = "") -> None:
         b = self.b
+        if self.gave_up():
+            return
         for place, (width, value) in zip(self.layout.arguments, args, strict=False):
             b.write(Place(place.at, width), value)
         b.write(self.layout.header["exit"], self.number(self.plan.exit(function, note, tuple(w for w, _ in args))))
-        b.fail()
+        self.fail()
 
 
 def store_name(count: int) -> str:

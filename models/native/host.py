@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
-from pgcheck.models.native.layout import Place
+from pgcheck.models.native.layout import LINE, Place
 from pgcheck.models.native.mirror import Mirror
 from pgcheck.models.native.plan import Plan, Request
 from pgcheck.models.reference.step import Step
@@ -61,6 +61,9 @@ class Host:
             step.instances.clear()
         if request == Request.UNDEFINED:
             mirror.put(value, step.undefined(self._sites[a], b))
+            return
+        if request == Request.GUARD:
+            mirror.guard(a << LINE >> mirror.ram.page_shift)
             return
         memory, state = self._surroundings.memory, step.state
         unit = self.plan.machine.state.memory_unit

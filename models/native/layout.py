@@ -15,16 +15,28 @@ from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.memory import WORD
 
+OPERANDS: Final = 16
+"""Where the operands begin in a record; the handler is at 0, the length at 8."""
 LINE: Final = 4
 """Units of memory that share a mark: 2**LINE."""
 BLOCK: Final = 12
 """Units of memory that are copied together: 2**BLOCK."""
 MOST_RAM: Final = 28
 """Units of guest memory at most: 2**MOST_RAM."""
+RECORDED: Final = 1
+WALKED: Final = 2
+USED: Final = RECORDED | WALKED
+GUARDED: Final = 4
+"""Marks of a line: a record was made from it, an entry of the soft TLB, and others' stores to its page are told."""
 HASHED: Final = 13
 RECORDS: Final = 13
 CONTEXTS: Final = 8
 LOGGED: Final = 10
+FILLED: Final = 10
+"""Entries of the soft TLB that are filled at once, and marks that they hold by: 2**FILLED of each."""
+SETS: Final = 8
+"""Entries of a soft TLB: 2**SETS for each kind of access and context."""
+KINDS: Final = 8
 WIDEST: Final = 512
 
 
@@ -57,14 +69,16 @@ class Region:
 
 HEADER: Final = (
     "status", "left", "record", "check", "exit", "translating", "fresh", "uncached", "logged", "hash", "host",
-    "ram", "ram_base", "ram_mask", "next",
+    "ram", "ram_base", "ram_mask", "next", "tlb", "filled", "walked",
 )  # fmt: skip
 
 
 class Layout:
     """The places of a machine whose leaves `outside` the host keeps; `counts` are the sizes of accesses to memory in units."""
 
-    def __init__(self, machine: Machine, outside: frozenset[str], counts: Iterable[int], arguments: int) -> None:
+    def __init__(
+        self, machine: Machine, outside: frozenset[str], counts: Iterable[int], arguments: int, results: int
+    ) -> None:
         self.machine, self.outside = machine, outside
         self._end = 0
         self.header = {name: self._place(64) for name in HEADER}
@@ -76,11 +90,18 @@ class Layout:
         self.scalars = {n: self._place(leaf.width) for n, leaf in state.leaves.items() if self._holds(leaf)}
         kept = {n: leaf for n, leaf in state.arrays.items() if n not in outside and n != state.memory}
         self.arrays = {n: self._region(leaf.index_width, leaf.width) for n, leaf in kept.items()}
+        self.sink = self._place(WIDEST)
+        """Where what is written to an element that is hardwired goes."""
         self.log = self._region(LOGGED + 1, 64)
-        self.record = 16 + max(
-            (fields(i.operands[n].width for n in i.operands)[1] for i in machine.instructions), default=0
-        )
+        self.words = results.bit_length()
+        """An entry of the soft TLB is 2**words words: what it is of, and the results."""
+        self.tlb = self._region(self.words + SETS + (KINDS - 1).bit_length() + CONTEXTS.bit_length(), 64)
+        self.filled, self.walked = self._region(FILLED, 64), self._region(FILLED, 64)
+        most = max((fields(i.operands[n].width for n in i.operands)[1] for i in machine.instructions), default=0)
+        self.record = max(48, OPERANDS + most + 8)
         self.record += -self.record % 16
+        self.link = self.record - 8
+        """Where a record has the address of the one that it jumps to."""
         self.hashed = self._region(HASHED + 1 + CONTEXTS.bit_length() - 1, 64)
         self.records = Region(self._end, RECORDS + CONTEXTS.bit_length() - 1, 0, self.record)
         self._end = self.records.end
@@ -107,6 +128,10 @@ class Layout:
         made = Region(self._end, bits, 8, 1)
         self._end = made.end
         return made
+
+    def table(self, context: int) -> int:
+        """Where the soft TLB of a context begins; that of context CONTEXTS stays empty."""
+        return context << self.words + SETS + (KINDS - 1).bit_length() + 3
 
     @cached_property
     def pc_shift(self) -> int:

@@ -12,6 +12,8 @@ from pgcheck.models.native.layout import HASHED, Layout, Place, Region, field_si
 
 Kind = Literal["function", "export", "handler"]
 HANDLER: Final = "(ptr %st, ptr %rec, i64 %pc, i64 %left)"
+CONVENTION: Final = "preserve_nonecc"
+"""How handlers call each other: their arguments are in registers that a call keeps, and they save none."""
 _CONDITIONS: Final = {"eq": "eq", "ult": "ult", "ule": "ule", "slt": "slt", "sle": "sle"}
 _WEIGHTS: Final = {"": "", "then": ", !prof !1", "else": ", !prof !0"}
 _WEIGHED: Final = '!0 = !{!"branch_weights", i32 2000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 2000}\n'
@@ -68,6 +70,15 @@ def module(definitions: Sequence[str]) -> str:
 
 
 @dataclass(slots=True)
+class _Scope:
+    """A body within another: where its results are left, and whether its end is reached."""
+
+    label: str
+    results: tuple[tuple[int, Value], ...]
+    joined: bool = False
+
+
+@dataclass(slots=True)
 class _Fork:
     """A branch that is being written; `joined`: its end is reached from somewhere. One that is itself never reached has no labels."""
 
@@ -90,6 +101,7 @@ class Body:
         self._count = 0
         self._open = True
         self._forks: list[_Fork] = []
+        self._scopes: list[_Scope] = []
 
     @property
     def text(self) -> str:
@@ -100,7 +112,7 @@ class Body:
         elif self.kind == "export":
             head = f"define i32 @{self.name}(ptr %st) nounwind"
         else:
-            head = f"define internal tailcc void @{self.name}{HANDLER} nounwind"
+            head = f"define internal {CONVENTION} void @{self.name}{HANDLER} nounwind"
         body = "\n".join([*self._entry, "  br label %start", "start:", *self._lines])
         return f"{head} {{\n{body}\n}}\n"
 
@@ -208,7 +220,36 @@ class Body:
         fork.joined |= self._open
         self._end(f"br label %{fork.end}")
 
+    def loop(self) -> str:
+        self._count += 1
+        label = f"l{self._count}"
+        self._end(f"br label %{label}")
+        self._begin(label)
+        return label
+
+    def again(self, label: str, guard: Value) -> None:
+        self._count += 1
+        self._end(f"br i1 {guard}, label %{label}, label %o{self._count}")
+        self._begin(f"o{self._count}")
+
+    def open(self, results: Sequence[int]) -> None:
+        self._count += 1
+        self._scopes.append(_Scope(f"s{self._count}", tuple((w, self.variable(w)) for w in results)))
+
+    def close(self) -> list[Value]:
+        scope = self._scopes.pop()
+        if scope.joined:
+            self._begin(scope.label)
+        return [self.get(width, variable) for width, variable in scope.results]
+
     def finish(self, values: Sequence[tuple[int, Value]] = ()) -> None:
+        if self._scopes:
+            scope = self._scopes[-1]
+            for (width, variable), (_, value) in zip(scope.results, values, strict=True):
+                self.put(width, variable, value)
+            scope.joined |= self._open
+            self._end(f"br label %{scope.label}")
+            return
         if self.kind == "handler":
             self._end("br label %done")
             return
@@ -233,8 +274,8 @@ class Body:
             undefined = "".join(f", {typed(w)} undef" for w in self.results)
             self._end(f"ret {returned(self.results)} {{i1 true{undefined}}}")
 
-    def begin(self, label: Literal["done", "failed"]) -> None:
-        """What a handler does after `finish`, or after `fail`."""
+    def begin(self, label: Literal["done", "failed", "slow"]) -> None:
+        """What a handler does after `finish`, after `fail`, or after `slowly`."""
         self._begin(label)
 
     def call(self, name: str, args: Sequence[tuple[int, Value]], results: Sequence[int]) -> list[Value]:
@@ -250,11 +291,32 @@ class Body:
         self._go(record, pc, left)
 
     def _go(self, record: Value, pc: Value, left: Value) -> None:
-        handler = self._value(f"load ptr, ptr {record}, align 8")
-        self._emit(f"musttail call tailcc void {handler}(ptr %st, ptr {record}, i64 {pc}, i64 {left})")
+        self._tail(self._value(f"load ptr, ptr {record}, align 8"), record, pc, left)
+
+    def _tail(self, handler: str, record: Value, pc: Value, left: Value) -> None:
+        self._emit(f"musttail call {CONVENTION} void {handler}(ptr %st, ptr {record}, i64 {pc}, i64 {left})")
         self._end("ret void")
 
-    def jump(self, pc: Value, left: Value) -> None:
+    def become(self, handler: str) -> None:
+        """Have the record run a handler from now on."""
+        self._emit(f"store ptr @{handler}, ptr %rec, align 8")
+        self.tail(handler)
+
+    def tail(self, handler: str) -> None:
+        """Run the instruction by another handler."""
+        self._tail(f"@{handler}", "%rec", "%pc", "%left")
+
+    def slowly(self) -> None:
+        self._end("br label %slow")
+
+    def link(self, pc: Value, left: Value) -> None:
+        record = self._value(f"load ptr, ptr {self._at(self.layout.link, '%rec')}, align 8")
+        self.branch(self._value(f"icmp eq ptr {record}, null"), "then")
+        self._tail("@link", "%rec", pc, left)
+        self.join()
+        self._go(record, pc, left)
+
+    def jump(self, pc: Value, left: Value, linked: bool = False) -> None:
         index = self.op("lshr", 64, pc, str(self.layout.pc_shift))
         index = self.op("and", 64, index, str((1 << HASHED) - 1))
         place = self.op("add", 64, self.op("shl", 64, index, "4"), self.read(self.layout.header["hash"]))
@@ -263,12 +325,14 @@ class Body:
         self.branch(self.compare("eq", 64, tag, pc), "else")
         second = self._value(f"getelementptr i8, ptr {entry}, i64 8")
         offset = self._value(f"load i64, ptr {second}, align 8")
-        self._go(self._value(f"getelementptr i8, ptr %st, i64 {offset}"), pc, left)
+        record = self._value(f"getelementptr i8, ptr %st, i64 {offset}")
+        if linked:
+            self._emit(f"store ptr {record}, ptr {self._at(self.layout.link, '%rec')}, align 8")
+        self._go(record, pc, left)
         self.join()
 
     def stop(self, status: int, pc: Value, left: Value) -> None:
-        self._emit(f"musttail call tailcc void @stop{status}(ptr %st, ptr %rec, i64 {pc}, i64 {left})")
-        self._end("ret void")
+        self._tail(f"@stop{status}", "%rec", pc, left)
 
     def stopped(self, status: int, pc: Place) -> None:
         """The body of what `stop` goes to."""
@@ -287,7 +351,7 @@ class Body:
         handler = self._value(f"load ptr, ptr {record}, align 8")
         here = self.resize("zext", pc.width, 64, self.read(pc))
         left = self.read(self.layout.header["left"])
-        self._emit(f"call tailcc void {handler}(ptr %st, ptr {record}, i64 {here}, i64 {left})")
+        self._emit(f"call {CONVENTION} void {handler}(ptr %st, ptr {record}, i64 {here}, i64 {left})")
         self._end("ret i32 0")
 
     # ---- memory
@@ -343,6 +407,25 @@ class Body:
         kept = 8 * field_size(width or 1)
         found = self._value(f"load {typed(kept)}, ptr {self._at(offset, '%rec')}, align 1")
         return self.resize("trunc", kept, width or 1, found)
+
+    def put_field(self, offset: int, width: int, value: Value) -> None:
+        kept = 8 * field_size(width or 1)
+        whole = self.resize("zext", width or 1, kept, value)
+        self._emit(f"store {typed(kept)} {whole}, ptr {self._at(offset, '%rec')}, align 1")
+
+    def cell(self, offset: Value, width: int) -> Value:
+        bits = Place(0, width).bits
+        found = self._value(
+            f"load {typed(bits)}, ptr {self._value(f'getelementptr i8, ptr %st, i64 {offset}')}, align 8"
+        )
+        return self.resize("trunc", bits, width or 1, found)
+
+    def put_cell(self, offset: Value, width: int, value: Value) -> None:
+        bits = Place(0, width).bits
+        whole = self.resize("zext", width or 1, bits, value)
+        self._emit(
+            f"store {typed(bits)} {whole}, ptr {self._value(f'getelementptr i8, ptr %st, i64 {offset}')}, align 8"
+        )
 
     def outside(self, request: int, a: Value, b: Value) -> Value:
         host = self._value(f"load ptr, ptr {self._at(self.layout.header['host'].at)}, align 8")

@@ -10,14 +10,14 @@ from typing import Final
 
 from pgcheck.models.lent import WORD, LentState, Row, Store, Words, lend
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.native.layout import BLOCK, LINE, Layout, Place
+from pgcheck.models.native.layout import BLOCK, CONTEXTS, GUARDED, LINE, RECORDED, USED, Layout, Place
 from pgcheck.models.state import State
 
 _WORD: Final = struct.Struct("<Q")
 _PRIVATE: Final = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 """A process that is forked has its own."""
-_SETTLED: Final = bytes.maketrans(b"\0\1", b"\1\2")
-"""How a line is marked that need not be told of, by whether a record was made from it."""
+_SETTLED: Final = bytes(2 if marks & USED else 1 for marks in range(256))
+"""How a line is marked that need not be told of, by its other marks."""
 
 
 class Mirror:
@@ -46,6 +46,8 @@ class Mirror:
         """Something that records were made from has changed."""
         assert not isinstance(ram.cells, list)
         self.set("ram", ctypes.addressof(ctypes.c_char.from_buffer(ram.cells)) - self.address & (1 << 64) - 1)
+        self.memory[layout.tlb.at : layout.tlb.end] = b"\xff" * (layout.tlb.end - layout.tlb.at)
+        self.void()
         self.set("ram_base", ram.base)
         self.set("ram_mask", (1 << max(1, (ram.size - 1).bit_length())) - 1)
         for count, place in layout.limits.items():
@@ -57,6 +59,10 @@ class Mirror:
             self.ram.unwatch(self.ram.base + (page << self.ram.page_shift), self._stored)
         self._watching.clear()
         self._release()
+
+    def void(self) -> None:
+        """Have no entry of the soft TLB looked at until a context is chosen: leaves or memory may have changed."""
+        self.set("tlb", self.layout.tlb.at + self.layout.table(CONTEXTS))
 
     # ---- single numbers
 
@@ -83,10 +89,13 @@ class Mirror:
         if self.ram.armed != self._armed:
             self._unsettle()
         if isinstance(state, LentState) and state.source is self.leaves:
-            return state.flush()
-        self._release()
-        self._lent = lend(self.leaves, state)
-        return True
+            changed = state.flush()
+        else:
+            self._release()
+            self._lent, changed = lend(self.leaves, state), True
+        if changed:
+            self.void()
+        return changed
 
     def leave(self, state: State) -> None:
         """Have Python see the state, and the watchers told of pages that were stored to."""
@@ -103,9 +112,11 @@ class Mirror:
     # ---- RAM
 
     def _stored(self, address: int, count: int) -> None:
-        first = address - self.ram.base
-        if not self._deaf and not self.lines.isdisjoint(range(first >> LINE, (first + count - 1 >> LINE) + 1)):
+        first = address - self.ram.base + (self.layout.code.at << LINE)
+        marks = self.memory[first >> LINE : (first + count - 1 >> LINE) + 1]
+        if not self._deaf and any(mark & USED for mark in marks):
             self.outdated = True
+            self.void()
 
     def _drain(self) -> None:
         """Have the watchers told of what native code has stored, page by page."""
@@ -153,16 +164,25 @@ class Mirror:
         layout, ram = self.layout, self.ram
         last = first + count - 1
         for page in range(first >> ram.page_shift, (last >> ram.page_shift) + 1):
-            if page not in self._watching:
-                mine = ram.armed == self._armed
-                self._watching.add(page)
-                ram.watch(ram.base + (page << ram.page_shift), self._stored)
-                self._armed = ram.armed if mine else self._armed
+            self.guard(page)
         for line in range(first >> LINE, (last >> LINE) + 1):
             self.lines.add(line)
-            self.memory[layout.code.at + line] = 1
+            self.memory[layout.code.at + line] |= RECORDED
             if self.memory[layout.quiet.at + line] == 1:
                 self.memory[layout.quiet.at + line] = 2
+
+    def guard(self, page: int) -> None:
+        """From now on be told of what others store to a page, and mark its lines so."""
+        ram, code = self.ram, self.layout.code.at
+        if page in self._watching:
+            return
+        mine = ram.armed == self._armed
+        self._watching.add(page)
+        ram.watch(ram.base + (page << ram.page_shift), self._stored)
+        self._armed = ram.armed if mine else self._armed
+        first, last = page << ram.page_shift, min(page + 1 << ram.page_shift, ram.size) - 1
+        for line in range(code + (first >> LINE), code + (last >> LINE) + 1):
+            self.memory[line] |= GUARDED
 
     def logged(self, number: int) -> tuple[int, int]:
         """A physical read of what was logged: the place in RAM and the count."""
@@ -171,7 +191,7 @@ class Mirror:
 
     def unmark(self) -> None:
         for line in self.lines:
-            self.memory[self.layout.code.at + line] = 0
+            self.memory[self.layout.code.at + line] &= 0xFF ^ RECORDED
         self.lines.clear()
         self.outdated = False
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Final
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, walk
-from pgcheck.isa.terms.ir import Block, If, Raise, Store
+from pgcheck.isa.terms.ir import Bind, Block, If, Raise, SetLocal, Store
 from pgcheck.isa.terms.reads import bound_calls, terms_of
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.generated.program import program_of
-from pgcheck.models.native.layout import Layout
+from pgcheck.models.native.layout import KINDS, Layout
+from pgcheck.models.native.walks import walks
 
 MOST_UNITS: Final = 64
 """The largest access to memory, in units."""
@@ -26,6 +28,7 @@ class Request(IntEnum):
     UNDEFINED = 2  # number of the site, width
     VOLATILE = 3  # number of the leaf, index + 1 or 0
     LEAF = 4  # number of the leaf, index + 1 or 0: set it
+    GUARD = 5  # line: be told of what others store to its page
 
 
 class Status(IntEnum):
@@ -58,6 +61,9 @@ class Plan:
         self.outside = frozenset(n for n, leaf in machine.state.leaves.items() if leaf.volatile)
         self.exits: dict[tuple[str, str, tuple[int, ...]], int] = {}
         self._lazy: dict[Term, bool] = {}
+        self._weights: dict[str, int] = {}
+        self._kinds: dict[tuple[object, ...], int] = {}
+        self.walks = walks(machine, self.facts)
         state = machine.state
         if not program.stable or max(state.address_width, state.memory_unit, state.leaves[state.pc].width) > 64:
             raise Unsupported
@@ -71,7 +77,8 @@ class Plan:
             counts |= {t.width // state.memory_unit for t in walk(terms_of(block)) if t.op == "load"}
         for function in machine.code.functions.values():
             arguments = max(arguments, len(function.parameters))
-        self.layout = Layout(machine, self.outside, (c for c in counts if c <= MOST_UNITS), arguments)
+        results = max((len(walk.carried) for walk in self.walks.values()), default=0)
+        self.layout = Layout(machine, self.outside, (c for c in counts if c <= MOST_UNITS), arguments, results)
 
     def blocks(self) -> Iterator[Block]:
         """All lowered code."""
@@ -93,6 +100,27 @@ class Plan:
         effects = self.facts.block(block)
         touched = effects.volatile or effects.loads or effects.stores
         return touched or bool(effects.writes & {*self.watched, *self.ports, *self.outside})
+
+    def kind(self, name: str, steady: tuple[Term | None, ...]) -> int | None:
+        """The number of the calls of a walk with such arguments that hang on leaves of the context alone; None where there are too many."""
+        if len(self._kinds) == KINDS and (name, steady) not in self._kinds:
+            return None
+        return self._kinds.setdefault((name, steady), len(self._kinds))
+
+    def inlined(self, name: str, heaviest: int) -> bool:
+        """Whether a function stands where it is called: it has at most so many terms, those that it calls included, a walk as a few."""
+        return self._weight(name) <= heaviest
+
+    def _weight(self, name: str) -> int:
+        known = self._weights.get(name)
+        if known is None:
+            self._weights[name] = 1 << 32  # one that calls itself does not end
+            block = self.machine.code.functions[name].body
+            names = [t.about for t in walk(terms_of(block)) if t.op == "call"]
+            names += bound_calls(block)
+            inner = sum(12 if n in self.walks else self._weight(n) for n in names)
+            known = self._weights[name] = inner + sum(1 for t in walk(terms_of(block)) if t.args)
+        return known
 
     def called(self, block: Block, leaf: str) -> bool:
         """Whether a function that a block calls reads a leaf."""
@@ -124,3 +152,14 @@ def statements(block: Block) -> Iterator[object]:
         if isinstance(statement, If):
             yield from statements(statement.then)
             yield from statements(statement.orelse)
+
+
+def assigned(block: Block) -> Mapping[str, int]:
+    """How often each local is set in a block."""
+    times: Counter[str] = Counter()
+    for statement in statements(block):
+        if isinstance(statement, SetLocal):
+            times[statement.name] += 1
+        elif isinstance(statement, Bind):
+            times.update(t for t in statement.targets if t is not None)
+    return times

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from pgcheck.models.native.layout import CONTEXTS, HASHED, RECORDS, field_size, fields
+from pgcheck.models.native.layout import CONTEXTS, HASHED, OPERANDS, RECORDS, field_size, fields
 from pgcheck.models.native.mirror import Mirror
-from pgcheck.models.native.threaded import OPERANDS
 from pgcheck.models.state import Fetched
 
 _ENTRY: Final = struct.Struct("<QQ")
@@ -31,10 +31,10 @@ class Context:
 
 
 class Records:
-    """The records in a mirror. A place that is not filled has a handler that says so, and one where others go on seeks the address."""
+    """The records in a mirror; `empty` empties its soft TLB. A place that is not filled has a handler that says so, and one where others go on seeks the address."""
 
-    def __init__(self, mirror: Mirror, unfilled: int, seek: int) -> None:
-        self.mirror, self.layout = mirror, mirror.layout
+    def __init__(self, mirror: Mirror, unfilled: int, seek: int, empty: Callable[[], object]) -> None:
+        self.mirror, self.layout, self._emptied = mirror, mirror.layout, empty
         self.unfilled, self.seek = unfilled, seek
         self.contexts: dict[Values, Context] = {}
         self.fetched: dict[int, Fetched | None] = {}
@@ -53,8 +53,9 @@ class Records:
         return found
 
     def forget(self) -> None:
-        """Forget all records."""
+        """Forget all records, and all of the soft TLB."""
         self.mirror.unmark()
+        self._emptied()
         self.fetched.clear()
         self.contexts.clear()
 

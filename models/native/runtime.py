@@ -15,7 +15,7 @@ from pgcheck.models.native.linking import Linked
 from pgcheck.models.native.mirror import Mirror
 from pgcheck.models.native.plan import Plan
 from pgcheck.models.native.records import Context, Records
-from pgcheck.models.native.threaded import SEEK, UNFILLED, Writer, Written, exported
+from pgcheck.models.native.threaded import EMPTIED, SEEK, UNFILLED, Writer, Written, exported
 from pgcheck.models.state import Exit, Fetched
 
 
@@ -52,7 +52,9 @@ class Runtime:
         every = (*self.machine.instructions, self.machine.code.undefined)
         self.instructions = {i.id: i for i in every}
         self._of = dict(zip(self.instructions, table[3:], strict=True))
-        self.records = Records(self.mirror, table[names.index(UNFILLED)], table[names.index(SEEK)])
+        emptied = linked.function(EMPTIED)
+        unfilled, seek = (table[names.index(name)] for name in (UNFILLED, SEEK))
+        self.records = Records(self.mirror, unfilled, seek, lambda: emptied(self.mirror.address))
         self.enter = linked.function("enter")
         self._functions: dict[str, Callable[[int], int]] = {}
 
@@ -104,4 +106,5 @@ class Runtime:
                 values.append(bytes(mirror.memory[region.at : region.at + size * region.size]))
         found = self.records.context(tuple(values))
         mirror.set("hash", self.records.table(found))
+        mirror.set("tlb", layout.tlb.at + layout.table(found.number))
         return found

@@ -6,24 +6,26 @@ too; an address is looked up in a table of records after a jump.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from pgcheck.isa.machine.machine import Instruction
-from pgcheck.isa.terms import Name, mask
 from pgcheck.isa.terms.ir import Block
-from pgcheck.isa.terms.names import OPERAND
 from pgcheck.models.native.code import Code, store_name
-from pgcheck.models.native.layout import fields
+from pgcheck.models.native.fields import Fields
+from pgcheck.models.native.instruction import InstructionCode, QuickCode, record
 from pgcheck.models.native.llvm import Body, Kind, module
 from pgcheck.models.native.plan import Plan, Status, Unsupported
+from pgcheck.models.native.values import load_name
+from pgcheck.models.native.walking import FORGET, LINES, miss_name
 
-OPERANDS: Final = 16
-"""Where the operands begin in a record; the handler is at 0, the length at 8."""
 UNFILLED: Final = "unfilled"
 SEEK: Final = "seek"
 OUTSIDE: Final = "outside"
+EMPTIED: Final = "emptied"
+"""What the host calls to have the soft TLB forget all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,19 @@ class Writer:
         """The whole interpreter. Raises Unsupported where what every step needs cannot be made."""
         handlers = [UNFILLED, SEEK, OUTSIDE]
         self._stops()
+        unit = self.machine.state.memory_unit
         for count in self.layout.limits:
-            body = self._body("function", store_name(count), (64, count * self.machine.state.memory_unit))
-            Code(self.plan, body, False, self._wanted).slow_store(count)
-            self.texts[body.name] = body.text
+            self._native(store_name(count), (64, count * unit), (), partial(Code.slow_store, count=count))
+            self._native(load_name(count), (64,), (count * unit,), partial(Code.slow_load, count=count))
+        self._native(FORGET, (), (), Code.forget)
+        self._native(LINES, (), (), Code.lines)
+        for walk in self.plan.walks.values():
+            function = self.machine.code.functions[walk.function]
+            widths = (*(w for _, w in function.parameters), 64, 64)
+            name = miss_name(self.plan, walk.function)
+            self._here = name
+            tracked = self._wanted(walk.function, True)
+            self._native(name, widths, function.results, partial(Code.miss, found=walk, tracked=tracked))
         code = self.machine.code
         for name in (code.fetch, *self._asked(), *code.exits):
             self._export(name, tracked=name == code.fetch)
@@ -80,6 +91,13 @@ class Writer:
 
     def _body(self, kind: Kind, name: str, parameters: Sequence[int] = (), results: Sequence[int] = ()) -> Body:
         return Body(self.layout, kind, name, parameters, results)
+
+    def _native(
+        self, name: str, parameters: Sequence[int], results: Sequence[int], write: Callable[[Code], None]
+    ) -> None:
+        body = self._body("function", name, parameters, results)
+        write(Code(self.plan, body, False, self._wanted))
+        self.texts[name] = body.text
 
     def _asked(self) -> tuple[str, ...]:
         rule = self.machine.code.interrupt
@@ -104,8 +122,8 @@ class Writer:
                 body = self._body("function", made, widths, function.results)
                 code = Code(self.plan, body, tracked, self._wanted)
                 for i, (parameter, width) in enumerate(function.parameters):
-                    code.variables[parameter] = width, body.variable(width)
-                    body.put(width, code.variables[parameter][1], f"%p{i}")
+                    code.frame.variables[parameter] = width, body.variable(width)
+                    body.put(width, code.frame.variables[parameter][1], f"%p{i}")
                 self._write(body, code, function.body, function.results)
 
     def _write(self, body: Body, code: Code, block: Block, results: Sequence[int]) -> None:
@@ -147,50 +165,33 @@ class Writer:
     # ---- instructions
 
     def _handler(self, name: str, instruction: Instruction) -> None:
-        plan, layout, body = self.plan, self.layout, self._body("handler", name)
-        code = Code(plan, body, False, self._wanted)
-        pc = plan.machine.state.leaves[plan.machine.state.pc]
-        offsets, _ = fields(b.width for b in instruction.operands.values())
-        code.names = {
-            Name(OPERAND, n): body.field(OPERANDS + offset, b.width)
-            for (n, b), offset in zip(instruction.operands.items(), offsets, strict=True)
-        }
-        code.length = body.resize("zext", 32, 64, body.field(8, 32))
-        code.encoding = instruction.encoding_term
-        following = body.op("and", 64, body.op("add", 64, "%pc", code.length), str(signed64(mask(pc.width))))
-        effects = plan.facts.block(instruction.body)
-        if effects.moves:
-            body.write(layout.header["next"], following)
-        here = body.resize("trunc", 64, pc.width, "%pc")
-        code.here = "" if pc.name in effects.writes else here
-        if plan.checks(instruction.body) or effects.free or not code.here or plan.called(instruction.body, pc.name):
-            body.write(self.pc, here)
-            body.write(layout.header["left"], "%left")
-            body.write(layout.header["fresh"], "1")
-        self._write(body, code, instruction.body, ())
-        body.begin("done")
-        left = body.op("sub", 64, "%left", "1")
-        goes = body.read(layout.header["next"]) if effects.moves else following
-        if plan.checks(instruction.body):
-            changed = body.compare("eq", 64, body.read(layout.header["check"]), "0")
-            body.branch(changed, "then")
-            body.otherwise()
-            body.stop(Status.CHECK, goes, left)
-            body.join()
-        body.branch(body.compare("sle", 64, left, "0"), "then")
-        body.stop(Status.SPENT, goes, left)
-        body.join()
-        if effects.moves:
-            body.branch(body.compare("eq", 64, goes, following))
-            body.follow(goes, left)
-            body.join()
-            body.jump(goes, left)
-            body.stop(Status.MISSED, goes, left)
-        else:
-            body.follow(goes, left)
-        body.begin("failed")
-        body.stop(Status.EXIT, "%pc", "%left")
+        slow, held = f"s{name}", record(instruction, self.layout.link)
+        quick = self._quick(f"r{name}", slow, instruction, held)
+        if quick is None or quick.left:
+            body = self._body("handler", slow)
+            whole = InstructionCode(self.plan, body, instruction, self._wanted, None)
+            self._write(body, whole, instruction.body, ())
+            whole.ended()
+            self.texts[slow] = body.text
+            self._calls.setdefault(name, set()).add(slow)
+        first = self._body("handler", name)
+        InstructionCode.filled(quick or whole, first, held)
+        self.texts[name] = first.text
+
+    def _quick(self, name: str, slow: str, instruction: Instruction, held: Fields) -> QuickCode | None:
+        """What an instruction mostly does; None where that cannot be written without calls."""
+        body = self._body("handler", name)
+        self._here = name
+        try:
+            code = QuickCode(self.plan, body, instruction, self._wanted, held)
+            code.run(instruction.body, ())
+        except (Unsupported, RecursionError):
+            return None
+        if "br label %done" not in body.text:
+            return None
+        code.ended(slow if code.left else "")
         self.texts[name] = body.text
+        return code
 
     def _stops(self) -> None:
         """What leaves for the host, and the handlers of records that hold no instruction."""
@@ -198,20 +199,23 @@ class Writer:
             body = self._body("handler", f"stop{int(status)}")
             body.stopped(status, self.pc)
             self.texts[body.name] = body.text
+        body = self._body("handler", "link")
+        body.jump("%pc", "%left", linked=True)
+        body.stop(Status.MISSED, "%pc", "%left")
+        self.texts[body.name] = body.text
         for name, status in ((UNFILLED, Status.UNFILLED), (OUTSIDE, Status.OUTSIDE), (SEEK, Status.MISSED)):
             body = self._body("handler", name)
             if name == SEEK:
                 body.jump("%pc", "%left")
             body.stop(status, "%pc", "%left")
             self.texts[name] = body.text
+        body = self._body("export", EMPTIED)
+        body.call(FORGET, (), ())
+        body.finish()
+        self.texts[body.name] = body.text
         body = self._body("export", "enter")
         body.entered(self.pc)
         self.texts["enter"] = body.text
-
-
-def signed64(value: int) -> int:
-    """A number as the text of a constant of 64 bits may be written."""
-    return value - (1 << 64) if value >> 63 else value
 
 
 def exported(plan: Plan, name: str) -> str:

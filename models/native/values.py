@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from pgcheck.isa.terms import ARRAY, Name, Term, constant, mask
+from pgcheck.isa.terms import ARRAY, Name, Term, constant, mask, substitute
 from pgcheck.isa.terms.ir import UNPREDICTABLE
 from pgcheck.isa.terms.names import STATE
 from pgcheck.isa.words import places
 from pgcheck.models.generated.expressions import shared
 from pgcheck.models.native.builder import Builder, Value
+from pgcheck.models.native.fields import Fields
 from pgcheck.models.native.layout import LINE, LOGGED, WIDEST, Place
 from pgcheck.models.native.plan import MOST_UNITS, Plan, Request, Unsupported
 
 _PLAIN = frozenset(("add", "sub", "mul", "and", "or", "xor"))
 _TESTS = frozenset(("ult", "ule", "slt", "sle"))
+_ASKING: Final = frozenset(("call", "load", "undefined", "choice", "volatile", "select", "array"))
+
+
+@dataclass(slots=True)
+class Frame:
+    """The locals of a body: the builder's variables of them, and of those that keep one value what that is.
+
+    `fixed` is what hangs on operands and PC alone, `steady` on leaves of the context alone.
+    """
+
+    variables: dict[str, tuple[int, Value]] = field(default_factory=dict)
+    fixed: dict[Term, Term] = field(default_factory=dict)
+    steady: dict[Term, Term] = field(default_factory=dict)
+    found: dict[Term, Term | None] = field(default_factory=dict)
 
 
 class Values(ABC):
     """Writes expressions, in the order in which they are evaluated.
 
-    `names` has the values of operands, `variables` the builder's of locals, `here` is PC where it is known. With `tracked`, physical reads are logged and whatever else
-    touches memory is noted: what is found so holds only as long as that stays.
+    `names` has the values of operands, `frame` the locals, `here` is PC where it is known, `fields` what the record of the instruction holds. With `tracked`, physical
+    reads are logged and whatever else touches memory is noted: what is found so holds only as long as that stays.
     """
 
     def __init__(self, plan: Plan, builder: Builder, tracked: bool) -> None:
         self.plan, self.b, self.tracked = plan, builder, tracked
         self.machine, self.layout = plan.machine, plan.layout
         self.names: dict[Name, Value] = {}
-        self.variables: dict[str, tuple[int, Value]] = {}
+        self.frame = Frame()
+        self.fields: Fields | None = None
         self.length: Value = ""
         self.here: Value = ""
         self.encoding: Term | None = None
@@ -37,8 +55,28 @@ class Values(ABC):
         self.shared: frozenset[Term] = frozenset()
 
     @abstractmethod
-    def invoke(self, name: str, args: Sequence[tuple[int, Value]]) -> list[Value]:
+    def invoke(self, name: str, args: Sequence[Term], evaluate: Callable[[Term], Value]) -> list[Value]:
         """The results of a function of the specification."""
+
+    @abstractmethod
+    def native(self, name: str, args: Sequence[tuple[int, Value]], results: Sequence[int], of: str = "") -> list[Value]:
+        """The results of a native function, which may ask the host; `of` is the function of the specification that it is."""
+
+    @abstractmethod
+    def fail(self) -> None:
+        """End with the exit that the exit record tells."""
+
+    @abstractmethod
+    def gave_up(self) -> bool:
+        """Whether this path is left to code that can do all, for it is rare or takes a call."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Before the host may be asked: have it know how far the machine has come."""
+
+    @abstractmethod
+    def asked(self) -> None:
+        """The host may have been asked: what decides on the next instruction may have changed."""
 
     @abstractmethod
     def end(self, function: str, args: Sequence[tuple[int, Value]], note: str = "") -> None:
@@ -52,10 +90,66 @@ class Values(ABC):
     def value(self, term: Term) -> Value:
         known = self.memo.get(term)
         if known is None:
-            known = self._value(term)
+            known = self._recorded(term) or self._value(term)
             if term in self.shared:
                 self.memo[term] = known
         return known
+
+    # ---- what hangs on the operands alone
+
+    def fixed(self, term: Term) -> Term | None:
+        """The same over operands and PC alone, if it is that."""
+        found = self.frame.found
+        if term not in found:
+            found[term] = self._fixed(term)
+        return found[term]
+
+    def _fixed(self, term: Term) -> Term | None:
+        if term.op == "var":
+            name = term.name
+            if name.space == STATE:
+                return term if self.here and name.text == self.machine.state.pc else None
+            return term if name in self.names else self.frame.fixed.get(term)
+        if term.op == "encoding":
+            return constant(term.width, 0) if self.encoding is None else self.fixed(self.encoding)
+        if term.op in _ASKING or any(self.fixed(a) is None for a in term.args):
+            return None
+        return substitute([term], self.frame.fixed)[0]
+
+    def _recorded(self, term: Term) -> Value | None:
+        """The field of the record that holds a term, where one is worth it."""
+        if self.fields is None or term.op in ("const", "length") or not 0 <= term.width <= 64:
+            return None
+        fixed = self.fixed(term)
+        if fixed is None:
+            return None
+        if fixed.op == "const":
+            return self.b.constant(fixed.width, fixed.value)
+        plain = fixed.args[0] if fixed.op == "zext" else fixed
+        if not fixed.width and fixed.height <= 2:
+            return None
+        if plain.op in ("var", "length"):
+            return None if fixed is term else self.value(fixed)
+        place = self.fields.place(fixed)
+        return None if place is None else self.b.field(*place)
+
+    def _cell(self, leaf: str, index: Term, written: bool) -> Value | None:
+        """Where an element of an array leaf lies, where the record tells."""
+        fixed = None if self.fields is None else self.fixed(index)
+        if self.fields is None or fixed is None or fixed.op == "const" or self.plan.beyond(leaf):
+            return None
+        place = self.fields.place(fixed, leaf, written)
+        return None if place is None else self.b.resize("zext", place[1], 64, self.b.field(*place))
+
+    def cell(self, leaf: str, index: Value, written: bool) -> Value:
+        """Where an element of an array leaf lies; one that is hardwired, to be written, lies nowhere that is read."""
+        b, region = self.b, self.layout.arrays[leaf]
+        inside = b.op("and", 64, index, self.number(mask(region.bits)))
+        place = b.op("add", 64, b.op("mul", 64, inside, self.number(region.size)), self.number(region.at))
+        for fixed, _ in self.machine.state.arrays[leaf].hardwired if written else ():
+            away = b.compare("eq", 64, index, self.number(fixed))
+            place = b.select(64, away, self.number(self.layout.sink.at), place)
+        return place
 
     def whole(self, width: int, value: Value) -> Value:
         """A number of at most 64 bits with 64."""
@@ -76,11 +170,9 @@ class Values(ABC):
             case "var":
                 return self._variable(term)
             case "select":
-                index = term.args[1]
-                return self._element(term.args[0].name.text, self.whole(index.width, self.value(index)))
+                return self._element(term.args[0].name.text, term.args[1])
             case "call":
-                args = [(a.width, self.value(a)) for a in term.args]
-                return (self.invoke(term.about, args) or [b.constant(width, 1)])[0]
+                return (self.invoke(term.about, term.args, self.value) or [b.constant(width, 1)])[0]
             case "load":
                 address = term.args[0]
                 return self._load(self.whole(address.width, self.value(address)), width)
@@ -194,9 +286,9 @@ class Values(ABC):
             return self.b.read(place)
         if name in self.names:
             return self.names[name]
-        if name.text not in self.variables:
+        if name.text not in self.frame.variables:
             raise Unsupported
-        return self.b.get(*self.variables[name.text])
+        return self.b.get(*self.frame.variables[name.text])
 
     def _depends(self, leaf: str) -> None:
         """Note that what is tracked hangs on a leaf that records are not made for."""
@@ -212,12 +304,16 @@ class Values(ABC):
             self.end(UNPREDICTABLE, (), f"index beyond {name}")
             b.join()
 
-    def _element(self, name: str, index: Value) -> Value:
+    def _element(self, name: str, term: Term) -> Value:
         region, b = self.layout.arrays.get(name), self.b
         if region is None:
             raise Unsupported
-        self.in_range(name, index)
         self._depends(name)
+        cell = self._cell(name, term, False)
+        if cell is not None:
+            return b.cell(cell, region.width)
+        index = self.whole(term.width, self.value(term))
+        self.in_range(name, index)
         return b.element(region, index)
 
     def _volatile(self, term: Term) -> Value:
@@ -232,9 +328,13 @@ class Values(ABC):
     def ask(self, request: Request, a: Value, second: Value) -> None:
         """Ask the host, and end where it did."""
         b = self.b
+        if self.gave_up():
+            return
+        self.sync()
         b.branch(b.outside(request, a, second), "then")
-        b.fail()
+        self.fail()
         b.join()
+        self.asked()
         self.memo = {}
 
     # ---- memory
@@ -270,8 +370,7 @@ class Values(ABC):
         b.otherwise()
         if self.tracked:
             b.write(self.layout.header["uncached"], self.number(1))
-        self.ask(Request.LOAD, address, self.number(count))
-        b.put(width, found, b.read(Place(self.layout.value.at, width)))
+        b.put(width, found, self.native(load_name(count), [(64, address)], (width,))[0])
         b.join()
         self.memo = {}
         return b.get(width, found)
@@ -312,6 +411,17 @@ class Values(ABC):
             piece = b.resize("trunc", width, unit, b.op("lshr", width, value, b.constant(width, unit * shift)))
             b.put_physical(b.op("add", 64, place, self.number(k)), unit, piece)
 
+    def slow_load(self, count: int) -> None:
+        """The body of the function that loads what is not in RAM: of an address."""
+        width = count * self.machine.state.memory_unit
+        self.ask(Request.LOAD, "%p0", self.number(count))
+        self.b.finish([(width, self.b.read(Place(self.layout.value.at, width)))])
+
     def line(self, place: Value) -> Value:
         """The mark that a unit of RAM shares."""
         return self.b.op("lshr", 64, place, self.number(LINE))
+
+
+def load_name(count: int) -> str:
+    """The native function that loads `count` units that are not in RAM."""
+    return f"load{count}"
