@@ -35,8 +35,8 @@ from pgcheck.models.memory import Bus, Ram  # noqa: E402
 from pgcheck.models.native import linking  # noqa: E402
 from pgcheck.models.native.engine import Native  # noqa: E402
 from pgcheck.models.native.linking import Linked, Unavailable  # noqa: E402
-from pgcheck.models.native.plan import Plan  # noqa: E402
-from pgcheck.models.native.threaded import Writer  # noqa: E402
+from pgcheck.models.native.lowering.plan import Plan  # noqa: E402
+from pgcheck.models.native.lowering.threaded import Writer  # noqa: E402
 from pgcheck.models.state import Cells, State, Surroundings, reset  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402
 

@@ -53,7 +53,7 @@ CAUGHT: Final = {
     "models.generated.lines.Unsupported": ("pgcheck.models.generated.program", "code that is interpreted instead"),
     "models.generated.memory.Impossible": ("pgcheck.models.generated.compiled", "an access outside RAM: made by the bus"),
     "models.native.linking.Unavailable": ("pgcheck.models.native.engine", "native code that cannot be made here: generated Python runs instead"),
-    "models.native.plan.Unsupported": ("pgcheck.models.native.engine", "code that is not made native"),
+    "models.native.lowering.plan.Unsupported": ("pgcheck.models.native.engine", "code that is not made native"),
     "models.native.records.Full": ("pgcheck.models.native.running", "a record without room: native code stops there, and goes on"),
     "models.state.Ended": ("pgcheck.models.reference.cycle", "the end of a step, with its exit"),
     "vmm.allocator.OutOfMemory": ("pgcheck.machines.guests", "a host without room: a failure, or the guest is lost"),

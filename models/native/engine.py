@@ -8,9 +8,9 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import VmExit
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.native.layout import LINE, MOST_RAM
 from pgcheck.models.native.linking import Unavailable
-from pgcheck.models.native.plan import Unsupported
+from pgcheck.models.native.lowering.layout import LINE, MOST_RAM
+from pgcheck.models.native.lowering.plan import Unsupported
 from pgcheck.models.native.running import Decoded, Running
 from pgcheck.models.native.runtime import Runtime, interpreter
 from pgcheck.models.state import State, Surroundings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
-from pgcheck.models.native.layout import LINE, Place
+from pgcheck.models.native.lowering.layout import LINE, Place
+from pgcheck.models.native.lowering.plan import Plan, Request
 from pgcheck.models.native.mirror import Mirror
-from pgcheck.models.native.plan import Plan, Request
 from pgcheck.models.reference.step import Step
 from pgcheck.models.state import Ended, Exit, State, Surroundings
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from pgcheck.models.lent import WORD, LentState, Row, Store, Words, lend
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.native.layout import BLOCK, CONTEXTS, GUARDED, LINE, RECORDED, USED, Layout, Place
+from pgcheck.models.native.lowering.layout import BLOCK, CONTEXTS, GUARDED, LINE, RECORDED, USED, Layout, Place
 from pgcheck.models.state import State
 
 _WORD: Final = struct.Struct("<Q")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from pgcheck.models.native.layout import CONTEXTS, HASHED, OPERANDS, RECORDS, field_size, fields
+from pgcheck.models.native.lowering.layout import CONTEXTS, HASHED, OPERANDS, RECORDS, field_size, fields
 from pgcheck.models.native.mirror import Mirror
 from pgcheck.models.state import Fetched
 

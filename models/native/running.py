@@ -10,7 +10,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, EXECUTE
 from pgcheck.models.engine import VmExit
-from pgcheck.models.native.plan import Status
+from pgcheck.models.native.lowering.plan import Status
 from pgcheck.models.native.records import Context, Full
 from pgcheck.models.native.runtime import Runtime
 from pgcheck.models.reference.cycle import arrive, execute, executed, firmware

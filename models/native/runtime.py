@@ -12,10 +12,10 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.native import kept, linking
 from pgcheck.models.native.host import HELD, Host
 from pgcheck.models.native.linking import Linked
+from pgcheck.models.native.lowering.plan import Plan
+from pgcheck.models.native.lowering.threaded import EMPTIED, SEEK, UNFILLED, Writer, Written, exported
 from pgcheck.models.native.mirror import Mirror
-from pgcheck.models.native.plan import Plan
 from pgcheck.models.native.records import Context, Records
-from pgcheck.models.native.threaded import EMPTIED, SEEK, UNFILLED, Writer, Written, exported
 from pgcheck.models.state import Exit, Fetched
 
 

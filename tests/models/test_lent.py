@@ -9,8 +9,8 @@ import pytest
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.lent import LentCells, LentState, Store, lend, lend_cells
+from pgcheck.models.native.lowering.plan import Plan
 from pgcheck.models.native.mirror import store_of
-from pgcheck.models.native.plan import Plan
 from pgcheck.models.state import Cells, State, cells, copied, reset
 from tests.specifications import machine
 

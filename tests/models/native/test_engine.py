@@ -18,13 +18,13 @@ from pgcheck.models.engine import Engine, Interpreter, VmExit
 from pgcheck.models.generated.compiled import Compiled
 from pgcheck.models.memory import Bus, Ram, Window
 from pgcheck.models.native import engine, linking, runtime
-from pgcheck.models.native.code import Code
 from pgcheck.models.native.engine import Native
 from pgcheck.models.native.linking import Unavailable
-from pgcheck.models.native.llvm import Body
+from pgcheck.models.native.lowering.code import Code
+from pgcheck.models.native.lowering.llvm import Body
+from pgcheck.models.native.lowering.plan import Unsupported
+from pgcheck.models.native.lowering.values import Values
 from pgcheck.models.native.mirror import Mirror
-from pgcheck.models.native.plan import Unsupported
-from pgcheck.models.native.values import Values
 from pgcheck.models.state import Cells, State, Surroundings, cells, holding, reset
 from tests.models.generated import test_compiled
 from tests.models.generated.test_compiled import BASE, Change, loop, paged, run, word

@@ -9,13 +9,13 @@ from pgcheck.isa.machine.machine import Instruction
 from pgcheck.isa.terms import Name, Term, mask
 from pgcheck.isa.terms.ir import Block
 from pgcheck.isa.terms.names import OPERAND
-from pgcheck.models.native.builder import Value
-from pgcheck.models.native.code import Code
-from pgcheck.models.native.fields import Fields
-from pgcheck.models.native.layout import OPERANDS, fields
-from pgcheck.models.native.llvm import Body
-from pgcheck.models.native.plan import Plan, Status, Unsupported
-from pgcheck.models.native.walking import Wanted
+from pgcheck.models.native.lowering.builder import Value
+from pgcheck.models.native.lowering.code import Code
+from pgcheck.models.native.lowering.fields import Fields
+from pgcheck.models.native.lowering.layout import OPERANDS, fields
+from pgcheck.models.native.lowering.llvm import Body
+from pgcheck.models.native.lowering.plan import Plan, Status, Unsupported
+from pgcheck.models.native.lowering.walking import Wanted
 
 QUICK: Final = 300
 """The most terms of a function that stands where it is called."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from pgcheck.models.native.layout import Place, Region
+from pgcheck.models.native.lowering.layout import Place, Region
 
 Value = str
 Resize = Literal["zext", "sext", "trunc"]

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 
 from pgcheck.isa.terms import Term, mask, substitute, walk
 from pgcheck.isa.terms.names import STATE
-from pgcheck.models.native.builder import Value
-from pgcheck.models.native.layout import CONTEXTS, FILLED, GUARDED, SETS, WALKED
-from pgcheck.models.native.plan import Plan, Request
-from pgcheck.models.native.values import Values
-from pgcheck.models.native.walks import Walk
+from pgcheck.models.native.lowering.accesses import Accesses
+from pgcheck.models.native.lowering.builder import Value
+from pgcheck.models.native.lowering.layout import CONTEXTS, FILLED, GUARDED, SETS, WALKED
+from pgcheck.models.native.lowering.plan import Plan, Request
+from pgcheck.models.native.lowering.walks import Walk
 
 EMPTY = -1
 """What an entry is of that is of nothing: no page has these low bits."""
@@ -29,7 +29,7 @@ LINES = "lines"
 Wanted = Callable[[str, bool], str]
 
 
-class Walking(Values, ABC):
+class Walking(Accesses, ABC):
     """Writes calls of walks; `wanted` names the native functions that it calls."""
 
     wanted: Wanted

@@ -13,8 +13,8 @@ from pgcheck.isa.terms.ir import Bind, Block, If, Raise, SetLocal, Store
 from pgcheck.isa.terms.reads import bound_calls, terms_of
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.generated.program import program_of
-from pgcheck.models.native.layout import KINDS, Layout
-from pgcheck.models.native.walks import walks
+from pgcheck.models.native.lowering.layout import KINDS, Layout
+from pgcheck.models.native.lowering.walks import walks
 
 MOST_UNITS: Final = 64
 """The largest access to memory, in units."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pgcheck.isa.terms import Term
-from pgcheck.models.native.layout import field_size
+from pgcheck.models.native.lowering.layout import field_size
 
 OFFSET = 32
 """The width of where an element of an array leaf lies."""

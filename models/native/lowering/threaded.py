@@ -13,13 +13,14 @@ from typing import Final
 
 from pgcheck.isa.machine.machine import Instruction
 from pgcheck.isa.terms.ir import Block
-from pgcheck.models.native.code import Code, store_name
-from pgcheck.models.native.fields import Fields
-from pgcheck.models.native.instruction import InstructionCode, QuickCode, record
-from pgcheck.models.native.llvm import Body, Kind, module
-from pgcheck.models.native.plan import Plan, Status, Unsupported
-from pgcheck.models.native.values import load_name
-from pgcheck.models.native.walking import FORGET, LINES, miss_name
+from pgcheck.models.native.lowering.accesses import load_name
+from pgcheck.models.native.lowering.code import Code, store_name
+from pgcheck.models.native.lowering.fields import Fields
+from pgcheck.models.native.lowering.instruction import InstructionCode, QuickCode, record
+from pgcheck.models.native.lowering.llvm import Body, Kind
+from pgcheck.models.native.lowering.plan import Plan, Status, Unsupported
+from pgcheck.models.native.lowering.text import module
+from pgcheck.models.native.lowering.walking import FORGET, LINES, miss_name
 
 UNFILLED: Final = "unfilled"
 SEEK: Final = "seek"

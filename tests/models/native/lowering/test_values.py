@@ -12,11 +12,12 @@ from pgcheck.isa.terms import operand as operand_
 from pgcheck.isa.terms.names import OPERAND
 from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.native import linking
-from pgcheck.models.native.code import Code
-from pgcheck.models.native.llvm import Body, module
+from pgcheck.models.native.lowering.code import Code
+from pgcheck.models.native.lowering.llvm import Body
+from pgcheck.models.native.lowering.text import module
+from pgcheck.models.native.lowering.plan import Plan
+from pgcheck.models.native.lowering.values import Values
 from pgcheck.models.native.mirror import Mirror
-from pgcheck.models.native.plan import Plan
-from pgcheck.models.native.values import Values
 from tests.specifications import machine
 
 pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")

@@ -20,11 +20,11 @@ from pgcheck.isa.terms.ir import (
     Statement,
     Store,
 )
-from pgcheck.models.native.builder import Builder, Value
-from pgcheck.models.native.layout import BLOCK, RECORDED, WALKED, Place
-from pgcheck.models.native.plan import Plan, Request, Unsupported, assigned
-from pgcheck.models.native.values import Frame
-from pgcheck.models.native.walking import FORGET, Walking, Wanted
+from pgcheck.models.native.lowering.builder import Builder, Value
+from pgcheck.models.native.lowering.layout import BLOCK, RECORDED, WALKED, Place
+from pgcheck.models.native.lowering.plan import Plan, Request, Unsupported, assigned
+from pgcheck.models.native.lowering.values import Frame
+from pgcheck.models.native.lowering.walking import FORGET, Walking, Wanted
 
 LIGHT: Final = 16
 """A function of at most so many terms stands wherever it is called, with those that stand in it."""
