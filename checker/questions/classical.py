@@ -10,15 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgcheck.checker.questions.copies import (
+    Beside,
     Copy,
     as_it_is,
     differ,
     fresh,
     instantiate,
+    oracles,
     over,
     own_mode_oracle,
     payloads_differ,
     second_oracle,
+    second_own,
 )
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.questions.model_replay import replay_model
@@ -100,7 +103,7 @@ class _Runs:
     setting: Setting
     subject: Subject
     fixed: Mapping[str, int]
-    made: dict[tuple[Tag, int, frozenset[Name]], Copy] = field(default_factory=dict)
+    made: dict[tuple[Tag, int, frozenset[Name]], Beside] = field(default_factory=dict)
 
     def leaves(self, tag: Tag, mode: int) -> dict[str, Term]:
         machine = self.setting.machine
@@ -110,12 +113,17 @@ class _Runs:
         pre[machine.modes.leaf] = self.setting.mode(mode)
         return pre
 
-    def run(self, tag: Tag, mode: int, private: frozenset[Name] | None = None) -> Copy:
-        """A copy started in `mode`; the fresh variables in `private`, or else all that may be a copy's own, are its own."""
-        key = tag, mode, self.subject.private if private is None else private
+    def run(self, tag: Tag, mode: int) -> Copy:
+        """A copy started in `mode`; all fresh variables that may be a copy's own are its own."""
+        return self.beside(tag, mode, self.subject.private).copy
+
+    def beside(self, tag: Tag, mode: int, private: frozenset[Name]) -> Beside:
+        """The same, by which others are made; the fresh variables in `private` alone are the copies' own."""
+        key = tag, mode, private
         if key not in self.made:
-            pre = self.leaves(tag, mode)
-            self.made[key] = instantiate(self.setting.machine, self.subject.transition, pre, as_it_is, tag, key[2])
+            step = self.subject.transition
+            copy = instantiate(self.setting.machine, step, self.leaves(tag, mode), as_it_is, tag, private)
+            self.made[key] = Beside(step, copy, private)
         return self.made[key]
 
     def known(self, copy: Copy, states: Term = TRUE) -> Term:
@@ -321,11 +329,12 @@ def _behaviour(pair: _Pair, evidence: Evidence, found: dict[Sensitivity, None]) 
     setting, subject, machine = pair.guest.setting, pair.guest.subject, pair.guest.setting.machine
     leaves = machine.state.leaves
     private = frozenset(n for n in subject.private if n.space == READ and leaves[n.text].role in pair.roles)
-    a, other = pair.guest.run(FIRST, pair.first.mode, private), pair.other.leaves(SECOND, pair.second)
+    first, other = pair.guest.beside(FIRST, pair.first.mode, private), pair.other.leaves(SECOND, pair.second)
+    a = first.copy
     pre = {n: other[n] if n in pair.varies else a.pre[n] for n in leaves}
     pre[machine.modes.leaf] = other[machine.modes.leaf]
     answers = second_oracle(machine, setting.mode(pair.first.mode), pre, pair.roles)
-    b = instantiate(machine, subject.transition, pre, answers, SECOND, private)
+    b = first.again(pre, answers, SECOND, second_own(machine, pair.roles))
     assume = [pair.guest.known(a, pair.first.states), lnot(a.unmodelled), pair.other.known(b)]
     if pair.start == "S" and pair.guest is pair.other:
         assume.append(lnot(b.unmodelled))
@@ -351,9 +360,11 @@ def _explicit(runs: _Runs, starts: Sequence[_Start], evidence: Evidence, found: 
     setting, subject = runs.setting, runs.subject
     shown: dict[Sensitivity, Term] = {}
     for start in starts:
-        a = runs.run(FIRST, start.mode)
-        own = own_mode_oracle(setting.machine, setting.mode(start.mode))
-        b = instantiate(setting.machine, subject.transition, a.pre, own, FIRST, subject.private)
+        first = runs.beside(FIRST, start.mode, subject.private)
+        a = first.copy
+        b = first.again(
+            a.pre, own_mode_oracle(setting.machine, setting.mode(start.mode)), FIRST, oracles(setting.machine)
+        )
         ends = lor(land(a.goes_on, lnot(b.goes_on)), land(lnot(a.goes_on), b.goes_on))
         differs = conjunction([runs.known(a), lnot(a.unmodelled), lor(differences(a, b)["beh"], ends)])
         sensitivity = Sensitivity("beh", MODE, start.name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.idl.types import Bitfield, Type
 from pgcheck.isa.machine.choices import Fields
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import (
     FALSE,
     Name,
@@ -35,6 +36,7 @@ from pgcheck.isa.terms import (
 )
 from pgcheck.isa.terms.ir import EXECUTE, HALT, NEXT, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.terms.names import FREE, INDEX, PROBE, REAL, SECOND, TABLE, TRANSLATION, Tag
+from pgcheck.isa.terms.walks import about_leaves, about_names
 from pgcheck.models.symbolic import ADDRESS, FAULT, Exit, Transition, exit_kinds
 
 MISS = Name(TRANSLATION, "miss")
@@ -56,13 +58,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Copy:
-    """One instance of a transition over the leaves `pre`."""
+    """One instance of a transition over the leaves `pre`; `made` has what each node of the transition became."""
 
     machine: Machine
     pre: Leaves
     completes: Term
     post: Leaves
     exits: tuple[Exit, ...]
+    made: Mapping[Term, Term] = field(default_factory=dict, repr=False, compare=False)
 
     def ends(self, *kinds: str) -> Term:
         """The condition on which the step ends in an exit of one of `kinds`."""
@@ -109,6 +112,7 @@ class Copy:
         return disjunction(o.guard for o in self.outcomes)
 
 
+@once
 def executing(machine: Machine) -> frozenset[str]:
     """The terminators after which the machine runs another instruction: no trap."""
     return frozenset(n for n, rule in machine.code.exits.items() if rule.kind == EXECUTE)
@@ -116,7 +120,22 @@ def executing(machine: Machine) -> frozenset[str]:
 
 def fresh(machine: Machine, tag: Tag) -> dict[str, Term]:
     """The free leaves of a copy of the machine."""
+    return dict(_fresh(machine, tag))
+
+
+@once
+def _fresh(machine: Machine, tag: Tag) -> Leaves:
     return {name: leaf.copied(tag) for name, leaf in machine.state.leaves.items()}
+
+
+@once
+def oracles(machine: Machine) -> frozenset[Name]:
+    """The names by which a transition asks its oracles: of translation, of probes and of tables."""
+    translation = machine.code.translation
+    probes = () if translation is None else translation.probes
+    return frozenset(
+        (FAULT, ADDRESS, *(Name(PROBE, p) for p in probes), *(Name(TABLE, t) for t in machine.code.tables))
+    )
 
 
 def over_leaves(pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]) -> Rewriter:
@@ -144,12 +163,45 @@ def instantiate(
     are this copy's own. The state at an exit is kept only where the guest goes on from it.
     """
 
-    replace = over_leaves(pre, answer, tag, private)
+    made: dict[Term, Term] = {}
+    roots = rewrite(_roots(machine, transition), over_leaves(pre, answer, tag, private), made)
+    return _copy(machine, transition, pre, roots, made)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A copy of a transition, whose oracles answer as they are, by which others are made: what comes out the same is not made again.
+
+    The fresh variables in `private` are the copies' own.
+    """
+
+    transition: Transition
+    copy: Copy
+    private: frozenset[Name]
+
+    def again(self, pre: Leaves, answer: Answer, tag: Tag, own: Iterable[Name]) -> Copy:
+        """The transition over the leaves `pre`; of the oracles only `own` answer otherwise where they are asked the same."""
+        machine, copy = self.copy.machine, self.copy
+        changed = about_leaves(n for n, term in pre.items() if term is not copy.pre[n])
+        about = changed | about_names(self.private) | about_names(own)
+        made: dict[Term, Term] = {}
+        replace = over_leaves(pre, answer, tag, self.private)
+        roots = rewrite(_roots(machine, self.transition), replace, made, about=about, beside=copy.made)
+        return _copy(machine, self.transition, pre, roots, made)
+
+
+def _roots(machine: Machine, transition: Transition) -> tuple[Term, ...]:
     going_on = executing(machine)
     roots = [transition.completes, *transition.post.values()]
     for e in transition.exits:
         roots += [e.guard, *e.args, *(e.state.values() if e.function in going_on else ())]
-    it = iter(rewrite(roots, replace))
+    return tuple(roots)
+
+
+def _copy(
+    machine: Machine, transition: Transition, pre: Leaves, roots: Iterable[Term], made: Mapping[Term, Term]
+) -> Copy:
+    it, going_on = iter(roots), executing(machine)
     completes = next(it)
     post = {name: next(it) for name in transition.post}
     exits = []
@@ -158,7 +210,7 @@ def instantiate(
         args = tuple(next(it) for _ in e.args)
         state = {name: next(it) for name in e.state} if e.function in going_on else {}
         exits.append(Exit(guard, e.function, args, e.note, state))
-    return Copy(machine, pre, completes, post, tuple(exits))
+    return Copy(machine, pre, completes, post, tuple(exits), made)
 
 
 def over(terms: tuple[Term, ...], pre: Leaves, machine: Machine) -> Term:
@@ -238,18 +290,26 @@ def own_mode_oracle(machine: Machine, mode: Term) -> Answer:
 def second_oracle(machine: Machine, first_mode: Term, pre: Leaves, roles: Container[str]) -> Answer:
     """The cuts of the second of two runs: the first's translation; own tables and probes if their role is among those compared."""
     position, leaves = mode_position(machine), {**pre, machine.modes.leaf: first_mode}
+    own = second_own(machine, roles)
 
     def answer(term: Term, args: tuple[Term, ...]) -> Term | None:
         name = term.name
         if name in (FAULT, ADDRESS):
             mode = on_leaves([term.args[position]], leaves)[0]
             return apply(term.width, name, *in_mode(machine, args, mode))
-        own = (name.space == PROBE and "relocation" in roles) or (
-            name.space == TABLE and machine.code.tables[name.text].role in roles
-        )
-        return apply(term.width, name.of(SECOND), *args) if own else None
+        return apply(term.width, name.of(SECOND), *args) if name in own else None
 
     return answer
+
+
+def second_own(machine: Machine, roles: Container[str]) -> frozenset[Name]:
+    """The oracles that the second of two runs has for itself: those whose role is among those compared."""
+    return frozenset(
+        name
+        for name in oracles(machine)
+        if (name.space == PROBE and "relocation" in roles)
+        or (name.space == TABLE and machine.code.tables[name.text].role in roles)
+    )
 
 
 def with_fields(machine: Machine, table: str, entry: Term, fields: Fields) -> Term:

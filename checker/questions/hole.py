@@ -12,6 +12,7 @@ from functools import cached_property
 
 from pgcheck.checker.questions import relation
 from pgcheck.checker.questions.copies import (
+    Beside,
     Copy,
     Leaves,
     Outcome,
@@ -19,6 +20,7 @@ from pgcheck.checker.questions.copies import (
     differ,
     fresh,
     instantiate,
+    oracles,
     over,
     payloads_differ,
     real_oracle,
@@ -136,10 +138,8 @@ def question(
     states = related(setting, mode_class, virtual_mode, configuration, logical_time=logical_time)
     private = frozenset(n for n in subject.fresh if not (logical_time and _is_timing(setting, n)))
     virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, VIRTUAL, private)
-
-    real = instantiate(
-        machine, subject.transition, states.real, real_oracle(machine, mode, configuration.tables), REAL, private
-    )
+    beside = Beside(subject.transition, virtual, private)
+    real = beside.again(states.real, real_oracle(machine, mode, configuration.tables), REAL, oracles(machine))
     outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
     assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
     lent = relations(machine, deployment, configuration)

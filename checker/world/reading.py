@@ -9,10 +9,10 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.world.recovery import Kept
 from pgcheck.checker.world.slices import pieces
 from pgcheck.isa.idl.state import ScalarLeaf
-from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, mask, walk
 from pgcheck.isa.terms.reads import free_leaves, touched
-from pgcheck.models.symbolic import predicate, transition
+from pgcheck.models.symbolic import Transition, predicate, transition
 
 
 def unread(setting: Setting, kept: Iterable[Kept], evidence: Evidence) -> Iterator[str]:
@@ -36,10 +36,10 @@ def _read(setting: Setting, name: str, bits: int, evidence: Evidence) -> int:
     monitors = [*setting.legal, predicate(machine, setting.deployment.monitor)]
     found = 0
     for instruction in sorted(machine.instructions, key=lambda i: name not in touched(i.body)):
-        shown = _shown(machine, instruction, name) & bits & ~found
-        completes = transition(machine, instruction).completes
+        step = transition(machine, instruction)
+        shown = _shown(machine, step, name) & bits & ~found
         if shown and evidence.possible(
-            [*monitors, completes], f"{setting.deployment.name}:{instruction.id} reads {name}"
+            [*monitors, step.completes], f"{setting.deployment.name}:{instruction.id} reads {name}"
         ):
             found |= shown
             if found == bits:
@@ -47,13 +47,15 @@ def _read(setting: Setting, name: str, bits: int, evidence: Evidence) -> int:
     return found
 
 
-def _shown(machine: Machine, instruction: Instruction, name: str) -> int:
-    """The bits of a leaf that an instruction copies to general state."""
+def _shown(machine: Machine, step: Transition, name: str) -> int:
+    """The bits of a leaf that a step copies to general state."""
     source = machine.state.leaves[name].term
     shown, computed = 0, False
-    for leaf in machine.state.leaves.values():
-        after = transition(machine, instruction).post[leaf.name]
-        if leaf.control or leaf.name == machine.state.pc or after is leaf.term or name not in free_leaves([after]):
+    for leaf in machine.state.general:
+        after = step.post[leaf.name]
+        if leaf.name == machine.state.pc or not after.mentions & source.mentions or after is leaf.term:
+            continue
+        if name not in free_leaves([after]):
             continue
         copies = [p for value in _values(after) for p in pieces(value) if p.source is source]
         for p in copies:

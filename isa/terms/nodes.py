@@ -18,16 +18,18 @@ SHOWN: Final = 7
 class Term:
     """A node. Compare with `is`; make with `constant`, `variable`, `array`, `apply`, `node` or `mk`.
 
-    `height` counts the nodes on the longest way down; `digest` is for `walks.digest`.
+    `height` counts the nodes on the longest way down; `digest` is for `walks.digest`. `mentions` has the bits (`mentioned`) of all names in it:
+    what has none of a name's bits does not depend on it.
     """
 
-    __slots__ = ("args", "data", "digest", "height", "op", "shape", "width")
+    __slots__ = ("args", "data", "digest", "height", "mentions", "op", "shape", "width")
     op: str
     width: int
     args: tuple[Term, ...]
     data: Hashable
     shape: tuple[int, int] | None
     height: int
+    mentions: int
     digest: bytes | None
 
     def __repr__(self) -> str:
@@ -84,7 +86,18 @@ class Term:
         return self.op == "const"
 
 
+LEAVES: Final = 256  # bits of `mentions` for the leaves of state
+OTHERS: Final = 128  # and for all other names
+_leaves: dict[str, int] = {}
+_others: dict[tuple[str, str], int] = {}
 _table: dict[tuple[object, ...], Term] = {}
+
+
+def mentioned(space: str, text: str) -> int:
+    """The bit of all names of a text in a space, whichever instance or copy: names share one where there are more of them than bits."""
+    if space == STATE:
+        return 1 << _leaves.setdefault(text, len(_leaves)) % LEAVES
+    return 1 << LEAVES + _others.setdefault((space, text), len(_others)) % OTHERS
 
 
 def intern(op: str, width: int, args: tuple[Term, ...], data: Hashable, shape: tuple[int, int] | None = None) -> Term:
@@ -94,7 +107,10 @@ def intern(op: str, width: int, args: tuple[Term, ...], data: Hashable, shape: t
     if term is None:
         term = Term()
         term.op, term.width, term.args, term.data, term.shape, term.digest = op, width, args, data, shape, None
-        term.height = 1 + max([a.height for a in args], default=0)
+        height, mentions = 0, mentioned(data.space, data.text) if isinstance(data, Name) else 0
+        for a in args:
+            height, mentions = max(height, a.height), mentions | a.mentions
+        term.height, term.mentions = height + 1, mentions
         _table[key] = term
     return term
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from pgcheck.isa.terms.folding import mk, store
-from pgcheck.isa.terms.names import Name
-from pgcheck.isa.terms.nodes import ARRAY, Term, intern
+from pgcheck.isa.terms.names import STATE, Name
+from pgcheck.isa.terms.nodes import ARRAY, Term, intern, mentioned
 from pgcheck.isa.terms.operators import OPERATORS
 
 
@@ -30,42 +31,62 @@ def walk(roots: Iterable[Term]) -> Iterator[Term]:
 
 
 @lru_cache(maxsize=64)
-def _in_order(roots: tuple[Term, ...]) -> tuple[Term, ...]:
-    """What `walk` gives, kept of the last roots: a step is copied many times in a row."""
-    return tuple(walk(roots))
+def _in_order(roots: tuple[Term, ...], about: int | None) -> tuple[Term, ...]:
+    """What `walk` gives of the nodes that mention something of `about`, kept of the last roots: a step is copied many times in a row."""
+    if about is None:
+        return tuple(walk(roots))
+    found: dict[Term, None] = {}
+    stack = [r for r in reversed(roots) if r.mentions & about]
+    while stack:
+        term = stack[-1]
+        below = [a for a in term.args if a.mentions & about and a not in found] if term not in found else ()
+        if below:
+            stack += reversed(below)
+        else:
+            found[stack.pop()] = None
+    return tuple(found)
 
 
 Rewriter = Callable[[Term, tuple[Term, ...]], Term | None]
+_NOTHING: Mapping[Term, Term] = MappingProxyType({})
 
 
-def rewrite(roots: Iterable[Term], replace: Rewriter, memo: dict[Term, Term] | None = None) -> list[Term]:
-    """Rebuild `roots` bottom up; `replace(node, new arguments)` gives the new node, or None to keep its operator."""
+def rewrite(
+    roots: Iterable[Term],
+    replace: Rewriter,
+    memo: dict[Term, Term] | None = None,
+    *,
+    about: int | None = None,
+    beside: Mapping[Term, Term] = _NOTHING,
+) -> list[Term]:
+    """Rebuild `roots` bottom up; `replace(node, new arguments)` gives the new node, or None to keep its operator.
+
+    With `about`, nodes that mention none of its bits are what they are in `beside`, the memo of another rewriting, and else as they are:
+    `replace` is to do the same with them, and is not asked.
+    """
     roots = tuple(roots)
-    if memo is None:
-        memo = {}
-        for term in _in_order(roots):
-            args = tuple([memo[a] for a in term.args])
+    known = {} if memo is None else memo
+    if not known:
+        for term in _in_order(roots, about):
+            args = tuple([known[a] if a in known else beside.get(a, a) for a in term.args])
             new = replace(term, args)
-            memo[term] = rebuild(term, args) if new is None else new
-        return [memo[r] for r in roots]
-    for root in roots:
-        if root in memo:
-            continue
-        stack = [root]
-        while stack:
-            term = stack[-1]
-            if term in memo:
-                stack.pop()
-                continue
-            missing = [a for a in term.args if a not in memo]
-            if missing:
-                stack.extend(reversed(missing))
-                continue
+            known[term] = rebuild(term, args) if new is None else new
+        return [known[r] if r in known else beside.get(r, r) for r in roots]
+    stack = [r for r in reversed(roots) if about is None or r.mentions & about]
+    while stack:
+        term = stack[-1]
+        if term in known:
             stack.pop()
-            args = tuple(memo[a] for a in term.args)
-            new = replace(term, args)
-            memo[term] = rebuild(term, args) if new is None else new
-    return [memo[r] for r in roots]
+            continue
+        missing = [a for a in term.args if a not in known and (about is None or a.mentions & about)]
+        if missing:
+            stack += reversed(missing)
+            continue
+        stack.pop()
+        args = tuple([known[a] if a in known else beside.get(a, a) for a in term.args])
+        new = replace(term, args)
+        known[term] = rebuild(term, args) if new is None else new
+    return [known[r] if r in known else beside.get(r, r) for r in roots]
 
 
 def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
@@ -81,7 +102,7 @@ def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
 
 def substitute(roots: Iterable[Term], leaves: Mapping[Term, Term], memo: dict[Term, Term] | None = None) -> list[Term]:
     """Rebuild `roots` with variables and arrays replaced as `leaves` says."""
-    return rewrite(roots, lambda t, _: leaves.get(t) if not t.args else None, memo)
+    return rewrite(roots, lambda t, _: leaves.get(t) if not t.args else None, memo, about=mentions(leaves))
 
 
 def on_leaves(roots: Iterable[Term], leaves: Mapping[str, Term], memo: dict[Term, Term] | None = None) -> list[Term]:
@@ -90,7 +111,33 @@ def on_leaves(roots: Iterable[Term], leaves: Mapping[str, Term], memo: dict[Term
     def replace(term: Term, _: tuple[Term, ...]) -> Term | None:
         return None if term.args or (leaf := term.leaf) is None else leaves.get(leaf)
 
-    return rewrite(roots, replace, memo)
+    return rewrite(roots, replace, memo, about=about_leaves(leaves))
+
+
+def mentions(terms: Iterable[Term]) -> int | None:
+    """The bits of all names in `terms`; None if one has no name in it, for what mentions it cannot be told."""
+    found = 0
+    for term in terms:
+        if not term.mentions:
+            return None
+        found |= term.mentions
+    return found
+
+
+def about_leaves(leaves: Iterable[str]) -> int:
+    """The bits of leaves of state."""
+    found = 0
+    for leaf in leaves:
+        found |= mentioned(STATE, leaf)
+    return found
+
+
+def about_names(names: Iterable[Name]) -> int:
+    """The bits of names."""
+    found = 0
+    for name in names:
+        found |= mentioned(name.space, name.text)
+    return found
 
 
 def digest(roots: Iterable[Term]) -> str:

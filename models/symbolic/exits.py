@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from pgcheck.isa.machine.machine import ExitRule, Machine
+from collections.abc import Mapping
+
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import FALSE, TRUE, Term, constant, eq, land, lnot, lor
 from pgcheck.isa.terms.ir import HALT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 
 
-def kind_guards(rule: ExitRule, args: tuple[Term, ...]) -> dict[str, Term]:
-    """For each kind the exit may have, the condition on its payload."""
-    if rule.selector < 0:
-        return {rule.kind: TRUE}
-    selector = args[rule.selector]
+def exit_kinds(machine: Machine, function: str, args: tuple[Term, ...]) -> Mapping[str, Term]:
+    """For each kind that an exit by a function may have, the condition on its payload.
+
+    A built-in exit is of a kind of its own, and so is the fault of translation's oracle.
+    """
+    if function in (UNPREDICTABLE, UNMODELLED, HALT, TRANSLATE):
+        return {function: TRUE}
+    selector = machine.code.exits[function].selector
+    return {machine.code.exits[function].kind: TRUE} if selector < 0 else _kinds(machine, function, args[selector])
+
+
+@once
+def _kinds(machine: Machine, function: str, selector: Term) -> Mapping[str, Term]:
+    rule = machine.code.exits[function]
     guards: dict[str, Term] = {}
     rest = TRUE
     for value, kind in rule.kinds:
@@ -20,10 +32,3 @@ def kind_guards(rule: ExitRule, args: tuple[Term, ...]) -> dict[str, Term]:
         rest = land(rest, lnot(here))
     guards[rule.kind] = lor(guards.get(rule.kind, FALSE), rest)
     return {kind: guard for kind, guard in guards.items() if guard is not FALSE}
-
-
-def exit_kinds(machine: Machine, function: str, args: tuple[Term, ...]) -> dict[str, Term]:
-    """The kinds of an exit by any function; a built-in one is of a kind of its own, and so is the fault of translation's oracle."""
-    if function in (UNPREDICTABLE, UNMODELLED, HALT, TRANSLATE):
-        return {function: TRUE}
-    return kind_guards(machine.code.exits[function], args)

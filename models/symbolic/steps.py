@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import Term, constant, extract, mk, node, operand, substitute
 from pgcheck.isa.terms.ir import Block, Do, If
 from pgcheck.isa.terms.names import LINK
@@ -15,17 +16,27 @@ from pgcheck.models.symbolic.transition import Transition
 
 def initial(machine: Machine) -> State:
     """The state in which every leaf is free."""
+    return dict(_free(machine))
+
+
+@once
+def _free(machine: Machine) -> Mapping[str, Term]:
     return {name: leaf.term for name, leaf in machine.state.leaves.items()}
 
 
 def transition(machine: Machine, instruction: Instruction, fixed: Mapping[str, int] | None = None) -> Transition:
-    """The transition of an instruction over leaves and operands; `fixed` operands are constants."""
+    """The transition of an instruction over leaves and operands; `fixed` operands are constants. It is kept with the machine."""
     fixed = fixed or {}
-    operands = {
-        name: constant(bits.width, fixed[name]) if name in fixed else operand(bits.width, name)
-        for name, bits in instruction.operands.items()
-    }
-    return run(machine, instruction.body, operands, instruction.length, instruction.encoding_term)
+    key = (transition, id(instruction), *sorted(fixed.items()))
+    if key not in machine.kept:
+        operands = {
+            name: constant(bits.width, fixed[name]) if name in fixed else operand(bits.width, name)
+            for name, bits in instruction.operands.items()
+        }
+        found = run(machine, instruction.body, operands, instruction.length, instruction.encoding_term)
+        machine.kept[key] = instruction, found  # the instruction is held on to, so that no other gets its id
+    known: Transition = machine.kept[key][1]
+    return known
 
 
 def run(
