@@ -11,10 +11,11 @@ from pgcheck.checker.monitor.isolation import ISO2, ISO3, stray
 from pgcheck.checker.monitor.obligations import FAMILIES_OF_A_STEP, cases, isolated, modes, operations, switched
 from pgcheck.checker.monitor.replay import replay_counterexample
 from pgcheck.checker.monitor.result import Canary
-from pgcheck.checker.monitor.shadow import SH1, Feasible, kinds_of_entry, untold, violated
+from pgcheck.checker.monitor.shadow import SH1, kinds_of_entry, untold, violated
 from pgcheck.checker.monitor.step import EQ1, RC1, Promise, made_up_row, step, usable
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.feasible import Feasible
 from pgcheck.isa.terms import disjunction
 from pgcheck.vmm.world import World
 

@@ -12,7 +12,7 @@ from pgcheck.checker.monitor.guest import LOST, Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, reach, residue
 from pgcheck.checker.monitor.replay import remembered, replay_counterexample, replayed, strayed
 from pgcheck.checker.monitor.result import Counterexample, Obligation, Verdict
-from pgcheck.checker.monitor.shadow import SH1, Feasible, Scenario, kinds_of_entry, scenarios, violated
+from pgcheck.checker.monitor.shadow import SH1, Scenario, kinds_of_entry, scenarios, violated
 from pgcheck.checker.monitor.step import (
     EQ1,
     EQ3,
@@ -31,6 +31,7 @@ from pgcheck.checker.monitor.switch import crossed, told
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.questions.hole import virtual_modes
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.feasible import Feasible
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.checker.world.resumption import Lost, lost_at_trap, own_faults_stand

@@ -26,11 +26,10 @@ from pgcheck.checker.monitor.stage import (
 )
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.monitor.values import paths, unequal
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.feasible import Feasible
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
-from pgcheck.isa.terms import Name, Term
+from pgcheck.isa.terms import Name
 from pgcheck.isa.terms.names import CONTEXT, NEXT_CONTEXT, PARAMETER, STATE
 from pgcheck.models.state import State, Surroundings, holding, reset
 from pgcheck.vmm.allocator import Allocator
@@ -358,30 +357,6 @@ def stage_facts(promise: Promise) -> ShadowTables:
             "guest", machine, host, memory, real, lambda: Allocator(range(64, 128)), frozenset(promise.division.shared)
         )
     )
-
-
-class Feasible:
-    """Whether a path can be taken: a model of an earlier path may show it, else the solver says. Raises Undecided."""
-
-    def __init__(self, evidence: Evidence, label: str) -> None:
-        self.evidence, self.label = evidence, label
-        self.models: list[Model] = []
-
-    def __call__(self, conditions: list[Term]) -> bool:
-        return self.model(conditions) is not None
-
-    def model(self, conditions: list[Term]) -> Model | None:
-        """Numbers that lead along the path."""
-        newest_first = [*reversed(conditions)]
-        for place, known in enumerate(self.models):
-            if known.satisfies(newest_first):
-                self.models.insert(0, self.models.pop(place))
-                return known
-        found = self.evidence.model(conditions, self.label)
-        if found is not None:
-            self.models.insert(0, found)
-            del self.models[16:]
-        return found
 
 
 def played(promise: Promise, scenario: Scenario, permitted: Permissions, source: Source) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pgcheck.isa.terms import Name, Term, evaluate
+from pgcheck.isa.terms import Name, Term, Valuation, evaluate
 
 Status = Literal["unsat", "sat", "unknown", "error"]
 
@@ -35,6 +35,11 @@ class Model:
     def values(self, terms: Sequence[Term]) -> list[int]:
         """The values of `terms`, none of them an array."""
         return evaluate(terms, self.leaf, self.element, self.function)
+
+    @property
+    def valuation(self) -> Valuation:
+        """The values of terms under it, for whoever asks about many that have parts in common."""
+        return Valuation(self.leaf, self.element, self.function)
 
     def satisfies(self, assertions: Sequence[Term]) -> bool:
         return all(self.values(assertions))

@@ -1,7 +1,7 @@
 """Terms: the expressions of the intermediate form and of every formula.
 
-`nodes` says what a term is, `names` what a free one stands for, `operators` what it means, `folding` makes simplified ones and `walks` reads and rebuilds
-them.
+`nodes` says what a term is, `names` what a free one stands for, `operators` what it means, `valuation` what its value is, `folding` makes simplified ones
+and `walks` reads and rebuilds them.
 """
 
 from pgcheck.isa.terms.folding import (
@@ -39,7 +39,8 @@ from pgcheck.isa.terms.nodes import (
     variable,
 )
 from pgcheck.isa.terms.operators import OPERATORS, Operator, node
-from pgcheck.isa.terms.walks import Rewriter, digest, evaluate, on_leaves, rebuild, rewrite, substitute, walk
+from pgcheck.isa.terms.valuation import Valuation, evaluate
+from pgcheck.isa.terms.walks import Rewriter, digest, on_leaves, rebuild, rewrite, substitute, walk
 
 __all__ = [
     "ARRAY",
@@ -50,6 +51,7 @@ __all__ = [
     "Operator",
     "Rewriter",
     "Term",
+    "Valuation",
     "apply",
     "array",
     "conjunction",

@@ -1,4 +1,4 @@
-"""Walks over terms: in order, rebuilding, digest and value."""
+"""Walks over terms: in order, rebuilding and digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from pgcheck.isa.terms.folding import mk, store
 from pgcheck.isa.terms.names import STATE, Name
-from pgcheck.isa.terms.nodes import ARRAY, Term, intern, mentioned
+from pgcheck.isa.terms.nodes import Term, intern, mentioned
 from pgcheck.isa.terms.operators import OPERATORS
 
 
@@ -155,49 +155,3 @@ def digest(roots: Iterable[Term]) -> str:
         head = repr((term.op, term.width, data, term.shape)).encode()
         term.digest = hashlib.blake2b(head + b"".join(a.digest or b"" for a in term.args), digest_size=16).digest()
     return hashlib.blake2b(b"".join(r.digest or b"" for r in roots), digest_size=16).hexdigest()
-
-
-ArrayValue = tuple[Term, Mapping[int, int]]
-
-
-def evaluate(
-    roots: Iterable[Term],
-    leaf: Callable[[Term], int],
-    element: Callable[[Term, int], int],
-    function: Callable[[Name, tuple[int, ...], int], int],
-) -> list[int]:
-    """The values of `roots` (no array among them) without a solver.
-
-    `leaf` gives variables, `element(array, index)` the elements of free arrays, `function(name, arguments, width)`
-    uninterpreted functions.
-    """
-    roots = list(roots)
-    value: dict[Term, int] = {}
-    arrays: dict[Term, ArrayValue] = {}
-    for term in walk(roots):
-        match term.op:
-            case "const":
-                value[term] = term.value
-            case "var":
-                value[term] = leaf(term)
-            case "array" | "karray":
-                arrays[term] = (term, {})
-            case "store":
-                base, overlay = arrays[term.args[0]]
-                arrays[term] = (base, {**overlay, value[term.args[1]]: value[term.args[2]]})
-            case "select":
-                base, overlay = arrays[term.args[0]]
-                index = value[term.args[1]]
-                if index in overlay:
-                    value[term] = overlay[index]
-                else:
-                    value[term] = base.value if base.op == "karray" else element(base, index)
-            case "uf":
-                value[term] = function(term.name, tuple(value[a] for a in term.args), term.width)
-            case "ite" if term.width == ARRAY:
-                arrays[term] = arrays[term.args[1] if value[term.args[0]] else term.args[2]]
-            case op:
-                row = OPERATORS[op]
-                widths = tuple(a.width for a in term.args)
-                value[term] = row.python(term.width, widths, term.data, *(value[a] for a in term.args))
-    return [value[r] for r in roots]

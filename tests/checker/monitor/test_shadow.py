@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pgcheck.checker.monitor.shadow import Feasible, kinds_of_entry, scenarios, untold, violated
+from pgcheck.checker.monitor.shadow import kinds_of_entry, scenarios, untold, violated
 from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.options import Limits
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.checker.solving.feasible import Feasible
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.terms.ir import TRANSLATE
