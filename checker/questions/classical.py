@@ -361,10 +361,8 @@ def _explicit(runs: _Runs, starts: Sequence[_Start], evidence: Evidence, found: 
     shown: dict[Sensitivity, Term] = {}
     for start in starts:
         first = runs.beside(FIRST, start.mode, subject.private)
-        a = first.copy
-        b = first.again(
-            a.pre, own_mode_oracle(setting.machine, setting.mode(start.mode)), FIRST, oracles(setting.machine)
-        )
+        a, own = first.copy, own_mode_oracle(setting.machine, setting.mode(start.mode))
+        b = first.again(a.pre, own, FIRST, oracles(setting.machine))
         ends = lor(land(a.goes_on, lnot(b.goes_on)), land(lnot(a.goes_on), b.goes_on))
         differs = conjunction([runs.known(a), lnot(a.unmodelled), lor(differences(a, b)["beh"], ends)])
         sensitivity = Sensitivity("beh", MODE, start.name)
