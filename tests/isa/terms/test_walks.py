@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,10 @@ from tests.isa.terms.test_terms import Pool
 
 def replacing(leaves: Mapping[Term, Term], term: Term) -> Term | None:
     return None if term.args else leaves.get(term)
+
+
+def replaced(leaves: Mapping[Term, Term], term: Term, args: tuple[Term, ...]) -> Term | None:
+    return replacing(leaves, term)
 
 
 def plainly(roots: list[Term], leaves: Mapping[Term, Term]) -> list[Term]:
@@ -61,7 +66,7 @@ def test_a_mask_that_forgets_a_name_is_noticed(forgotten: int) -> None:
     for seed in range(60):
         roots, leaves = drawn(Pool(seed), seed + 1)
         about = mentions(list(leaves)[:forgotten]) or 0
-        found = rewrite(roots, lambda t, _, leaves=leaves: replacing(leaves, t), about=about)
+        found = rewrite(roots, partial(replaced, leaves), about=about)
         noticed += found != plainly(roots, leaves)
     assert noticed > 20
 
