@@ -12,6 +12,7 @@ from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import NOTHING, Configuration
 from pgcheck.checker.verdicts.policy import policy
 from pgcheck.isa.encoding.assembly import Assembler, Image
+from pgcheck.isa.machine.choices import Choice
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.devices.standard import standard
@@ -21,6 +22,16 @@ from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.vmm import Guest, Vmm
 from tests.specifications import machine_of
+
+IA_32: Mapping[str, Choice] = {
+    "CR0.EM": "mirror",
+    "CR0.MP": "mirror",
+    "CR0.TS": "mirror",
+    "CR4.PCE": 0,
+    "CR4.TSD": 1,
+    "EFLAGS.IOPL": 0,
+    "TR.limit": 102,
+}
 
 # What `pgcheck check` finds; a test of its own compares.
 CONFIGURATIONS: Mapping[tuple[str, str], Configuration] = {
@@ -36,18 +47,8 @@ CONFIGURATIONS: Mapping[tuple[str, str], Configuration] = {
         }
     ),
     ("pdp10-ka10", "default"): Configuration({"FL.IOT": 0}),
-    ("i386", "default"): Configuration(
-        {
-            "CR0.EM": "mirror",
-            "CR0.MP": "mirror",
-            "CR0.TS": "mirror",
-            "CR4.PCE": 0,
-            "CR4.TSD": 1,
-            "EFLAGS.IOPL": 0,
-            "TR.limit": 102,
-        },
-        {"descriptor": {"P": 0}},
-    ),
+    ("i386", "default"): Configuration(IA_32, {"descriptor": {"P": 0}}),
+    ("x86-umip", "default"): Configuration({**IA_32, "CR4.UMIP": 1}, {"descriptor": {"P": 0}}),
 }
 
 

@@ -200,7 +200,8 @@ class Laying:
         word = sum(1 << bit for of_found, bit in entry.bits.items() if wanted >> of_found & 1)
         self._put(entry, word)
         self.found.alike.setdefault(lookup[0], []).append((entry.address, entry.count))
-        return all((self._value(lookup) ^ wanted) >> k & 1 == 0 for k in entry.bits)
+        missed = self._value(lookup) ^ wanted
+        return not any(missed >> k & 1 for k in entry.bits)
 
     def _put(self, entry: Entry, word: int) -> None:
         self.trial.bus.store(entry.address, entry.count, word)

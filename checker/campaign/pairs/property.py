@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from pgcheck.checker.campaign.cases.case import Author, Case
 from pgcheck.checker.campaign.pairs.account import Subject
-from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
+from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome, failed
+from pgcheck.vmm.gate import ResourceControlLost
 
 Run: TypeAlias = Callable[[Ground, Sequence[Case], int | None], Outcome]
 LAST = 90
@@ -42,9 +43,13 @@ class Property:
         return author.cases(tape, self.cases, devices=self.devices)
 
     def tried(self, ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
-        """The outcome of cases, with all that happened in them."""
+        """The outcome of cases, with all that happened in them; a guest that takes the machine from its monitor breaks whatever is claimed."""
         ground.used.clear()
-        outcome = self.run(ground, cases, stride)
+        try:
+            outcome = self.run(ground, cases, stride)
+        except ResourceControlLost as lost:
+            log = [taken for machines in ground.used for taken in machines.oracle.log]
+            outcome = failed(self.id, log, log[-1].clock if log else 0, type(lost).__name__, str(lost))
         traps = sum(bool(taken.function) for taken in outcome.log)
         happened = ground.account() + Counter(outcome.events)
         return replace(outcome, events={**happened, "trap": traps} if traps else happened)

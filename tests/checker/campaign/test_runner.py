@@ -58,3 +58,35 @@ def test_a_failure_is_not_shrunk_to_another(tmp_path: Path) -> None:
     running = watched(tmp_path, 1, failing=True)
     (found, *_) = [e for e in running.run() if isinstance(e, Found)]
     assert found.failure.field == "long"
+
+
+# Machines with tables in memory that have no monitor, and instructions of the check's holes, which nobody tells the campaign of.
+HOLES = {
+    "i386": {
+        "popf",
+        "pushf",
+        "mov",
+        "sidt",
+        "sgdt",
+        "sldt",
+        "str",
+        "smsw",
+        "lar",
+        "lsl",
+        "verr",
+        "verw",
+        "push",
+        "cpuid",
+    },
+    "x86-umip": {"popf", "pushf", "mov", "lar", "lsl", "verr", "verw", "push", "cpuid"},
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_a_campaign_under_a_monitor_that_is_forced_finds_holes_and_nothing_else(name: str, tmp_path: Path) -> None:
+    author = Author(machine_of(name), lockstep.policy_of(name))
+    plan = Plan((PROPERTIES["EQ2"],), "forced", SHARD, shrink=False)
+    running = Campaign(author, author.policy, plan, Store(tmp_path / "c.sqlite"), "1")
+    found = [e.failure.instruction.split(".")[0] for e in running.run() if isinstance(e, Found)]
+    assert found and {*found} <= HOLES[name], found
+    assert all(running.events["EQ2"][event] for event in ("direct", "exit", "reflect", "fill", "switch", "block"))
