@@ -11,6 +11,8 @@ from pgcheck.isa.rows import modules
 
 Required = Literal["theorem1", "theorem3", "monitor"]
 REQUIRED: Final[tuple[Required, ...]] = get_args(Required)
+Engine = Literal["auto", "native", "generated", "plain"]
+ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 TRAP_CHANGES: Final = (
     "lost-trap", "new-trap", "other-cause", "other-priority", "other-delivery", "other-end", "traps-not-compared",
     "lost-knob",
@@ -250,6 +252,15 @@ CACHE: Final = Option(
     key="cache",
     everywhere=True,
 )
+ENGINE: Final = Option(
+    parameter="engine",
+    flags=("--engine",),
+    values=Choice(ENGINES),
+    metavar="NAME",
+    help=f"What runs instructions: {said(ENGINES)}; auto takes native code for long programs.",
+    key="engine",
+    everywhere=True,
+)
 DUMP: Final = Option(
     parameter="dump_smt",
     flags=("--dump-smt",),
@@ -264,5 +275,6 @@ CHECKING: Final = (
 )  # fmt: skip
 JUDGING: Final = (DEPLOYMENT, JOBS, BUDGET, SECOND, CACHE, DUMP)
 SETTINGS: Final = {
-    one.key: one for one in (SPECS, REQUIRE, WAIVERS, FORMAT, OUTPUT, SARIF_WAIVED, TIMING, JOBS, BUDGET, SECOND, CACHE)
+    one.key: one
+    for one in (SPECS, REQUIRE, WAIVERS, FORMAT, OUTPUT, SARIF_WAIVED, TIMING, JOBS, BUDGET, SECOND, CACHE, ENGINE)
 }

@@ -20,11 +20,11 @@ class Native:
     """An engine with the results of the plain interpreter, step by step.
 
     `warning` says why generated Python runs instead, once it does; `outside` of its `steps` were taken by the plain evaluator. `level` is how hard the back
-    end tries.
+    end tries. The first `early` steps are generated Python's: native code takes seconds to make.
     """
 
-    def __init__(self, machine: Machine, level: int = 1) -> None:
-        self.machine, self.level = machine, level
+    def __init__(self, machine: Machine, level: int = 1, early: int = 0) -> None:
+        self.machine, self.level, self.early = machine, level, early
         self.warning = ""
         self.steps = self.outside = 0
         self.runtime: Runtime | None = None
@@ -33,6 +33,10 @@ class Native:
         self._running: Running | None = None
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
+        if self.early > 0:
+            stop = self._other.run(state, surroundings, min(budget, self.early), intercept)
+            self.early -= max(stop.steps, 1)
+            return stop
         bus = surroundings.memory
         runtime = None
         if surroundings.oracle is None and type(bus) is Bus and type(bus.ram) is Ram and not self.warning:
@@ -74,6 +78,6 @@ class Native:
             self.runtime = Runtime(interpreter(self.machine, frozenset(ports), self.level), bus, ram)
         except Unavailable as error:
             self.warning = str(error)
-        except Unsupported:
+        except (Unsupported, RecursionError):
             self.warning = f"{self.machine.identity.name} has no native code; generated Python is used instead"
         return self.runtime

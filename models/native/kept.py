@@ -10,6 +10,7 @@ import base64
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +46,8 @@ def compiled(text: str, level: int, folder: Path | None = None) -> bytes:
     try:
         kept = cache.get(name) if own(folder) and own(folder / FILE) else None
         if kept is not None:
-            return base64.b85decode(kept)
+            with suppress(ValueError, linking.Unavailable):
+                return linking.complete(base64.b85decode(kept))
         made = linking.compiled(text, level)
         cache.put(name, base64.b85encode(made).decode())
         return made

@@ -21,6 +21,10 @@ _PASSES: Final = ("sroa", "simplify_cfg", "instruction_combine", "jump_threading
 _FUNCTION: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
+_FAILURES: Final = RuntimeError, OSError, AttributeError, TypeError, ValueError
+"""What a back end of another version, or on a processor that it does not know, raises."""
+
+
 class Unavailable(Exception):
     """There is no back end, or it does not serve this processor; the text says so."""
 
@@ -35,16 +39,24 @@ def backend() -> Any:
         llvm.get_process_triple()
     except ImportError as error:
         raise Unavailable(MISSING) from error
-    except (RuntimeError, OSError, AttributeError) as error:
-        raise Unavailable(f"native code cannot be made here: {error}; generated Python is used instead") from error
+    except _FAILURES as error:
+        raise _unavailable(error) from error
     return llvm
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return Unavailable(f"native code cannot be made here: {said}; generated Python is used instead")
 
 
 def version() -> str:
     """Back end and processor, for what is kept between runs. Raises Unavailable."""
     llvm = backend()
-    features = llvm.get_host_cpu_features().flatten()
-    return f"LLVM {llvm.llvm_version_info} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+    try:
+        features = llvm.get_host_cpu_features().flatten()
+        return f"LLVM {llvm.llvm_version_info} {llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+    except _FAILURES as error:
+        raise _unavailable(error) from error
 
 
 def _target(level: int) -> Any:
@@ -58,31 +70,30 @@ def _target(level: int) -> Any:
 def compiled(text: str, level: int = 1) -> bytes:
     """The object file of a text; `level` 0 is made in half the time. Raises Unavailable where it needs a library that is not here."""
     llvm = backend()
-    machine = _target(level)
     try:
-        module = llvm.parse_assembly(text)
-    except RuntimeError as error:
-        raise Unavailable(f"native code cannot be made: {str(error).splitlines()[0]}") from error
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
-    passes = llvm.create_new_module_pass_manager()
-    for name in _PASSES[:2] if level == 0 else _PASSES:
-        getattr(passes, f"add_{name}_pass")()
-    passes.run(module, builder)
-    made: bytes = machine.emit_object(module)
-    _check(made)
-    return made
+        machine, module = _target(level), llvm.parse_assembly(text)
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+        passes = llvm.create_new_module_pass_manager()
+        for name in _PASSES[:2] if level == 0 else _PASSES:
+            getattr(passes, f"add_{name}_pass")()
+        passes.run(module, builder)
+        made: bytes = machine.emit_object(module)
+    except _FAILURES as error:
+        raise _unavailable(error) from error
+    return complete(made)
 
 
-def _check(made: bytes) -> None:
-    """Linking what is not complete would end the process."""
+def complete(made: bytes) -> bytes:
+    """An object file that needs nothing else: linking another would end the process. Raises Unavailable."""
     try:
         sections = [s for s in ELFFile(BytesIO(made)).iter_sections() if isinstance(s, SymbolTableSection)]
         symbols = [s for section in sections for s in section.iter_symbols()]
         missing = [s.name for s in symbols if s["st_shndx"] == "SHN_UNDEF" and s.name]
     except (ELFError, ValueError) as error:
-        raise Unavailable(f"the object file cannot be read: {error}") from error
+        raise _unavailable(error) from error
     if missing:
         raise Unavailable(f"native code would call {', '.join(missing)}; generated Python is used instead")
+    return made
 
 
 class Linked:
@@ -90,11 +101,14 @@ class Linked:
 
     def __init__(self, made: bytes) -> None:
         llvm = backend()
-        _check(made)
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(1))
-        self._object = llvm.ObjectFileRef.from_data(made)
-        self._engine.add_object_file(self._object)
-        self._engine.finalize_object()
+        complete(made)
+        try:
+            self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(1))
+            self._object = llvm.ObjectFileRef.from_data(made)
+            self._engine.add_object_file(self._object)
+            self._engine.finalize_object()
+        except _FAILURES as error:
+            raise _unavailable(error) from error
 
     def function(self, name: str) -> Callable[[int], int]:
         """A function of the address of native memory; the code lives as long as it does. Raises KeyError."""

@@ -9,9 +9,9 @@ import click
 
 from pgcheck.commands.completion import deployments
 from pgcheck.commands.completion import specifications as completed
-from pgcheck.commands.options import PATH, Names, Seconds, judging, taking
+from pgcheck.commands.options import PATH, Configured, Names, Seconds, judging, taking
 from pgcheck.isa.rows import modules
-from pgcheck.options import ONLY
+from pgcheck.options import ENGINE, ONLY
 
 KIND: Final = Names("pgcheck.vmm.kind", "kinds")
 
@@ -35,7 +35,7 @@ Exit codes:
 """
 
 
-@click.command("run", epilog=RUN_EPILOG)
+@click.command("run", cls=Configured, epilog=RUN_EPILOG)
 @click.argument("specification", shell_complete=completed)
 @click.argument("image", type=PATH)
 @click.option("--raw", metavar="ADDRESS", help="The image is memory as it is, from there on.")
@@ -50,6 +50,7 @@ Exit codes:
 @click.option("--memory", metavar="SIZE", help="Units of RAM, with K, M or G; default: what the platform has.")
 @click.option("--input", "input_", metavar="FILE", default="", help="What the console reads; - is standard input.")
 @click.option("--trace", is_flag=True, help="Show every instruction on standard error before it runs.")
+@taking(ENGINE)
 @click.option("--max-instructions", type=click.IntRange(0), metavar="N", help="Stop after so many steps.")
 @click.option("--vmm", type=KIND, help="Run it on a virtual machine under such a monitor.")
 @click.option(
@@ -75,6 +76,7 @@ def run_(
     memory: str | None,
     input_: str,
     trace: bool,
+    engine: Any,
     max_instructions: int | None,
     vmm: str | None,
     guests: int,
@@ -94,7 +96,7 @@ def run_(
     from pgcheck.running import run
 
     place = None if raw is None else address(raw)
-    asked = RunRequest(image, place, disks, size(memory) if memory else 0, input_, trace, max_instructions)
+    asked = RunRequest(image, place, disks, size(memory) if memory else 0, input_, trace, max_instructions, engine)
     machine = run.loaded(specification)
     if vmm is None:
         if guests > 1 or force or deployment or report != "text" or timeline is not None:

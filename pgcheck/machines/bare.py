@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from pgcheck import console
+from pgcheck import console, options
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.files import door
 from pgcheck.isa.machine.machine import Machine
@@ -31,8 +31,11 @@ from pgcheck.models.state import Exit, State, Surroundings
 from pgcheck.running.trouble import shortened
 
 DONE, FAILED, WRONG, SPENT = 0, 1, console.FAILED, 3
-SLICE: Final = 1 << 16
+SLICE: Final = 1 << 20
 COMPILED: Final = "pgcheck.models.generated.compiled"
+NATIVE: Final = "pgcheck.models.native.engine"
+EARLY: Final = 1 << 21
+"""Steps after which a program is taken to be a long one: making native code costs as much as they do."""
 MAX_MEMORY: Final = 1 << 30
 SUFFIXES: Final = {"": 0, "K": 10, "M": 20, "G": 30}
 FLUSHED: Final = 1 << 12
@@ -49,6 +52,7 @@ class RunRequest:
     input: str = ""
     trace: bool = False
     budget: int | None = None
+    engine: options.Engine = "auto"
 
 
 def size(text: str) -> int:
@@ -101,7 +105,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
         source = input_of(asked.input, files)
         disk = disk_of(machine, asked.disks[0], files) if asked.disks else None
         ram = new_ram(machine, fitting(machine, asked.memory)) if asked.memory else None
-        computer = Computer(machine, engine(machine, asked.trace), ram, standard(terminal.put, source, disk))
+        computer = Computer(machine, engine(machine, asked), ram, standard(terminal.put, source, disk))
         try:
             image.load(found, computer)
         except image.BadImage as error:
@@ -115,6 +119,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
         finally:
             terminal.flush()
     click.echo(report(computer, stop), err=True)
+    tell(computer.engine, asked)
     return code(stop)
 
 
@@ -128,14 +133,29 @@ def _run(computer: Computer, budget: int | None) -> VmExit:
     return VmExit(0)
 
 
-def engine(machine: Machine, trace: bool) -> Engine:
-    """The fastest engine that there is; one that shows every step if asked."""
-    if trace:
+def engine(machine: Machine, asked: RunRequest) -> Engine:
+    """The engine that was asked for; one that shows every step if that was."""
+    if asked.trace:
         return Tracer(machine)
-    if find_spec(COMPILED) is None:
+    if asked.engine == "plain" or find_spec(COMPILED) is None:
         return Interpreter(machine)
-    made: Engine = import_module(COMPILED).Compiled(machine)
+    made: Engine
+    if asked.engine == "generated" or find_spec(NATIVE) is None:
+        made = import_module(COMPILED).Compiled(machine)
+    else:
+        made = import_module(NATIVE).Native(machine, early=EARLY if asked.engine == "auto" else 0)
     return made
+
+
+def tell(ran: Engine, asked: RunRequest) -> None:
+    """Say why what was wanted did not run, and what did if that was asked for."""
+    warning = getattr(ran, "warning", "")
+    if warning:
+        click.echo(warning, err=True)
+    if asked.engine == "native" and not warning and (native := getattr(ran, "steps", 0)):
+        click.echo(
+            f"native code took {counted(native)}, {getattr(ran, 'outside', 0)} of them by the plain evaluator", err=True
+        )
 
 
 class Tracer(Interpreter):

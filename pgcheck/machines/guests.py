@@ -90,6 +90,7 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
             for terminal in terminals.values():
                 terminal.flush()
             click.echo(_report(vmm, chosen, under), err=True)
+            bare.tell(vmm.host.engine, asked)
             if under.timeline is not None:
                 title = f"{machine.identity.name} under a {under.kind.title} monitor"
                 timeline.write(under.timeline, title, record, vmm.guests)
@@ -153,7 +154,7 @@ def _started(
     disks = [bare.disk_of(machine, path, files) for path in asked.disks]
     size, room = _sizes(machine, asked.memory, under.guests, kept(machine, rules))
     ram = Ram(machine.platform.ram_base, room, machine.state.memory_unit, machine.state.big_endian)
-    vmm = Vmm(Computer(machine, bare.engine(machine, asked.trace), ram), rules, steps=loops.run)
+    vmm = Vmm(Computer(machine, bare.engine(machine, asked), ram), rules, steps=loops.run)
     terminals: dict[str, Terminal] = {}
     for number in range(under.guests):
         name = f"guest {number + 1}"

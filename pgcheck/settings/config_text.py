@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pgcheck.options import NO_WAIVERS, SETTINGS, WAIVERS_FILE
+from pgcheck.options import ENGINES, NO_WAIVERS, SETTINGS, WAIVERS_FILE
 from pgcheck.settings.config import TABLE, Configuration
 
 
@@ -28,7 +28,8 @@ def _settings(context: click.Context, found: Configuration) -> list[tuple[str, A
 def _setting(context: click.Context, found: Configuration, key: str) -> tuple[Any, str]:
     """The value of a key and its source."""
     option = SETTINGS[key]
-    value = context.params[option.parameter]
+    elsewhere = found.presets(everywhere=True).get(option.parameter, ENGINES[0])
+    value = context.params.get(option.parameter, elsewhere)
     spoken = context.get_parameter_source(option.parameter) is ParameterSource.COMMANDLINE
     if key == "specs" and not value:
         spoken, value = False, found.specifications()

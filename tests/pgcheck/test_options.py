@@ -8,6 +8,7 @@ import pytest
 from pgcheck import options
 from pgcheck.checker.verdicts.waiver import Property
 from pgcheck.commands.checking import check
+from pgcheck.commands.monitors import run_
 from pgcheck.gate import diff
 from pgcheck.options import CHECKING, JUDGING, SETTINGS, Choice, Number, Option, Place, Switch, Texts, Word
 
@@ -20,8 +21,8 @@ def test_the_check_has_every_option_as_the_table_says() -> None:
         assert [*parameter.opts, *parameter.secondary_opts] == "/".join(option.flags).split("/")
 
 
-def test_a_project_sets_parameters_that_the_check_has() -> None:
-    assert {one.parameter for one in SETTINGS.values()} <= {p.name for p in check.params}
+def test_a_project_sets_parameters_that_the_check_or_a_run_has() -> None:
+    assert {one.parameter for one in SETTINGS.values()} <= {p.name for p in (*check.params, *run_.params)}
     assert all(key == one.key for key, one in SETTINGS.items())
 
 

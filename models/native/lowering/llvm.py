@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from pgcheck.models.native.lowering.builder import Resize, Value
 from pgcheck.models.native.lowering.layout import HASHED, Layout, Place, Region, field_size
+from pgcheck.models.native.lowering.plan import Unsupported
 from pgcheck.models.native.lowering.text import LONG, returned, typed
 
 Kind = Literal["function", "export", "handler"]
@@ -16,6 +17,8 @@ CONVENTION: Final = "preserve_nonecc"
 """How handlers call each other: their arguments are in registers that a call keeps, and they save none."""
 _CONDITIONS: Final = {"eq": "eq", "ult": "ult", "ule": "ule", "slt": "slt", "sle": "sle"}
 _WEIGHTS: Final = {"": "", "then": ", !prof !1", "else": ", !prof !0"}
+MOST_LINES: Final = 1 << 15
+"""Of a function: several times as many as any of a shipped specification has."""
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Body:
         self._entry: list[str] = []
         self._lines: list[str] = []
         self._count = 0
-        self._open = True
+        self._open, self._told = True, False
         self._forks: list[_Fork] = []
         self._scopes: list[_Scope] = []
 
@@ -74,6 +77,9 @@ class Body:
     def _emit(self, line: str) -> None:
         if self._open:
             self._lines.append(f"  {line}")
+            if len(self._lines) > MOST_LINES and not self._told:
+                self._told = True
+                raise Unsupported
 
     def _value(self, text: str) -> Value:
         name = self._name()

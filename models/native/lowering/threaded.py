@@ -22,6 +22,8 @@ from pgcheck.models.native.lowering.plan import Plan, Status, Unsupported
 from pgcheck.models.native.lowering.text import module
 from pgcheck.models.native.lowering.walking import FORGET, LINES, miss_name
 
+MOST_TEXT: Final = 1 << 25
+"""Of an interpreter: more takes the back end minutes."""
 UNFILLED: Final = "unfilled"
 SEEK: Final = "seek"
 OUTSIDE: Final = "outside"
@@ -88,6 +90,8 @@ class Writer:
         texts = [t for n, t in self.texts.items() if n not in lost]
         entries = ", ".join(f"ptr @{h}" for h in table)
         texts.append(f"@handlers = constant [{len(table)} x ptr] [{entries}]\n")
+        if sum(map(len, texts)) > MOST_TEXT:
+            raise Unsupported
         return Written(module(texts), tuple(table), tuple(self.plan.exits), left_out)
 
     def _body(self, kind: Kind, name: str, parameters: Sequence[int] = (), results: Sequence[int] = ()) -> Body:

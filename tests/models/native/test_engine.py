@@ -20,9 +20,11 @@ from pgcheck.models.memory import Bus, Ram, Window
 from pgcheck.models.native import engine, linking, runtime
 from pgcheck.models.native.engine import Native
 from pgcheck.models.native.linking import Unavailable
+from pgcheck.models.native.lowering import llvm, threaded
 from pgcheck.models.native.lowering.code import Code
 from pgcheck.models.native.lowering.llvm import Body
-from pgcheck.models.native.lowering.plan import Unsupported
+from pgcheck.models.native.lowering.plan import Plan, Unsupported
+from pgcheck.models.native.lowering.threaded import Writer
 from pgcheck.models.native.lowering.values import Values
 from pgcheck.models.native.mirror import Mirror
 from pgcheck.models.state import Cells, State, Surroundings, cells, holding, reset
@@ -277,6 +279,26 @@ def test_an_instruction_without_code_is_left_to_the_plain_evaluator(monkeypatch:
     native = Native(described, QUICK)
     native.run(state, surroundings, 2, frozenset())
     assert (cells(state, "X")[8], native.outside, native.steps) == (15, 1, 2)
+
+
+@pytest.mark.parametrize(("where", "name"), [(llvm, "MOST_LINES"), (threaded, "MOST_TEXT")])
+def test_what_explodes_has_no_code(where: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = replace(machine("pg74"))
+    assert not Writer(Plan(described, frozenset())).written().left_out
+    monkeypatch.setattr(where, name, 50)
+    with pytest.raises(Unsupported):
+        Writer(Plan(described, frozenset())).written()
+
+
+def test_a_short_program_is_generated_pythons() -> None:
+    native, (state, surroundings) = Native(machine("riscv64"), QUICK, early=100), small(loop())
+    while surroundings.clock < 100:
+        native.run(state, surroundings, 60, frozenset())
+    assert native.runtime is None and surroundings.clock == 100
+    native.run(state, surroundings, 60, frozenset())
+    expected, other = small(loop())
+    Compiled(native.machine).run(expected, other, 160, frozenset())
+    assert native.runtime is not None and native.steps == 60 and (state, 160) == (expected, surroundings.clock)
 
 
 # ---- a fault in the lowering is found

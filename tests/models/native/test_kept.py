@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from pgcheck.isa.files.cache import Cache
 from pgcheck.models.native import kept, linking
 
 pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
@@ -80,3 +82,37 @@ def test_a_cache_that_cannot_be_used_costs_time_alone(broken: str, made: list[st
     for _ in range(2):
         assert result(kept.compiled(TEXT.format(7), 1, folder)) == 7
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("wrong", ["~ no base 85 ~", "0123456789", ""])
+def test_what_is_no_object_file_is_made_again(wrong: str, made: list[str], tmp_path: Path) -> None:
+    folder, text = tmp_path / "cache", TEXT.format(5)
+    folder.mkdir(mode=0o700)
+    kept.compiled(text, 1, folder)
+    cache = Cache(folder)
+    cache.put(kept.key(text, 1), wrong)
+    cache.close()
+    for _ in range(2):
+        assert result(kept.compiled(text, 1, folder)) == 5
+    assert len(made) == 2
+
+
+def test_a_folder_that_is_read_only_or_full_costs_time_alone(
+    made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, text = tmp_path / "cache", TEXT.format(6)
+    folder.mkdir(mode=0o700)
+    Cache(folder).put("", "")
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Cache, "_put_all", lambda self, values: self._try(full))
+    assert result(kept.compiled(text, 1, folder)) == 6
+    monkeypatch.undo()
+    (folder / kept.FILE).chmod(0o400)
+    folder.chmod(0o500)
+    try:
+        assert result(kept.compiled(text, 1, folder)) == 6
+    finally:
+        folder.chmod(0o700)

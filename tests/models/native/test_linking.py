@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,3 +45,46 @@ def test_without_a_back_end_the_reason_is_one_line(monkeypatch: pytest.MonkeyPat
     finally:
         linking.backend.cache_clear()
     assert str(told.value) == linking.MISSING and "\n" not in linking.MISSING
+
+
+def raising(error: Exception) -> Any:
+    def raises(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return raises
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SimpleNamespace(),
+        SimpleNamespace(initialize_native_target=raising(OSError("no such library"))),
+        SimpleNamespace(
+            initialize_native_target=bool,
+            initialize_native_asmprinter=bool,
+            get_process_triple=lambda: "vax",
+            Target=SimpleNamespace(from_triple=raising(RuntimeError("no targets are registered\nfor vax"))),
+        ),
+        SimpleNamespace(
+            initialize_native_target=bool,
+            initialize_native_asmprinter=bool,
+            get_process_triple=str,
+            Target=SimpleNamespace(from_triple=raising(TypeError("takes 2 arguments"))),
+        ),
+    ],
+    ids=["nothing in it", "does not load", "processor", "version"],
+)
+def test_a_back_end_of_another_version_or_for_another_processor_is_told_in_one_line(
+    other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_module = importlib.import_module
+    monkeypatch.setattr(
+        importlib, "import_module", lambda name, *given: other if "llvmlite" in name else import_module(name, *given)
+    )
+    linking.backend.cache_clear()
+    try:
+        with pytest.raises(Unavailable) as told:
+            linking.compiled("")
+    finally:
+        linking.backend.cache_clear()
+    assert str(told.value).endswith("generated Python is used instead") and "\n" not in str(told.value)

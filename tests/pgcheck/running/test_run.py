@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pgcheck.machines import bare
+from pgcheck.models.native import linking
 from tests.models.compiling import compiled
 from tests.pgcheck.conftest import Pgcheck
 from tests.specifications import GUESTS, ROOT, SMALL
@@ -120,6 +122,34 @@ ENDS = [
 def test_how_a_run_ends(pgcheck: Pgcheck, tmp_path: Path, text: str, code: int, said: str) -> None:
     ran = pgcheck("run", "riscv64", source(tmp_path, text), "--max-instructions", "100")
     assert (ran.code, ran.out) == (code, "") and said in ran.err
+
+
+@pytest.mark.parametrize("engine", ["plain", "generated", "native", "auto"])
+def test_every_engine_runs_a_program(pgcheck: Pgcheck, engine: str) -> None:
+    if engine == "native":
+        pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
+    ran = pgcheck("run", "pg74", GUESTS / "pg74" / "hello.s", "--engine", engine)
+    assert (ran.code, ran.out) == (0, ASSEMBLY["pg74"])
+    said = ran.err.splitlines()[1:]
+    assert [s.split(" took")[0] for s in said] == (["native code"] if engine == "native" else [])
+
+
+def test_a_project_chooses_the_engine(pgcheck: Pgcheck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[str] = []
+    monkeypatch.setattr(bare, "engine", lambda machine, asked: chosen.append(asked.engine))
+    (tmp_path / "pyproject.toml").write_text('[tool.pgcheck]\nengine = "plain"\n')
+    monkeypatch.chdir(tmp_path)
+    for words in ((), ("--engine", "generated")):
+        assert pgcheck("run", "pg74", GUESTS / "pg74" / "hello.s", *words).code == 0
+    assert chosen == ["plain", "generated"]
+
+
+def test_where_there_is_no_native_code_a_line_says_so(pgcheck: Pgcheck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    linking.backend.cache_clear()
+    ran = pgcheck("run", "pg74", GUESTS / "pg74" / "hello.s", "--engine", "native")
+    linking.backend.cache_clear()
+    assert (ran.code, ran.out) == (0, ASSEMBLY["pg74"]) and ran.err.splitlines()[1:] == [linking.MISSING]
 
 
 def test_a_processor_that_halts_has_ended_well_and_one_that_shuts_down_has_not(

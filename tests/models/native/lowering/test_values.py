@@ -14,8 +14,8 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.native import linking
 from pgcheck.models.native.lowering.code import Code
 from pgcheck.models.native.lowering.llvm import Body
-from pgcheck.models.native.lowering.text import module
 from pgcheck.models.native.lowering.plan import Plan
+from pgcheck.models.native.lowering.text import module
 from pgcheck.models.native.lowering.values import Values
 from pgcheck.models.native.mirror import Mirror
 from tests.specifications import machine
