@@ -22,7 +22,7 @@ from pgcheck.checker.campaign.pairs.outcome import Ground
 from pgcheck.checker.campaign.properties.eq2 import eq2
 from pgcheck.checker.campaign.properties.sh1 import Audited
 from pgcheck.checker.verdicts.policy import NoMonitor
-from pgcheck.running import run
+from pgcheck.running import finding
 from pgcheck.vmm.audit import Auditor
 from pgcheck.vmm.kind import kinds
 
@@ -83,7 +83,7 @@ def shown(cases: int, seconds: float, count: Counter) -> str:
 
 def policy(name: str) -> Author:
     """The decoder under the policy of the first kind of monitor that the specification's check promises. Raises NoMonitor."""
-    machine, refused = run.loaded(name), NoMonitor(name)
+    machine, refused = finding.loaded(name), NoMonitor(name)
     for kind in kinds():
         try:
             return Author(machine, strategies.policy_of(machine, kind))

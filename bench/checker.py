@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from pgcheck.checker.check import Options, check  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.checker.options import default_jobs  # noqa: E402
 from pgcheck.checker.result import Event, Judged, MachineResult  # noqa: E402
-from pgcheck.checker.solving.solver import versions  # noqa: E402
+from pgcheck.checker.solving.versions import versions  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402
 from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.shipped import names, shipped  # noqa: E402

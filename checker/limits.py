@@ -28,6 +28,14 @@ class Limited(Exception):
     """A limit ended the work; the message names it."""
 
 
+class Undecided(Exception):
+    """An obligation has no answer; the reason is for the report."""
+
+    def __init__(self, label: str, reason: str) -> None:
+        self.label, self.reason = label, reason
+        super().__init__(f"{label}: {reason}")
+
+
 def allowed(memory: int) -> int:
     """So many MiB, or as many as the address space of this process may have."""
     soft = resource.getrlimit(resource.RLIMIT_AS)[0]

@@ -26,9 +26,9 @@ def load(specification: Path) -> Machine:
     Raises SpecificationError with every error of a wrong one, and ValueError if there is no such file.
     """
     from pgcheck import language
-    from pgcheck.running import run
+    from pgcheck.running import finding
 
-    return language.load(_asked(run.find, str(specification)))
+    return language.load(_asked(finding.find, str(specification)))
 
 
 def check(
@@ -54,9 +54,9 @@ def check(
 
     from pgcheck.options import REQUIRED
     from pgcheck.request import request
-    from pgcheck.running import run
+    from pgcheck.running import finding, run
 
-    path = _asked(run.find, str(specification))
+    path = _asked(finding.find, str(specification))
     if require not in REQUIRED:
         raise ValueError(f"require is theorem1, theorem3 or monitor, not {require!r}")
     if isinstance(only, str):

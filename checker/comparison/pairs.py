@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from pgcheck.checker.comparison.acts import Act
 from pgcheck.checker.solving.evidence import Evidence
+from pgcheck.isa.encoding.fields import UNDEFINED
 from pgcheck.isa.encoding.units import Reading, read
-from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Machine, Row
+from pgcheck.isa.machine.machine import Instruction, Machine, Row
 from pgcheck.isa.machine.meaning import Meanings
 from pgcheck.isa.terms import FALSE, TRUE, Term, conjunction, constant, disjunction, eq, land, lnot, operand
 

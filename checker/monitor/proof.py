@@ -28,7 +28,8 @@ from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
-from pgcheck.checker.solving.solver import Solver, versions
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.solving.versions import versions
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.machine.machine import Machine

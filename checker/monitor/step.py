@@ -18,10 +18,11 @@ from pgcheck.checker.questions.delegation import run_on
 from pgcheck.checker.questions.hole import related
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.values import Configuration
+from pgcheck.isa.encoding.fields import UNDEFINED
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.choices import MIRROR
-from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Machine, ModeClass
+from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
 from pgcheck.isa.machine.machine import Row as Label
 from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import (

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pgcheck.checker.limits import Undecided as Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.isa.terms import Term
-
-
-class Undecided(Exception):
-    """An obligation has no answer; the reason is for the report."""
-
-    def __init__(self, label: str, reason: str) -> None:
-        self.label, self.reason = label, reason
-        super().__init__(f"{label}: {reason}")
 
 
 class Contradiction(Exception):

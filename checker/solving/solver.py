@@ -7,7 +7,6 @@ under which every assertion evaluates to true, is a verdict; everything else is 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +18,11 @@ from pgcheck.checker.solving.elements import element_name, expanded, small
 from pgcheck.checker.solving.model import Answer, Model, Status, Wish
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
 from pgcheck.checker.solving.smtlib import Script, abstract, gates, script
+from pgcheck.checker.solving.versions import versions
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, evaluate, mask
 from pgcheck.isa.terms.names import read
 
-PACKAGES: Final = ("z3-solver", "bitwuzla", "cvc5")
 MOST_HELD: Final = 2048  # answers
 
 
@@ -249,17 +248,6 @@ class Solver:
 
 class _Unreadable(Exception):
     """A reply that has not the shape of one."""
-
-
-def versions() -> dict[str, str]:
-    """The versions of the solvers that are installed, by package, without importing them."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _attempts(assertions: Sequence[Term]) -> Iterator[Sequence[Term]]:

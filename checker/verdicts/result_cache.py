@@ -6,12 +6,9 @@ import base64
 import hashlib
 import io
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pgcheck.checker.options import Options
 from pgcheck.checker.result import (
@@ -23,13 +20,15 @@ from pgcheck.checker.result import (
     TheoremResult,
     Witness,
 )
-from pgcheck.checker.solving.solver import versions
+from pgcheck.checker.solving.versions import versions
 from pgcheck.checker.values import Configuration, Mismatch, Sensitivity
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.files.errors import Position, Text
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.isa.kept.tool import ROOMS, digest
 
-_ROOMS = ("isa", "models", "vmm", "checker")
+if TYPE_CHECKING:
+    from pgcheck.isa.machine.machine import Machine
+
 _WORKING: Final = frozenset({"jobs", "cache", "dump"})
 # Exact names: a dotted one would reach through what these modules import.
 Values = Mapping[tuple[str, str], type]
@@ -43,42 +42,18 @@ _VALUES: Values = (
 )
 
 
-@cache
-def tool_digest() -> str:
-    """blake2b over the sources that can change an answer."""
-    return source_digest({room: files(f"pgcheck.{room}") for room in _ROOMS})
-
-
-def source_digest(rooms: Mapping[str, Traversable]) -> str:
-    """blake2b over the paths, lengths and bytes of the files of code and grammar in folders, at every depth."""
-    whole = hashlib.blake2b(digest_size=16)
-    for room, folder in sorted(rooms.items()):
-        for path, item in _sources(room, folder):
-            text = item.read_bytes()
-            whole.update(f"{len(path)} {path} {len(text)} ".encode() + text)
-    return whole.hexdigest()
-
-
-def _sources(path: str, folder: Traversable) -> Iterator[tuple[str, Traversable]]:
-    for item in sorted(folder.iterdir(), key=lambda f: f.name):
-        inner = f"{path}/{item.name}"
-        if item.is_dir():
-            yield from _sources(inner, item)
-        elif item.name.endswith((".py", ".lark")):
-            yield inner, item
-
-
 def tools(options: Options, *without: str) -> tuple[object, ...]:
     """What an answer depends on besides its question: the tool, the solvers, and every option but those that only say how to work."""
     asked = [(f.name, getattr(options, f.name)) for f in fields(options) if f.name not in {*_WORKING, *without}]
-    return tool_digest(), sorted(versions().items()), asked
+    return digest(*ROOMS), sorted(versions().items()), asked
 
 
 def key(machine: Machine, options: Options) -> str:
-    """What a result depends on: the files (and where they lie, for positions) and the tools."""
+    """What a result depends on: the files (and where they lie, for positions), which deployments are asked about, and the tools."""
     parts = (
         machine.identity.digest,
         machine.identity.files,
+        [d.name for d in machine.deployments],
         tools(options),
     )
     return "result " + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

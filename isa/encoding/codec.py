@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import islice
 from typing import Final
 
@@ -129,8 +129,12 @@ class Decoder:
         self.decode_rules = decode
         self._prefixes = {unit: (name, value) for name, row in decode.prefixes.items() for unit, value in row.items()}
         self._cells = decode.unit // decode.pc_unit
-        candidates = [_candidate(name, encoding) for name, encoding in encodings.items()]
-        self._root = _trie(sorted(candidates, key=lambda c: c.least), 0, 0)
+        self._encodings = encodings
+
+    @cached_property
+    def _root(self) -> _Branch | tuple[_Candidate, ...]:
+        candidates = [_candidate(name, encoding) for name, encoding in self._encodings.items()]
+        return _trie(sorted(candidates, key=lambda c: c.least), 0, 0)
 
     def undefined(self) -> tuple[int, ...]:
         """Units that no encoding accepts; none where what is tried is an instruction always."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from pgcheck.isa.files.errors import NOWHERE, Position, Text
-from pgcheck.isa.terms import Term
 from pgcheck.isa.words import Order, joined, split
+
+if TYPE_CHECKING:
+    from pgcheck.isa.terms import Term
+
+UNDEFINED: Final = "(undefined)"
+"""What no specification can call an instruction: what units that no encoding accepts do."""
 
 
 @dataclass(frozen=True, slots=True)

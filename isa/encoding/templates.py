@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from pgcheck.isa import terms
@@ -47,10 +48,15 @@ class Syntax:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """Text that stands as it is, but for spaces and case when read."""
+    """Text that stands as it is, but for spaces and case when read; the `word` that a line begins with is read whole, without what else is read around it."""
 
     text: str
-    pattern: re.Pattern[str]
+    word: bool = False
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What it is read by."""
+        return _pattern(self.text, self.word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,7 @@ def compile_line(name: str, template: str, encoding: Encoding, syntax: Syntax, c
         template = _braced(template, encoding)
     rest = draft.parts(template, meaning, ())
     draft.problems.raise_if_any()
-    mnemonic = Literal(f"{name} ", re.compile(rf"{re.escape(name)}(?!\S)\s*", re.IGNORECASE))
-    return Line(name, (mnemonic, *rest), encoding)
+    return Line(name, (Literal(f"{name} ", word=True), *rest), encoding)
 
 
 def _braced(template: str, encoding: Encoding) -> str:
@@ -131,11 +136,11 @@ class _Draft:
                 before = before[:-1]
                 part = replace(part, plus=True)
             if before:
-                result.append(_literal(before))
+                result.append(Literal(str(before)))
             if part is not None:
                 result.append(part)
         if template[end:]:
-            result.append(_literal(template[end:]))
+            result.append(Literal(str(template[end:])))
         for stray in re.finditer(r"[{}]", re.sub(r"\{\w*(:[^{}]*)?\}", lambda m: " " * len(m[0]), template)):
             self.report(template, stray.start(), "a brace is not part of {name} or {name:kind}", stray.group())
         return tuple(result)
@@ -190,8 +195,11 @@ class _Draft:
         self.problems.report(position, message, found=found, hint=did_you_mean(found, sorted(candidates or ())))
 
 
-def _literal(text: str) -> Literal:
-    """A literal that is read with any spaces around punctuation, and at least one where its own spaces divide words."""
+@lru_cache(maxsize=4096)
+def _pattern(text: str, word: bool) -> re.Pattern[str]:
+    """Any spaces around punctuation, and at least one where the text's own spaces divide words; of a word, whatever spaces follow it."""
+    if word:
+        return re.compile(rf"{re.escape(text.removesuffix(' '))}(?!\S)\s*", re.IGNORECASE)
     pieces = re.findall(r"\s+|\w+|[^\w\s]", text)
     pattern = ""
     for i, piece in enumerate(pieces):
@@ -200,7 +208,7 @@ def _literal(text: str) -> Literal:
             pattern += r"\s+" if all(re.match(r"\w", other) for other in around) else r"\s*"
         else:
             pattern += re.escape(piece) if re.match(r"\w", piece) else rf"\s*{re.escape(piece)}\s*"
-    return Literal(text, re.compile(pattern, re.IGNORECASE))
+    return re.compile(pattern, re.IGNORECASE)
 
 
 Operands = Mapping[str, int]
@@ -220,7 +228,7 @@ def _printed(parts: tuple[Part, ...], operands: Operands, length: int, csr_names
                 yield _shown(part, operands, length, csr_names)
             case Choice():
                 chosen = (inner for guard, inner in part.alternatives if compiled(guard)(operands))
-                yield from _printed(next(chosen, (_literal(f"<{part.form}>"),)), operands, length, csr_names)
+                yield from _printed(next(chosen, (Literal(f"<{part.form}>"),)), operands, length, csr_names)
 
 
 def _shown(hole: Hole, operands: Operands, length: int, csr_names: Mapping[int, str]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from pgcheck.isa.files import door
-from pgcheck.isa.files.loader import INCLUDE_LIMIT, Shipped, target
+from pgcheck.isa.files.loader import INCLUDE_LIMIT
+from pgcheck.isa.files.sources import Shipped, target
 
 SUFFIXES: Final = (".yaml", ".yml")
 _KIND: Final = re.compile(r"""^\ufeff?["']?kind["']?[ \t]*:[ \t]*["']?(\w*)["']?[ \t\r]*(?:#.*)?$""", re.MULTILINE)

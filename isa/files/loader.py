@@ -1,18 +1,15 @@
 """Reads a specification: its file and the files that it includes, merged as `_RULES` says, and `override` applied."""
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
 from pgcheck.isa.files.foreign import HINT, foreign
-from pgcheck.isa.files.tree import Mapping, Node, Sequence, as_list, compose, content_of, text_of, without_collector
+from pgcheck.isa.files.sources import Digest, Shipped, by_name, target, without_collector
+from pgcheck.isa.files.tree import Mapping, Node, Sequence, as_list, compose, content_of, text_of
 
 INCLUDE_LIMIT: Final = 8
-
-Shipped: TypeAlias = Callable[[str], Path | None]
 
 # What happens to a key that two files define. "each": the mappings are merged key by key by the rest of the rule;
 # "chain": the lists one after the other; "last": the including file wins; "clash": an error.
@@ -42,8 +39,7 @@ _INCLUDE, _OVERRIDE, _INSTRUCTIONS, _REMOVE, _NAME, _VARIANT = map(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A specification with its included files merged; `digest` is blake2b of `sources` in that order, each as the name by which it
-    is included (none for the first), its length and its bytes.
+    """A specification with its included files merged; `digest` is that of `sources`, in that order, which are included by `names`.
 
     In `root`, `types` and `functions` are lists of texts, and `override`, if there, holds only those two keys: the
     texts whose definitions replace the ones of the same name.
@@ -51,16 +47,8 @@ class Loaded:
 
     root: Mapping
     sources: tuple[Path, ...]
+    names: tuple[str, ...]
     digest: str
-
-
-def target(item: str, path: Path, shipped: Shipped) -> Path | None:
-    """The file that the file at `path` includes as `item`; None for a name under which nothing is shipped."""
-    return shipped(item) if _by_name(item) else path.parent / item
-
-
-def _by_name(item: str) -> bool:
-    return "/" not in item and not item.endswith(".yaml")
 
 
 def load(path: Path, shipped: Shipped = lambda _name: None) -> Loaded:
@@ -69,7 +57,7 @@ def load(path: Path, shipped: Shipped = lambda _name: None) -> Loaded:
     with without_collector():
         root = reader.read(path, Text("", Position(str(path), 1, 1)), ())
     reader.problems.raise_if_any()
-    return Loaded(root, tuple(reader.sources), reader.digest.hexdigest())
+    return Loaded(root, tuple(reader.sources), tuple(reader.names), reader.digest.hexdigest())
 
 
 @dataclass(slots=True)
@@ -79,8 +67,9 @@ class _Reader:
     shipped: Shipped
     problems: Problems = field(default_factory=Problems)
     sources: list[Path] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     known: set[Path] = field(default_factory=set)
-    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=32))
+    digest: Digest = field(default_factory=Digest)
 
     def read(self, path: Path, name: Text, including: tuple[Path, ...]) -> Mapping:
         """The merged tree of a file (empty after a problem) that is included by `name`; `including` is the chain of files that led to it."""
@@ -89,7 +78,8 @@ class _Reader:
         if content is None:
             return nothing
         self.sources.append(path)
-        self.digest.update(f"{len(name)} {name} {len(content)} ".encode() + content)
+        self.names.append(str(name))
+        self.digest.add(name, content)
         text = text_of(content, str(path), self.problems)
         if text is not None and (format_ := foreign(text)):
             message = f"this is {format_}, not a machine as pgcheck reads it"
@@ -134,7 +124,7 @@ class _Reader:
         except (OSError, RuntimeError, ValueError) as error:
             self.problems.report(item.position, f"cannot find '{item}': {error}")
             return None
-        if not _by_name(item) and (".." in Path(item).parts or not real.is_relative_to(folder)):
+        if not by_name(item) and (".." in Path(item).parts or not real.is_relative_to(folder)):
             message = "an included file must be inside the folder of the file that includes it"
             self.problems.report(item.position, message, found=item, expected="a relative path without '..'")
         elif real in chain:

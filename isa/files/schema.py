@@ -16,6 +16,7 @@ from pgcheck.isa.files.devices import Models, naming
 from pgcheck.isa.files.errors import NOWHERE, Problems, Text
 from pgcheck.isa.files.instruction_keys import Csr, Csrs, Decode, Encoding, FieldSpec, Instruction, Label, Syntax
 from pgcheck.isa.files.platform_keys import Device, Firmware, Platform, RamRange
+from pgcheck.isa.files.sources import Shipped, without_collector
 from pgcheck.isa.files.state_keys import (
     Deployment,
     Exit,
@@ -30,7 +31,7 @@ from pgcheck.isa.files.state_keys import (
     Table,
     Translate,
 )
-from pgcheck.isa.files.tree import Mapping, Node, as_list, without_collector
+from pgcheck.isa.files.tree import Mapping, Node, as_list
 from pgcheck.isa.files.values import (
     JSON_TEXT,
     AnyText,
@@ -130,6 +131,7 @@ class Specification(Entry):
     )
     _override: dict[str, list[Text]] = PrivateAttr(default_factory=dict)
     _sources: tuple[Path, ...] = PrivateAttr(())
+    _names: tuple[str, ...] = PrivateAttr(())
     _digest: str = PrivateAttr("")
 
     @property
@@ -148,6 +150,11 @@ class Specification(Entry):
         return self._sources
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which `sources` are included."""
+        return self._names
+
+    @property
     def digest(self) -> str:
         """blake2b over the names, lengths and bytes of `sources`, in hexadecimal."""
         return self._digest
@@ -156,10 +163,11 @@ class Specification(Entry):
         """Notes what is not under a key of the specification."""
         self._override = override
         self._sources = loaded.sources
+        self._names = loaded.names
         self._digest = loaded.digest
 
 
-def load(path: Path, shipped: loader.Shipped = lambda _name: None, models: Models | None = None) -> Specification:
+def load(path: Path, shipped: Shipped = lambda _name: None, models: Models | None = None) -> Specification:
     """Reads the specification and the files it includes; `shipped` finds one by name. Raises SpecificationError.
 
     `models` are those that its devices may be of; without them what it says of devices is taken as it stands.

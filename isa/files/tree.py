@@ -1,10 +1,7 @@
 """Strict YAML: one file as a tree of `Mapping`, `Sequence` and `Text` that know where they stand."""
 
-import gc
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -288,15 +285,3 @@ class _Composer:
 def compose(text: str, path: str, problems: Problems) -> Mapping | None:
     """The tree of one file's text, without its includes; None after reporting why there is none."""
     return _Composer(text, path, problems).compose()
-
-
-@contextmanager
-def without_collector() -> Iterator[None]:
-    """Rests the cyclic garbage collector, which would take half of the time of building a tree and find nothing."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()

@@ -9,7 +9,7 @@ from pgcheck.isa.encoding.codec import Decoder
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.devices import Models
 from pgcheck.isa.files.errors import Position, Problems, Text, did_you_mean
-from pgcheck.isa.files.tree import without_collector
+from pgcheck.isa.files.sources import without_collector
 from pgcheck.isa.idl.declarations import declare_body, declare_functions, declare_types
 from pgcheck.isa.idl.layout import declare_state, number, parse_type
 from pgcheck.isa.idl.program import Program
@@ -128,6 +128,7 @@ def _identity(given: schema.Specification, path: Path) -> Identity:
         str(path),
         given.digest,
         tuple(map(str, given.sources)),
+        given.names,
     )
 
 

@@ -8,7 +8,6 @@ it must would cost its truth. So a value of a kind that is not known here is an 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
@@ -92,8 +91,6 @@ class Contents:
                 return Held(_hash(type(value).__name__, [repr(value).encode()]), frozenset())
             case str():
                 return Held(_hash("text", [value.encode()]), frozenset({str(value)} & functions.keys()))
-            case re.Pattern():
-                return self._whole("pattern", (value.pattern, value.flags))
             case Mapping():
                 return self._whole("mapping", [part for item in value.items() for part in item])
             case tuple() | list():

@@ -18,6 +18,7 @@ from pgcheck.isa.encoding.encoding import (
     compile_encoding,
 )
 from pgcheck.isa.encoding.encoding import Field as EncodedField
+from pgcheck.isa.encoding.fields import UNDEFINED
 from pgcheck.isa.encoding.templates import Alternative, Line, Syntax, compile_line
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.errors import SpecificationError, Text, did_you_mean
@@ -26,7 +27,7 @@ from pgcheck.isa.idl.scopes import Value, operand_values
 from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
 from pgcheck.isa.machine.claims import claims
-from pgcheck.isa.machine.machine import UNDEFINED, Instruction, Row
+from pgcheck.isa.machine.machine import Instruction, Row
 from pgcheck.isa.machine.resolve import declared, signature, truth
 from pgcheck.isa.terms import (
     FALSE,

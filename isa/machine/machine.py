@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pgcheck.isa.encoding.codec import Decoder
-from pgcheck.isa.encoding.coverage import Undecided
-from pgcheck.isa.encoding.encoding import Decode, Encoding
-from pgcheck.isa.encoding.templates import Line, Syntax
-from pgcheck.isa.files.errors import Position, Text
-from pgcheck.isa.idl.state import ArrayLeaf, Entry, Leaf, ScalarLeaf
-from pgcheck.isa.idl.types import Bitfield, Bits, Type
-from pgcheck.isa.machine.choices import Choice, Fields
+from pgcheck.isa.idl.state import ArrayLeaf, ScalarLeaf
+from pgcheck.isa.idl.types import Bitfield
 from pgcheck.isa.machine.platform import Platform
 from pgcheck.isa.machine.schemes import Bounds, Entries, Scheme
 from pgcheck.isa.terms import Term, walk
-from pgcheck.isa.terms.ir import Block, Functions
 from pgcheck.isa.words import Order, order
 
-UNDEFINED: Final = "(undefined)"
-"""What no specification can call an instruction: what units that no encoding accepts do."""
+if TYPE_CHECKING:
+    from pgcheck.isa.encoding.codec import Decoder
+    from pgcheck.isa.encoding.coverage import Undecided
+    from pgcheck.isa.encoding.fields import Decode, Encoding
+    from pgcheck.isa.encoding.templates import Line, Syntax
+    from pgcheck.isa.files.errors import Position, Text
+    from pgcheck.isa.idl.state import Entry, Leaf
+    from pgcheck.isa.idl.types import Bits, Type
+    from pgcheck.isa.machine.choices import Choice, Fields
+    from pgcheck.isa.terms.ir import Block, Functions
+
 SchemeT = TypeVar("SchemeT", bound=Scheme)
 
 
@@ -200,7 +202,7 @@ class Instruction:
 class Identity:
     """What a specification is called, what it was read from, what it leaves out, and its files with their digest.
 
-    `source` are the publications that it follows, `path` is the first of the `files`.
+    `source` are the publications that it follows, `path` is the first of the `files`, and `names` are those by which one file includes another.
     """
 
     name: str
@@ -210,6 +212,7 @@ class Identity:
     path: str
     digest: str
     files: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -309,7 +312,8 @@ class Decoding:
 class Machine:
     """A specification, checked and lowered; `legal` are the conjuncts of legality.
 
-    `virtual` are the deployments of which another machine is the guest, and `guests_start` the leaves that such a guest starts with otherwise. `kept` is what has been found out about it (`once`).
+    `virtual` are the deployments of which another machine is the guest, and `guests_start` the leaves that such a guest starts with otherwise. `kept` is what has been found out about it (`once`);
+    `later` gives a part that was left out until somebody asks for it.
     """
 
     identity: Identity
@@ -325,6 +329,16 @@ class Machine:
     virtual: tuple[Virtual, ...] = field(default=(), compare=False)
     guests_start: Mapping[str, int] = field(default_factory=dict)
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    later: Callable[[Machine, str], object] | None = field(default=None, init=False, repr=False, compare=False)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            if name == "later" or self.later is None:
+                raise AttributeError(f"a machine has no {name}")
+            part = self.later(self, name)
+            object.__setattr__(self, name, part)
+            return part
 
     @property
     def starts(self) -> tuple[Term, ...]:

@@ -82,9 +82,9 @@ def explain(specification: str, instruction: str, **judging_: Any) -> int:
     from pgcheck import console
     from pgcheck.reports.text.explain import explained
     from pgcheck.request import request
-    from pgcheck.running import run
+    from pgcheck.running import finding, run
 
-    machine = run.loaded(specification)
+    machine = finding.loaded(specification)
     asked = request({**judging_, "only": (instruction,)})
     console.say(explained(machine, run.judged(machine, asked)))
     return 0
@@ -99,7 +99,7 @@ def replay(file: str, spec: str | None) -> int:
     from pgcheck.checker.witnesses.file import BadWitnessFile, load
     from pgcheck.checker.witnesses.witness_replay import BadWitness, replay_witness
     from pgcheck.reports.text.explain import replayed
-    from pgcheck.running import run
+    from pgcheck.running import finding
 
     text = console.read(file)
     if text.lstrip().startswith("{"):
@@ -108,7 +108,7 @@ def replay(file: str, spec: str | None) -> int:
         return replay_finding(text, file, spec)
     try:
         witness = load(text, file)
-        machine = run.loaded(spec or witness.specification)
+        machine = finding.loaded(spec or witness.specification)
         guests = {v.deployment.name for v in machine.virtual}
         machine = machine.under(witness.deployment) if witness.deployment in guests else machine
         found = replay_witness(machine, witness)
@@ -126,15 +126,14 @@ def validate(specifications: tuple[str, ...]) -> int:
     """Read specifications and show every error at once."""
     from pgcheck import console
     from pgcheck.checker.result import ExitCode
-    from pgcheck.running import run
+    from pgcheck.running import finding
     from pgcheck.running.trouble import troubles
 
     codes: list[ExitCode] = []
     for word in specifications:
         with troubles(codes):
-            machine = run.loaded(word)
-            size = f"{len(machine.instructions)} instructions, {len(machine.state.leaves)} leaves"
-            console.say(f"{machine.identity.path}: {size}: valid")
+            size = finding.size(word)
+            console.say(f"{size.path}: {size.instructions} instructions, {size.leaves} leaves: valid")
     return ExitCode.worst(codes)
 
 

@@ -53,7 +53,7 @@ def _named(context: click.Context) -> Iterator[Mapping]:
     """The specifications that the command line names so far, as they are written; one that cannot be read offers nothing."""
     from pgcheck.isa.files.errors import SpecificationError
     from pgcheck.isa.files.loader import load
-    from pgcheck.running.run import find
+    from pgcheck.running.finding import find
     from pgcheck.shipped import shipped
 
     given = [context.params.get(holder) or () for holder in HOLDERS]

@@ -93,11 +93,11 @@ def run_(
     from pgcheck import console
     from pgcheck.machines.bare import RunRequest, run_bare, size
     from pgcheck.machines.programs import address
-    from pgcheck.running import run
+    from pgcheck.running import finding
 
     place = None if raw is None else address(raw)
     asked = RunRequest(image, place, disks, size(memory) if memory else 0, input_, trace, max_instructions, engine)
-    machine = run.loaded(specification)
+    machine = finding.loaded(specification)
     if vmm is None:
         if guests > 1 or force or deployment or report != "text" or timeline is not None:
             raise console.Failure("--guests, --force, --deployment, --report and --timeline need --vmm")
@@ -122,9 +122,9 @@ def plan(specification: str, format_: str, json_: bool, **given: Any) -> int:
     """
     from pgcheck.machines.plan import planned
     from pgcheck.request import request
-    from pgcheck.running import run
+    from pgcheck.running import finding
 
-    return planned(run.loaded(specification), request(given), as_json=json_ or format_ == "json")
+    return planned(finding.loaded(specification), request(given), as_json=json_ or format_ == "json")
 
 
 @click.command("prove-monitor")
@@ -152,10 +152,10 @@ def prove_monitor(
     """
     from pgcheck.machines.proofs import prove
     from pgcheck.request import request
-    from pgcheck.running import run
+    from pgcheck.running import finding
     from pgcheck.vmm.kind import kinds
 
-    machine = run.loaded(specification)
+    machine = finding.loaded(specification)
     asked = prove.ProofRequest(
         kind=kinds()[kind] if kind else None,
         force=force,
@@ -202,19 +202,19 @@ def fuzz(
 
     from pgcheck.machines.fuzz import FuzzRequest, run_campaign
     from pgcheck.request import request
-    from pgcheck.running import run
+    from pgcheck.running import finding
     from pgcheck.vmm.kind import kinds
 
     if images is not None:
         from pgcheck.machines.images import show
 
-        return show(run.loaded(specification), request(given), images)
+        return show(finding.loaded(specification), request(given), images)
     own = {f.name: given[f.name] for f in fields(FuzzRequest) if f.name in given and f.name != "monitor"}
     limit = 60.0 if cases is None and seconds is None else seconds
     asked = FuzzRequest(
         **own, cases=cases, seconds=limit, monitor=kinds()[given["monitor"]] if given["monitor"] else None
     )
-    return run_campaign(run.loaded(specification), request(given), asked)
+    return run_campaign(finding.loaded(specification), request(given), asked)
 
 
 COMMANDS: Final = (run_, plan, prove_monitor, fuzz)

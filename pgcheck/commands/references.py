@@ -91,9 +91,9 @@ def assemble(specification: str, file: str) -> int:
     """
     from pgcheck import console
     from pgcheck.machines import listing
-    from pgcheck.running import run
+    from pgcheck.running import finding
 
-    console.say(listing.assembled(run.loaded(specification), console.read(file), file))
+    console.say(listing.assembled(finding.loaded(specification), console.read(file), file))
     return 0
 
 
@@ -107,9 +107,9 @@ def disassemble(specification: str, file: str) -> int:
     """
     from pgcheck import console
     from pgcheck.machines import listing
-    from pgcheck.running import run
+    from pgcheck.running import finding
 
-    console.say(listing.disassembled(run.loaded(specification), console.read(file), file))
+    console.say(listing.disassembled(finding.loaded(specification), console.read(file), file))
     return 0
 
 

@@ -30,10 +30,10 @@ def traps(
     named by where it stands; 3: one is not decided.
     """
     from pgcheck.request import request
-    from pgcheck.running import run
+    from pgcheck.running import finding
     from pgcheck.traps.show import show
 
-    return show(run.loaded(specification), instructions, request(given), format_, file, rows=rows)
+    return show(finding.loaded(specification), instructions, request(given), format_, file, rows=rows)
 
 
 COMMANDS: Final = (traps,)

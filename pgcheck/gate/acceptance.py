@@ -33,7 +33,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
 from pgcheck.options import REQUIRED, WAIVERS_FILE
 from pgcheck.request import Request
-from pgcheck.running import run
+from pgcheck.running import finding, run
 from pgcheck.settings import config
 from pgcheck.shipped import shipped
 from pgcheck.waivers import application, waiver_file
@@ -59,7 +59,7 @@ class WaiveRequest:
 def accept(word: str, request: Request, asked: WaiveRequest) -> ExitCode:
     """Check, and write a waiver for each property that fails on the instruction. Raises Failure or SpecificationError."""
     expires = _valid(asked)
-    path = run.find(word)
+    path = finding.find(word)
     machine = run.about(load(path), request.deployment)
     file = _file(word, path, asked.file)
     text = console.read(str(file)) if file.exists() else ""
@@ -102,7 +102,7 @@ def _file(word: str, path: Path, given: Path | None) -> Path:
     configured = config.current().presets().get("waivers")
     if configured is not None:
         return Path(configured)
-    found = waiver_file.found(path)
+    found = application.found(path)
     if found is None and shipped(word) is not None:
         raise console.Failure(
             f"{word} comes with pgcheck: name a file of your own with --file, and check with --waivers"

@@ -14,7 +14,8 @@ from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.gate import compare_text
 from pgcheck.request import Request
 from pgcheck.running import progress
-from pgcheck.running.run import loaded, selected
+from pgcheck.running.finding import loaded
+from pgcheck.running.run import selected
 
 
 def compared(first: str, second: str, request: Request, *, as_json: bool) -> ExitCode:

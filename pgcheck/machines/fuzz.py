@@ -36,6 +36,7 @@ from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.request import Request
 from pgcheck.running import progress, run
+from pgcheck.running.finding import loaded
 from pgcheck.shipped import shipped
 from pgcheck.vmm.kind import Kind, kinds
 from pgcheck.vmm.policy import Policy
@@ -102,7 +103,7 @@ def replay_finding(text: str, path: str, spec: str | None) -> ExitCode:
     """Run a finding's cases again and say what happened; 0 if it fails as it did. Raises Failure."""
     try:
         document = finding.read(text, path)
-        machine = run.loaded(spec or document["specification"])
+        machine = loaded(spec or document["specification"])
         outcome = finding.again(machine, document, path)
     except (finding.BadFinding, Unmappable) as error:
         raise console.Failure(str(error)) from None

@@ -70,10 +70,10 @@ class Plugin:
 
     def machine(self, name: str) -> Machine:
         """The machine that a name means: a file's stem, its path below the root, or a shipped specification."""
-        from pgcheck.running import run
+        from pgcheck.running import finding
 
         if name not in self.known:
-            self.known[name] = run.loaded(str(self._found(name)))
+            self.known[name] = finding.loaded(str(self._found(name)))
         return self.known[name]
 
     def _found(self, name: str) -> Path:

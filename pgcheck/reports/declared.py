@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from pgcheck.isa.files.errors import Position, SpecificationError, Text
-from pgcheck.isa.files.loader import load
 from pgcheck.shipped import shipped
 
 _NAMED: Final = ("state", "deployments", "tables", "exits")
@@ -17,6 +16,8 @@ _FUNCTION: Final = re.compile(r"\bfunction\s+([A-Za-z_]\w*[?]?)")
 
 def declarations(path: str) -> dict[str, Position]:
     """The place of each name, the first one if it is declared twice; none if the files cannot be read any more."""
+    from pgcheck.isa.files.loader import load
+
     try:
         root = load(Path(path), shipped).root
     except (SpecificationError, OSError, ValueError):

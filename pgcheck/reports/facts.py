@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pgcheck.checker.laws import specification
-from pgcheck.checker.verdicts.verdict import HOLE, UNDECIDED
+from pgcheck.reports.book import book
 from pgcheck.running.events import Checked, Failed, Story
 
-VERDICTS: Final = {"hole": HOLE.id, "unknown": UNDECIDED.id}
-SHOWN: Final = frozenset((*VERDICTS.values(), specification.RULE.id))
+WRONG: Final = book()["specification"].id
+VERDICTS: Final = {"hole": book()["hole"].id, "unknown": book()["undecided"].id}
+SHOWN: Final = frozenset((*VERDICTS.values(), WRONG))
 
 
 class WrongReport(Exception):
@@ -44,7 +44,7 @@ def _facts(story: Story, file: Callable[[str], str], waived: bool) -> Iterator[F
         match outcome:
             case Failed():
                 for problem in outcome.problems:
-                    yield Fact(specification.RULE.id, file(problem.position.path), problem.position.line)
+                    yield Fact(WRONG, file(problem.position.path), problem.position.line)
             case Checked():
                 for under in outcome.result.deployments:
                     for row in () if under.void else under.instructions:

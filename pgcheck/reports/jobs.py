@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pgcheck.checker.result import MachineResult
-from pgcheck.checker.verdicts.plan import Duty, Plan, Task
 from pgcheck.reports.grouping import grouped_names
+
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.plan import Duty, Plan, Task
 
 TITLES: Final[dict[Duty, str]] = {
     "fix": "Fix on the processor",

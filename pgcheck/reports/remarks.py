@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pgcheck.checker.laws import specification
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult, TheoremResult, Witness
-from pgcheck.checker.rule import Rule
-from pgcheck.checker.verdicts.verdict import HOLE, UNDECIDED
-from pgcheck.checker.verdicts.waiver import WAIVER, Reviewed
-from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
-from pgcheck.isa.machine.meaning import meanings
+from pgcheck.reports.book import Entry, book
 from pgcheck.reports.declared import declarations, place
-from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running.events import Checked, Failed, Story
 from pgcheck.waivers.application import waived
 from pgcheck.words import configuration, difference, units
+
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.waiver import Reviewed
+    from pgcheck.isa.encoding.fields import Decode
 
 Level = Literal["error", "warning", "note", "none"]
 LONGEST_NAME = 200
@@ -33,7 +31,7 @@ class Remark:
     `waived` is the reason why it is accepted, "" if it is not.
     """
 
-    rule: Rule
+    rule: Entry
     level: Level
     message: str
     position: Position
@@ -66,7 +64,7 @@ def _wrong(failed: Failed) -> Iterator[Remark]:
         details = (("found", problem.found), ("expected", problem.expected), ("hint", problem.hint))
         message = "\n".join([problem.message, *(f"{name}: {text}" for name, text in details if text)])
         yield Remark(
-            rule=specification.RULE,
+            rule=book()["specification"],
             level="error",
             message=printable(message),
             position=problem.position,
@@ -76,6 +74,8 @@ def _wrong(failed: Failed) -> Iterator[Remark]:
 
 
 def _answered(checked: Checked, require: str) -> Iterator[Remark]:
+    from pgcheck.isa.machine.meaning import meanings
+
     result = checked.result
     every = [v.machine for v in checked.machine.virtual if v.machine is not None]
     meant = {i: m.encoding + m.step for one in (*every, checked.machine) for i, m in meanings(one).instructions.items()}
@@ -90,9 +90,9 @@ def _answered(checked: Checked, require: str) -> Iterator[Remark]:
                 yield _theorem(checked, deployment, theorem, "error" if main and name == require else "note", places)
         for row in () if deployment.void else deployment.instructions:
             if row.verdict == "hole":
-                yield _row(checked, deployment, row, HOLE, "error" if main else "warning", meant)
+                yield _row(checked, deployment, row, book()["hole"], "error" if main else "warning", meant)
             elif row.verdict == "unknown":
-                yield _row(checked, deployment, row, UNDECIDED, "warning", meant)
+                yield _row(checked, deployment, row, book()["undecided"], "warning", meant)
     yield from (_waiver(checked, one) for one in checked.waivers if one.status != "accepted")
 
 
@@ -104,7 +104,7 @@ def _finding(checked: Checked, finding: Finding, places: Mapping[str, Position],
     undecided = "not decided: " if finding.status == "unknown" else ""
     position = finding.position or place(places, finding.subject) or _top(checked)
     return Remark(
-        rule=BY_NAME[finding.law],
+        rule=book()[finding.law],
         level=levels[finding.status],
         message=printable(about + undecided + finding.message),
         position=position,
@@ -117,7 +117,7 @@ def _finding(checked: Checked, finding: Finding, places: Mapping[str, Position],
 def _theorem(
     checked: Checked, deployment: DeploymentResult, theorem: TheoremResult, level: Level, places: Mapping[str, Position]
 ) -> Remark:
-    rule = BY_NAME[theorem.name]
+    rule = book()[theorem.name]
     rows = tuple(row for row in deployment.instructions if row.id in theorem.failing)
     named = ", ".join([*theorem.premises, *theorem.failing])
     message = f"{checked.result.name}{_under(deployment)}: {rule.title[0].lower()}{rule.title[1:]}: {named}"
@@ -149,7 +149,7 @@ def _waiver(checked: Checked, one: Reviewed) -> Remark:
     if one.witness is not None:
         lines += witnessed(one.witness, checked.machine.decoding.decode)
     return Remark(
-        rule=WAIVER,
+        rule=book()["waiver"],
         level="warning" if one.status == "unknown" else "error",
         message=printable("\n".join(lines)),
         position=waiver.position,
@@ -164,7 +164,7 @@ def _row(
     checked: Checked,
     deployment: DeploymentResult,
     row: InstructionResult,
-    rule: Rule,
+    rule: Entry,
     level: Level,
     meant: Mapping[str, str],
 ) -> Remark:

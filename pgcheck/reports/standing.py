@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pgcheck.checker.hypotheses import HYPOTHESES, ROWS, Hypothesis
-from pgcheck.checker.law import Premise
 from pgcheck.checker.result import DeploymentResult, Finding, MachineResult
-from pgcheck.reports.rulebook import BY_NAME, RULES
+from pgcheck.reports.book import book
 
 Status = Literal["holds", "fails", "unknown", "assumed"]
 
@@ -36,10 +35,9 @@ def assumptions(result: MachineResult, deployment: DeploymentResult) -> tuple[st
 
 def cautions(result: MachineResult, deployment: DeploymentResult) -> tuple[Finding, ...]:
     """What the premises warn of in a deployment: what a monitor there cannot give, though it exists."""
+    premises = {rule.name for rule in book().values() if rule.premise}
     return tuple(
-        f
-        for f in result.findings
-        if f.status == "warning" and f.subject == deployment.name and isinstance(BY_NAME.get(f.law), Premise)
+        f for f in result.findings if f.status == "warning" and f.subject == deployment.name and f.law in premises
     )
 
 
@@ -50,7 +48,7 @@ def _about(result: MachineResult, deployment: DeploymentResult) -> list[Finding]
 
 
 def _standing(number: int, hypothesis: Hypothesis, findings: list[Finding], deployment: DeploymentResult) -> Standing:
-    rules = tuple(r.name for r in RULES if r.hypothesis is hypothesis)
+    rules = tuple(r.name for r in book().values() if r.hypothesis == hypothesis.name)
     found = {f.status for f in findings if f.law in rules}
     if hypothesis is ROWS:
         verdicts = {row.verdict for row in deployment.instructions}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pgcheck.checker import result
 from pgcheck.checker.result import ExitCode, MachineResult
-from pgcheck.checker.verdicts.plan import Plan
-from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.isa.files.errors import Problem
-from pgcheck.isa.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.plan import Plan
+    from pgcheck.checker.verdicts.waiver import Reviewed
+    from pgcheck.isa.files.errors import Problem
+    from pgcheck.isa.machine.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,52 +7,32 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgcheck import console
 from pgcheck.checker import result as answers
 from pgcheck.checker.check import check
-from pgcheck.checker.questions.subject import judgeable
+from pgcheck.checker.limits import Undecided
 from pgcheck.checker.result import ExitCode, MachineResult
-from pgcheck.checker.solving.evidence import Undecided
-from pgcheck.checker.solving.solver import versions
-from pgcheck.checker.verdicts.plan import Plan
-from pgcheck.checker.verdicts.waiver import Reviewed
+from pgcheck.checker.solving.versions import versions
 from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.machine.machine import Machine
 from pgcheck.language import load
 from pgcheck.request import Request
 from pgcheck.running import progress
 from pgcheck.running.events import Began, Checked, Ended, Event, Failed, Subscriber, Underway
-from pgcheck.running.planning import plans
+from pgcheck.running.finding import find
 from pgcheck.running.trouble import Trouble, troubles
-from pgcheck.shipped import names, shipped
 from pgcheck.waivers import application
 
-
-def find(word: str, alternatives: Sequence[str] = ()) -> Path:
-    """The file that a word means: a shipped specification by its name, else a path. Raises Failure."""
-    path = shipped(word)
-    if path is not None:
-        folder = Path.cwd()
-        return path.relative_to(folder) if path.is_relative_to(folder) else path
-    path = Path(word)
-    if not path.exists():
-        hint = did_you_mean(word, [*alternatives, *names()])
-        what = "command, specification or file" if alternatives else "specification or file"
-        raise console.Failure(f"no {what} '{word}'; {hint or '`pgcheck list` names what is shipped'}")
-    if path.is_dir():
-        raise console.Failure(f"{word} is a folder; name the specification's file in it")
-    return path
-
-
-def loaded(word: str) -> Machine:
-    """The machine that a word means. Raises Failure or SpecificationError."""
-    return load(find(word))
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.plan import Plan
+    from pgcheck.checker.verdicts.waiver import Reviewed
+    from pgcheck.isa.machine.machine import Machine
 
 
 def answered(word: str, path: Path, request: Request, tell: Callable[[answers.Event], None], *, shown: bool) -> Checked:
     """The answer for a file with its waivers, and progress if it is `shown`. Raises Failure or SpecificationError."""
-    machine = load(path)
+    machine = load(path, kept=request.options.cache)
     waivers = application.read(path, request.waivers)
     result = judged(machine, request, tell, shown=shown)
     result, reviewed = application.reviewed(machine, result, waivers, request)
@@ -67,6 +47,8 @@ def _planned(machine: Machine, result: MachineResult, request: Request) -> tuple
     """What a monitor has to do, if that is asked of a whole machine and can be decided."""
     if not request.plan or request.only:
         return ()
+    from pgcheck.running.planning import plans
+
     with suppress(Undecided):
         return plans(under(machine, request.deployment), result, request)
     return ()
@@ -81,7 +63,8 @@ def judged(
 ) -> MachineResult:
     """The answer for a machine, with progress on standard error. Raises Failure for names that it does not have."""
     machine = under(machine, request.deployment)
-    options = replace(request.options, only=request.options.only or selected(request.only, machine))
+    chosen = request.options.only or (selected(request.only, machine) if request.only else ())
+    options = replace(request.options, only=chosen)
     if options.dump is not None:
         options = replace(options, dump=console.folder(options.dump))
     with progress.shown(enabled=shown and progress.wanted()) as show:
@@ -122,6 +105,8 @@ def selected(patterns: Sequence[str], machine: Machine, *others: Machine) -> tup
 
     Raises Failure for a pattern that names none.
     """
+    from pgcheck.checker.questions.subject import judgeable
+
     chosen: dict[str, None] = {}
     known = [i for each in (machine, *others) for i in judgeable(each)]
     for pattern in [one.strip() for word in patterns for one in word.split(",") if one.strip()]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import click
 
-from pgcheck.checker.limits import Limited, told
+from pgcheck.checker.limits import Limited, Undecided, told
 from pgcheck.checker.result import ExitCode
-from pgcheck.checker.solving.evidence import Undecided
 from pgcheck.console import ReaderGone
 from pgcheck.glossary import pointer
 from pgcheck.isa.files.errors import Problem, SpecificationError

@@ -14,7 +14,7 @@ from pgcheck.checker.result import ExitCode
 from pgcheck.isa.files import loader
 from pgcheck.isa.files.errors import SpecificationError
 from pgcheck.request import Request
-from pgcheck.running import run
+from pgcheck.running import finding, run
 from pgcheck.running.events import Subscriber
 from pgcheck.running.trouble import troubles
 from pgcheck.shipped import shipped
@@ -25,7 +25,7 @@ Stamps = Mapping[Path, tuple[int, int, int] | None]
 
 def watch(word: str, request: Request, listening: Callable[[], Sequence[Subscriber]]) -> int:
     """Checks, each time with new subscribers, until somebody interrupts, which is no error. Raises Failure if the word means no file at the start."""
-    path = run.find(word)
+    path = finding.find(word)
     files = {path}
     try:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pgcheck.checker.solving.solver import versions
+from pgcheck.checker.solving.versions import versions
 from pgcheck.checker.traps.registers import knobs
 from pgcheck.checker.traps.table import Arrival, Ending, RowTraps, When
 from pgcheck.checker.traps.ways import Cause

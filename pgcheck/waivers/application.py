@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.result import ExitCode, MachineResult, TheoremResult
-from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.verdicts.waiver import Property, Reviewed, Waiver, review
 from pgcheck.isa.files.errors import did_you_mean
-from pgcheck.isa.machine.machine import Machine
+from pgcheck.options import WAIVERS_FILE
+from pgcheck.repository import root
 from pgcheck.request import Request
-from pgcheck.waivers import waiver_file
+
+if TYPE_CHECKING:
+    from pgcheck.checker.solving.evidence import Evidence
+    from pgcheck.checker.verdicts.waiver import Property, Reviewed, Waiver
+    from pgcheck.isa.machine.machine import Machine
 
 
 def read(specification: Path, wanted: Path | Literal["found", "none"]) -> tuple[Waiver, ...]:
     """The waivers of the file that is wanted for a specification. Raises WaiverFileError."""
-    file = wanted if isinstance(wanted, Path) else waiver_file.found(specification) if wanted == "found" else None
-    return waiver_file.load(file) if file is not None else ()
+    file = wanted if isinstance(wanted, Path) else found(specification) if wanted == "found" else None
+    if file is None:
+        return ()
+    from pgcheck.waivers import waiver_file
+
+    return waiver_file.load(file)
+
+
+def found(specification: Path) -> Path | None:
+    """The waiver file nearest to a specification: in its folder, or upwards to the root of the repository."""
+    folder = specification.resolve().parent
+    top = root(folder)
+    for above in (folder, *folder.parents):
+        if (above / WAIVERS_FILE).exists():
+            file, here = above / WAIVERS_FILE, Path.cwd()
+            return file.relative_to(here) if file.is_relative_to(here) else file
+        if above == top:
+            break
+    return None
 
 
 def reviewed(
@@ -30,16 +51,20 @@ def reviewed(
     concerned = [w for w in waivers if w.machine == machine.identity.name and _asked(machine, result, w, request)]
     if not concerned:
         return result, ()
+    from pgcheck.checker.verdicts.waiver import review
+
     evidence = asking(request.options)
     try:
-        result, found = review(machine, result, concerned, evidence, date.today())
+        result, each = review(machine, result, concerned, evidence, date.today())
     finally:
         evidence.solver.close()
-    return result, tuple(_hinted(result, one) for one in found)
+    return result, tuple(_hinted(result, one) for one in each)
 
 
 def asking(options: Options) -> Evidence:
     """A solver for questions about one row; to be closed."""
+    from pgcheck.checker.solving.evidence import Evidence
+
     return Evidence(solver_for(options), options.second)
 
 
@@ -60,7 +85,7 @@ def _hinted(result: MachineResult, one: Reviewed) -> Reviewed:
         return one
     names = [row.id for row in deployment.instructions] if deployment else [d.name for d in result.deployments]
     hint = did_you_mean(waiver.instruction if deployment else waiver.deployment, names)
-    return Reviewed(waiver, one.status, f"{one.message}; {hint}") if hint else one
+    return replace(one, message=f"{one.message}; {hint}") if hint else one
 
 
 def accepted(found: Sequence[Reviewed], property_: Property) -> list[Reviewed]:

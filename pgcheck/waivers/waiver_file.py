@@ -25,8 +25,7 @@ from pgcheck.isa.files.values import (
     problem_of,
     wrong,
 )
-from pgcheck.options import REQUIRED, WAIVERS_FILE
-from pgcheck.repository import root
+from pgcheck.options import REQUIRED
 
 _DATE: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -117,19 +116,6 @@ class _File(Entry):
 def identity(waiver: Waiver) -> tuple[str, str, str, Property]:
     """What a file has one waiver of."""
     return waiver.machine, waiver.deployment, waiver.instruction, waiver.property
-
-
-def found(specification: Path) -> Path | None:
-    """The waiver file nearest to a specification: in its folder, or upwards to the root of the repository."""
-    folder = specification.resolve().parent
-    top = root(folder)
-    for above in (folder, *folder.parents):
-        if (above / WAIVERS_FILE).exists():
-            file, here = above / WAIVERS_FILE, Path.cwd()
-            return file.relative_to(here) if file.is_relative_to(here) else file
-        if above == top:
-            return None
-    return None
 
 
 def load(path: Path) -> tuple[Waiver, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from pgcheck.checker.solving.solver import versions
-from pgcheck.checker.verdicts.result_cache import source_digest, tool_digest
+from pgcheck.checker.solving.versions import versions
+from pgcheck.isa.kept.tool import ROOMS, digest, source_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Told:
 def current(runs: int) -> str:
     """What a line depends on besides its seed: the tool, the solvers, the oracle, and how many runs a monitor gets."""
     mine = source_digest({"oracle": Path(__file__).parent})
-    return f"{tool_digest()} {mine} {sorted(versions().items())} {runs}"
+    return f"{digest(*ROOMS)} {mine} {sorted(versions().items())} {runs}"
 
 
 def resumed(path: Path, key: str, seeds: Iterable[int], decide: Callable[[int], Told]) -> Iterator[Told]:

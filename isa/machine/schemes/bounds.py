@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pgcheck.isa.files import schema
-from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.types import Bits
-from pgcheck.isa.machine.resolve import assignment, one_leaf, one_of
+if TYPE_CHECKING:
+    from pgcheck.isa.files import schema
+    from pgcheck.isa.idl.program import Program
+    from pgcheck.isa.idl.types import Bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Bounds:
 
 def declared(program: Program, given: schema.Realise, parameters: Mapping[str, Bits]) -> Bounds | None:
     """The scheme of a specification that gives `bounds`; None without them, or after a reported problem."""
+    from pgcheck.isa.machine.resolve import assignment, one_leaf, one_of
+
     if given.bounds is None:
         return None
     setup = assignment(program, given.given)

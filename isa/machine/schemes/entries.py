@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pgcheck.isa.files import schema
-from pgcheck.isa.idl.layout import parse_type
-from pgcheck.isa.idl.program import Program
 from pgcheck.isa.idl.types import Bitfield, Bits
-from pgcheck.isa.machine.resolve import assignment, fields, one_of, truth
 from pgcheck.isa.terms import TRUE, Term
+
+if TYPE_CHECKING:
+    from pgcheck.isa.files import schema
+    from pgcheck.isa.idl.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class Entries:
 
 def declared(program: Program, given: schema.Realise, parameters: Mapping[str, Bits]) -> Entries | None:
     """The scheme of a specification that gives an `entry`; None without one, or after a reported problem."""
+    from pgcheck.isa.idl.layout import parse_type
+    from pgcheck.isa.machine.resolve import assignment, fields, one_of, truth
+
     if given.entry is None or given.frame is None:
         return None
     setup = assignment(program, given.given)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pgcheck.isa.files import schema
-from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.types import Bits
+if TYPE_CHECKING:
+    from pgcheck.isa.files import schema
+    from pgcheck.isa.idl.program import Program
+    from pgcheck.isa.idl.types import Bits
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pgcheck import __version__
 from pgcheck.checker.result import (
@@ -18,21 +18,24 @@ from pgcheck.checker.result import (
     TheoremResult,
     Witness,
 )
-from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.glossary import terms
-from pgcheck.isa.encoding.encoding import Decode
 from pgcheck.isa.files.errors import Position
 from pgcheck.reports.standing import Standing, standings
 from pgcheck.reports.writing import Format
 from pgcheck.running.events import Failed, Manner, Story
 from pgcheck.words import units
 
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.waiver import Reviewed
+    from pgcheck.isa.encoding.fields import Decode
+
+    Answer = tuple[MachineResult, Decode] | tuple[MachineResult, Decode, Sequence[Reviewed]]
+
 SCHEMA_VERSION = "1.4"
 
 Json = dict[str, Any]
 
 
-Answer = tuple[MachineResult, Decode] | tuple[MachineResult, Decode, Sequence[Reviewed]]
 
 
 def document(results: Sequence[Answer], *, timing: bool, several: bool) -> str:

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 from pgcheck.checker.result import DeploymentResult, Finding, InstructionResult
 from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
+from pgcheck.reports.book import book
 from pgcheck.reports.facts import VERDICTS, Fact, WrongReport, facts, hold
 from pgcheck.reports.places import Places
 from pgcheck.reports.remarks import LONGEST_NAME, excuse, printable, said, witnessed
-from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.reports.writing import Format
 from pgcheck.repository import root
 from pgcheck.running.events import Checked, Failed, Manner, Story
@@ -58,7 +58,7 @@ def _ends(case: ElementTree.Element, tag: str, rule: str, text: str) -> None:
     first = text.partition("\n")[0]
     outcome = ElementTree.SubElement(case, tag, message=_attribute(first))
     if tag != "skipped":
-        outcome.set("type", f"{BY_NAME[rule].id} {rule}" if rule else "pgcheck")
+        outcome.set("type", f"{book()[rule].id} {rule}" if rule else "pgcheck")
         outcome.text = printable(text)
 
 
@@ -93,7 +93,7 @@ def _required(checked: Checked, deployment: DeploymentResult, require: str, suit
     if excused:
         _ends(case, "skipped", "", f"waived: {excused}")
     elif theorem.status == "fails":
-        _ends(case, "failure", require, f"{BY_NAME[require].title}: {named}")
+        _ends(case, "failure", require, f"{book()[require].title}: {named}")
     elif theorem.status == "unknown":
         _ends(case, "error", require, f"{require} is not decided" + (f": {named}" if named else ""))
     elif theorem.status == "void":

@@ -13,12 +13,11 @@ from urllib.parse import unquote
 
 from pgcheck import __version__
 from pgcheck.checker.result import StateValue, Witness
-from pgcheck.checker.rule import Rule
 from pgcheck.isa.files.errors import Position
+from pgcheck.reports.book import Entry, book
 from pgcheck.reports.facts import SHOWN, Fact, WrongReport, facts, hold
 from pgcheck.reports.places import Places, whole
 from pgcheck.reports.remarks import Remark, printable, remarks
-from pgcheck.reports.rulebook import RULES
 from pgcheck.reports.writing import Format
 from pgcheck.repository import root
 from pgcheck.running.events import Manner, Story
@@ -31,7 +30,6 @@ MOST_RELATED: Final = 100
 LONGEST_SNIPPET: Final = 400
 AROUND: Final = (2, 4)
 MOST_CELLS: Final = 200
-_INDEX: Final = {rule.id: place for place, rule in enumerate(RULES)}
 _URI: Final = re.compile(r"(?:[A-Za-z0-9._~/:@!$&'()*+,;=-]|%[0-9A-F]{2})*")  # RFC 3986, without query and fragment
 _SEVERITIES: Final = {"error": "error", "warning": "warning", "note": "recommendation"}
 
@@ -40,7 +38,7 @@ def render(story: Story, manner: Manner) -> str:
     """The whole file; waived results carry `suppressions` or are left out. Without timing it repeats byte for byte."""
     places = Places(root(Path.cwd()))
     said = [r for r in remarks(story) if not (r.waived and manner.waived == "omit")]
-    rules = [_rule(rule) for rule in RULES]
+    rules = [_rule(rule) for rule in book().values()]
     driver: Json = {"name": "pgcheck", "informationUri": HOME, "version": __version__, "rules": rules}
     run: Json = {
         "tool": {"driver": driver},
@@ -60,7 +58,7 @@ def _times(story: Story, manner: Manner) -> Json:
     return {"seconds": {c.result.path: round(c.result.effort.seconds, 3) for c in story.checked}}
 
 
-def _rule(rule: Rule) -> Json:
+def _rule(rule: Entry) -> Json:
     text = "\n\n".join(filter(None, (rule.law, rule.formula, rule.reference)))
     markdown = "\n\n".join(filter(None, (rule.law, rule.formula and f"`{rule.formula}`", rule.reference)))
     return {
@@ -71,7 +69,7 @@ def _rule(rule: Rule) -> Json:
         "helpUri": f"{HOME}/blob/main/docs/reference/rules.md#{rule.id.lower()}-{rule.name}",
         "help": {
             "text": f"{text}\n\n`pgcheck rule {rule.id}` shows the smallest specification that breaks it.",
-            "markdown": f"{markdown}\n\nThe smallest one that breaks it:\n\n```yaml\n{rule.example.broken}```\n",
+            "markdown": f"{markdown}\n\nThe smallest one that breaks it:\n\n```yaml\n{rule.broken}```\n",
         },
         "defaultConfiguration": {"level": rule.level},
         "properties": {
@@ -113,7 +111,7 @@ def _result(remark: Remark, places: Places, fingerprint: str) -> Json:
     line = places.line_hash(remark.position.path, remark.position.line)
     result: Json = {
         "ruleId": remark.rule.id,
-        "ruleIndex": _INDEX[remark.rule.id],
+        "ruleIndex": list(book()).index(remark.rule.name),
         "level": remark.level,
         **({"kind": "informational"} if remark.level == "none" else {}),
         "message": {"text": _plain(remark.message)},

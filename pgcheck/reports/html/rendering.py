@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from pgcheck import __version__
 from pgcheck.glossary import WORDS, terms
+from pgcheck.reports.book import book
 from pgcheck.reports.html.page import EVIDENCE, MONITORS, MOST_NAMES, PRIVILEGED, STATUSES
 from pgcheck.reports.remarks import printable
-from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.words import VERDICTS, counted
 
 LONGEST = 100_000
@@ -44,7 +44,7 @@ def _environment() -> Environment:
         "verdicts": VERDICTS,
         "glossary": WORDS,
         "terms_in": terms,
-        "rule_titles": {name: rule.title for name, rule in BY_NAME.items()},
+        "rule_titles": {name: rule.title for name, rule in book().items()},
         "statuses": STATUSES,
         "monitors": MONITORS,
         "evidence_words": EVIDENCE,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import click
 
 from pgcheck.checker.result import DeploymentResult, Effort, Finding, InstructionResult, MachineResult, TheoremResult
-from pgcheck.checker.verdicts.waiver import Reviewed
-from pgcheck.isa.encoding.encoding import Decode
-from pgcheck.isa.machine.machine import UNDEFINED
+from pgcheck.isa.encoding.fields import UNDEFINED
 from pgcheck.reports.grouping import counted_names, grouped, grouped_names
 from pgcheck.reports.remarks import printable
 from pgcheck.reports.standing import assumptions, cautions, standings
 from pgcheck.words import VERDICTS, WIDTH, configuration, counted, difference, sensitivities, units, wrapped
+
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.waiver import Reviewed
+    from pgcheck.isa.encoding.fields import Decode
 
 # Title, what is wanted of an instruction that the premise fails for, what a holding premise means.
 CLAIMS = {

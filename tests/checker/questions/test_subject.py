@@ -11,7 +11,8 @@ from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import MachineResult
 from pgcheck.checker.witnesses import file
 from pgcheck.checker.witnesses.witness_replay import replay_witness
-from pgcheck.isa.machine.machine import UNDEFINED, Machine
+from pgcheck.isa.encoding.fields import UNDEFINED
+from pgcheck.isa.machine.machine import Machine
 from tests.checker.judging import PLAIN
 from tests.checker.results import row
 from tests.checker.variants import GO, edited

@@ -19,7 +19,8 @@ from pgcheck.checker.options import Limits
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Answer, Model, Wish
 from pgcheck.checker.solving.smtlib import script
-from pgcheck.checker.solving.solver import Solver, versions
+from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.solving.versions import versions
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.terms import (
     FALSE,
@@ -665,7 +666,7 @@ def test_a_confirmation_is_remembered_only_if_it_is_one(tmp_path: Path) -> None:
 
 def test_versions_are_known_without_importing_a_solver() -> None:
     code = (
-        "import json, sys; from pgcheck.checker.solving.solver import versions\n"
+        "import json, sys; from pgcheck.checker.solving.versions import versions\n"
         "print(json.dumps([versions(), [m for m in ('z3', 'bitwuzla', 'cvc5') if m in sys.modules]]))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

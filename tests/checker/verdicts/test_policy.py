@@ -12,8 +12,8 @@ from pgcheck.checker.result import Status, TheoremResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.values import Configuration
 from pgcheck.checker.verdicts.policy import Delegated, NoMonitor, policy
+from pgcheck.isa.encoding.fields import UNDEFINED
 from pgcheck.isa.machine.build import load
-from pgcheck.isa.machine.machine import UNDEFINED
 from pgcheck.isa.terms import TRUE, Name, constant, eq, variable
 from pgcheck.isa.terms.ir import TRANSLATE
 from pgcheck.isa.terms.names import STATE

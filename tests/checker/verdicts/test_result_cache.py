@@ -9,7 +9,7 @@ import pytest
 
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.result import Effort, Finding, MachineResult
-from pgcheck.checker.verdicts.result_cache import keep_result, key, load_result, source_digest
+from pgcheck.checker.verdicts.result_cache import keep_result, key, load_result
 from pgcheck.isa.files.cache import Cache
 from tests.specifications import machine
 
@@ -59,22 +59,6 @@ def test_another_solver_is_another_result(
     keep_result(kept, machine("jrst1"), OPTIONS, result)
     monkeypatch.setattr("pgcheck.checker.verdicts.result_cache.versions", lambda: {"z3-solver": "0"})
     assert load_result(kept, machine("jrst1"), OPTIONS) is None
-
-
-def test_the_digest_of_the_tool_sees_every_source_at_every_depth(tmp_path: Path) -> None:
-    deep = tmp_path / "inner" / "deep"
-    deep.mkdir(parents=True)
-    (tmp_path / "a.py").write_text("a")
-    (deep / "b.lark").write_text("b")
-    seen = [source_digest({"room": tmp_path})]
-    for path, text in ((deep / "b.lark", "c"), (deep / "c.py", ""), (tmp_path / "a.py", "ab")):
-        path.write_text(text)
-        seen.append(source_digest({"room": tmp_path}))
-    (deep / "c.py").rename(tmp_path / "c.py")
-    seen.append(source_digest({"room": tmp_path}))
-    assert len({*seen}) == len(seen)
-    (deep / "notes.txt").write_text("no code")
-    assert source_digest({"room": tmp_path}) == seen[-1]
 
 
 HOSTILE = {

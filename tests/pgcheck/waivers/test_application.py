@@ -138,13 +138,13 @@ def test_the_nearest_file_up_to_the_root_of_the_repository_counts(
     outside, top = tmp_path / WAIVERS_FILE, tmp_path / "repository" / WAIVERS_FILE
     outside.write_text("")
     top.write_text("")
-    assert waiver_file.found(inner / "isa.yaml") is None
+    assert application.found(inner / "isa.yaml") is None
     (tmp_path / "repository" / ".git").mkdir()
-    assert waiver_file.found(inner / "isa.yaml") == Path("repository") / WAIVERS_FILE
+    assert application.found(inner / "isa.yaml") == Path("repository") / WAIVERS_FILE
     top.unlink()
-    assert waiver_file.found(inner / "isa.yaml") is None
+    assert application.found(inner / "isa.yaml") is None
     (inner / WAIVERS_FILE).write_text("")
-    assert waiver_file.found(inner / "isa.yaml") == (inner / WAIVERS_FILE).relative_to(tmp_path)
+    assert application.found(inner / "isa.yaml") == (inner / WAIVERS_FILE).relative_to(tmp_path)
 
 
 # ---- the exit code
@@ -201,7 +201,7 @@ def test_waivers_are_held_against_this_day(monkeypatch: pytest.MonkeyPatch) -> N
         days.append(given[-1])
         return found, ()
 
-    monkeypatch.setattr(application, "review", noting)
+    monkeypatch.setattr("pgcheck.checker.verdicts.waiver.review", noting)
     machine, found = machine_of("popf"), result()
     mine = replace(one().waiver, machine=machine.identity.name)
     before = date.today()

@@ -11,7 +11,7 @@ import pytest
 from pgcheck.checker.result import Finding
 from pgcheck.checker.verdicts.plan import Plan, Task
 from pgcheck.glossary import WORDS
-from pgcheck.isa.machine.machine import UNDEFINED
+from pgcheck.isa.encoding.fields import UNDEFINED
 from pgcheck.reports.formats.html import render
 from pgcheck.reports.rulebook import BY_NAME
 from pgcheck.running.events import Checked

@@ -1,0 +1,42 @@
+"""What answers depend on besides questions: the sources of the tool."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+ROOMS: Final = ("isa", "models", "vmm", "checker")
+"""The rooms whose code can change an answer."""
+
+
+@cache
+def digest(*rooms: str) -> str:
+    """blake2b over the sources of rooms."""
+    return source_digest({room: import_module(f"pgcheck.{room}").__path__[0] for room in rooms})
+
+
+def source_digest(rooms: Mapping[str, str | Path]) -> str:
+    """blake2b over the paths, lengths and bytes of the files of code and grammar in folders, at every depth."""
+    whole = hashlib.blake2b(digest_size=16)
+    for room, folder in sorted(rooms.items()):
+        for path, file in _sources(room, folder):
+            with open(file, "rb", buffering=0) as source:
+                text = source.read()
+            whole.update(f"{len(path)} {path} {len(text)} ".encode() + text)
+    return whole.hexdigest()
+
+
+def _sources(path: str, folder: str | Path) -> Iterator[tuple[str, str]]:
+    with os.scandir(folder) as found:
+        items = sorted(found, key=lambda item: item.name)
+    for item in items:
+        inner = f"{path}/{item.name}"
+        if item.is_dir():
+            yield from _sources(inner, item.path)
+        elif item.name.endswith((".py", ".lark")):
+            yield inner, item.path
