@@ -33,6 +33,7 @@ from pgcheck.isa.terms import (
     lnot,
     renamed,
     rewrite,
+    substitute,
     walk,
 )
 from pgcheck.isa.terms.ir import NEXT
@@ -184,7 +185,7 @@ def _apart(compared: Compared, side: int, apart: Mapping[Term, Term]) -> Term:
     """That the two differ, with the choices of one side renamed."""
 
     def moved(end: End) -> End:
-        when, *rest = rewrite(_roots(end), lambda t, _: apart.get(t))
+        when, *rest = substitute(_roots(end), apart)
         values, state = rest[: len(end.values)], rest[len(end.values) :]
         return End(when, tuple(values), dict(zip(end.state, state, strict=True)))
 

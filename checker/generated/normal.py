@@ -26,6 +26,7 @@ from pgcheck.isa.terms import (
     rewrite,
     select,
     store,
+    substitute,
     zext,
 )
 from pgcheck.isa.terms.matching import Rule
@@ -214,7 +215,7 @@ def where(holding: Sequence[Term], term: Term) -> Term:
             given[known_.args[0]] = FALSE
         elif not known_.is_constant:
             given[known_] = TRUE
-    return rewrite([term], lambda t, _: given.get(t))[0] if given else term
+    return substitute([term], given)[0]
 
 
 def narrowed(term: Term) -> Term:

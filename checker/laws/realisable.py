@@ -30,7 +30,7 @@ from pgcheck.isa.terms import (
     on_leaves,
     operand,
     parameter,
-    rewrite,
+    substitute,
     variable,
     zext,
 )
@@ -148,7 +148,7 @@ def _access_value(translation: Translation, word: str) -> int | None:
 
 def _over_parameters(machine: Machine, translation: Translation, term: Term, args: Mapping[str, Term]) -> Term:
     mapping = {operand(a.width, n): a for n, a in args.items()}
-    return rewrite([term], lambda t, _: mapping.get(t))[0]
+    return substitute([term], mapping)[0]
 
 
 def _framed(how: Entries, entry: Bitfield, last: Term, args: Mapping[str, Term], width: int) -> tuple[Term, Term]:
@@ -171,7 +171,7 @@ def _bounds(machine: Machine, translation: Translation, how: Bounds, evidence: E
     other_address = variable(address.width, "other address")
 
     def at(term: Term, changes: Mapping[Term, Term]) -> Term:
-        return rewrite([term], lambda t, _: changes.get(t))[0]
+        return substitute([term], changes)[0]
 
     moved, elsewhere = {base: other_base}, {address: other_address}
     both = {**moved, **elsewhere}

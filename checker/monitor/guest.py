@@ -15,7 +15,7 @@ from pgcheck.checker.monitor.values import Symbolic, bits, decide, term_of, valu
 from pgcheck.checker.questions.copies import Answer, as_it_is, executing, in_mode, real_oracle
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.terms import TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite
+from pgcheck.isa.terms import TRUE, Name, Term, apply, land, lnot, on_leaves, rewrite, substitute
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.isa.terms.names import HELD, MMU, PARAMETER, REAL, VIRTUAL, Tag
 from pgcheck.models.engine import VmExit
@@ -346,7 +346,7 @@ def _length(fetched: Fetched) -> Term:
 
 
 def _with(way: Way, mapping: Mapping[Term, Term]) -> Way:
-    guard, *rest = rewrite([way.guard, *way.args, *way.state.values()], lambda t, _: mapping.get(t))
+    guard, *rest = substitute([way.guard, *way.args, *way.state.values()], mapping)
     return Way(
         way.function, guard, dict(zip(way.state, rest[len(way.args) :], strict=True)), tuple(rest[: len(way.args)])
     )

@@ -28,6 +28,7 @@ from pgcheck.isa.terms import (
     lnot,
     mk,
     rewrite,
+    substitute,
 )
 from pgcheck.isa.terms.ir import Block, Store
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE
@@ -186,7 +187,7 @@ def _tells(machine: Machine, before: Leaves, other: Mapping[Term, Term]) -> Iter
     for name, leaf in machine.state.leaves.items():
         if name in apart(machine):
             continue
-        again = rewrite([before[name]], lambda t, _: other.get(t), memo)[0]
+        again = substitute([before[name]], other, memo)[0]
         shows = differ(leaf, before[name], again)
         if shows is not FALSE:
             yield name, shows

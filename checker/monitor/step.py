@@ -36,7 +36,6 @@ from pgcheck.isa.terms import (
     land,
     lnot,
     operand,
-    rewrite,
     substitute,
 )
 from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, Block
@@ -289,7 +288,7 @@ class _Known:
     def __call__(self, term: Term) -> Term:
         if term.is_constant or not self.facts:
             return term
-        return rewrite([term], lambda t, _: self.facts.get(t), self.memo)[0]
+        return substitute([term], self.facts, self.memo)[0]
 
     def changes(self, machine: Machine, a: Leaves, b: Leaves) -> Iterator[Mismatch]:
         """The leaves that differ, each with the condition."""
@@ -328,11 +327,11 @@ def _narrowed(one: Subject) -> Subject:
     if not one.row.others:
         return one
     chosen = operand(one.instruction.operands[one.row.operand].width, one.row.operand)
-    elsewhere = {eq(chosen, constant(chosen.width, v)) for v in one.row.others}
+    elsewhere = dict.fromkeys((eq(chosen, constant(chosen.width, v)) for v in one.row.others), FALSE)
     memo: dict[Term, Term] = {}
 
     def narrowed(*terms: Term) -> list[Term]:
-        return rewrite(terms, lambda t, _: FALSE if t in elsewhere else None, memo)
+        return substitute(terms, elsewhere, memo)
 
     def state(leaves: Leaves) -> Leaves:
         return dict(zip(leaves, narrowed(*leaves.values()), strict=True))

@@ -31,7 +31,6 @@ from pgcheck.isa.terms import (
     lnot,
     on_leaves,
     parameter,
-    rewrite,
     select,
     store,
     substitute,
@@ -265,7 +264,7 @@ def _entering(promise: Promise, states: Related, mode: int) -> Crossed:
             _add(found[EQ1 if "another" in path.outcome else RC1], path.outcome, when)
             continue
         for name, term in path.outcome.items():
-            again = rewrite([term], lambda t, _: other.get(t))[0]
+            again = substitute([term], other)[0]
             _add(found[ISO3], name, land(when, differ(leaves[name], term, again)))
     return Crossed(f"{RETURN}@{mode}", mode, _given(promise, states, wanted), found, {**_anything(machine), **wanted})
 

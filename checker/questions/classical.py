@@ -7,15 +7,13 @@ that fails differently in two modes is seen by the guest as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pgcheck.checker.questions.copies import (
     Beside,
     Copy,
-    as_it_is,
     differ,
     fresh,
-    instantiate,
     oracles,
     over,
     own_mode_oracle,
@@ -96,14 +94,13 @@ class _Start:
     states: Term = TRUE
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Runs:
-    """Copies of one subject by tag and start mode, made once."""
+    """Copies of one subject by tag and start mode."""
 
     setting: Setting
     subject: Subject
     fixed: Mapping[str, int]
-    made: dict[tuple[Tag, int, frozenset[Name]], Beside] = field(default_factory=dict)
 
     def leaves(self, tag: Tag, mode: int) -> dict[str, Term]:
         machine = self.setting.machine
@@ -119,12 +116,7 @@ class _Runs:
 
     def beside(self, tag: Tag, mode: int, private: frozenset[Name]) -> Beside:
         """The same, by which others are made; the fresh variables in `private` alone are the copies' own."""
-        key = tag, mode, private
-        if key not in self.made:
-            step = self.subject.transition
-            copy = instantiate(self.setting.machine, step, self.leaves(tag, mode), as_it_is, tag, private)
-            self.made[key] = Beside(step, copy, private)
-        return self.made[key]
+        return self.subject.copies.of(self.setting.machine, self.leaves(tag, mode), tag, private)
 
     def known(self, copy: Copy, states: Term = TRUE) -> Term:
         """A legal state, which satisfies `states`, and canonical operands."""
@@ -270,7 +262,7 @@ def _kind_varies(runs: _Runs, modes: Sequence[int], evidence: Evidence) -> bool:
             a = runs.run(FIRST, first)
             other = runs.leaves(SECOND, second)
             pre = {n: other[n] if machine.state.leaves[n].control else a.pre[n] for n in machine.state.leaves}
-            b = instantiate(machine, runs.subject.transition, pre, as_it_is, SECOND, frozenset())
+            b = runs.subject.copies.of(machine, pre, SECOND, frozenset()).copy
             kinds_differ = disjunction(land(a.ends(k), b.ends(*(x for x in KINDS if x != k))) for k in KINDS)
             if evidence.possible(
                 [*(assumed(runs.setting, runs.subject, c) for c in (a, b)), kinds_differ], f"{runs.subject.id}:kind"

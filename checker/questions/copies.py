@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -141,7 +141,7 @@ def oracles(machine: Machine) -> frozenset[Name]:
 def over_leaves(pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name]) -> Rewriter:
     """What takes terms of the intermediate form to a copy: its leaves, its oracle's answers, the fresh variables that are its own."""
 
-    def replace(term: Term, args: tuple[Term, ...]) -> Term | None:
+    def replaced(term: Term, args: tuple[Term, ...]) -> Term | None:
         if term.op == "uf":
             return answer(term, args)
         if term.args:
@@ -151,7 +151,7 @@ def over_leaves(pre: Leaves, answer: Answer, tag: Tag, private: frozenset[Name])
         name = term.free
         return renamed(term, name.of(tag)) if name in private else None
 
-    return replace
+    return replaced
 
 
 def instantiate(
@@ -170,24 +170,66 @@ def instantiate(
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A copy of a transition, whose oracles answer as they are, by which others are made: what comes out the same is not made again.
+    """A copy of a transition, by which others are made: what comes out the same is not made again.
 
     The fresh variables in `private` are the copies' own.
     """
 
     transition: Transition
     copy: Copy
+    tag: Tag
     private: frozenset[Name]
 
     def again(self, pre: Leaves, answer: Answer, tag: Tag, own: Iterable[Name]) -> Copy:
         """The transition over the leaves `pre`; of the oracles only `own` answer otherwise where they are asked the same."""
         machine, copy = self.copy.machine, self.copy
-        changed = about_leaves(n for n, term in pre.items() if term is not copy.pre[n])
-        about = changed | about_names(self.private) | about_names(own)
+        about = about_names(own) | (about_names(self.private) if tag != self.tag else 0)
+        about |= about_leaves(n for n, term in pre.items() if term is not copy.pre[n])
         made: dict[Term, Term] = {}
-        replace = over_leaves(pre, answer, tag, self.private)
-        roots = rewrite(_roots(machine, self.transition), replace, made, about=about, beside=copy.made)
+        replaced = over_leaves(pre, answer, tag, self.private)
+        roots = rewrite(_roots(machine, self.transition), replaced, made, about=about, beside=copy.made)
         return _copy(machine, self.transition, pre, roots, made)
+
+    def further(self, pre: Leaves, answer: Answer, tag: Tag, own: Iterable[Name]) -> Beside:
+        """The same, for others to be made by it in turn."""
+        copy = self.again(pre, answer, tag, own)
+        return Beside(self.transition, replace(copy, made={**self.copy.made, **copy.made}), tag, self.private)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The copies of one transition, each made once, and beside another where there is one that is asked for alike."""
+
+    transition: Transition
+    made: dict[tuple[object, ...], dict[tuple[Term, ...], Beside]] = field(default_factory=dict)
+
+    def of(self, machine: Machine, pre: Leaves, tag: Tag, private: frozenset[Name]) -> Beside:
+        """The copy over the leaves `pre` whose oracles answer as they are."""
+        alike, key = self.made.setdefault((tag, private), {}), tuple(pre.values())
+        if key not in alike:
+            other = next(iter(alike.values()), None)
+            alike[key] = (
+                Beside(
+                    self.transition, instantiate(machine, self.transition, pre, as_it_is, tag, private), tag, private
+                )
+                if other is None
+                else other.further(pre, as_it_is, tag, ())
+            )
+        return alike[key]
+
+    def real(self, virtual: Beside, pre: Leaves, mode: Term, responses: Mapping[str, Fields | None]) -> Copy:
+        """The real machine's copy beside a virtual one, in a virtual mode, with these answers of tables."""
+        machine = virtual.copy.machine
+        told = tuple((t, None if f is None else tuple(sorted(f.items()))) for t, f in sorted(responses.items()))
+        alike, key = self.made.setdefault((REAL, virtual.private, mode, told), {}), tuple(pre.values())
+        if key not in alike:
+            answer, other = real_oracle(machine, mode, responses), next(iter(alike.values()), None)
+            alike[key] = (
+                virtual.further(pre, answer, REAL, oracles(machine))
+                if other is None
+                else other.further(pre, answer, REAL, ())
+            )
+        return alike[key].copy
 
 
 def _roots(machine: Machine, transition: Transition) -> tuple[Term, ...]:

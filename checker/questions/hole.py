@@ -12,29 +12,26 @@ from functools import cached_property
 
 from pgcheck.checker.questions import relation
 from pgcheck.checker.questions.copies import (
-    Beside,
     Copy,
     Leaves,
     Outcome,
-    as_it_is,
     differ,
     fresh,
-    instantiate,
-    oracles,
     over,
     payloads_differ,
-    real_oracle,
 )
 from pgcheck.checker.questions.relation import CONST, OWN, TIMING, How, relations
 from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.values import NOTHING, REAL_LEFT, Configuration, Mismatch, Way
 from pgcheck.isa.idl.state import Leaf
-from pgcheck.isa.machine.machine import ModeClass
+from pgcheck.isa.machine.machine import Machine, ModeClass
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import (
     FALSE,
     Name,
     Term,
     conjunction,
+    constant,
     disjunction,
     land,
     lnot,
@@ -96,12 +93,15 @@ class Related:
 
 def virtual_modes(setting: Setting, mode_class: ModeClass) -> tuple[int, ...]:
     """The values of the mode leaf that virtual states of a class may have."""
-    machine = setting.machine
+    return _possible(setting.machine, conjunction([setting.virtual(mode_class), setting.guest, *setting.legal]))
+
+
+@once
+def _possible(machine: Machine, when: Term) -> tuple[int, ...]:
+    """The values of the mode leaf with which a predicate does not fold to false."""
     leaf = machine.state.leaves[machine.modes.leaf]
-    when = conjunction([setting.virtual(mode_class), setting.guest, *setting.legal])
-    return tuple(
-        m for m in range(1 << max(leaf.width, 1)) if substitute([when], {leaf.term: setting.mode(m)})[0] is not FALSE
-    )
+    values = range(1 << max(leaf.width, 1))
+    return tuple(m for m in values if substitute([when], {leaf.term: constant(leaf.width, m)})[0] is not FALSE)
 
 
 def related(
@@ -137,9 +137,8 @@ def question(
     machine, deployment, mode = setting.machine, setting.deployment, setting.mode(virtual_mode)
     states = related(setting, mode_class, virtual_mode, configuration, logical_time=logical_time)
     private = frozenset(n for n in subject.fresh if not (logical_time and _is_timing(setting, n)))
-    virtual = instantiate(machine, subject.transition, states.virtual, as_it_is, VIRTUAL, private)
-    beside = Beside(subject.transition, virtual, private)
-    real = beside.again(states.real, real_oracle(machine, mode, configuration.tables), REAL, oracles(machine))
+    beside = subject.copies.of(machine, states.virtual, VIRTUAL, private)
+    virtual, real = beside.copy, subject.copies.real(beside, states.real, mode, configuration.tables)
     outside = (lnot(virtual.unmodelled), lnot(virtual.unpredictable))
     assumptions = (states.of_virtual, states.of_real, subject.canonical, *outside)
     lent = relations(machine, deployment, configuration)

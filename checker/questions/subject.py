@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from pgcheck.checker.questions.copies import executing
+from pgcheck.checker.questions.copies import Copies, executing
 from pgcheck.checker.questions.delegation import run_on
 from pgcheck.checker.values import Payload
 from pgcheck.isa.machine.machine import Deployment, Instruction, Machine, ModeClass, Row
@@ -114,6 +114,11 @@ class Subject:
     def fresh(self) -> frozenset[Name]:
         """All fresh variables of the step."""
         return frozenset(_fresh(self.transition.roots, CHOICE, READ))
+
+    @cached_property
+    def copies(self) -> Copies:
+        """The copies of the step that have been made."""
+        return Copies(self.transition)
 
     @cached_property
     def private(self) -> frozenset[Name]:

@@ -42,7 +42,7 @@ class Model:
         return Valuation(self.leaf, self.element, self.function)
 
     def satisfies(self, assertions: Sequence[Term]) -> bool:
-        return all(self.values(assertions))
+        return all(map(self.valuation.of, assertions))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pgcheck.checker.questions.subject import Setting, subject
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.values import Configuration
 from pgcheck.isa.machine.machine import Instruction, Machine
+from pgcheck.isa.machine.once import once
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -213,8 +214,13 @@ def reached(machine: Machine, names: Iterator[str]) -> frozenset[str]:
         if name not in seen:
             seen.add(name)
             if name not in machine.code.exits and name in machine.code.functions:
-                todo += calls(machine.code.functions[name].body)
+                todo += _calls(machine, name)
     return frozenset(seen)
+
+
+@once
+def _calls(machine: Machine, name: str) -> tuple[str, ...]:
+    return tuple(calls(machine.code.functions[name].body))
 
 
 def forgotten(machine: Machine, name: str) -> bool:

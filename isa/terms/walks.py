@@ -100,9 +100,9 @@ def rebuild(term: Term, args: tuple[Term, ...]) -> Term:
     return intern(term.op, term.width, args, term.data, term.shape)
 
 
-def substitute(roots: Iterable[Term], leaves: Mapping[Term, Term], memo: dict[Term, Term] | None = None) -> list[Term]:
-    """Rebuild `roots` with variables and arrays replaced as `leaves` says."""
-    return rewrite(roots, lambda t, _: leaves.get(t) if not t.args else None, memo, about=mentions(leaves))
+def substitute(roots: Iterable[Term], parts: Mapping[Term, Term], memo: dict[Term, Term] | None = None) -> list[Term]:
+    """Rebuild `roots` with variables, arrays or other parts replaced as `parts` says."""
+    return rewrite(roots, lambda t, _: parts.get(t), memo, about=mentions(parts))
 
 
 def on_leaves(roots: Iterable[Term], leaves: Mapping[str, Term], memo: dict[Term, Term] | None = None) -> list[Term]:

@@ -74,6 +74,7 @@ def resized(term: Term, width: int) -> Term:
     return extract(term, width - 1, 0) if term.width > width else mk("zext", width, term)
 
 
+@once
 def predicate(machine: Machine, term: Term) -> Term:
     """A Boolean (or other) expression of the specification over state, with its calls expanded."""
     execution = Execution(machine, initial(machine), {}, cuts=False)

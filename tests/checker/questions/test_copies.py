@@ -64,6 +64,7 @@ def first_copy(setting: Setting, one: Subject) -> Beside:
     return Beside(
         one.transition,
         instantiate(setting.machine, one.transition, pre, as_it_is, FIRST, one.private),
+        FIRST,
         one.private,
     )
 
