@@ -20,7 +20,7 @@ from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.store import Shard, Store
 from pgcheck.vmm.policy import Policy
 
-GENERATOR: Final = "4"
+GENERATOR: Final = "5"
 SHARD: Final = 32
 TRIES: Final = 160
 

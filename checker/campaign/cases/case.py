@@ -121,24 +121,28 @@ class Author:
     def tables(self) -> Tables | None:
         return tables(self.machine, self.layout, self.start)
 
-    def cases(self, data: bytes, count: int, *, devices: bool = False) -> tuple[Case, ...]:
-        """The cases of a tape, each from an equal part of it; with `devices` their programs access devices' registers."""
-        part = -(-len(data) // count)
-        return tuple(self.case(Tape(data[k * part : (k + 1) * part]), devices=devices) for k in range(count))
+    def cases(self, data: bytes, count: int, *, devices: bool = False, paged: bool = False) -> tuple[Case, ...]:
+        """The cases of a tape, each from an equal part of it.
 
-    def case(self, tape: Tape, *, devices: bool = False) -> Case:
+        With `devices` their programs access registers of devices; `paged`, they change translations in use.
+        """
+        part = -(-len(data) // count)
+        tapes = (Tape(data[k * part : (k + 1) * part]) for k in range(count))
+        return tuple(self.case(tape, devices=devices, paged=paged) for tape in tapes)
+
+    def case(self, tape: Tape, *, devices: bool = False, paged: bool = False) -> Case:
         """The case of a tape."""
         hot, length = tape.chance(26), tape.below(57)
         stride = tape.choose(STRIDES[-2:] if hot else STRIDES)
         site, plain, tight = tape.byte(), tape.below(8) == 7, tape.chance(14) and not hot
         steps = 8 + length + (40 if hot else 0)
         turns = tuple(1 + tape.below(24) for _ in range(4))
-        paged = self.tables if tape.chance(150) else None
-        spaces = paged or (self.tables if tape.chance(100) else None)
+        walked = self.tables if tape.chance(150) or paged else None
+        spaces = walked or (self.tables if tape.chance(100) else None)
         windows = self.windows if devices or tape.chance(64) else ()
         drawn = spaces.draw(tape, windows, self.hidden) if spaces is not None else Drawn({}, ())
         root = tape.choose(self.layout.tables[:2] or (0,))
-        state = self.states.control(tape, paged, root)
+        state = self.states.control(tape, walked, root)
         events, unmask = self._events(tape, steps, state)
         stores: list[Placed] = []
         self._aim(tape, state, stores)
@@ -146,12 +150,14 @@ class Author:
         self.states.general(tape, state, words)
         self._tabled(tape, state, stores)
         kernel = state[self.machine.modes.leaf] in self.deployment.modes.supervisor.values
-        changes = self.changes if paged is not None else None
+        changes = self.changes if walked is not None else None
         change = changes.change(tape, root, drawn.entries, kernel=kernel) if changes is not None else None
         hidden = tape.choose(self.hidden) if changes is not None and self.hidden and tape.chance(50) else None
-        lead = self._lead(tape, state, drawn, change, kernel=kernel, waits=bool(events))
-        if paged is not None and changes is not None and hidden is not None:
-            paged.elsewhere(root, drawn.entries, hidden, self.layout.data[0], kernel=kernel)
+        lead = self._lead(tape, state, drawn, change, kernel=kernel, always=paged)
+        if kernel and events and self.interrupts.waits and tape.chance(110):
+            lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
+        if walked is not None and changes is not None and hidden is not None:
+            walked.elsewhere(root, drawn.entries, hidden, self.layout.data[0], kernel=kernel)
             lead = changes.around(tape, state, hidden)
         lead[:0] = [] if unmask is None else [unmask.units]
         requests = self.outside.requests(tape, steps, change) if devices else NOTHING
@@ -161,8 +167,8 @@ class Author:
             lead[:0] = self._device(tape, state, told=bool(requests.commands))
         begin, calm = self._entry(tape, kernel=kernel), tape.chance(110)
         shown = begin
-        if paged is not None and hidden is not None and tape.chance(128):
-            shown = paged.elsewhere(root, drawn.entries, hidden, begin, kernel=kernel)
+        if walked is not None and hidden is not None and tape.chance(128):
+            shown = walked.elsewhere(root, drawn.entries, hidden, begin, kernel=kernel)
         self.states.begin(state, shown)
         here = scalar(state, self.machine.state.pc) if hot else None
         lead += self._rest(tape, here, lead, unmask, kernel=kernel, calm=calm)
@@ -274,15 +280,12 @@ class Author:
         return min(6 * self._units_per_code, *(b - a for a, b in pairwise(self.vectors.fixed)), self.layout.size // 4)
 
     def _lead(
-        self, tape: Tape, state: State, drawn: Drawn, change: tuple[int, Change] | None, *, kernel: bool, waits: bool
+        self, tape: Tape, state: State, drawn: Drawn, change: tuple[int, Change] | None, *, kernel: bool, always: bool
     ) -> list[Units]:
-        """What a program begins with: a change of a translation between two uses of it, a wait for an interrupt, or nothing."""
-        lead: list[Units] = []
-        if change is not None and self.changes is not None and tape.chance(170):
-            lead += self.changes.lead(tape, state, drawn, change, kernel=kernel)
-        if kernel and waits and self.interrupts.waits and tape.chance(110):
-            lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
-        return lead
+        """What a program begins with: mostly, or always, a change of a translation between two uses of it."""
+        if change is None or self.changes is None or not (tape.chance(170) or always):
+            return []
+        return list(self.changes.lead(tape, state, drawn, change, kernel=kernel))
 
     def _device(self, tape: Tape, state: State, *, told: bool) -> Iterator[Units]:
         """Two accesses to a device's registers; where it is `told`, mostly that there are requests for it."""

@@ -34,6 +34,7 @@ class States:
         self._bound = free_leaves([self.condition])
         found = self.machine.code.confined_by(Entries)
         self._given = frozenset(found[1].given if found is not None else ())
+        self._legally: dict[tuple[str, int], int] = {}
 
     @cached_property
     def sequencing(self) -> tuple[str, ...]:
@@ -96,7 +97,18 @@ class States:
             return
         base = tape.choose((0, 0, 0, layout.block, 2 * layout.block)) if tape.chance(100) else 0
         limits = (layout.size - base, layout.size - base - 1, layout.size, layout.size // 2, layout.user, 1)
-        state[scheme.base], state[scheme.limit] = base, tape.choose(limits) if tape.chance(80) else limits[0]
+        wanted = {scheme.base: base, scheme.limit: tape.choose(limits) if tape.chance(80) else limits[0]}
+        state.update({name: self._rounded(name, value) for name, value in wanted.items()})
+
+    def _rounded(self, name: str, value: int) -> int:
+        """The largest value of a relocation leaf up to one that is legal and ends in zeros or ones; as after reset if there is none."""
+        if (name, value) not in self._legally:
+            ends = {end for k in range(value.bit_length()) for end in (value >> k << k, (value + 1 >> k << k) - 1)}
+            fitting = (
+                v for v in sorted({value, *ends}, reverse=True) if v >= 0 and self.legal({**self.start, name: v})
+            )
+            self._legally[name, value] = next(fitting, scalar(self.start, name))
+        return self._legally[name, value]
 
     def _often(self, leaf: Leaf) -> int:
         """How often, of 256, a control leaf is not as after reset."""

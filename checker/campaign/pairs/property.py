@@ -23,7 +23,7 @@ class Property:
     `run` looks at as many cases as `cases` says, all from one tape, and compares after every `stride` steps if that is given, else as
     the case says. `title` is the property in a line, `claim` what exactly is compared. `subject` are the events that must have come for
     a pass to mean anything. It takes room for so many `guests` on one host, of a monitor at a `depth`. Its
-    programs access `devices` if there are any. Campaigns go by `order`, then by id, and run it unless told otherwise if it is `default`.
+    programs access `devices` if there are any, and are all `paged`, if the machine has tables, with changes of translations in use. Campaigns go by `order`, then by id, and run it unless told otherwise if it is `default`.
     """
 
     id: str
@@ -35,12 +35,13 @@ class Property:
     guests: int = field(default=1, kw_only=True)
     depth: int = field(default=1, kw_only=True)
     devices: bool = field(default=False, kw_only=True)
+    paged: bool = field(default=False, kw_only=True)
     order: int = field(default=LAST, kw_only=True)
     default: bool = field(default=True, kw_only=True)
 
     def drawn(self, author: Author, tape: bytes) -> tuple[Case, ...]:
         """The cases of a tape."""
-        return author.cases(tape, self.cases, devices=self.devices)
+        return author.cases(tape, self.cases, devices=self.devices, paged=self.paged)
 
     def tried(self, ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
         """The outcome of cases, with all that happened in them; a guest that takes the machine from its monitor breaks whatever is claimed."""

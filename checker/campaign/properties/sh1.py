@@ -67,5 +67,6 @@ SH1: Final = Property(
     title="shadow tables say what the guest's tables say",
     claim="after every exit the shadow tables say what the guest's tables say (`pgcheck.vmm.audit`)",
     subject=(("fill", "bound"), ("drop", "protect", "switch", "bound")),
+    paged=True,
     order=50,
 )

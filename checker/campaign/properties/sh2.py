@@ -90,5 +90,6 @@ SH2: Final = Property(
     title="so does what the processor remembers of them",
     claim="EQ2 on a processor that remembers translations until the monitor makes it forget",
     subject=(("recall",), ("forget",)),
+    paged=True,
     order=50,
 )

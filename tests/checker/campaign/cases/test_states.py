@@ -68,3 +68,26 @@ def test_handlers_lie_where_traps_go_whatever_is_held(tmp_path: Path) -> None:
     for k in range(20):
         case = one.case(Tape(counted("fixed", k, 512)))
         assert any(address == 4 for address, _, _ in case.stores)
+
+
+def aligned(folder: Path) -> Path:
+    """A machine whose base ends in zeros and whose limit ends in ones."""
+    text = path_of("campaigns/sixty_four").read_text("utf-8")
+    assert "legal:" not in text
+    path = folder / "aligned.yaml"
+    text = text.replace("LIMIT: {type: Bits<6>,", "LIMIT: {type: Bits<6>, reset: 63,")
+    path.write_text(text + 'legal: ["BASE[1:0] == 0", "LIMIT[1:0] == 3"]\n', "utf-8")
+    return path
+
+
+def test_bounds_of_which_few_are_legal_are_drawn_within_memory(tmp_path: Path) -> None:
+    """A guest has 16 units; where only bounds behind them were drawn, none of its user mode would run on the processor."""
+    one, limits = author(aligned(tmp_path)), set[int]()
+    for k in range(80):
+        state = one.case(Tape(counted("aligned", k, 512))).state
+        base, limit = state["BASE"], state["LIMIT"]
+        assert isinstance(base, int) and isinstance(limit, int) and one.states.legal(state)
+        limits.add(limit)
+    assert len(limits) > 2 and min(limits) < one.layout.size
+    plain = author(path_of("campaigns/sixty_four"))
+    assert {plain.case(Tape(counted("aligned", k, 512))).state["LIMIT"] for k in range(80)} - limits
