@@ -133,7 +133,7 @@ class Surroundings:
     """What a step takes from outside.
 
     Values of nondeterministic sites (`undefined(site, instance, width)`) and of volatile reads (`volatile(leaf, instance, index)`), what
-    a device's leaf becomes by a read (`volatile_write(leaf, instance)`), and the oracle of the cuts; in a computer also physical memory, the
+    a device's leaf becomes by a read (`volatile_write(leaf, instance)`), and the oracle of the cuts, or of those of them that `cuts` are; in a computer also physical memory, the
     devices behind leaves (`ports`), and the clock: the steps taken so far, which an engine advances, up to the deadline.
     """
 
@@ -141,6 +141,7 @@ class Surroundings:
     volatile: Callable[[Leaf, int, int | None], int] | None = None
     volatile_write: Callable[[Leaf, int], Cells | int | None] | None = None
     oracle: Oracle | None = None
+    cuts: frozenset[str] | None = None
     memory: Storage | None = None
     ports: Mapping[str, Registers] = field(default_factory=dict)
     clock: int = 0

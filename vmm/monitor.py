@@ -67,6 +67,7 @@ class TrapAndEmulate:
         self.real: State = {}
         """The processor's state while the guest ran, as it was at its exit."""
         self._asked = bool(self.machine.code.tables) or asked(self.machine)
+        self._cuts = None if asked(self.machine) else frozenset(self.machine.code.tables)
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         binding, machine, start, stutters = self.binding, self.machine, surroundings.clock, 0
@@ -114,7 +115,7 @@ class TrapAndEmulate:
         host.state.update(copied({name: real[name] for name in self.division.arrays}))
         outside.undefined = surroundings.undefined
         if self._asked:
-            outside.oracle = _Outside(self, state, surroundings)
+            outside.oracle, outside.cuts = _Outside(self, state, surroundings), self._cuts
         try:
             stop = host.engine.run(host.state, outside, steps, self.policy.intercept)
             changed = lost(self.division, host.state, real)

@@ -39,8 +39,9 @@ class Native:
             return stop
         bus = surroundings.memory
         runtime = None
-        if surroundings.oracle is None and type(bus) is Bus and type(bus.ram) is Ram and not self.warning:
-            runtime = self._at(bus, bus.ram, surroundings.ports.keys())
+        if type(bus) is Bus and type(bus.ram) is Ram and not self.warning:
+            cuts = frozenset[str]() if surroundings.oracle is None else self._cuts(surroundings)
+            runtime = self._at(bus, bus.ram, surroundings.ports.keys(), cuts)
         if runtime is None:
             return self._other.run(state, surroundings, budget, intercept)
         runtime.host.begin(state, surroundings)
@@ -63,10 +64,25 @@ class Native:
         self.steps += stop.steps
         return stop
 
-    def _at(self, bus: Bus, ram: Ram, ports: Set[str]) -> Runtime | None:
+    def _cuts(self, surroundings: Surroundings) -> frozenset[str]:
+        """The functions that the oracle is asked for."""
+        if surroundings.cuts is not None:
+            return surroundings.cuts
+        code, names = self.machine.code, [*self.machine.code.tables]
+        if code.translation is not None:
+            names += code.translation.function, *code.translation.probes
+        return frozenset(names)
+
+    def _at(self, bus: Bus, ram: Ram, ports: Set[str], cuts: frozenset[str]) -> Runtime | None:
         """Native code at work on a computer's RAM; None where there can be none."""
         known = self.runtime
-        if known is not None and known.bus is bus and known.ram is ram and known.plan.ports == ports:
+        if (
+            known is not None
+            and known.bus is bus
+            and known.ram is ram
+            and known.plan.ports == ports
+            and known.plan.cuts == cuts
+        ):
             return known
         if known is not None:
             known.mirror.forget()
@@ -75,7 +91,7 @@ class Native:
         if beyond or not 0 < ram.size <= 1 << MOST_RAM or ram.page_shift < LINE:
             return None
         try:
-            self.runtime = Runtime(interpreter(self.machine, frozenset(ports), self.level), bus, ram)
+            self.runtime = Runtime(interpreter(self.machine, frozenset(ports), cuts, self.level), bus, ram)
         except Unavailable as error:
             self.warning = str(error)
         except (Unsupported, RecursionError):

@@ -22,7 +22,7 @@ class Host:
     def __init__(self, plan: Plan, mirror: Mirror) -> None:
         self.plan, self.mirror = plan, mirror
         self.clock = 0
-        self._leaves, self._sites = tuple(plan.leaves), tuple(plan.sites)
+        self._leaves, self._sites, self._functions = tuple(plan.leaves), tuple(plan.sites), tuple(plan.functions)
         self._surroundings = Surroundings()
         self._step = Step(plan.machine, {}, {}, self._surroundings)
         self._raised: BaseException | None = None
@@ -65,6 +65,9 @@ class Host:
         if request == Request.GUARD:
             mirror.guard(a << LINE >> mirror.ram.page_shift)
             return
+        if request == Request.CUT:
+            self._asked(self._functions[a])
+            return
         memory, state = self._surroundings.memory, step.state
         unit = self.plan.machine.state.memory_unit
         if request == Request.STORE and mirror.bus.is_ram(a, b):
@@ -87,6 +90,23 @@ class Host:
         finally:
             mirror.enter(state)
             mirror.set("check", 1)
+
+    def _asked(self, name: str) -> None:
+        """Ask the oracle in place of a function; it looks at the state and changes nothing."""
+        mirror, layout, oracle = self.mirror, self.plan.layout, self._surroundings.oracle
+        parameters = self.plan.machine.code.functions[name].parameters
+        places = zip(layout.arguments, parameters, strict=False)
+        args = tuple(mirror.number(Place(place.at, width)) for place, (_, width) in places)
+        self._surroundings.clock = self.clock - mirror.get("left")
+        assert oracle is not None
+        mirror.set("answered", 0)
+        try:
+            found = self._step.answer(oracle, name, args)
+        finally:
+            mirror.enter(self._step.state)
+        if found is not None:
+            mirror.put(layout.value, found[0])
+            mirror.set("answered", 1)
 
     def _set(self, name: str, index: int, given: int) -> None:
         leaf = self.plan.machine.state.leaves[name]

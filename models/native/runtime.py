@@ -29,10 +29,10 @@ class Interpreter:
 
 
 @once
-def interpreter(machine: Machine, ports: frozenset[str], level: int) -> Interpreter:
+def interpreter(machine: Machine, ports: frozenset[str], cuts: frozenset[str], level: int) -> Interpreter:
     """Tier 0 of a machine. Raises Unavailable and Unsupported."""
     linking.backend()
-    plan = Plan(machine, ports)
+    plan = Plan(machine, ports, cuts)
     written = Writer(plan).written()
     return Interpreter(plan, written, Linked(kept.compiled(written.text, level)))
 

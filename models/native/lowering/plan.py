@@ -29,6 +29,7 @@ class Request(IntEnum):
     VOLATILE = 3  # number of the leaf, index + 1 or 0
     LEAF = 4  # number of the leaf, index + 1 or 0: set it
     GUARD = 5  # line: be told of what others store to its page
+    CUT = 6  # number of the function: what the oracle says in its place, if it says anything
 
 
 class Status(IntEnum):
@@ -47,10 +48,10 @@ class Unsupported(Exception):
 
 
 class Plan:
-    """A machine with devices behind the leaves `ports`, ready to be lowered. Raises Unsupported."""
+    """A machine with devices behind the leaves `ports`, ready to be lowered; an oracle is asked for `cuts`. Raises Unsupported."""
 
-    def __init__(self, machine: Machine, ports: frozenset[str]) -> None:
-        self.machine, self.ports = machine, ports
+    def __init__(self, machine: Machine, ports: frozenset[str], cuts: frozenset[str] = frozenset()) -> None:
+        self.machine, self.ports, self.cuts = machine, ports, cuts
         self.facts = Facts(machine)
         program = program_of(machine, ports)
         self.context = program.context
@@ -63,7 +64,9 @@ class Plan:
         self._lazy: dict[Term, bool] = {}
         self._weights: dict[str, int] = {}
         self._kinds: dict[tuple[object, ...], int] = {}
-        self.walks = walks(machine, self.facts)
+        translation = machine.code.translation
+        asked = translation is not None and translation.function in cuts
+        self.walks = {} if asked else walks(machine, self.facts)
         state = machine.state
         if not program.stable or max(state.address_width, state.memory_unit, state.leaves[state.pc].width) > 64:
             raise Unsupported

@@ -307,13 +307,13 @@ def test_a_short_program_is_generated_pythons() -> None:
 @pytest.fixture
 def anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Native code that is made for this test alone."""
-    known: dict[tuple[int, frozenset[str]], runtime.Interpreter] = {}
+    known: dict[tuple[int, frozenset[str], frozenset[str]], runtime.Interpreter] = {}
     make: Any = runtime.interpreter
 
-    def made(described: Machine, ports: frozenset[str], level: int) -> runtime.Interpreter:
-        key = id(described), ports
+    def made(described: Machine, ports: frozenset[str], cuts: frozenset[str], level: int) -> runtime.Interpreter:
+        key = id(described), ports, cuts
         if key not in known:
-            known[key] = make.__wrapped__(described, ports, level)
+            known[key] = make.__wrapped__(described, ports, cuts, level)
         return known[key]
 
     monkeypatch.setattr(engine, "interpreter", made)
