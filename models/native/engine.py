@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import VmExit
@@ -12,7 +12,7 @@ from pgcheck.models.native.linking import Unavailable
 from pgcheck.models.native.lowering.layout import LINE, MOST_RAM
 from pgcheck.models.native.lowering.plan import Unsupported
 from pgcheck.models.native.running import Decoded, Running
-from pgcheck.models.native.runtime import Runtime, interpreter
+from pgcheck.models.native.runtime import Runtime, Sampler, interpreter
 from pgcheck.models.state import State, Surroundings
 
 
@@ -20,11 +20,14 @@ class Native:
     """An engine with the results of the plain interpreter, step by step.
 
     `warning` says why generated Python runs instead, once it does; `outside` of its `steps` were taken by the plain evaluator. `level` is how hard the back
-    end tries. The first `early` steps are generated Python's: native code takes seconds to make.
+    end tries. The first `early` steps are generated Python's: native code takes seconds to make. `regions`
+    makes what has hot code compiled.
     """
 
-    def __init__(self, machine: Machine, level: int = 1, early: int = 0) -> None:
-        self.machine, self.level, self.early = machine, level, early
+    def __init__(
+        self, machine: Machine, level: int = 1, early: int = 0, regions: Callable[[Runtime], Sampler] | None = None
+    ) -> None:
+        self.machine, self.level, self.early, self._regions = machine, level, early, regions
         self.warning = ""
         self.steps = self.outside = 0
         self.runtime: Runtime | None = None
@@ -92,6 +95,8 @@ class Native:
             return None
         try:
             self.runtime = Runtime(interpreter(self.machine, frozenset(ports), cuts, self.level), bus, ram)
+            if self._regions is not None:
+                self.runtime.regions = self._regions(self.runtime)
         except Unavailable as error:
             self.warning = str(error)
         except (Unsupported, RecursionError):

@@ -10,7 +10,7 @@ from typing import Final
 
 from pgcheck.models.lent import WORD, LentState, Row, Store, Words, lend
 from pgcheck.models.memory import Bus, Ram
-from pgcheck.models.native.lowering.layout import BLOCK, CONTEXTS, GUARDED, LINE, RECORDED, USED, Layout, Place
+from pgcheck.models.native.lowering.layout import BLOCK, CONTEXTS, GUARDED, LINE, RECORDED, USED, WALKED, Layout, Place
 from pgcheck.models.state import State
 
 _WORD: Final = struct.Struct("<Q")
@@ -40,6 +40,7 @@ class Mirror:
         self._settled: set[int] = set()
         self._watching: set[int] = set()
         self._armed, self._deaf = ram.armed, False
+        self.units: set[int] = set()
         self.lines: set[int] = set()
         """Marks of RAM that records were made from."""
         self.outdated = False
@@ -112,9 +113,14 @@ class Mirror:
     # ---- RAM
 
     def _stored(self, address: int, count: int) -> None:
-        first = address - self.ram.base + (self.layout.code.at << LINE)
+        if self._deaf:
+            return
+        place = address - self.ram.base
+        first = place + (self.layout.code.at << LINE)
         marks = self.memory[first >> LINE : (first + count - 1 >> LINE) + 1]
-        if not self._deaf and any(mark & USED for mark in marks):
+        walked = any(mark & WALKED for mark in marks)
+        recorded = any(mark & RECORDED for mark in marks)
+        if walked or (recorded and not self.units.isdisjoint(range(place, place + count))):
             self.outdated = True
             self.void()
 
@@ -165,6 +171,7 @@ class Mirror:
         last = first + count - 1
         for page in range(first >> ram.page_shift, (last >> ram.page_shift) + 1):
             self.guard(page)
+        self.units.update(range(first, last + 1))
         for line in range(first >> LINE, (last >> LINE) + 1):
             self.lines.add(line)
             self.memory[layout.code.at + line] |= RECORDED
@@ -193,6 +200,7 @@ class Mirror:
         for line in self.lines:
             self.memory[self.layout.code.at + line] &= 0xFF ^ RECORDED
         self.lines.clear()
+        self.units.clear()
         self.outdated = False
 
 

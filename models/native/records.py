@@ -37,6 +37,8 @@ class Records:
         self.mirror, self.layout, self._emptied = mirror, mirror.layout, empty
         self.unfilled, self.seek = unfilled, seek
         self.contexts: dict[Values, Context] = {}
+        self.generation = 0
+        """How many times all records were forgotten."""
         self.fetched: dict[int, Fetched | None] = {}
         self._empty = b"".join(_ENTRY.pack((e ^ 1) << self.layout.pc_shift, 0) for e in range(1 << HASHED))
         self._blank = _HEAD.pack(unfilled, 0).ljust(self.layout.record, b"\0")
@@ -54,6 +56,7 @@ class Records:
 
     def forget(self) -> None:
         """Forget all records, and all of the soft TLB."""
+        self.generation += 1
         self.mirror.unmark()
         self._emptied()
         self.fetched.clear()
@@ -111,6 +114,15 @@ class Records:
 
     def _head(self, slot: int, handler: int, length: int) -> None:
         _HEAD.pack_into(self.mirror.memory, self.offset(slot), handler, length)
+
+    def handler(self, slot: int) -> int:
+        """The code that runs where a record is reached."""
+        found: int = _HEAD.unpack_from(self.mirror.memory, self.offset(slot))[0]
+        return found
+
+    def lead(self, slot: int, handler: int) -> None:
+        """Have another code run where a record is reached."""
+        struct.pack_into("<Q", self.mirror.memory, self.offset(slot), handler)
 
     def fill(self, slot: int, handler: int, fetched: Fetched | None) -> None:
         """Write a record; None is what no encoding accepts."""

@@ -104,7 +104,8 @@ class Running:
     def _entered(self, slot: int) -> int:
         """Run native code from a record on; why it came back."""
         mirror, runtime = self.mirror, self.runtime
-        length = 1 if self.alone else min(self.end - self.clock, SLICE)
+        regions = runtime.regions
+        length = 1 if self.alone else min(self.end - self.clock, SLICE if regions is None else regions.due())
         self.surroundings.clock = before = self.clock
         runtime.host.clock = before + length
         mirror.set("record", self.records.offset(slot))
@@ -117,6 +118,8 @@ class Running:
         self.behind, self.sought = None, status in _SOUGHT
         if status == _UNFILLED:
             self.behind = self.records.slot(mirror.get("record"))
+        if regions is not None and self.context is not None and regions.took(self.clock - before):
+            regions.sampled(self.context, mirror.number(self.pc))
         self.check = status == _CHECK or mirror.outdated or (self.alone and self.clock != before)
         return status
 

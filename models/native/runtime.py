@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.once import once
@@ -37,8 +38,24 @@ def interpreter(machine: Machine, ports: frozenset[str], cuts: frozenset[str], l
     return Interpreter(plan, written, Linked(kept.compiled(written.text, level)))
 
 
+class Sampler(Protocol):
+    """What has hot code compiled: it is told where execution is now and then."""
+
+    def due(self) -> int:
+        """The steps to take before it is told."""
+        ...
+
+    def took(self, steps: int) -> bool:
+        """Whether, these steps taken too, it is to be told."""
+        ...
+
+    def sampled(self, context: Context, pc: int) -> None: ...
+
+
 class Runtime:
     """Native code at work on the RAM of one computer."""
+
+    regions: Sampler | None = None
 
     def __init__(self, tier: Interpreter, bus: Bus, ram: Ram) -> None:
         self.tier, self.plan, self.bus, self.ram = tier, tier.plan, bus, ram
