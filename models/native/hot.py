@@ -59,6 +59,8 @@ class Regions:
             self._generation = self.records.generation
             self._tried.clear()
             self._origins.clear()
+            if len(self._linked) >= MOST:
+                self._linked.clear()
         slot = context.slots.get(pc)
         if slot is None or self.records.handler(slot) == self.runtime.handler(self.records.fetched[slot]):
             return  # it has never run
@@ -84,14 +86,13 @@ class Regions:
         """Have the records of a region's entries lead into it."""
         key = context.number, region.text
         linked = self._linked.get(key)
+        if linked is None and len(self._linked) >= MOST:
+            self.runtime.mirror.outdated = True  # no record leads into a region once all are forgotten
+            return
         if linked is None:
             try:
                 linked = Linked(self.compiled(region.text))
             except Unavailable:
-                return
-            if len(self._linked) == MOST:
-                self.records.forget()
-                self._linked.clear()
                 return
             self._linked[key] = linked
         self.made += 1
