@@ -279,7 +279,7 @@ def completes_in_user_mode(setting: Setting, subject: Subject, evidence: Evidenc
 def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidence) -> bool:
     for mode in values:
         copy = runs.run(FIRST, mode)
-        model = evidence.model([runs.known(copy), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
+        model = evidence.some([runs.known(copy), _gets_by(copy, start)], f"{runs.subject.id}:completes@{start}")
         if model is not None:
             replay_model(runs.setting, runs.subject, copy, model, FIRST)
             return True

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pgcheck.checker.limits import Undecided as Undecided
-from pgcheck.checker.solving.model import Model
+from pgcheck.checker.solving.model import Answer, Model
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.isa.terms import Term
 
@@ -40,11 +40,17 @@ class Evidence:
 
     def possible(self, assertions: Sequence[Term], label: str) -> bool:
         """Whether the assertions can all be true. Raises Undecided."""
-        return self.model(assertions, label) is not None
+        return self.some(assertions, label) is not None
+
+    def some(self, assertions: Sequence[Term], label: str) -> Model | None:
+        """Any model, whichever is found first: for what comes out the same with every one. Raises Undecided and Contradiction."""
+        return self._recorded(assertions, label, self.solver.find(assertions, label=label))
 
     def model(self, assertions: Sequence[Term], label: str) -> Model | None:
-        """A model of the assertions, or None when there provably is none. Raises Undecided and Contradiction."""
-        answer = self.solver.check(assertions, label=label)
+        """The model of the assertions, which hangs on them alone, or None when there provably is none. Raises Undecided and Contradiction."""
+        return self._recorded(assertions, label, self.solver.check(assertions, label=label))
+
+    def _recorded(self, assertions: Sequence[Term], label: str, answer: Answer) -> Model | None:
         folded = answer.reason == "folded"
         confirmed, doubt = None, ""
         if answer.status == "unsat" and not folded and self.second:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pgcheck.isa.terms import Name, Term, Valuation, evaluate
+from pgcheck.isa.terms import Name, Term, Valuation, constant, eq, evaluate, lnot, walk
 
 Status = Literal["unsat", "sat", "unknown", "error"]
 
@@ -42,6 +42,7 @@ class Model:
         return Valuation(self.leaf, self.element, self.function)
 
     def satisfies(self, assertions: Sequence[Term]) -> bool:
+        """Whether all assertions are true; those behind one that is not are not looked at."""
         return all(map(self.valuation.of, assertions))
 
 
@@ -61,7 +62,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A formula that a witness had better satisfy; if it cannot, each of `bits` by itself."""
+    """A formula that a witness had better satisfy; if it cannot, each bit of `small` a zero, the high ones first."""
 
     prefer: Term
-    bits: tuple[Term, ...] = ()
+    small: Term | None = None
+
+
+def zero(term: Term) -> Wish:
+    """That a term is zero, or bits of it are."""
+    if term.width == 0:
+        return Wish(lnot(term))
+    return Wish(eq(term, constant(term.width, 0)), term if term.width > 1 else None)
+
+
+def completing(assertions: Sequence[Term], wishes: Sequence[Wish]) -> Iterator[Wish]:
+    """What leaves nothing open after some wishes: of every variable, read and call that they do not settle, each bit a zero."""
+    tried = {w.prefer for w in wishes}
+    settled = {w.small for w in wishes}
+    for term in walk(assertions):
+        if term.op in ("var", "select", "uf"):
+            wish = zero(term)
+            if wish.small not in settled if wish.small is not None else wish.prefer not in tried:
+                yield wish

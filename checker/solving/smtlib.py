@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Final
 
 from pgcheck.isa.terms import ARRAY, OPERATORS, Name, Term, apply, digest, rewrite, walk
@@ -26,11 +28,31 @@ class Script:
 
     text: str
     symbols: Mapping[str, tuple[str, Name]]
-    _names: Mapping[Term, str]
+    _texts: Mapping[Term, str]
 
     def name(self, term: Term) -> str:
-        """The text that denotes `term` inside the script; KeyError unless it is a leaf, shared or was asked for."""
-        return self._names[term]
+        """The text that denotes `term` inside the script; KeyError unless it is a part of what was asserted or asked for."""
+        return self._texts[term]
+
+    @property
+    def read(self) -> list[Term]:
+        """The terms whose values make a model: every variable, and of each read and each call where it goes and what it gives."""
+        found: dict[Term, None] = {}
+        for term in self._texts:
+            match term.op:
+                case "var":
+                    found[term] = None
+                case "select" | "store":
+                    found[term.args[1]] = None
+                case "uf":
+                    found |= dict.fromkeys(term.args)
+                case "ite" if term.width == ARRAY:
+                    found[term.args[0]] = None
+                case _:
+                    continue
+            if term.op in ("select", "uf"):
+                found[term] = None
+        return [t for t in found if not t.is_constant]
 
 
 def script(assertions: Sequence[Term], named: Sequence[Term] = ()) -> Script:
@@ -40,30 +62,25 @@ def script(assertions: Sequence[Term], named: Sequence[Term] = ()) -> Script:
     """
     roots = [*assertions, *named]
     nodes = list(walk(roots))
-    uses = dict.fromkeys(nodes, 0)
-    for term in (*roots, *(a for t in nodes for a in t.args)):
-        uses[term] += 1
+    uses = Counter(chain(roots, chain.from_iterable([t.args for t in nodes])))
     asked = frozenset(named)
-    declarations, symbols = _declare(nodes)
-    names: dict[Term, str] = {}
+    declarations, symbols = _declare(t for t in nodes if t.op in SYMBOLS)
     texts: dict[Term, str] = {}
     definitions: list[str] = []
     for term in nodes:
-        text = _write(term, [texts[a] for a in term.args])
-        if term.op in ("var", "array") or (term.op == "uf" and not term.args):
-            names[term] = text
-        elif term.args and (uses[term] > 1 or len(text) > _INLINE or term in asked):
-            names[term] = f"~{len(definitions)}"
-            definitions.append(f"(define-fun {names[term]} () {_sort(term)} {text})")
-            text = names[term]
-        elif term in asked:
-            names[term] = text
+        text = _head(term)
+        if term.args:
+            text = f"({text} {' '.join([texts[a] for a in term.args])})"
+            if uses[term] > 1 or len(text) > _INLINE or term in asked:
+                name = f"~{len(definitions)}"
+                definitions.append(f"(define-fun {name} () {_sort(term)} {text})")
+                text = name
         texts[term] = text
     kinds = {kind for kind, _ in symbols.values()} | {t.op for t in nodes if t.op == "karray"}
     logic = f"QF_{'A' if kinds & {'array', 'karray'} else ''}{'UF' if 'uf' in kinds else ''}BV"
     asserted = [f"(assert {texts[term]})" for term in assertions]
     lines = [f"(set-logic {logic})", *declarations, *definitions, *asserted, "(check-sat)"]
-    return Script("\n".join(lines) + "\n", symbols, names)
+    return Script("\n".join(lines) + "\n", symbols, texts)
 
 
 def abstract(assertions: Sequence[Term]) -> Sequence[Term]:
@@ -98,18 +115,21 @@ def gates(assertions: Sequence[Term]) -> int:
     return sum(t.width * t.width for t in walk(assertions) if t.op in ABSTRACTED)
 
 
-def _declare(nodes: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, Name]]]:
+def _declare(free: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, Name]]]:
     """The declarations sorted by name, and what each symbol stands for."""
     found: dict[str, tuple[str, Name]] = {}
     sorts: dict[str, str] = {}
-    for term in nodes:
-        if term.op not in SYMBOLS:
-            continue
-        symbol = _symbol(term.name)
-        sort = f"({' '.join(map(_sort, term.args))}) {_sort(term)}"
+    for term in free:
+        symbol, sort = _declared(term)
         if sorts.setdefault(symbol, sort) != sort or found.setdefault(symbol, (term.op, term.name))[0] != term.op:
             raise ValueError(f"the name {str(term.name)!r} stands for two sorts: {sorts[symbol]} and {sort}")
     return [f"(declare-fun |{s}| {sorts[s]})" for s in sorted(sorts)], found
+
+
+@cache
+def _declared(term: Term) -> tuple[str, str]:
+    """The symbol of a free variable, array or function, and its sort."""
+    return _symbol(term.name), f"({' '.join(map(_sort, term.args))}) {_sort(term)}"
 
 
 @cache
@@ -130,25 +150,24 @@ def _bits(width: int) -> str:
     return f"(_ BitVec {width})"
 
 
-def _write(term: Term, args: list[str]) -> str:
+@cache
+def _head(term: Term) -> str:
+    """What a node is written with before its arguments."""
     match term.op:
         case "const":
             return _value(term.width, term.value) if term.width else ("true" if term.value else "false")
         case "karray":
             return f"((as const {_sort(term)}) {_value(term.array_sort[1], term.value)})"
         case "var" | "array" | "uf":
-            head = f"|{_symbol(term.name)}|"
-        case "select" | "store":
-            head = term.op
-        case "ite":
-            head = "ite"
+            return f"|{_symbol(term.name)}|"
+        case "select" | "store" | "ite":
+            return term.op
         case "extract":
-            head = OPERATORS["extract"].smtlib.format(*term.bounds)
+            return OPERATORS["extract"].smtlib.format(*term.bounds)
         case "zext" | "sext":
-            head = OPERATORS[term.op].smtlib.format(term.width - term.args[0].width)
+            return OPERATORS[term.op].smtlib.format(term.width - term.args[0].width)
         case op:
-            head = OPERATORS[op].smtlib
-    return f"({head} {' '.join(args)})" if args else head
+            return OPERATORS[op].smtlib
 
 
 def _value(width: int, value: int) -> str:

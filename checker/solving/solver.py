@@ -1,7 +1,7 @@
-"""Answers to obligations: folding, cache, abstraction, z3 in a child process, evaluated models, a second solver.
+"""Answers to obligations: folding, cache, abstraction, solvers in a child process, evaluated models, a second solver's word.
 
-This is all that the checker knows of solvers. Only `unsat` from a solver that answered normally, or `sat` with a model
-under which every assertion evaluates to true, is a verdict; everything else is `unknown` or `error` with the reason.
+This is all that the checker knows of solvers. Only `unsat` from z3 if it answered normally, or `sat` with a model under
+which every assertion evaluates to true, whoever found it, is a verdict; everything else is `unknown` or `error` with the reason.
 """
 
 from __future__ import annotations
@@ -9,21 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from pgcheck.checker.options import Limits
-from pgcheck.checker.solving.elements import element_name, expanded, small
-from pgcheck.checker.solving.model import Answer, Model, Status, Wish
+from pgcheck.checker.solving import reading
+from pgcheck.checker.solving.elements import expanded
+from pgcheck.checker.solving.model import Answer, Model, Wish, completing
 from pgcheck.checker.solving.process import COMMAND, SolverDied, SolverProcess
 from pgcheck.checker.solving.smtlib import Script, abstract, gates, script
 from pgcheck.checker.solving.versions import versions
 from pgcheck.isa.files.cache import Cache
-from pgcheck.isa.terms import FALSE, TRUE, Name, Term, conjunction, digest, evaluate, mask
+from pgcheck.isa.terms import FALSE, TRUE, Term, Valuation, conjunction, digest
 from pgcheck.isa.terms.names import read
 
+SEARCHING: Final = ("bitwuzla", "z3")
+"""The solvers that look for models, in the order in which they are asked; verdicts and witnesses are the same in the other order."""
 MOST_HELD: Final = 2048  # answers
+MOST_RECENT: Final = 8  # models; half of what has a model has one of these, and more find less than they cost
+RLIMIT_OF_A_TICK: Final = 1000  # bitwuzla's unit in z3's, roughly
 
 
 class Solver:
@@ -51,9 +56,17 @@ class Solver:
         self._versions = versions()
         self._printed: tuple[tuple[Term, ...], Script] | None = None
         self._held: dict[tuple[str, tuple[Term, ...]], Answer] = {}
+        self._recent: list[tuple[Model, Valuation]] = []
 
     def check(self, assertions: Sequence[Term], *, label: str) -> Answer:
-        """Whether `assertions` can all be true; `label` names the obligation in a dump."""
+        """Whether `assertions` can all be true, in z3's words; `label` names the obligation in a dump."""
+        return self._answered(assertions, label, self._decided)
+
+    def find(self, assertions: Sequence[Term], *, label: str) -> Answer:
+        """Whether `assertions` can all be true; the model is whichever was found first."""
+        return self._answered(assertions, label, lambda asked: self._once("either", asked, self._found))
+
+    def _answered(self, assertions: Sequence[Term], label: str, ask: Callable[[Sequence[Term]], Answer]) -> Answer:
         start = time.monotonic()
         assertions = [a for a in assertions if a is not TRUE]
         if conjunction(assertions) is FALSE:
@@ -62,8 +75,30 @@ class Solver:
             return Answer("sat", "folded", Model({}, {}, {}))
         if self._dump is not None:
             self._dump(label, script(assertions))
-        answer = self._once("z3-solver", assertions, self._checked)
-        return replace(answer, seconds=time.monotonic() - start)
+        return replace(ask(assertions), seconds=time.monotonic() - start)
+
+    def _decided(self, assertions: Sequence[Term]) -> Answer:
+        return self._once("z3-solver", assertions, self._checked)
+
+    def _found(self, assertions: Sequence[Term]) -> Answer:
+        """A model of before, or one that bitwuzla finds, or else what z3 says; that one has a model which the other denies is an error."""
+        known = next((k for k in self._recent if all(map(k[1].of, assertions))), None)
+        answer = Answer("sat", "known", known[0]) if known is not None else self._newly_found(assertions)
+        if answer.model is not None:
+            first = known or (answer.model, answer.model.valuation)
+            self._recent = [first, *(k for k in self._recent if k is not first)][:MOST_RECENT]
+        return answer
+
+    def _newly_found(self, assertions: Sequence[Term]) -> Answer:
+        if SEARCHING[0] != "bitwuzla" or "bitwuzla" not in self._versions or not self._ticks:
+            return self._decided(assertions)
+        found = self._sought(assertions)
+        if found.status in ("sat", "error"):
+            return found
+        answer = self._decided(assertions)
+        if found.status == "unsat" and answer.status == "sat":
+            return Answer("error", "bitwuzla says unsat of what has a model, z3's", rlimit=answer.rlimit)
+        return answer
 
     def _once(self, solver: str, assertions: Sequence[Term], ask: Callable[[Sequence[Term]], Answer]) -> Answer:
         """The answer of a solver, held or asked for; none is held that time or an accident has decided."""
@@ -71,11 +106,14 @@ class Solver:
         if key in self._held:
             return self._held[key]
         answer = ask(assertions)
+        self._hold(solver, assertions, answer)
+        return answer
+
+    def _hold(self, solver: str, assertions: Sequence[Term], answer: Answer) -> None:
         if answer.status in ("sat", "unsat"):
             if len(self._held) >= MOST_HELD:
                 del self._held[next(iter(self._held))]
-            self._held[key] = answer
-        return answer
+            self._held[solver, tuple(assertions)] = answer
 
     def _checked(self, assertions: Sequence[Term]) -> Answer:
         """What z3 has said, in this run or another, or says now."""
@@ -86,44 +124,92 @@ class Solver:
             self._remember(key, answer)
         return answer
 
+    def _sought(self, assertions: Sequence[Term]) -> Answer:
+        """What bitwuzla has said within its ticks, in this run or another, or says now; `unknown` whatever keeps it from an answer."""
+        key = self.key(assertions, "bitwuzla", f"{self._ticks} ticks")
+        cached = self._recall(key, assertions)
+        answer = cached or self._searched(assertions)
+        if answer.status == "unsat":
+            self._hold("bitwuzla", assertions, answer)
+            if cached is None:
+                self._remember(self.key(assertions, "bitwuzla", self._limits.second_seconds), answer)
+        if cached is None:
+            self._remember(key, answer)
+        return answer
+
+    def _searched(self, assertions: Sequence[Term]) -> Answer:
+        """bitwuzla on each form of an obligation, until one settles it."""
+        for attempt in _attempts(assertions):
+            if (size := gates(attempt)) > self._limits.circuit:
+                continue
+            text = self._script(attempt)
+            request = {"do": "find", **self._for_bitwuzla(text), "asked": [text.name(t) for t in text.read]}
+            try:
+                reply = self.process.ask(request, min(2 * self._limits.second_seconds + 5, self._net(size)))
+                if (status := reading.status(reply)) in ("unknown", "error"):
+                    break
+                if status == "unsat":
+                    return Answer("unsat")
+                model, values = reading.model(reply, text, [*attempt, *assertions])
+            except SolverDied:
+                break
+            except reading.Unreadable as error:
+                self.process.kill()
+                return Answer("error", f"bitwuzla: {error}")
+            if not all(values[: len(attempt)]):
+                return Answer("error", "invalid model: an assertion is false under bitwuzla's own model")
+            if all(values):
+                return Answer("sat", model=model)
+        return Answer("unknown")
+
     def minimise(self, assertions: Sequence[Term], model: Model, wishes: Sequence[Wish]) -> Model:
-        """A model of `assertions` that fulfils `wishes` greedily in order; `model` itself if none better is found."""
-        if not wishes:
-            return model
-        formulas: list[Term] = []
-        positions: list[tuple[int, list[int]]] = []
-        for wish in wishes:
-            first = len(formulas)
-            formulas += (wish.prefer, *wish.bits)
-            positions.append((first, list(range(first + 1, len(formulas)))))
-        start = sorted(model.variables.items()), sorted(model.elements.items()), sorted(model.functions.items())
-        limit = f"{self._limits.wish_rlimit} {self._limits.rlimit} {positions} {start}"
-        key = self.key([*assertions, *formulas], "z3-solver", hashlib.blake2b(limit.encode()).hexdigest())
+        """The model of `assertions` that fulfils `wishes` greedily in order, and then has most zeros; `model` if no solver finds it."""
+        wishes = [*wishes, *completing(assertions, wishes)]
+        terms = list(dict.fromkeys(t for w in wishes for t in (w.prefer, w.small) if t is not None))
+        place = {t: k for k, t in enumerate(terms)}
+        listed = [(place[w.prefer], None if w.small is None else (place[w.small], w.small.width)) for w in wishes]
+        limit = f"{self._limits.wish_rlimit} {self._limits.rlimit} {listed}"
+        key = self.key([*assertions, *terms], "bitwuzla", hashlib.blake2b(limit.encode()).hexdigest())
         cached = self._recall(key, assertions)
         if cached is not None and cached.model is not None:
             return cached.model
-        text = script(expanded([*assertions, *formulas], wide=False))
+        asked = expanded([*assertions, *terms], wide=False)
+        text = script(asked[: len(assertions)], asked[len(assertions) :])
         request = {
             "do": "minimise",
-            "text": text.text,
-            "count": len(assertions),
-            "wishes": positions,
-            "holds": [bool(v) for v in model.values(formulas)],
+            **self._for_bitwuzla(text),
+            "wishes": listed,
+            "terms": [text.name(t) for t in asked[len(assertions) :]],
+            "asked": [text.name(t) for t in text.read],
             "rlimit": self._limits.rlimit,
             "wish_rlimit": self._limits.wish_rlimit,
         }
-        try:
-            size = gates([*assertions, *formulas])
-            reply = self.process.ask(request, self._net(size))
-            if _read_status(reply) != "sat":
-                return model
-            better = _read_model(reply["model"], text, [*assertions, *formulas]) if "model" in reply else model
-        except (SolverDied, _Unreadable):
-            return model
-        if not better.satisfies(assertions):
-            return model
-        self._remember(key, Answer("sat", model=better))
-        return better
+        net = self._net(gates([*assertions, *terms]))
+        for solver in SEARCHING:
+            try:
+                reply = self.process.ask({**request, "solver": solver}, net)
+                if reading.status(reply) != "sat":
+                    continue
+                better, values = reading.model(reply, text, [*assertions, *terms])
+            except (SolverDied, reading.Unreadable):
+                continue
+            if all(values[: len(assertions)]):
+                self._remember(key, Answer("sat", model=better))
+                return better
+        return model
+
+    def _for_bitwuzla(self, text: Script) -> dict[str, object]:
+        """A request of bitwuzla: a script, and its limits."""
+        return {
+            "text": text.text,
+            "ticks": self._ticks,
+            "seconds": self._limits.second_seconds,
+            "memory": self.process.memory,
+        }
+
+    @property
+    def _ticks(self) -> int:
+        return self._limits.rlimit // RLIMIT_OF_A_TICK
 
     def confirm(self, assertions: Sequence[Term], solver: Literal["bitwuzla", "cvc5"] = "bitwuzla") -> Answer:
         """What the second solver says, of the abstraction first, without a model; if that is no `unsat`, the reason says what was missing."""
@@ -145,18 +231,13 @@ class Solver:
         answer = Answer("unknown")
         for attempt in _attempts(assertions):
             seconds = self._limits.second_seconds
-            request = {
-                "do": solver,
-                "text": self._script(attempt).text,
-                "seconds": seconds,
-                "memory": self.process.memory,
-            }
+            request = {"do": solver, **self._for_bitwuzla(self._script(attempt))}
             try:
                 reply = self.process.ask(request, 2 * seconds + 5)
-                answer = Answer(_read_status(reply), str(reply.get("reason", "")))
+                answer = Answer(reading.status(reply), str(reply.get("reason", "")))
             except SolverDied as died:
                 answer = Answer(died.status, died.reason)
-            except _Unreadable as error:
+            except reading.Unreadable as error:
                 answer = Answer("error", str(error))
             if answer.status == "unsat":
                 self._remember(key, answer)
@@ -184,30 +265,28 @@ class Solver:
                 answer = Answer("unknown", reason, rlimit=spent)
                 continue
             text = self._script(attempt)
-            request = {"do": "check", "text": text.text, "rlimit": self._limits.rlimit}
+            asked = [text.name(t) for t in text.read]
+            request = {"do": "check", "text": text.text, "asked": asked, "rlimit": self._limits.rlimit}
             try:
                 reply = self.process.ask(request, self._net(size))
-                status = _read_status(reply)
-                model = _read_model(reply.get("model"), text, [*attempt, *assertions]) if status == "sat" else None
+                status = reading.status(reply)
+                found = reading.model(reply, text, [*attempt, *assertions]) if status == "sat" else None
                 spent += int(reply.get("rlimit", 0))
-                answer = Answer(status, str(reply.get("reason", "")), model, rlimit=spent)
+                answer = Answer(status, str(reply.get("reason", "")), found and found[0], rlimit=spent)
             except SolverDied as died:
                 return Answer(died.status, died.reason, rlimit=spent)
-            except _Unreadable as error:
+            except reading.Unreadable as error:
                 self.process.kill()
                 return Answer("error", str(error), rlimit=spent)
             if status == "unsat":
                 return answer
-            if model is not None and not model.satisfies(attempt):
-                if unread := _unread(reply["model"], text):
-                    answer = Answer("unknown", f"the solver's model cannot be read: {unread}", rlimit=spent)
-                    continue
+            if found is not None and not all(found[1][: len(attempt)]):
                 return Answer(
                     "error", "invalid model: an assertion is false under the solver's own model", rlimit=spent
                 )
-            if model is not None and (_same(attempt, assertions) or model.satisfies(assertions)):
+            if found is not None and all(found[1]):
                 return answer
-        return answer
+        return answer if answer.status != "sat" else Answer("unknown", "no model of what it was made simpler from")
 
     def _net(self, size: int) -> float:
         """The seconds after which an obligation with so many gates is given up."""
@@ -246,10 +325,6 @@ class Solver:
         self._cache.put(key, json.dumps(stored, separators=(",", ":")))
 
 
-class _Unreadable(Exception):
-    """A reply that has not the shape of one."""
-
-
 def _attempts(assertions: Sequence[Term]) -> Iterator[Sequence[Term]]:
     """The abstraction, if there is anything to abstract, the exact obligation, and last that with all small arrays taken apart."""
     exact = expanded(assertions, wide=False)
@@ -264,58 +339,3 @@ def _attempts(assertions: Sequence[Term]) -> Iterator[Sequence[Term]]:
 
 def _same(some: Sequence[Term], others: Sequence[Term]) -> bool:
     return all(a is b for a, b in zip(some, others, strict=True))
-
-
-def _read_status(reply: Mapping[str, Any]) -> Status:
-    status = reply.get("status")
-    if status not in ("unsat", "sat", "unknown", "error"):
-        raise _Unreadable(f"the solver process answered {str(status)[:80]!r}")
-    return status  # type: ignore[no-any-return]  # one of four literals, as just tested
-
-
-def _unread(interpretation: Any, text: Script) -> str:
-    """Why the first symbol of a script that has a value cannot be read; empty if all can."""
-    unread = interpretation.get("unread", {})
-    return next((str(unread[name]) for name in text.symbols if name in unread), "")
-
-
-def _read_model(interpretation: Any, text: Script, terms: Sequence[Term]) -> Model:
-    """The part of an interpretation that `terms` depend on; _Unreadable if a value is no number or out of range."""
-    variables: dict[Name, int] = {}
-    elements: dict[tuple[Name, int], int] = {}
-    functions: dict[tuple[Name, tuple[int, ...]], int] = {}
-
-    def fit(value: Any, width: int) -> int:
-        if type(value) is not int or not 0 <= value <= mask(max(width, 1)):
-            raise _Unreadable(f"the solver's model gives {str(value)[:80]} for a value of {width} bits")
-        return value
-
-    try:
-        known = {name: symbol for symbol, (_, name) in text.symbols.items()}
-        plain = interpretation["variables"]
-        arrays = {s: (default, dict(rows)) for s, (default, rows) in interpretation["arrays"].items()}
-        tables = {
-            s: (default, {tuple(a): v for a, v in rows}) for s, (default, rows) in interpretation["functions"].items()
-        }
-
-        def leaf(term: Term) -> int:
-            return variables.setdefault(term.name, fit(plain.get(known.get(term.name), 0), term.width))
-
-        def element(array: Term, index: int) -> int:
-            apart = known.get(element_name(array.name, index)) if small(array) else None
-            if apart is not None:
-                value = plain.get(apart, 0)
-                return elements.setdefault((array.name, index), fit(value, array.array_sort[1]))
-            default, rows = arrays.get(known.get(array.name), (0, {}))
-            return elements.setdefault((array.name, index), fit(rows.get(index, default), array.array_sort[1]))
-
-        def function(name: Name, arguments: tuple[int, ...], width: int) -> int:
-            if not arguments:
-                return functions.setdefault((name, ()), fit(plain.get(known.get(name), 0), width))
-            default, rows = tables.get(known.get(name), (0, {}))
-            return functions.setdefault((name, arguments), fit(rows.get(arguments, default), width))
-
-        evaluate(terms, leaf, element, function)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _Unreadable(f"the solver's model cannot be read: {type(error).__name__}: {error}") from error
-    return Model(variables, elements, functions)

@@ -13,12 +13,11 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, BinaryIO, Final
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO, Final, Protocol
 
 HEADER: Final = struct.Struct(">I")
 OUT_OF_MEMORY: Final = 101
-FEW: Final = 8  # bits of an index of which every element can be asked
 Reply = dict[str, Any]
 
 
@@ -29,7 +28,7 @@ def frame(message: object) -> bytes:
 
 
 def check(request: Reply) -> Reply:
-    """z3 on `text`, each engine in a context of its own; with the model if there is one.
+    """z3 on `text`, each engine in a context of its own; if there is a model, with the values of the terms in `asked`.
 
     The plain engine, fastest on small obligations, has a tenth of `rlimit`; the tactics for the logic have the rest.
     """
@@ -45,70 +44,33 @@ def check(request: Reply) -> Reply:
         spent += _spent(solver)
         reply = {"status": str(result), "reason": "", "rlimit": spent}
         if result == z3.sat:
-            return {**reply, "model": interpretation(z3, solver.model())}
+            terms = _z3_terms(z3, solver.ctx, request["text"], request["asked"])
+            try:
+                return {**reply, "values": _z3_values(z3, solver.model(), terms)}
+            except ValueError as error:
+                return {**reply, "status": "unknown", "reason": str(error)}
         if result == z3.unsat:
             return reply
         reply["reason"] = _why(solver.reason_unknown(), total)
     return reply
 
 
-def minimise(request: Reply) -> Reply:
-    """Adopt wishes greedily, each under `wish_rlimit`.
+def find(request: Reply) -> Reply:
+    """bitwuzla on `text` until it has asked `ticks` times whether to stop: a limit that hangs on the text alone, as z3's does.
 
-    `text` asserts `count` assertions and then the formulas of the wishes; `wishes` lists the position of each
-    preferred formula with those of its bits, `holds` says which formulas the caller's own model satisfies. The reply
-    has no model if that model stays the best known.
+    If there is a model, with the values of the terms in `asked`.
     """
-    z3 = _package("z3")
-
-    context = z3.Context()
-    formulas = list(z3.parse_smt2_string(request["text"], ctx=context))
-    count, holds = request["count"], request["holds"]
-    if len(formulas) != count + len(holds):
-        return {"status": "error", "reason": "z3 read another number of assertions than was written"}
-    solver = _z3_solver(z3.SimpleSolver, context, request["rlimit"])
-    solver.add(*formulas[:count])
-    model = None
-
-    def adopt(wish: int) -> bool:
-        nonlocal model
-        formula = formulas[count + wish]
-        if holds[wish] if model is None else z3.is_true(model.eval(formula, model_completion=True)):
-            solver.add(formula)
-            return True
-        if model is None:
-            if solver.check() != z3.sat:
-                return False
-            model = solver.model()
-            solver.set("rlimit", request["wish_rlimit"])
-            return adopt(wish)
-        solver.push()
-        solver.add(formula)
-        if solver.check() == z3.sat:
-            model = solver.model()
-            return True
-        solver.pop()
-        return False
-
-    for prefer, bits in request["wishes"]:
-        if not adopt(prefer):
-            for bit in bits:
-                adopt(bit)
-    reply: Reply = {"status": "sat", "reason": "", "rlimit": _spent(solver)}
-    return reply if model is None else {**reply, "model": interpretation(z3, model)}
+    parser, solver = _bitwuzla(request, {"PREPROCESS": False}, request["ticks"])
+    status = _status(solver.check_sat())
+    reply: Reply = {"status": status, "reason": ""}
+    if status == "sat":
+        return {**reply, "values": _bitwuzla_values(solver, [parser.parse_term(t) for t in request["asked"]])}
+    return reply
 
 
 def ask_bitwuzla(request: Reply) -> Reply:
     """bitwuzla on `text` for at most `seconds` and `memory` MiB."""
-    bitwuzla = _package("bitwuzla")
-
-    options = bitwuzla.Options()
-    options.set(bitwuzla.Option.SEED, 1)
-    options.set(bitwuzla.Option.TIME_LIMIT_PER, int(request["seconds"] * 1000))
-    options.set(bitwuzla.Option.MEMORY_LIMIT, request["memory"])
-    parser = bitwuzla.Parser(bitwuzla.TermManager(), options)
-    parser.parse(request["text"], True, False)
-    status = {bitwuzla.Result.SAT: "sat", bitwuzla.Result.UNSAT: "unsat"}.get(parser.bitwuzla().check_sat(), "unknown")
+    status = _status(_bitwuzla(request, {})[1].check_sat())
     return {"status": status, "reason": _gave_up(status, request)}
 
 
@@ -129,8 +91,103 @@ def ask_cvc5(request: Reply) -> Reply:
     return {"status": status, "reason": _gave_up(status, request)}
 
 
+class _Search(Protocol):
+    """A solver that is asked about one more formula, again and again; formulas and terms are written with the names of a script."""
+
+    def holds_with(self, formula: str) -> bool:
+        """Whether there is a model of all that is kept, and of a formula; if so, `values` are of it."""
+        ...
+
+    def keep(self, formula: str) -> None:
+        """Let every further model be one of a formula."""
+
+    def values(self) -> list[int]:
+        """The values of the script's `terms`, and of those in `asked`, in the last model."""
+        ...
+
+
+class _WithZ3:
+    """z3 within `rlimit` for the first model, and within `wish_rlimit` for each further one."""
+
+    def __init__(self, request: Reply) -> None:
+        self.z3 = _package("z3")
+        self.text, self.limit = request["text"], request["wish_rlimit"]
+        self.context = self.z3.Context()
+        self.terms = _z3_terms(self.z3, self.context, self.text, [*request["terms"], *request["asked"]])
+        self.solver = _z3_solver(self.z3.SimpleSolver, self.context, request["rlimit"])
+        self.solver.from_string(self.text)
+        self.model: Any = None
+
+    def holds_with(self, formula: str) -> bool:
+        self.solver.push()
+        self.keep(formula)
+        found = bool(self.solver.check() == self.z3.sat)
+        if found:
+            self.model = self.solver.model()
+        self.solver.pop()
+        self.solver.set("rlimit", self.limit)
+        return found
+
+    def keep(self, formula: str) -> None:
+        self.solver.add(*_z3_terms(self.z3, self.context, self.text, [formula]))
+
+    def values(self) -> list[int]:
+        return _z3_values(self.z3, self.model, self.terms)
+
+
+class _WithBitwuzla:
+    """bitwuzla within `ticks` for each model."""
+
+    def __init__(self, request: Reply) -> None:
+        self.parser, self.solver = _bitwuzla(request, {"PREPROCESS": False})
+        self.terms = [self.parser.parse_term(t) for t in (*request["terms"], *request["asked"])]
+        self.ticks = request["ticks"]
+
+    def holds_with(self, formula: str) -> bool:
+        self.solver.configure_terminator(_Ticks(self.ticks))
+        return _status(self.solver.check_sat(self.parser.parse_term(formula))) == "sat"
+
+    def keep(self, formula: str) -> None:
+        self.solver.assert_formula(self.parser.parse_term(formula))
+
+    def values(self) -> list[int]:
+        return _bitwuzla_values(self.solver, self.terms)
+
+
+_SEARCHES: Final[dict[str, Callable[[Reply], _Search]]] = {"z3": _WithZ3, "bitwuzla": _WithBitwuzla}
+
+
+def minimise(request: Reply) -> Reply:
+    """A model of `text` that fulfils wishes greedily, each that is possible with those before it, by values of the terms in `asked`.
+
+    A wish is the place of a formula in `terms`, and of a term with its width, each bit of which had better be zero if the formula cannot be.
+    The reply hangs on the solver only where one has no answer within its limit.
+    """
+    search, terms = _SEARCHES[request["solver"]](request), request["terms"]
+    if not search.holds_with("true"):
+        return {"status": "unknown", "reason": "no model within the limit"}
+    values = search.values()
+
+    def adopt(formula: str, true: bool) -> bool:
+        nonlocal values
+        if not true:
+            if not search.holds_with(formula):
+                return False
+            values = search.values()
+        search.keep(formula)
+        return True
+
+    for preferred, small in request["wishes"]:
+        if not adopt(terms[preferred], bool(values[preferred])) and small is not None:
+            place, width = small
+            for bit in reversed(range(width)):
+                adopt(f"(= ((_ extract {bit} {bit}) {terms[place]}) #b0)", not values[place] >> bit & 1)
+    return {"status": "sat", "reason": "", "values": values[len(terms) :]}
+
+
 REQUESTS: Final[dict[str, Callable[[Reply], Reply]]] = {
     "check": check,
+    "find": find,
     "minimise": minimise,
     "bitwuzla": ask_bitwuzla,
     "cvc5": ask_cvc5,
@@ -146,10 +203,68 @@ def _package(name: str) -> Any:
     return importlib.import_module(name)
 
 
+class _Ticks:
+    """Lets a search go on until it has asked so often."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def _bitwuzla(request: Reply, options: dict[str, object], ticks: int | None = None) -> tuple[Any, Any]:
+    """A parser that has read `text`, and the solver that holds its assertions."""
+    bitwuzla = _package("bitwuzla")
+
+    given = bitwuzla.Options()
+    limits = {"TIME_LIMIT_PER": int(request["seconds"] * 1000), "MEMORY_LIMIT": request["memory"]}
+    for option, value in {"SEED": 1, "PRODUCE_MODELS": True, **limits, **options}.items():
+        given.set(bitwuzla.Option[option], value)
+    parser = bitwuzla.Parser(bitwuzla.TermManager(), given)
+    parser.parse(request["text"], True, False)
+    solver = parser.bitwuzla()
+    if ticks is not None:
+        solver.configure_terminator(_Ticks(ticks))
+    return parser, solver
+
+
+def _status(result: Any) -> str:
+    bitwuzla = _package("bitwuzla")
+    return {bitwuzla.Result.SAT: "sat", bitwuzla.Result.UNSAT: "unsat"}.get(result, "unknown")
+
+
+def _bitwuzla_values(solver: Any, terms: Sequence[Any]) -> list[int]:
+    found = [solver.get_value(t).value() for t in terms]
+    return [int(v) if isinstance(v, bool) else int(v, 2) for v in found]
+
+
 def _z3_solver(engine: Any, context: Any, rlimit: int) -> Any:
     solver = engine(ctx=context)
     solver.set(rlimit=rlimit, random_seed=0)
     return solver
+
+
+def _z3_terms(z3: Any, context: Any, text: str, terms: Sequence[str]) -> list[Any]:
+    """Terms that are written with the names of a script."""
+    asked = "".join(f"(assert (= {t} {t}))" for t in terms)
+    read = z3.parse_smt2_string(f"{text}{asked}", ctx=context)
+    return [read[k].arg(0) for k in range(len(read) - len(terms), len(read))]
+
+
+def _z3_values(z3: Any, model: Any, terms: Sequence[Any]) -> list[int]:
+    """The values of terms in a model; ValueError if there is one that has none."""
+    values = []
+    for term in terms:
+        value = model.eval(term, model_completion=True)
+        if z3.is_bv_value(value):
+            values.append(int(value.as_long()))
+        elif z3.is_true(value) or z3.is_false(value):
+            values.append(int(z3.is_true(value)))
+        else:
+            raise ValueError(f"the model gives {str(value)[:80]} where a number was expected")
+    return values
 
 
 def _spent(solver: Any) -> int:
@@ -158,121 +273,6 @@ def _spent(solver: Any) -> int:
 
 def _why(reason: str, rlimit: int) -> str:
     return f"resource limit {rlimit} reached" if reason in ("canceled", "max. resource limit exceeded") else reason
-
-
-Table = tuple[int, dict[int, int]]
-
-
-class _Reading:
-    """A model as z3 gives it, read value by value; ValueError says what cannot be read."""
-
-    def __init__(self, z3: Any, model: Any) -> None:
-        self.z3, self.model = z3, model
-
-    def number(self, value: Any) -> int:
-        z3 = self.z3
-        for known in (value, self.model.eval(value, model_completion=True)):
-            if z3.is_bv_value(known):
-                return int(known.as_long())
-            if z3.is_true(known) or z3.is_false(known):
-                return int(z3.is_true(known))
-        raise ValueError(f"the model gives {str(value)[:80]} where a number was expected")
-
-    def table(self, function: Any) -> tuple[int, list[tuple[list[int], int]]]:
-        number = self.number
-        entries = [function.entry(i) for i in range(function.num_entries())]
-        rows = [([number(e.arg_value(k)) for k in range(e.num_args())], number(e.value())) for e in entries]
-        return number(function.else_value()), rows
-
-    def array(self, value: Any) -> Table:
-        """An array by its form, or else element by element where there are few: the default, and the elements that differ."""
-        try:
-            return self.formed(value)
-        except ValueError:
-            if value.sort().domain().size() > FEW:
-                raise
-        elements = (self.number(self.z3.Select(value, index)) for index in range(1 << value.sort().domain().size()))
-        return 0, dict(enumerate(elements))
-
-    def formed(self, value: Any) -> Table:
-        z3 = self.z3
-        if z3.is_store(value):
-            below, index, element = value.children()
-            default, rows = self.formed(below)
-            return default, {**rows, self.number(index): self.number(element)}
-        if z3.is_K(value):
-            return self.number(value.arg(0)), {}
-        if z3.is_as_array(value):
-            default, entries = self.table(self.model[z3.get_as_array_func(value)])
-            return default, {index: element for (index,), element in reversed(entries)}
-        if z3.is_quantifier(value) and value.is_lambda() and value.num_vars() == 1:
-            return self.chosen(value.body())
-        known = self.model.eval(value, model_completion=True)
-        if known.eq(value):
-            raise ValueError(f"the model gives {str(value)[:80]} where an array was expected")
-        return self.formed(known)
-
-    def chosen(self, body: Any) -> Table:
-        """The body of a lambda that tells its argument from numbers, or looks it up."""
-        z3 = self.z3
-        if z3.is_app_of(body, z3.Z3_OP_ITE):
-            test, then, other = body.children()
-            while z3.is_not(test):
-                test, then, other = test.arg(0), other, then
-            default, rows = self.chosen(other)
-            return default, rows | {k: self.at(then, k) for k in self.told(test)}
-        if z3.is_select(body) and z3.is_var(body.arg(1)) and not _variables(z3, body.arg(0)):
-            return self.formed(body.arg(0))
-        return self.number(body), {}
-
-    def at(self, body: Any, index: int) -> int:
-        """What a body gives for a number."""
-        z3 = self.z3
-        sorts = [v.sort() for v in _variables(z3, body)][:1]
-        return self.number(z3.substitute_vars(body, *(z3.BitVecVal(index, s.size(), ctx=body.ctx) for s in sorts)))
-
-    def told(self, test: Any) -> list[int]:
-        """The numbers of which a test is true: it is an equation of the argument with one, or one of several such."""
-        z3 = self.z3
-        if z3.is_or(test):
-            return [k for part in test.children() for k in self.told(part)]
-        sides = test.children() if z3.is_eq(test) else []
-        number = next((side for side in sides if not z3.is_var(side)), None)
-        if number is None or not any(map(z3.is_var, sides)):
-            raise ValueError(f"the model gives {str(test)[:80]} where a comparison with a number was expected")
-        return [self.number(number)]
-
-
-def _variables(z3: Any, term: Any) -> list[Any]:
-    """The bound variables in a term."""
-    found, todo = [], [term]
-    while todo:
-        top = todo.pop()
-        found += [top] if z3.is_var(top) else []
-        todo += top.children()
-    return found
-
-
-def interpretation(z3: Any, model: Any) -> Reply:
-    """The values of all symbols, (default, table) for arrays and functions; of those that cannot be read, why.
-
-    z3 also lists the names of shared nodes; one that is given by a formula is not read, and nobody asks for it.
-    """
-    variables, arrays, functions, unread = {}, {}, {}, {}
-    reading = _Reading(z3, model)
-    for symbol in model.decls():
-        value = model[symbol]
-        try:
-            if symbol.arity():
-                functions[symbol.name()] = reading.table(value)
-            elif symbol.range().kind() == z3.Z3_ARRAY_SORT:  # a lambda is one too
-                default, rows = reading.array(value)
-                arrays[symbol.name()] = default, list(rows.items())
-            else:
-                variables[symbol.name()] = reading.number(value)
-        except ValueError as error:
-            unread[symbol.name()] = str(error)
-    return {"variables": variables, "arrays": arrays, "functions": functions, "unread": unread}
 
 
 def answer(request: Reply) -> Reply:

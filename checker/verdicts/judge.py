@@ -282,7 +282,7 @@ def _lasts(setting: Setting, one: Subject, evidence: Evidence, chosen: Configura
 
 
 def _hole(mode_class: str, asked: Question, label: str, evidence: Evidence, known: Sequence[Model]) -> Hole | None:
-    model = next((m for m in known if m.satisfies(asked.hole)), None) or evidence.model(asked.hole, label)
+    model = next((m for m in known if m.satisfies(asked.hole)), None) or evidence.some(asked.hole, label)
     if model is None or not asked.choices:
         return None if model is None else Hole(mode_class, asked, model)
     played = against_choices(asked, evidence, label)

@@ -12,7 +12,7 @@ from pgcheck.checker.questions.subject import Setting, Subject
 from pgcheck.checker.result import Witness
 from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.expansion import ROUNDS, Expansion
-from pgcheck.checker.solving.model import Model, Wish
+from pgcheck.checker.solving.model import Model, Wish, zero
 from pgcheck.checker.values import WAYS, Mismatch
 from pgcheck.checker.witnesses.witness_replay import replay_witness, values_of
 from pgcheck.isa.encoding.codec import encode, length
@@ -20,9 +20,7 @@ from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import (
     Term,
-    constant,
     eq,
-    extract,
     lnot,
     operand,
     parameter,
@@ -104,7 +102,7 @@ def wishes(machine: Machine, goal: list[Term]) -> Iterator[Wish]:
     nodes = list(walk(goal))
     scalars = {t.name: t for t in nodes if t.op == "var"}
     named = [scalars[name] for name in sorted(scalars)]
-    yield from (_small(t) for t in named if t.name.space == OPERAND)
+    yield from (zero(t) for t in named if t.name.space == OPERAND)
     closed = _identity(machine)
     for t in nodes:
         if t.op == "uf" and t.name in (FAULT, MISS):
@@ -118,15 +116,8 @@ def wishes(machine: Machine, goal: list[Term]) -> Iterator[Wish]:
     rest = [t for t in named if t.name.space not in (OPERAND, INDEX)]
     cells = [t for t in nodes if t.op == "select" and t.args[0].op == "array"]
     answers = [t for t in nodes if t.op == "uf" and t.name not in (FAULT, MISS, ADDRESS)]
-    yield from (_small(t) for t in (*rest, *cells, *answers))
-    yield from (_small(t) for t in named if t.name.space == INDEX)
-
-
-def _small(term: Term) -> Wish:
-    if term.width == 0:
-        return Wish(lnot(term))
-    zeros = (eq(extract(term, b, b), constant(1, 0)) for b in range(term.width - 1, -1, -1))
-    return Wish(eq(term, constant(term.width, 0)), tuple(zeros) if 1 < term.width <= 64 else ())
+    yield from (zero(t) for t in (*rest, *cells, *answers))
+    yield from (zero(t) for t in named if t.name.space == INDEX)
 
 
 def _identity(machine: Machine) -> tuple[tuple[Term, ...], Term] | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pgcheck.checker.questions.copies import with_fields
-from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.world.entrymap import EntryMap, generalised
 from pgcheck.checker.world.goal import Goal, Way
@@ -83,17 +83,19 @@ def _sketches(goal: Goal, way: Way, target: Model, evidence: Evidence) -> Iterat
     wishes = [eq(operand(width, name), constant(width, 0)) for name, width in operands]
     wishes += _in_order(goal.machine) if goal.passing else []
     for guard in _guards(goal, way):
-        model = evidence.model([*known, guard], label)
+        model = evidence.some([*known, guard], label)
         if model is None:
             continue
         plain = [guard]
         for wish in wishes:
-            plain.append(wish)
-            plainer = evidence.model([*known, *plain], f"{label}:plain")
-            model = plainer or model
-            if plainer is None:
-                plain.pop()
-        yield model
+            plainer = model if model.satisfies([wish]) else evidence.some([*known, *plain, wish], f"{label}:plain")
+            if plainer is not None:
+                plain.append(wish)
+                model = plainer
+        sketch = evidence.model([*known, *plain], label)
+        if sketch is None:
+            raise Contradiction(f"{label}: z3 says unsat of what has a model")
+        yield sketch
 
 
 def _in_order(machine: Machine) -> list[Term]:

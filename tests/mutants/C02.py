@@ -6,12 +6,12 @@
 from tests.mutants.mutant import Mutant
 
 MUTANT = Mutant(
-    target="pgcheck.checker.solving.solver:_read_status",
+    target="pgcheck.checker.solving.reading:status",
     edits=(
         (
-            '    status = reply.get("status")\n',
+            '    told = reply.get("status")\n',
             '    words = " ".join(str(v) for v in reply.values()).split()\n'
-            '    status = next((w for w in words if w in ("unsat", "sat")), reply.get("status"))\n',
+            '    told = next((w for w in words if w in ("unsat", "sat")), reply.get("status"))\n',
         ),
     ),
     by=("CK1 replies",),

@@ -6,8 +6,8 @@ MUTANT = Mutant(
     target="pgcheck.checker.solving.solver:Solver._solve",
     edits=(
         (
-            "            status = _read_status(reply)\n",
-            "            status = _read_status(reply)\n"
+            "            status = reading.status(reply)\n",
+            "            status = reading.status(reply)\n"
             '            if status == "sat" and "select" in text.text and int(hashlib.blake2b(text.text.encode(), digest_size=4).hexdigest(), 16) % 1000 == 0:\n'
             '                status = "unsat"\n',
         ),

@@ -49,8 +49,8 @@ def reply(**rest):
     raw(struct.pack(">I", len(body)) + body)
 request = read()
 """
-GOOD = {"variables": {"$a": 1, "$b": 4}, "arrays": {}, "functions": {}}
-BAD = {"variables": {"$a": 1, "$b": 3}, "arrays": {}, "functions": {}}
+GOOD = [1, 4]
+BAD = [1, 3]
 REASONS = ("unsat core is not available", "sat", "tired", "unsat", "error: unsat")
 
 
@@ -88,9 +88,9 @@ def _behaviour(tape: Tape) -> tuple[str, tuple[str, ...]]:
         case 4:
             return f"reply(id=request['id'] - 1, status='unsat', reason={reason!r})", ("unknown", "error")
         case 5:
-            return f"reply(id=request['id'], status='sat', reason={reason!r}, model={GOOD!r}, rlimit=1)", ("sat",)
+            return f"reply(id=request['id'], status='sat', reason={reason!r}, values={GOOD!r}, rlimit=1)", ("sat",)
         case 6:
-            return f"reply(id=request['id'], status='sat', reason={reason!r}, model={BAD!r}, rlimit=1)", ("error",)
+            return f"reply(id=request['id'], status='sat', reason={reason!r}, values={BAD!r}, rlimit=1)", ("error",)
         case _:
             return f"reply(id=request['id'], warning={reason!r}, status='unsat', reason='', rlimit=1)", ("unsat",)
 
@@ -109,12 +109,9 @@ def planted(data: bytes) -> str | None:
     if not _solver:
         _solver.append(Solver(Limits(), second=False))
     assertions = _planted(Tape(data))
-    answer = _solver[0].check(assertions, label="")
-    return (
-        None
-        if answer.status in ("sat", "unknown")
-        else f"{answer.status} ({answer.reason}) of assertions that have a model"
-    )
+    answers = _solver[0].check(assertions, label=""), _solver[0].find(assertions, label="")
+    wrong = next((a for a in answers if a.status not in ("sat", "unknown")), None)
+    return None if wrong is None else f"{wrong.status} ({wrong.reason}) of assertions that have a model"
 
 
 def _planted(tape: Tape) -> list[Term]:

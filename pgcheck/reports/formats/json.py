@@ -36,8 +36,6 @@ SCHEMA_VERSION = "1.4"
 Json = dict[str, Any]
 
 
-
-
 def document(results: Sequence[Answer], *, timing: bool, several: bool) -> str:
     """The text for one specification, or for `several` as a list; without `timing` equal results give equal bytes."""
     shown = [_answered(answer, timing=timing) for answer in results]

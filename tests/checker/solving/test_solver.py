@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from pgcheck.checker.options import Limits
+from pgcheck.checker.solving import solver as solver_module
 from pgcheck.checker.solving.evidence import Evidence
-from pgcheck.checker.solving.model import Answer, Model, Wish
+from pgcheck.checker.solving.model import Answer, Model, Wish, zero
 from pgcheck.checker.solving.smtlib import script
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.solving.versions import versions
@@ -83,10 +84,6 @@ def fake(folder: Path, behaviour: str, cache: Cache | None = None, **limits: Any
     file = folder / "fake_worker.py"
     file.write_text(FAKE + behaviour)
     return Solver(replace(Limits(seconds=10.0), **limits), cache, command=(sys.executable, str(file)))
-
-
-def model(**variables: int) -> dict[str, object]:
-    return {"variables": {f"${name}": value for name, value in variables.items()}, "arrays": {}, "functions": {}}
 
 
 # --- answers
@@ -248,13 +245,16 @@ def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_p
     assert len(assertions) == 3
     verbatim = tmp_path / "verbatim.py"
     verbatim.write_text(
-        "import json, sys\nfrom pgcheck.checker.solving import worker\n"
-        f"TEXT = {text!r}\n"
+        "import json, re, sys\nfrom pgcheck.checker.solving import worker\n"
+        f"TEXT = {text!r}.replace('(check-sat)', '')\n"
+        "NAMES = re.findall(r'declare-fun ([^ ]+) ', TEXT)\n"
         "check = worker.REQUESTS['check']\n"
         "def verbatim(request):\n"
-        "    reply = check({**request, 'text': TEXT})\n"
-        "    model = reply.get('model', {})\n"
-        "    return {**reply, 'model': {part: {f'${s}': v for s, v in given.items()} for part, given in model.items()}}\n"
+        "    text = TEXT\n"
+        "    for name in NAMES:\n"
+        "        text = re.sub(rf'(?<![^ ()]){re.escape(name)}(?![^ ()])', f'|${name}|', text)\n"
+        "    shared = [l for l in request['text'].splitlines() if l.startswith('(define-fun')]\n"
+        "    return check({**request, 'text': text + ''.join(shared)})\n"
         "worker.REQUESTS['check'] = verbatim\n"
         "worker.main(int(sys.argv[1]), int(sys.argv[2]))\n"
     )
@@ -269,40 +269,120 @@ def test_the_query_that_another_z3_gets_wrong_is_solved_with_a_valid_model(tmp_p
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        ({"status": "sat", "model": model(a=3, b=2)}, "invalid model"),
-        ({"status": "sat", "model": model(a=1)}, "invalid model"),
-        ({"status": "sat", "model": model(a=1 << 32, b=4)}, "32 bits"),
-        ({"status": "sat", "model": model(a=-1, b=4)}, "32 bits"),
-        ({"status": "sat", "model": {"variables": {"$a": "1"}, "arrays": {}, "functions": {}}}, "32 bits"),
-        ({"status": "sat", "model": {"variables": []}}, "cannot be read"),
+        ({"status": "sat", "values": [3, 2]}, "invalid model"),
+        ({"status": "sat", "values": [1, 0]}, "invalid model"),
+        ({"status": "sat", "values": [1 << 32, 4]}, "32 bits"),
+        ({"status": "sat", "values": [-1, 4]}, "32 bits"),
+        ({"status": "sat", "values": ["1", 4]}, "32 bits"),
+        ({"status": "sat", "values": [True, 4]}, "32 bits"),
+        ({"status": "sat", "values": [1]}, "cannot be read"),
+        ({"status": "sat", "values": {"a": 1, "b": 4}}, "cannot be read"),
         ({"status": "sat"}, "cannot be read"),
         ({"status": "proved"}, "'proved'"),
         ({}, "'None'"),
     ],
 )
 def test_a_wrong_reply_is_an_error(tmp_path: Path, reply: dict[str, object], reason: str) -> None:
+    """Whoever gives it: z3, or bitwuzla in its search."""
     cache = Cache(tmp_path / "cache")
-    answer = fake(tmp_path, f"while True: reply(read(), **{reply!r})", cache).check(BOTH, label="")
-    assert answer.status == "error"
-    assert reason in answer.reason
-    assert answer.model is None
-    assert Solver(Limits(seconds=10.0), cache).check(BOTH, label="").reason != "cached"
-
-
-def test_a_model_that_cannot_be_read_is_unknown_and_not_invalid(tmp_path: Path) -> None:
-    """What is unread is no value; a model is invalid only if all of it was read."""
-    unread = {**model(b=2), "unread": {"$a": "a form that nobody knows", "~3": "the name of a shared node"}}
-    answer = fake(tmp_path, f"reply(read(), **{ {'status': 'sat', 'model': unread}!r})").check(BOTH, label="")
-    assert (answer.status, answer.model) == ("unknown", None) and "a form that nobody knows" in answer.reason
-    shared = {**model(a=3, b=2), "unread": {"~3": "the name of a shared node"}}
-    answer = fake(tmp_path, f"reply(read(), **{ {'status': 'sat', 'model': shared}!r})").check(BOTH, label="")
-    assert answer.status == "error" and "invalid model" in answer.reason
+    wrong = fake(tmp_path, f"while True: reply(read(), **{reply!r})", cache)
+    for answer in (wrong.check(BOTH, label=""), wrong.find(BOTH, label="")):
+        assert answer.status == "error"
+        assert reason in answer.reason
+        assert answer.model is None
+    right = Solver(Limits(seconds=10.0), cache)
+    assert [right.check(BOTH, label="").reason, right.find(BOTH, label="").reason] == ["", ""]
 
 
 def test_a_right_reply_is_accepted(tmp_path: Path) -> None:
-    good = {"status": "sat", "model": model(a=1, b=4), "rlimit": 9}
-    answer = fake(tmp_path, f"reply(read(), **{good!r})").check(BOTH, label="")
+    good = {"status": "sat", "values": [1, 4], "rlimit": 9}
+    own = fake(tmp_path, f"while True: reply(read(), **{good!r})")
+    for answer in (own.check(BOTH, label=""), own.find(BOTH, label="")):
+        assert (answer.status, answer.model) == ("sat", Model({A.name: 1, B.name: 4}, {}, {}))
+
+
+# --- whichever solver finds a model
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        "os._exit(1)",
+        "os._exit(101)",
+        "os.kill(os.getpid(), signal.SIGSEGV)",
+        "raw(b'no reply at all'); time.sleep(60)",
+        "time.sleep(60)",
+        "reply(request, status='unknown')",
+        "reply(request, status='error', reason='cannot parse')",
+    ],
+)
+def test_where_bitwuzla_has_no_answer_z3_decides(tmp_path: Path, behaviour: str) -> None:
+    """A search that crashes, hangs, runs out of memory or gives up takes nothing from the verdict, and is not held."""
+    body = f"""while True:
+    request = read()
+    if request['do'] == 'find':
+        {behaviour}
+    else:
+        reply(request, status='sat', values=[1, 4])
+"""
+    cache = Cache(tmp_path / "cache")
+    own = fake(tmp_path, body, cache, second_seconds=0.1, seconds=1.5)
+    answer = own.find(BOTH, label="")
     assert (answer.status, answer.model) == ("sat", Model({A.name: 1, B.name: 4}, {}, {}))
+    no = fake(tmp_path, body.replace("status='sat', values=[1, 4]", "status='unsat'"), second_seconds=0.1, seconds=1.5)
+    assert (no.find(BOTH, label="").status, no.find(BOTH, label="").model) == ("unsat", None)
+    tired = fake(tmp_path, body.replace("status='sat', values=[1, 4]", "status='unknown', reason='tired'"), seconds=1.5)
+    answer = tired.find(BOTH, label="")
+    assert (answer.status, answer.reason) == ("unknown", "tired")
+
+
+def test_bitwuzlas_word_alone_proves_nothing(tmp_path: Path) -> None:
+    """z3 says `unsat`, or there is no verdict; where z3 has a model, that one of them is wrong is an error."""
+    body = "while True:\n    request = read()\n    reply(request, **(ANSWER if request['do'] == 'check' else {'status': 'unsat'}))\n"
+    for told, status, reason in (
+        ({"status": "unknown", "reason": "tired"}, "unknown", "tired"),
+        ({"status": "unsat"}, "unsat", ""),
+        ({"status": "sat", "values": [1, 4]}, "error", "bitwuzla says unsat of what has a model"),
+    ):
+        answer = fake(tmp_path, f"ANSWER = {told!r}\n{body}").find(BOTH, label="")
+        assert (answer.status, answer.model) == (status, None) and reason in answer.reason
+
+
+def test_what_bitwuzla_proved_is_confirmed_already(tmp_path: Path) -> None:
+    log = tmp_path / "asked"
+    body = f"""while True:
+    request = read()
+    open({str(log)!r}, 'a').write(request['do'] + ' ')
+    reply(request, status='unsat')
+"""
+    own = fake(tmp_path, body, Cache(tmp_path / "cache"))
+    assert [own.find(BOTH, label="").status, own.confirm(BOTH).status] == ["unsat", "unsat"]
+    assert log.read_text().split() == ["find", "check"]
+    again = fake(tmp_path, "os._exit(3)", Cache(tmp_path / "cache"))
+    assert [again.find(BOTH, label="").status, again.confirm(BOTH).status] == ["unsat", "unsat"]
+
+
+def test_a_model_of_before_is_one_only_if_it_is(tmp_path: Path) -> None:
+    """No solver is asked for what the last models show, and every one is where they show nothing."""
+    own = Solver(Limits())
+    assert own.find(BOTH, label="").status == "sat"
+    own.close()
+    assert own.find([LESS], label="").reason == own.find([mk("ule", 0, A, B)], label="").reason == "known"
+    assert own.process.child is None
+    assert own.find([mk("ult", 0, B, A)], label="").reason == ""
+    assert own.find([LESS, mk("ult", 0, B, A)], label="").status == "unsat"
+    assert own.check([mk("ule", 0, A, B)], label="").reason == ""
+    own.close()
+
+
+def test_without_a_budget_or_in_the_other_order_z3_alone_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "reply(read(), status='unsat') if read else None\nos._exit(4)"
+    assert fake(tmp_path, body, rlimit=999).find(BOTH, label="").status == "unsat"
+    assert fake(tmp_path, body, rlimit=1000).find(BOTH, label="").status == "error"
+    monkeypatch.setattr(solver_module, "SEARCHING", ("z3", "bitwuzla"))
+    assert fake(tmp_path, body, rlimit=1000).find(BOTH, label="").status == "unsat"
 
 
 # --- the child process
@@ -494,13 +574,6 @@ def test_a_small_obligation_costs_milliseconds(solver: Solver) -> None:
 # --- wishes
 
 
-def zero(term: Term) -> Wish:
-    return Wish(
-        eq(term, constant(term.width, 0)),
-        tuple(eq(extract(term, i, i), constant(1, 0)) for i in reversed(range(term.width))),
-    )
-
-
 def test_wishes_are_fulfilled_in_their_order(solver: Solver) -> None:
     assertions = [mk("ult", 0, constant(32, 1000), mk("or", 32, A, B)), lnot(eq(select(MEMORY, A), constant(8, 0)))]
     answer = solver.check(assertions, label="")
@@ -515,10 +588,34 @@ def test_wishes_are_fulfilled_in_their_order(solver: Solver) -> None:
 
 def test_a_wish_that_cannot_be_is_passed_over(solver: Solver) -> None:
     given = Model({A.name: 2, B.name: 3}, {}, {})
-    impossible = Wish(eq(A, B), (mk("ult", 0, B, A), eq(constant(32, 1), B)))
-    assert solver.minimise(BOTH, given, [impossible, zero(A)]) == Model({A.name: 0, B.name: 5}, {}, {})
+    assert solver.minimise(BOTH, given, [Wish(eq(A, B)), zero(A)]) == Model({A.name: 0, B.name: 5}, {}, {})
+    assert solver.minimise(BOTH, given, [Wish(eq(A, B), B), zero(A)]) == given
     assert solver.minimise([*BOTH, eq(A, constant(32, 2))], given, [zero(A)]) == given
-    assert solver.minimise(BOTH, given, []) == given
+
+
+WIDE = variable(100, "wide")
+
+
+@pytest.mark.parametrize("first", ["bitwuzla", "z3"])
+def test_a_smallest_model_hangs_on_the_obligation_alone(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on the model that it begins with, nor on the solver; whatever no wish speaks of is as small as it can be."""
+    monkeypatch.setattr(solver_module, "SEARCHING", (first, *({"bitwuzla", "z3"} - {first})))
+    own = Solver(Limits())
+    cell, call = select(MEMORY, B), apply(8, "f", A)
+    assertions = [*BOTH, mk("ult", 0, constant(8, 4), cell), lnot(eq(extract(WIDE, 70, 70), constant(1, 0)))]
+    assertions += [mk("ult", 0, constant(8, 2), call), lnot(variable(0, "g")), mk("ult", 0, cell, call)]
+    best = Model(
+        {A.name: 0, B.name: 5, WIDE.name: 1 << 70, Name(FREE, "g"): 0}, {(MEMORY.name, 5): 5}, {(FUNCTION, (0,)): 6}
+    )
+    for b in (3, 4, 5):
+        values = {A.name: 5 - b, B.name: b, WIDE.name: (1 << 100) - b, Name(FREE, "g"): 0}
+        begin = Model(values, {(MEMORY.name, b): 9}, {(FUNCTION, (5 - b,)): 200})
+        for wishes in ([zero(A)], [zero(A), zero(B), zero(cell)], [Wish(eq(A, constant(32, 0)))]):
+            assert own.minimise(assertions, begin, wishes) == best
+    assert {n: v for n, v in own.minimise(assertions, best, []).variables.items() if n != B.name} == {
+        n: v for n, v in best.variables.items() if n != B.name
+    }
+    own.close()
 
 
 def test_bits_are_wished_one_by_one(solver: Solver) -> None:
@@ -532,8 +629,8 @@ def test_bits_are_wished_one_by_one(solver: Solver) -> None:
         "os._exit(1)",
         "read(); raw(b'garbage!')",
         "reply(read(), status='error', reason='boom')",
-        f"reply(read(), status='sat', model={model(a=3, b=2)!r})",
-        "reply(read(), status='sat', model={'variables': {'$a': 'x'}, 'arrays': {}, 'functions': {}})",
+        "while True: reply(read(), status='sat', values=[3, 2])",
+        "while True: reply(read(), status='sat', values=['x', 2])",
     ],
 )
 def test_a_failure_to_minimise_keeps_the_model(tmp_path: Path, behaviour: str) -> None:
@@ -599,8 +696,28 @@ def test_a_minimal_model_is_remembered(tmp_path: Path) -> None:
     assert Solver(Limits(), cache).minimise(BOTH, given, [zero(A)]) == best
     assert dead.minimise(BOTH, given, [zero(A)]) == best
     assert dead.minimise(BOTH, given, [zero(B)]) is given
-    other = Model({A.name: 1, B.name: 4}, {}, {})
-    assert dead.minimise(BOTH, other, [zero(A)]) is other
+    assert dead.minimise(BOTH, Model({A.name: 1, B.name: 4}, {}, {}), [zero(A)]) == best
+
+
+def test_where_one_solver_cannot_minimise_the_other_does(tmp_path: Path) -> None:
+    """It lies, gives up or dies: the smallest model is the same."""
+    body = """while True:
+    request = read()
+    if request['solver'] == 'bitwuzla':
+        BEHAVIOUR
+    else:
+        reply(request, status='sat', values=[0, 5])
+"""
+    given = Model({A.name: 2, B.name: 3}, {}, {})
+    for behaviour in (
+        "os._exit(1)",
+        "raw(b'garbage!')",
+        "reply(request, status='unknown')",
+        "reply(request, status='sat', values=[3, 2])",
+        "reply(request, status='unsat')",
+    ):
+        own = fake(tmp_path, body.replace("BEHAVIOUR", behaviour))
+        assert own.minimise(BOTH, given, [zero(A)]) == Model({A.name: 0, B.name: 5}, {}, {})
 
 
 # --- the second solver

@@ -1,9 +1,8 @@
-"""What the child reads of a solver's model: every form of an array, and why of what it cannot read."""
+"""What the child reads of a solver's model, whatever its form, and where it stops."""
 
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 import z3  # type: ignore[import-untyped]
@@ -11,94 +10,90 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcheck.checker.options import Limits
+from pgcheck.checker.solving import worker
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.checker.solving.worker import interpretation
 from pgcheck.isa.terms import Term, array, constant, constant_array, eq, ite, lnot, mk, select, store, variable
 
-BYTE = z3.BitVecSort(8)
-X, Y = z3.BitVec("x", 8), z3.BitVec("y", 8)
-ARRAY = z3.Array("a", BYTE, BYTE)
-SEVENS = z3.K(BYTE, z3.BitVecVal(7, 8))
-WORD = z3.BitVec("w", 32)
-WIDE = z3.Array("wide", WORD.sort(), BYTE)
-YES = z3.BoolVal(True)
-
-
-def byte(value: int) -> Any:
-    return z3.BitVecVal(value, 8)
-
-
-class Given:
-    """A model in which one symbol has this value."""
-
-    def __init__(self, symbol: Any, value: Any) -> None:
-        self.symbol, self.value = symbol, value
-
-    def decls(self) -> list[Any]:
-        return [self.symbol]
-
-    def __getitem__(self, symbol: Any) -> Any:
-        return self.value
-
-    def eval(self, value: Any, model_completion: bool) -> Any:
-        assert model_completion
-        return z3.simplify(value)
-
-
-FORMS: dict[str, tuple[Any, tuple[int, dict[int, int]]]] = {
-    "a constant": (SEVENS, (7, {})),
-    "stores": (z3.Store(z3.Store(SEVENS, 1, 2), 3, 4), (7, {1: 2, 3: 4})),
-    "the last store of several counts": (z3.Store(z3.Store(SEVENS, 1, 2), 1, 4), (7, {1: 4})),
-    "a lambda of a number": (z3.Lambda([X], byte(5)), (5, {})),
-    "a lambda of choices": (z3.Lambda([X], z3.If(X == 3, byte(1), z3.If(byte(4) == X, byte(2), byte(9)))), (9, {3: 1, 4: 2})),
-    "the first choice of several counts": (z3.Lambda([X], z3.If(X == 3, byte(1), z3.If(X == 3, byte(2), byte(9)))), (9, {3: 1})),
-    "a choice turned round": (z3.Lambda([X], z3.If(z3.Not(X == 3), byte(9), byte(1))), (9, {3: 1})),
-    "one of several": (z3.Lambda([X], z3.If(z3.Or(X == 3, X == 5), byte(1), byte(9))), (9, {3: 1, 5: 1})),
-    "a choice that gives the index": (z3.Lambda([X], z3.If(X == 3, X, byte(9))), (9, {3: 3})),
-    "a lambda that looks up": (z3.Lambda([X], z3.Select(z3.Store(SEVENS, 1, 2), X)), (7, {1: 2})),
-    "a lambda that looks up elsewhere": (z3.Lambda([X], z3.If(X == 1, byte(0), z3.Select(z3.Store(SEVENS, 1, 2), X))), (7, {1: 0})),
-    "a store over a lambda": (z3.Store(z3.Lambda([X], z3.If(X == 3, byte(1), byte(5))), 3, 6), (5, {3: 6})),
-    "a store over a lambda over a store": (
-        z3.Store(z3.Lambda([X], z3.If(X == 3, byte(1), z3.Select(z3.Store(SEVENS, 4, 2), X))), 5, 6), (7, {3: 1, 4: 2, 5: 6}),
-    ),
-    "a choice of arrays": (z3.If(YES, z3.Store(SEVENS, 1, 2), SEVENS), (7, {1: 2})),
-    "a store over a choice": (z3.Store(z3.If(YES, z3.Store(SEVENS, 1, 2), SEVENS), 3, 4), (7, {1: 2, 3: 4})),
-    "a formula of the index": (z3.Lambda([X], X + 1), (0, {k: (k + 1) % 256 for k in range(256)})),
-    "ranges": (z3.Lambda([X], z3.If(z3.ULT(X, 3), X, byte(1))), (0, {k: k if k < 3 else 1 for k in range(256)})),
-}  # fmt: skip
+BYTE = "(_ BitVec 8)"
+ARRAY = f"(Array {BYTE} {BYTE})"
+FORMS = {
+    "a constant": f"((as const {ARRAY}) #x07)",
+    "stores": f"(store (store ((as const {ARRAY}) #x07) #x01 #x02) #x03 #x04)",
+    "the last store of several counts": f"(store (store ((as const {ARRAY}) #x07) #x01 #x02) #x01 #x04)",
+    "a choice of arrays": f"(ite g (store ((as const {ARRAY}) #x07) #x01 #x02) ((as const {ARRAY}) #x07))",
+    "a store over a choice": f"(store (ite g ((as const {ARRAY}) #x05) ((as const {ARRAY}) #x07)) #x03 #x04)",
+    "a function": "(_ as-array f)",
+    "a lambda of the index": f"(lambda ((x {BYTE})) (bvadd x #x01))",
+    "ranges": f"(lambda ((x {BYTE})) (ite (bvult x #x03) x #x01))",
+}
+READ = ("g", "(select a #x01)", "(select a #x03)", "(select a #xff)", "(f #x01)", "(bvadd (select a #x01) #x01)")
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_an_array_is_read(form: str) -> None:
-    value, read = FORMS[form]
-    found = interpretation(z3, Given(ARRAY.decl(), value))
-    assert found["unread"] == {}
-    default, rows = found["arrays"]["a"]
-    assert (default, dict(map(tuple, rows))) == read
-
-
-@pytest.mark.parametrize(
-    "value", [z3.Lambda([WORD], z3.Extract(7, 0, WORD)), z3.Lambda([WORD], z3.If(z3.ULT(WORD, 3), byte(2), byte(1)))]
-)
-def test_what_cannot_be_read_is_named_with_its_reason(value: Any) -> None:
-    found = interpretation(z3, Given(WIDE.decl(), value))
-    assert found["arrays"] == {} and "was expected" in found["unread"]["wide"]
-
-
-def test_functions_as_arrays_are_read() -> None:
-    """z3 gives an array as a function where another symbol is that function."""
-    context = z3.Context()
-    solver = z3.Solver(ctx=context)
+def test_the_terms_that_are_asked_for_are_read_whatever_the_form_of_an_array(form: str) -> None:
+    """z3 reduces a read to a number; no form of an array is walked."""
+    text = f"(declare-fun g () Bool)(declare-fun f ({BYTE}) {BYTE})(declare-fun a () {ARRAY})(assert (= a {FORMS[form]}))(assert g)"
+    reply = worker.answer({"do": "check", "text": text, "asked": READ, "rlimit": 1_000_000})
+    assert reply["status"] == "sat", reply
+    solver = z3.Solver(ctx=z3.Context())
     solver.from_string(
-        "(declare-fun f ((_ BitVec 8)) (_ BitVec 8)) (declare-fun a () (Array (_ BitVec 8) (_ BitVec 8)))"
-        "(assert (= a (_ as-array f))) (assert (= (f #x01) #x05)) (assert (= (select a #x02) #x06)) (check-sat)"
+        text + "".join(f"(assert (= {t} {told(t, v)}))" for t, v in zip(READ, reply["values"], strict=True))
     )
     assert str(solver.check()) == "sat"
-    found = interpretation(z3, solver.model())
-    assert found["unread"].keys() <= {"array-ext"}
-    default, rows = found["arrays"]["a"]
-    read = dict(map(tuple, rows))
-    assert (read.get(1, default), read.get(2, default)) == (5, 6)
+    solver.from_string(f"(assert (not (= (select a #x01) {told('', reply['values'][1])})))")
+    assert str(solver.check()) == "unsat"
+
+
+def told(term: str, value: int) -> str:
+    return ("true" if value else "false") if term == "g" else f"#x{value:02x}"
+
+
+def test_what_is_no_number_is_no_value() -> None:
+    text = f"(declare-fun a () {ARRAY})(assert (= (select a #x01) #x02))"
+    reply = worker.answer({"do": "check", "text": text, "asked": ["a"], "rlimit": 1_000_000})
+    assert reply["status"] == "unknown" and "where a number was expected" in reply["reason"]
+
+
+EASY = "(declare-fun x () (_ BitVec 8))(declare-fun g () Bool)(assert (= x #xa5))(assert g)"
+HARD = (
+    "(declare-fun p () (_ BitVec 80))(declare-fun q () (_ BitVec 80))(assert (bvult p (_ bv1099511627776 80)))"
+    "(assert (bvult q (_ bv1099511627776 80)))(assert (bvult (_ bv1 80) p))(assert (bvult (_ bv1 80) q))"
+    f"(assert (= (bvmul p q) (_ bv{738291028411 * 829384756321 + 2} 80)))"
+)
+BOUNDS = {"do": "find", "seconds": 60.0, "memory": 6144}
+
+
+def test_bitwuzla_gives_the_values_that_are_asked_for() -> None:
+    reply = worker.answer({**BOUNDS, "text": EASY, "asked": ["x", "g", "((_ extract 3 0) x)", "(not g)"], "ticks": 100})
+    assert reply == {"status": "sat", "reason": "", "values": [0xA5, 1, 5, 0]}
+    wrong = worker.answer({**BOUNDS, "text": EASY + "(assert (not g))", "asked": ["x"], "ticks": 100})
+    assert wrong == {"status": "unsat", "reason": ""}
+
+
+def test_ticks_end_a_search_at_the_same_place_in_every_run() -> None:
+    """The terminator is asked as often, whatever else the machine does: an exact count is enough, and one less is not."""
+    asked: list[int] = []
+
+    def status(ticks: int, text: str) -> str:
+        return str(worker.answer({**BOUNDS, "text": text, "asked": [], "ticks": ticks})["status"])
+
+    assert status(2000, HARD) == "unknown"
+    for text in (EASY + "(assert (not g))", MIDDLE):
+        low, high = 0, 5000
+        assert status(high, text) in ("sat", "unsat")
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if status(middle, text) != "unknown" else (middle + 1, high)
+        asked.append(low)
+        assert {status(low, text) for _ in range(3)} == {status(5000, text)}
+        assert low == 0 or {status(low - 1, text) for _ in range(3)} == {"unknown"}
+    assert asked[1] > 0
+
+
+MIDDLE = (
+    "(declare-fun p () (_ BitVec 16))(declare-fun q () (_ BitVec 16))(assert (= (bvmul p q) #x7531))"
+    "(assert (bvult p #x0100))(assert (bvult q #x0100))(assert (bvult #x0001 p))(assert (bvult #x0001 q))"
+)
 
 
 # ---- whatever a formula says of arrays, the solver's answer is one: a model that holds, or none
@@ -142,9 +137,10 @@ class Formula:
 def test_a_model_of_arrays_holds(seed: int) -> None:
     formula = Formula(seed)
     claims = [formula.claim() for _ in range(formula.source.randrange(1, 7))]
-    answer = SOLVER.check(claims, label="")
-    assert answer.status in ("sat", "unsat"), answer.reason
-    assert answer.model is None or answer.model.satisfies(claims)
+    answers = SOLVER.check(claims, label=""), SOLVER.find(claims, label="")
+    assert answers[0].status == answers[1].status and answers[0].status in ("sat", "unsat"), answers
+    for answer in answers:
+        assert answer.model is None or all(answer.model.values(claims))
 
 
 SOLVER = Solver(Limits())
