@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from pgcheck.checker.laws import canaries
 from pgcheck.checker.lint import granted, lint
@@ -23,6 +24,9 @@ from pgcheck.checker.verdicts.theorems import untested, void
 from pgcheck.isa.files.cache import Cache
 from pgcheck.isa.machine.machine import Machine
 
+WORTH: Final = 40
+"""Rows or instructions for which another process pays: it starts a solver of its own, which costs what so many rows of a plain machine do."""
+
 
 def judged(
     machine: Machine,
@@ -36,7 +40,7 @@ def judged(
     instructions = [i for i in judgeable(machine) if not options.only or {i.id, i.name} & set(options.only)]
     work = [InstructionRow(i, row) for i in instructions for row in i.rows]
     on_event(Started(machine.identity.name, len(work) * len(machine.deployments)))
-    with Pool(make_solver, options.jobs) as pool:
+    with Pool(make_solver, options.jobs, least=WORTH) as pool:
         rows = RowCache(kept, machine, options)
         surveys = [survey(d, work, pool, rows, on_event, granted) for d in machine.deployments]
         findings = [f for s in surveys for f in (*s.findings, *s.granted)]

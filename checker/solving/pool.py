@@ -32,10 +32,11 @@ class WorkerFailed(Exception):
 
 
 class Pool:
-    """Runs functions over items on up to `jobs` processes; with one job, or where processes cannot be forked, in this one."""
+    """Runs functions over items on up to `jobs` processes, each with at least `least` items; with one job, or where processes cannot be forked, in this one."""
 
-    def __init__(self, make_solver: Callable[[], Solver], jobs: int) -> None:
+    def __init__(self, make_solver: Callable[[], Solver], jobs: int, *, least: int = 1) -> None:
         self.make_solver = make_solver
+        self.least = least
         self.jobs = jobs if "fork" in multiprocessing.get_all_start_methods() else 1
         self.solver = make_solver()
 
@@ -49,7 +50,7 @@ class Pool:
 
     def each(self, function: Callable[[T, Solver], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:
         """Every item with its result, in order. Raises what a worker raises, all but an OSError as WorkerFailed, Limited and WorkerDied."""
-        jobs = min(self.jobs, len(items))
+        jobs = min(self.jobs, len(items) // self.least or 1, len(items))
         if jobs <= 1:
             for item in items:
                 yield item, function(item, self.solver)

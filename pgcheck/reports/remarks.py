@@ -210,6 +210,8 @@ def _top(checked: Checked) -> Position:
 
 def printable(text: str, most: int = LONGEST_MESSAGE) -> str:
     """The text with newlines, with all other control characters and half surrogates escaped, and not too long."""
+    if text.replace("\n", "").isprintable():
+        return shortened(text, most)
     shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text)
     return shortened(shown, most)
 

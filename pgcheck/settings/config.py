@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from pgcheck.isa.files import door
 from pgcheck.isa.files.errors import Position, Problems, SpecificationError, did_you_mean
-from pgcheck.isa.files.kind import says_machine
 from pgcheck.options import NO_WAIVERS, SETTINGS
 from pgcheck.settings.project import nearest
 from pgcheck.shipped import shipped
@@ -91,7 +90,10 @@ def _files(folder: Path, word: str) -> Iterator[Path]:
     named = folder / word
     if named.is_file():
         yield named
-    elif named.is_dir():
+        return
+    from pgcheck.isa.files.kind import says_machine
+
+    if named.is_dir():
         yield from sorted(path for path in named.rglob("*") if says_machine(path, shipped))
     elif "*" in word and not Path(word).is_absolute():
         yield from sorted(path for path in folder.glob(word) if says_machine(path, shipped))

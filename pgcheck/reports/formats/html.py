@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Final
 
 from pgcheck.reports.facts import WrongReport
 from pgcheck.reports.html.page import section
 from pgcheck.reports.html.rendering import clean, rendered
 from pgcheck.reports.writing import Format
 from pgcheck.running.events import Manner, Story
+
+CHUNK: Final = 1 << 17
 
 
 def render(story: Story, manner: Manner) -> str:
@@ -38,13 +41,16 @@ class _Reader(HTMLParser):
 def reread(text: str, story: Story, manner: Manner) -> None:
     """What specifications say of themselves, and what is wrong with them, is text of the page. Raises WrongReport."""
     reader = _Reader()
-    reader.feed(text)
-    shown = " ".join("".join(reader.shown).split())
     said = [c.result.title or c.result.name for c in story.checked]
     said += [message for f in story.failed for message in (f.message, *(p.message for p in f.problems))]
+    for start in range(0, len(text), CHUNK):  # what is looked for stands far above the rows
+        reader.feed(text[start : start + CHUNK])
+        shown = " ".join("".join(reader.shown).split())
+        said = [words for words in said if " ".join(str(clean(words)).split()) not in shown]
+        if not said:
+            return
     for words in said:
-        if " ".join(str(clean(words)).split()) not in shown:
-            raise WrongReport(f"the page does not show {words!r}")
+        raise WrongReport(f"the page does not show {words!r}")
 
 
 FORMAT = Format(

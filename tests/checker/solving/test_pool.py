@@ -32,6 +32,13 @@ def test_answers_come_in_the_order_of_the_work(pool: Pool) -> None:
     assert list(pool.each(lambda item, _: os.getpid(), items[:1])) == [(0, os.getpid())]
 
 
+@pytest.mark.parametrize(("count", "workers"), [(1, 0), (19, 0), (20, 2), (30, 3), (100, 4)])
+def test_a_process_is_started_for_enough_work_only(count: int, workers: int) -> None:
+    with Pool(lambda: solver_for(OPTIONS), 4, least=10) as pool:
+        worked = {process for _, process in pool.each(lambda item, _: os.getpid(), range(count))}
+    assert (worked == {os.getpid()}) == (workers == 0) and len(worked) <= max(workers, 1)
+
+
 def of_its_own(item: int, _: Solver) -> int:
     if item == 3:
         raise Undecided("label", "the budget is used up")

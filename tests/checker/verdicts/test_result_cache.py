@@ -52,6 +52,14 @@ def test_another_budget_specification_or_selection_is_another_result(tmp_path: P
     assert load_result(kept, machine("jrst1"), OPTIONS) == result
 
 
+def test_fewer_deployments_are_another_result(tmp_path: Path, result: MachineResult) -> None:
+    """`--deployment` asks about the same files."""
+    kept, whole = Cache(tmp_path), machine("jrst1")
+    more = replace(whole, deployments=(*whole.deployments, replace(whole.deployments[0], name="second")))
+    keep_result(kept, more, OPTIONS, result)
+    assert load_result(kept, whole, OPTIONS) is None and load_result(kept, more, OPTIONS) == result
+
+
 def test_another_solver_is_another_result(
     tmp_path: Path, result: MachineResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:

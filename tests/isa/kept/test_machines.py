@@ -83,7 +83,7 @@ def test_a_kept_machine_is_the_machine(name: str, there: Machines) -> None:
 def test_what_is_not_asked_for_is_not_read(at: Path, there: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     there.keep(at, load(at))
     machine = read(there.find(at))
-    monkeypatch.setattr(form.pickle, "Unpickler", None)
+    monkeypatch.setattr(pickle, "Unpickler", None)
     assert machine.identity.name == "other" and machine.state.leaves
     with pytest.raises(AttributeError, match="a machine has no wheels"):
         machine.wheels  # type: ignore[attr-defined]  # noqa: B018
