@@ -154,8 +154,7 @@ class Author:
         change = changes.change(tape, root, drawn.entries, kernel=kernel) if changes is not None else None
         hidden = tape.choose(self.hidden) if changes is not None and self.hidden and tape.chance(50) else None
         lead = self._lead(tape, state, drawn, change, kernel=kernel, always=paged)
-        if kernel and events and self.interrupts.waits and tape.chance(110):
-            lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
+        lead = self._waiting(tape, lead) if kernel and events else lead
         if walked is not None and changes is not None and hidden is not None:
             walked.elsewhere(root, drawn.entries, hidden, self.layout.data[0], kernel=kernel)
             lead = changes.around(tape, state, hidden)
@@ -172,9 +171,8 @@ class Author:
         self.states.begin(state, shown)
         here = scalar(state, self.machine.state.pc) if hot else None
         lead += self._rest(tape, here, lead, unmask, kernel=kernel, calm=calm)
-        stores += self._code(begin, lead)
-        stores += self._others(tape, state, kernel=kernel, calm=calm)
-        stores += self._data(tape, words)
+        others = self._others(tape, state, kernel=kernel, calm=calm)
+        stores += [*self._code(begin, lead), *others, *self._data(tape, words)]
         if spaces is not None:
             stores += [(at, spaces.shape.units, held) for at, held in drawn.entries.items()]
         return Case(
@@ -286,6 +284,12 @@ class Author:
         if change is None or self.changes is None or not (tape.chance(170) or always):
             return []
         return list(self.changes.lead(tape, state, drawn, change, kernel=kernel))
+
+    def _waiting(self, tape: Tape, lead: list[Units]) -> list[Units]:
+        """The beginning of a program that gets an interrupt, perhaps with a wait for it."""
+        if self.interrupts.waits and tape.chance(110):
+            lead.insert(tape.below(len(lead) + 1), tape.choose(self.interrupts.waits))
+        return lead
 
     def _device(self, tape: Tape, state: State, *, told: bool) -> Iterator[Units]:
         """Two accesses to a device's registers; where it is `told`, mostly that there are requests for it."""

@@ -12,6 +12,7 @@ from pgcheck.checker.campaign.strategies import policy_of
 from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.vmm import monitor
 from tests.specifications import machine_of
+from tests.vmm.lockstep import policy_of as known_policy_of
 
 pytestmark = pytest.mark.slow
 
@@ -38,3 +39,14 @@ def test_a_guest_that_takes_the_machine_breaks_whatever_is_claimed(
     failures = [o.failure for o in tried(author, name, 4) if o.failure is not None]
     # Of several guests RC3 sees that the turns of one are missing.
     assert {(f.law, f.field) for f in failures} == {(name, "schedule" if name == "RC3" else "ResourceControlLost")}
+
+
+def test_a_property_of_translations_has_them_in_use_in_every_case() -> None:
+    one = Author(machine_of("riscv64"), known_policy_of("riscv64", "s_in_u"))
+
+    def walked(name: str) -> set[bool]:
+        drawn = (PROPERTIES[name].drawn(one, counted("paged", k, TAPE))[0] for k in range(30))
+        return {bool(case.state["satp.MODE"]) for case in drawn}
+
+    assert walked("SH1") == walked("SH2") == {True}
+    assert walked("EQ2") == {True, False}
