@@ -139,8 +139,8 @@ class Solver:
 
     def _searched(self, assertions: Sequence[Term]) -> Answer:
         """bitwuzla on each form of an obligation, until one settles it."""
-        for attempt in _attempts(assertions):
-            if (size := gates(attempt)) > self._limits.circuit:
+        for attempt, size in _attempts(assertions):
+            if size > self._limits.circuit:
                 continue
             text = self._script(attempt)
             request = {"do": "find", **self._for_bitwuzla(text), "asked": [text.name(t) for t in text.read]}
@@ -229,7 +229,7 @@ class Solver:
         if cached is not None:
             return cached
         answer = Answer("unknown")
-        for attempt in _attempts(assertions):
+        for attempt, _ in _attempts(assertions):
             seconds = self._limits.second_seconds
             request = {"do": solver, **self._for_bitwuzla(self._script(attempt))}
             try:
@@ -259,8 +259,8 @@ class Solver:
         """z3 on the abstracted and then, if that does not settle it, on the exact obligation, in one form and another."""
         spent = 0
         answer = Answer("unknown")
-        for attempt in _attempts(assertions):
-            if (size := gates(attempt)) > self._limits.circuit:
+        for attempt, size in _attempts(assertions):
+            if size > self._limits.circuit:
                 reason = f"its products and quotients take {size} gates, more than {self._limits.circuit}"
                 answer = Answer("unknown", reason, rlimit=spent)
                 continue
@@ -325,16 +325,18 @@ class Solver:
         self._cache.put(key, json.dumps(stored, separators=(",", ":")))
 
 
-def _attempts(assertions: Sequence[Term]) -> Iterator[Sequence[Term]]:
-    """The abstraction, if there is anything to abstract, the exact obligation, and last that with all small arrays taken apart."""
+def _attempts(assertions: Sequence[Term]) -> Iterator[tuple[Sequence[Term], int]]:
+    """The abstraction, if there is anything to abstract, the exact obligation, and last that with all small arrays taken apart; each with its gates."""
     exact = expanded(assertions, wide=False)
-    looser = abstract(exact)
-    if not _same(looser, exact):
-        yield looser
-    yield exact
+    size = gates(exact)
+    if size:
+        looser = abstract(exact)
+        if not _same(looser, exact):
+            yield looser, gates(looser)
+    yield exact, size
     wide = expanded(assertions, wide=True)
     if not _same(wide, exact):
-        yield wide
+        yield wide, gates(wide)
 
 
 def _same(some: Sequence[Term], others: Sequence[Term]) -> bool:
