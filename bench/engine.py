@@ -1,4 +1,4 @@
-"""How fast programs run: tier 0 of the native engine and generated Python, beside emulators, in one run; then every target.
+"""How fast programs run: both tiers of the native engine and generated Python, beside emulators, in one run; then every target.
 
     python bench/engine.py [--rounds N]
 
@@ -34,9 +34,11 @@ from pgcheck.models.generated.compiled import Compiled  # noqa: E402
 from pgcheck.models.memory import Bus, Ram  # noqa: E402
 from pgcheck.models.native import linking  # noqa: E402
 from pgcheck.models.native.engine import Native  # noqa: E402
+from pgcheck.models.native.hot import Regions  # noqa: E402
 from pgcheck.models.native.linking import Linked, Unavailable  # noqa: E402
 from pgcheck.models.native.lowering.plan import Plan  # noqa: E402
 from pgcheck.models.native.lowering.threaded import Writer  # noqa: E402
+from pgcheck.models.native.runtime import Runtime  # noqa: E402
 from pgcheck.models.state import Cells, State, Surroundings, reset  # noqa: E402
 from pgcheck.shipped import shipped  # noqa: E402
 
@@ -158,10 +160,16 @@ class Targets:
         print(f"  {'ok  ' if good else 'MISS'} {what}: {target} / {measured}")
 
 
+def compiling(runtime: Runtime) -> Regions:
+    """Regions that are compiled at once and here, so that their making counts."""
+    return Regions(runtime, linking.compiled)
+
+
 def run(machine: Machine, rounds: int, folder: Path) -> dict[str, list[float]]:
     """Millions of steps a second of every engine on every program, in the order of PROGRAMS."""
     rates: dict[str, list[float]] = {}
     native = {paged: Native(machine) for paged in (False, True)}
+    tiers = {paged: Native(machine, regions=compiling) for paged in (False, True)}
     for number, (name, times) in enumerate(PROGRAMS.items()):
         guest = built(name, number, times * rounds, folder)
         ours(native[False], machine, guest, False, 1000)
@@ -172,6 +180,11 @@ def run(machine: Machine, rounds: int, folder: Path) -> dict[str, list[float]]:
         taken, again, other = ours(native[True], machine, guest, True)
         assert (again, other) == (steps - 1, checksum), name  # the power switch is not mapped
         rates.setdefault("tier 0, Sv39", []).append(steps / taken / 1e6)
+        for paged, label in ((False, "tier 1, bare"), (True, "tier 1, Sv39")):
+            ours(tiers[paged], machine, guest, paged, 1000)
+            taken, *found = ours(tiers[paged], machine, guest, paged)
+            assert found == [steps - paged, checksum], name
+            rates.setdefault(label, []).append(steps / taken / 1e6)
         part = 300_000
         rates.setdefault("generated Python, Sv39", []).append(
             part / ours(Compiled(machine), machine, guest, True, part)[0] / 1e6
@@ -182,7 +195,7 @@ def run(machine: Machine, rounds: int, folder: Path) -> dict[str, list[float]]:
             except (ImportError, FileNotFoundError):
                 rates.pop(peer)
         print(f"{name:8} {steps / 1e6:8.1f} M steps, checksum {checksum:#x}", flush=True)
-    assert not any(e.warning or e.outside for e in native.values())
+    assert not any(e.warning or e.outside for e in (*native.values(), *tiers.values()))
     return rates
 
 
@@ -190,23 +203,24 @@ def targets(machine: Machine, rates: dict[str, list[float]]) -> int:
     """Print the targets; how many were missed."""
     told = Targets()
 
-    def against(what: str, peer: str, factor: float) -> None:
+    def against(what: str, row: str, peer: str, factor: float, worst: float = 0) -> None:
         if peer not in rates:
             told.line(what, f"{factor:g} times {peer}", f"{peer} is not installed", False)
             return
-        ratios = [one / other for one, other in zip(rates["tier 0, Sv39"], rates[peer], strict=True)]
+        ratios = [one / other for one, other in zip(rates[row], rates[peer], strict=True)]
         measured = f"{mean(ratios):.2f} times {peer}, worst {min(ratios):.2f}"
-        told.line(what, f"at least {factor:g} times {peer}", measured, mean(ratios) >= factor)
+        target = f"at least {factor:g} times {peer}" + (f", none below {worst:g}" if worst else "")
+        told.line(what, target, measured, mean(ratios) >= factor and min(ratios) >= worst)
 
-    against("tier 0, riscv64 with Sv39", "Unicorn", 3)
+    against("tier 0, riscv64 with Sv39", "tier 0, Sv39", "Unicorn", 3)
+    against("tier 1, riscv64 with Sv39", "tier 1, Sv39", EMULATOR, 1.2, 0.8)
     for name in ("i386", "m68000"):
         told.line(f"tier 0, {name}", "at least 1 times Unicorn", "there are no programs for it here yet", False)
     for what, target in (
-        ("tier 1, riscv64 with Sv39", "at least 1.2 times qemu-system-riscv64"),
         ("tier 1, i386 and m68000", "at least 3 times Unicorn"),
         ("tier 1, share of native code by gcc -O2", "at least 0.2"),
     ):
-        told.line(what, target, "there is no tier 1 yet", False)
+        told.line(what, target, "there are no programs for it here yet", False)
     for name in ("riscv64", "i386"):
         path = shipped(name)
         assert path is not None
@@ -218,7 +232,7 @@ def targets(machine: Machine, rates: dict[str, list[float]]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=10, help="times as long as the shortest run")
+    parser.add_argument("--rounds", type=int, default=50, help="times as long as the shortest run")
     rounds = parser.parse_args().rounds
     path = shipped("riscv64")
     assert path is not None

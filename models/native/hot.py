@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Final
 
+from pgcheck.models.native.background import shared
 from pgcheck.models.native.linking import Linked, Unavailable
 from pgcheck.models.native.records import Context, Records
 from pgcheck.models.native.regions.body import NAME, ORIGINS
@@ -16,23 +17,27 @@ from pgcheck.models.state import Fetched
 SHORT: Final = 1 << 17
 """Steps after which is looked for hot code, at first."""
 LONG: Final = 1 << 25
+COST: Final = 20_000
+"""Steps that have to be taken for an instruction that was written, before another is: a guest that changes its code all the time is not slowed down."""
 MOST: Final = 256
 """Regions at a time."""
 
-Compile = Callable[[str], bytes]
+Compile = Callable[[str], bytes | None]
+"""The object file of a text, of no bytes where it cannot be made; None as long as it is not there."""
 
 
 class Regions:
-    """The regions of a runtime."""
+    """The regions of a runtime: a synchronous `compiled` gives an object file at once."""
 
-    def __init__(self, runtime: Runtime, compiled: Compile, every: int = SHORT) -> None:
-        self.runtime, self.compiled = runtime, compiled
+    def __init__(self, runtime: Runtime, compiled: Compile, every: int = SHORT, cost: int = COST) -> None:
+        self.runtime, self.compiled, self.cost = runtime, compiled, cost
         self.every = self._left = every
-        self.made = 0
+        self.made = self._owed = 0
         self._generation = 0
         self._origins: dict[int, int] = {}
         """By slot, the code of tier 0 for its record; what only fills a record is not replaced, for then the record is not filled."""
         self._tried: set[tuple[int, int]] = set()
+        self._waiting: list[tuple[Context, Region]] = []
         self._linked: dict[tuple[int, str], Linked] = {}
         mirror, layout = runtime.mirror, runtime.plan.layout
         places = [layout.header["ram_base"], layout.header["ram_mask"], *layout.limits.values()]
@@ -47,11 +52,15 @@ class Regions:
 
     def took(self, steps: int) -> bool:
         self._left -= steps
+        self._owed -= steps
         return self._left <= 0
 
     def sampled(self, context: Context, pc: int) -> None:
         """Execution is at an address now: where it is no region, there should be one."""
         self._look(context, pc)
+        waiting, self._waiting = self._waiting, []
+        for known, region in waiting:
+            self._install(known, region)
         self._left = self.every
 
     def _look(self, context: Context, pc: int) -> None:
@@ -59,17 +68,23 @@ class Regions:
             self._generation = self.records.generation
             self._tried.clear()
             self._origins.clear()
+            self._waiting.clear()
             if len(self._linked) >= MOST:
                 self._linked.clear()
         slot = context.slots.get(pc)
         if slot is None or self.records.handler(slot) == self.runtime.handler(self.records.fetched[slot]):
             return  # it has never run
-        region = None if (context.number, pc) in self._tried else self._region(context, pc)
-        self._tried.add((context.number, pc))
-        if region is None:
-            self.every = min(LONG, 2 * self.every)
-        else:
-            self._install(context, region)
+        if (context.number, pc) in self._tried:
+            self.every = self.every if self._waiting else min(LONG, 2 * self.every)
+            return
+        if self._owed > 0:
+            return
+        region = self._region(context, pc)
+        addresses = (pc,) if region is None else (pc, *region.addresses)
+        self._tried.update((context.number, at) for at in addresses)
+        self._owed = self.cost * len(addresses)
+        if region is not None:
+            self._waiting.append((context, region))
 
     def _region(self, context: Context, pc: int) -> Region | None:
         plan = self.runtime.plan
@@ -90,11 +105,15 @@ class Regions:
             self.runtime.mirror.outdated = True  # no record leads into a region once all are forgotten
             return
         if linked is None:
+            found = self.compiled(region.text)
+            if found is None:
+                self._waiting.append((context, region))
+            if not found:
+                return
             try:
-                linked = Linked(self.compiled(region.text))
+                linked = self._linked[key] = Linked(found)
             except Unavailable:
                 return
-            self._linked[key] = linked
         self.made += 1
         slots = [context.slots[pc] for pc in region.addresses]
         filling = {slot: self.runtime.handler(self.records.fetched[slot]) for slot in slots}
@@ -107,4 +126,8 @@ class Regions:
         for slot in (context.slots[pc] for pc in region.entries):
             if self._origins[slot] != filling[slot]:
                 self.records.lead(slot, linked.address(NAME))
-        self._tried.update((context.number, pc) for pc in region.addresses)
+
+
+def in_background(runtime: Runtime) -> Regions:
+    """The regions of a runtime, compiled by a process that nothing waits for."""
+    return Regions(runtime, shared().found)

@@ -34,6 +34,7 @@ DONE, FAILED, WRONG, SPENT = 0, 1, console.FAILED, 3
 SLICE: Final = 1 << 20
 COMPILED: Final = "pgcheck.models.generated.compiled"
 NATIVE: Final = "pgcheck.models.native.engine"
+HOT: Final = "pgcheck.models.native.hot"
 EARLY: Final = 1 << 21
 """Steps after which a program is taken to be a long one: making native code costs as much as they do."""
 MAX_MEMORY: Final = 1 << 30
@@ -143,7 +144,8 @@ def engine(machine: Machine, asked: RunRequest) -> Engine:
     if asked.engine == "generated" or find_spec(NATIVE) is None:
         made = import_module(COMPILED).Compiled(machine)
     else:
-        made = import_module(NATIVE).Native(machine, early=EARLY if asked.engine == "auto" else 0)
+        regions, early = import_module(HOT).in_background, EARLY if asked.engine == "auto" else 0
+        made = import_module(NATIVE).Native(machine, early=early, regions=regions)
     return made
 
 

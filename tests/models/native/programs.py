@@ -123,7 +123,7 @@ class Often(Regions):
 
     def __init__(self, runtime: Runtime, rng: random.Random) -> None:
         self._rng, self._asked = rng, 0
-        super().__init__(runtime, lambda text: linking.compiled(text, 0), 1)
+        super().__init__(runtime, lambda text: linking.compiled(text, 0), 1, 0)
 
     def sampled(self, context: Context, pc: int) -> None:
         super().sampled(context, pc)
