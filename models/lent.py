@@ -6,7 +6,10 @@ class is changed, so that whoever has it goes on with the same object, and a sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import struct
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, cast
 
 from pgcheck.models.state import Cells, Leaves
@@ -66,16 +69,40 @@ class Row:
 class Store:
     """The leaves that native memory keeps: scalars by their first word and count, and rows; `watched` are those whose change has to be looked at.
 
-    `others` are what else the state has.
+    `others` are what else the state has. Scalars that lie in one word each, one behind the other, can be taken over together (`packed`); then `snapshot` is
+    what they were.
     """
 
-    __slots__ = ("others", "rows", "scalars", "watched", "words")
+    __slots__ = ("names", "others", "packed", "rows", "scalars", "snapshot", "values", "watched", "words")
 
     def __init__(
         self, words: Words, scalars: Mapping[str, tuple[int, int]], rows: Mapping[str, Row], watched: frozenset[str]
     ) -> None:
         self.words, self.scalars, self.rows, self.watched = words, scalars, rows, watched
         self.others: frozenset[str] = frozenset()
+        self.names = tuple(scalars)
+        first = next((at for at, _ in scalars.values()), 0)
+        together = list(scalars.values()) == [(first + k, 1) for k in range(len(scalars))] and len(scalars) > 1
+        self.packed = struct.Struct(f"={len(scalars)}Q") if together else None
+        self.values = words.words[first : first + len(scalars)].cast("B")
+        self.snapshot = b""
+
+    def put_all(self, packed: struct.Struct, numbers: Sequence[int]) -> bool:
+        """Write all scalars; whether one that is watched has changed. Where none at all has, there is no snapshot."""
+        data, before = packed.pack(*numbers), self.values.tobytes()
+        if data == before:
+            return False
+        self.values[:] = self.snapshot = data
+        return not self.watched.isdisjoint(name for name, _ in self.changes(before, data))
+
+    def changes(self, before: bytes, after: bytes) -> Iterator[tuple[str, int]]:
+        """The scalars that differ, with what they are."""
+        word, new = (1 << WORD) - 1, int.from_bytes(after, sys.byteorder)
+        differ = new ^ int.from_bytes(before, sys.byteorder)
+        while differ:
+            at = ((differ & -differ).bit_length() - 1) // WORD
+            yield self.names[at if sys.byteorder == "little" else -1 - at], new >> at * WORD & word
+            differ &= ~(word << at * WORD)
 
 
 class LentCells(Cells):
@@ -147,8 +174,13 @@ class LentState(Leaves):
     def flush(self) -> bool:
         """Write back; whether a leaf that is watched has changed."""
         store: Store = self.source
-        changed = False
-        if dict.__len__(self) != len(store.others):
+        changed, count = False, dict.__len__(self) - len(store.others)
+        store.snapshot = b""
+        if store.packed is not None and count == len(store.names):
+            changed = store.put_all(store.packed, itemgetter(*store.names)(self))
+            for name in () if store.snapshot else store.names:
+                dict.__delitem__(self, name)
+        elif count:
             words = store.words
             for name in dict.keys(self) - store.others:
                 value, place = cast("int", dict.pop(self, name)), store.scalars[name]
@@ -165,10 +197,20 @@ class LentState(Leaves):
                 changed |= name in store.watched
         return changed
 
+    def refresh(self) -> None:
+        """Have what is in the dictionary be what native code has left: nothing but where all of it was taken over together."""
+        store: Store = self.source
+        if store.snapshot:
+            now = store.values.tobytes()
+            if now != store.snapshot:
+                dict.update(self, store.changes(store.snapshot, now))
+                store.snapshot = now
+
     def release(self) -> None:
         """Lie in native memory no longer."""
         self.pull()
         store: Store = self.source
+        store.snapshot = b""
         for name, row in store.rows.items():
             if row.held is not None and row.held is self[name]:
                 row.held.release()

@@ -141,11 +141,11 @@ class Surroundings:
     volatile: Callable[[Leaf, int, int | None], int] | None = None
     volatile_write: Callable[[Leaf, int], Cells | int | None] | None = None
     oracle: Oracle | None = None
-    cuts: frozenset[str] | None = None
     memory: Storage | None = None
     ports: Mapping[str, Registers] = field(default_factory=dict)
     clock: int = 0
     deadline: int = 0
+    cuts: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Host:
         self._surroundings.clock = self.clock - mirror.get("left")
         assert oracle is not None
         mirror.set("answered", 0)
+        mirror.leave(self._step.state)
         try:
             found = self._step.answer(oracle, name, args)
         finally:

@@ -101,6 +101,8 @@ class Mirror:
     def leave(self, state: State) -> None:
         """Have Python see the state, and the watchers told of pages that were stored to."""
         own = self._lent
+        if own is not None and own.source is self.leaves:
+            own.refresh()
         if own is not state and own is not None:
             state.update(own)
         self._drain()

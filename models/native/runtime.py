@@ -13,6 +13,7 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.native import kept, linking
 from pgcheck.models.native.host import HELD, Host
 from pgcheck.models.native.linking import Linked
+from pgcheck.models.native.lowering.layout import Place
 from pgcheck.models.native.lowering.plan import Plan
 from pgcheck.models.native.lowering.threaded import EMPTIED, SEEK, UNFILLED, Writer, Written, exported
 from pgcheck.models.native.mirror import Mirror
@@ -74,6 +75,7 @@ class Runtime:
         self.records = Records(self.mirror, unfilled, seek, lambda: emptied(self.mirror.address))
         self.enter = linked.function("enter")
         self._functions: dict[str, Callable[[int], int]] = {}
+        self._places: dict[str | tuple[int, ...], tuple[Place, ...]] = {}
 
     def handler(self, fetched: Fetched | None) -> int:
         """The code of an instruction; None is what no encoding accepts."""
@@ -88,12 +90,26 @@ class Runtime:
             self.mirror.put(place, value)
         if found(self.mirror.address):
             return self.exit()
-        at, results = self.plan.layout.value.at, list[int]()
-        for width in self.machine.code.functions[name].results:
-            place = replace(self.plan.layout.value, at=at, width=width)
-            results.append(self.mirror.number(place))
-            at += place.bits // 8
-        return tuple(results)
+        return tuple(map(self.mirror.number, self._results(name)))
+
+    def _results(self, name: str) -> tuple[Place, ...]:
+        """Where the results of a function are left."""
+        known = self._places.get(name)
+        if known is None:
+            at, places = self.plan.layout.value.at, list[Place]()
+            for width in self.machine.code.functions[name].results:
+                places.append(Place(at, width))
+                at += places[-1].bits // 8
+            known = self._places[name] = tuple(places)
+        return known
+
+    def _payload(self, widths: tuple[int, ...]) -> tuple[Place, ...]:
+        """Where the arguments of an exit are left."""
+        known = self._places.get(widths)
+        if known is None:
+            places = zip(self.plan.layout.arguments, widths, strict=False)
+            known = self._places[widths] = tuple(Place(p.at, width) for p, width in places)
+        return known
 
     def exit(self) -> Exit:
         """The exit that the exit record tells. Raises what the host raised."""
@@ -106,8 +122,7 @@ class Runtime:
         if number == HELD:
             return replace(self.host.taken(), access=access)
         function, note, widths = self.tier.written.exits[number]
-        args = tuple(mirror.number(replace(p, width=w)) for p, w in zip(layout.arguments, widths, strict=False))
-        return Exit(function, args, note, access)
+        return Exit(function, tuple(map(mirror.number, self._payload(widths))), note, access)
 
     def context(self) -> Context:
         """The context of the state in native memory."""

@@ -60,6 +60,7 @@ def test_what_native_code_sets_is_seen_and_what_python_sets_is_written(described
     kept = cells(state, "X")
     assert state["PC"] == 0x8000_0000 and kept[1] == 5
     made.flush()
+    assert not store.snapshot
     store.words.put(*store.scalars["PC"], 4)
     row.put(1, 6)
     assert state["PC"] == 4 and kept[1] == 6
@@ -69,6 +70,24 @@ def test_what_native_code_sets_is_seen_and_what_python_sets_is_written(described
     state["satp.MODE"] = 8
     assert made.flush()
     assert not made.flush()
+
+
+def test_scalars_that_are_all_there_cross_over_together(described: Machine, plan: Plan) -> None:
+    state, store = drawn(described), stored(plan)
+    made = lend(store, state)
+    assert store.packed is not None and state == drawn(described)
+    state["satp.PPN"] = 5
+    assert not made.flush() and store.snapshot and store.words.get(*store.scalars["satp.PPN"]) == 5
+    names = list(store.scalars)
+    for name in (names[0], names[-1], "PC"):
+        store.words.put(*store.scalars[name], 1)
+    made.refresh()
+    assert (state[names[0]], state[names[-1]], state["PC"], state["satp.PPN"]) == (1, 1, 1, 5)
+    state["satp.MODE"] = 8
+    assert made.flush() and store.snapshot and not made.flush() and not store.snapshot
+    store.words.put(*store.scalars["PC"], 16)
+    made.refresh()
+    assert dict(state) == {**drawn(described), names[0]: 1, names[-1]: 1, "PC": 16, "satp.PPN": 5, "satp.MODE": 8}
 
 
 def test_hardwired_elements_and_those_beyond_the_array_stay_as_they_are(described: Machine, plan: Plan) -> None:
