@@ -118,6 +118,8 @@ class Lying(Solver):
             return replace(honest, status="unsat", model=None, reason="")
         return honest if honest.status == "sat" else replace(honest, status="sat", model=Model({}, {}, {}))
 
+    find = check
+
 
 def test_canaries_are_silent_with_an_honest_solver(solver: Solver) -> None:
     for name in ("pg74", "jrst1", "m68010"):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker.check import check, effort
+from pgcheck.checker.check import check
+from pgcheck.checker.judging import effort
 from pgcheck.checker.laws import canaries as asking
 from pgcheck.checker.laws.canaries import canaries
 from pgcheck.checker.options import Limits
@@ -130,6 +131,8 @@ def test_a_relation_that_never_settles_is_undecided() -> None:
 
         def check(self, assertions: Sequence[Term], *, label: str):  # type: ignore[no-untyped-def]  # as its base
             return replace(super().check([], label=label), model=Model({}, {}, {}))
+
+        find = check
 
     restless = Restless(Limits(), None, False)
     with pytest.raises(Undecided, match="every virtual state"):
@@ -292,6 +295,8 @@ def test_canaries_of_the_mode_fire(monkeypatch: pytest.MonkeyPatch) -> None:
         def check(self, assertions: Sequence[Term], *, label: str):  # type: ignore[no-untyped-def]  # as its base
             honest = super().check(assertions, label=label)
             return honest if label == "canary:mode" else replace(honest, status="unsat", model=None, reason="")
+
+        find = check
 
     monkeypatch.setattr(asking, "_free", lambda *_: False)
     proving = Proving(Limits(), None, False)
