@@ -147,14 +147,22 @@ def _is_open(term: Term) -> bool:
     return name is not None and (name.space == CHOICE or (name.space, name.copy) == (STATE, VIRTUAL))
 
 
-def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival]:
-    """Every delivery of a trap that enters the monitor, and that of interrupts where it does."""
+def arrivals(setting: Setting, configuration: Configuration) -> tuple[Arrival, ...]:
+    """Every delivery of a trap that enters the monitor, and that of interrupts where it does; kept with the machine. Raises Undecided."""
+    kept, deployment = setting.machine.kept, setting.deployment
+    key = (arrivals, id(deployment), setting.entering, setting.delegated, str(configuration))
+    if key not in kept:  # the deployment is held on to, so that no other gets its id
+        kept[key] = deployment, tuple(_arrivals(setting, configuration))
+    found: tuple[Arrival, ...] = kept[key][1]
+    return found
+
+
+def _arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival]:
     machine = setting.machine
     how = relations(machine, setting.deployment, configuration)
     modes = guest_modes(setting)
     pre, before = user_states(setting, configuration)
     guests = frozenset(n for n, h in how.items() if h in ("general", MIRROR))
-    interrupt = machine.code.interrupt
     for name in sorted(setting.entering):
         run = Delivery(machine, pre, modes, guests)
         args = tuple(parameter(w, n) for n, w in machine.code.functions[name].parameters)
@@ -164,7 +172,7 @@ def arrivals(setting: Setting, configuration: Configuration) -> Iterator[Arrival
         nested = machine.code.exits[name].nested
         if nested in setting.entering and (met := run.nested(nested)) is not None:
             yield _arrival(setting, how, met[1], f"{nested} in {name}", [*known, met[0]])
-    if interrupt is not None:
+    if (interrupt := machine.code.interrupt) is not None:
         run = Delivery(machine, pre, modes, guests)
         pending = run.value(node("call", 0, data=interrupt.pending))
         run.deliver(interrupt.deliver, ())
@@ -304,8 +312,7 @@ class Delivery(Execution):
         if mode.is_constant and mode.value not in self.modes:
             if isinstance(translation.realise, Entries):
                 looks = walked(self.machine, translation, self.frame.state, args).walked
-                here = conjunction([*self.path, self.frame.alive, looks])
-                self.mapped.append((here, asked(translation, address)))
+                self.mapped.append((conjunction([*self.path, self.frame.alive, looks]), asked(translation, address)))
             return resized(asked(translation, address), width)
         self.exit(TRANSLATE, args, when=apply(0, FAULT, *args))
         return address
@@ -342,9 +349,8 @@ class Delivery(Execution):
             here = todo[-1]
             if here not in beneath:
                 beneath[here] = self._beneath(here, index)
-            missing = [m for m in beneath[here] if m not in found]
-            todo += missing
-            if missing:
+            if missing := [m for m in beneath[here] if m not in found]:
+                todo += missing
                 continue
             todo.pop()
             match [found[m] for m in beneath[here]]:
