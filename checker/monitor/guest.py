@@ -58,6 +58,7 @@ class Surroundings:
     clock: int = 0
     deadline: int = 0
     oracle: object = None
+    cuts: object = None
     undefined: object = None
 
 
