@@ -128,6 +128,11 @@ class Oracle(Protocol):
     def table(self, name: str, args: tuple[int, ...]) -> int | None: ...
 
 
+def zero(site: str, instance: int, width: int) -> int:
+    """The value of a nondeterministic site for which nobody has another."""
+    return 0
+
+
 @dataclass(slots=True)
 class Surroundings:
     """What a step takes from outside.
@@ -137,7 +142,7 @@ class Surroundings:
     devices behind leaves (`ports`), and the clock: the steps taken so far, which an engine advances, up to the deadline.
     """
 
-    undefined: Callable[[str, int, int], int] = field(default=lambda site, instance, width: 0)
+    undefined: Callable[[str, int, int], int] = zero
     volatile: Callable[[Leaf, int, int | None], int] | None = None
     volatile_write: Callable[[Leaf, int], Cells | int | None] | None = None
     oracle: Oracle | None = None

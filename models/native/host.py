@@ -9,7 +9,7 @@ from pgcheck.models.native.lowering.layout import LINE, Place
 from pgcheck.models.native.lowering.plan import Plan, Request
 from pgcheck.models.native.mirror import Mirror
 from pgcheck.models.reference.step import Step
-from pgcheck.models.state import Ended, Exit, State, Surroundings
+from pgcheck.models.state import Ended, Exit, State, Surroundings, zero
 
 HELD: Final = (1 << 64) - 1
 """The number of an exit that the host holds."""
@@ -33,6 +33,7 @@ class Host:
 
     def begin(self, state: State, surroundings: Surroundings) -> None:
         """Serve a run on this state from now on."""
+        self.mirror.set("zeros", surroundings.undefined is zero)
         if self._step.state is not state or self._surroundings is not surroundings:
             self._surroundings = surroundings
             self._step = Step(self.plan.machine, state, {}, surroundings)

@@ -17,7 +17,7 @@ from pgcheck.models.native.lowering.llvm import Body
 from pgcheck.models.native.lowering.plan import Plan, Status, Unsupported
 from pgcheck.models.native.lowering.walking import Wanted
 
-QUICK: Final = 300
+QUICK: Final = 80
 """The most terms of a function that stands where it is called."""
 FOLLOWS, LINKED, JUMPS = 0, 1, 2
 """How execution goes on: behind the instruction, at an address that its record is linked to, or at any other."""

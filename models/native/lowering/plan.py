@@ -137,6 +137,10 @@ class Plan:
             known = self._lazy[term] = self._effect(term) or any(map(self.lazy, term.args))
         return known
 
+    def apart(self, term: Term) -> bool:
+        """Whether a term reads a leaf that is not in the context."""
+        return any(t.leaf is not None and t.leaf not in self.context for t in walk([term]))
+
     def _effect(self, term: Term) -> bool:
         if term.op == "select":
             return self.beyond(term.args[0].name.text)

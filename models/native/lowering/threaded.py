@@ -173,15 +173,20 @@ class Writer:
         slow, held = f"s{name}", record(instruction, self.layout.link)
         quick = self._quick(f"r{name}", slow, instruction, held)
         if quick is None or quick.left:
-            body = self._body("handler", slow)
-            whole = InstructionCode(self.plan, body, instruction, self._wanted, None)
-            self._write(body, whole, instruction.body, ())
-            whole.ended()
-            self.texts[slow] = body.text
-            self._calls.setdefault(name, set()).add(slow)
+            self._whole(name if quick is None else slow, instruction)
+        if quick is None:
+            return
+        self._calls.setdefault(name, set()).update((slow, quick.body.name) if quick.left else (quick.body.name,))
         first = self._body("handler", name)
-        InstructionCode.filled(quick or whole, first, held)
+        quick.filled(first, held)
         self.texts[name] = first.text
+
+    def _whole(self, name: str, instruction: Instruction) -> None:
+        body = self._body("handler", name)
+        code = InstructionCode(self.plan, body, instruction, self._wanted, None)
+        self._write(body, code, instruction.body, ())
+        code.ended()
+        self.texts[name] = body.text
 
     def _quick(self, name: str, slow: str, instruction: Instruction, held: Fields) -> QuickCode | None:
         """What an instruction mostly does; None where that cannot be written without calls."""

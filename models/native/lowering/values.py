@@ -180,8 +180,7 @@ class Values(ABC):
                 address = term.args[0]
                 return self.load(self.whole(address.width, self.value(address)), width)
             case "undefined" | "choice":
-                self.ask(Request.UNDEFINED, self.number(self.plan.numbered(term.about)), self.number(width))
-                return b.read(Place(self.layout.value.at, width))
+                return self._chosen(term.about, width)
             case "volatile":
                 return self._volatile(term)
             case "length":
@@ -262,7 +261,7 @@ class Values(ABC):
 
     def _choice(self, width: int, guard: Term, first: Term, second: Term) -> Value:
         b, truth = self.b, self.value(guard)
-        if not self.plan.lazy(first) and not self.plan.lazy(second):
+        if not self._lazy(first) and not self._lazy(second):
             return b.select(width, truth, self.value(first), self.value(second))
         found, outer = b.variable(width), self.memo
         b.branch(truth)
@@ -274,6 +273,10 @@ class Values(ABC):
         b.join()
         self.memo = {}
         return b.get(width, found)
+
+    def _lazy(self, term: Term) -> bool:
+        """Whether a term must not be evaluated unless it is asked for: what is tracked must not hang on a leaf for nothing."""
+        return self.plan.lazy(term) or (self.tracked and self.plan.apart(term))
 
     # ---- state
 
@@ -318,6 +321,17 @@ class Values(ABC):
         index = self.whole(term.width, self.value(term))
         self.in_range(name, index)
         return b.element(region, index)
+
+    def _chosen(self, site: str, width: int) -> Value:
+        """The value of a site of choice: 0 where all are."""
+        b, found = self.b, self.b.variable(width)
+        b.put(width, found, b.constant(width, 0))
+        b.branch(b.compare("eq", 64, b.read(self.layout.header["zeros"]), self.number(0)), "then")
+        self.ask(Request.UNDEFINED, self.number(self.plan.numbered(site)), self.number(width))
+        b.put(width, found, b.read(Place(self.layout.value.at, width)))
+        b.join()
+        self.memo = {}
+        return b.get(width, found)
 
     def _volatile(self, term: Term) -> Value:
         b = self.b
