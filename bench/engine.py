@@ -276,9 +276,9 @@ def main() -> int:
     print(f"\n{'M steps/s':24}" + "".join(f"{name:>9}" for name in PROGRAMS) + f"{'mean':>9}")
     for name, found in rates.items():
         print(f"{name:24}" + "".join(f"{rate:9.1f}" for rate in found) + f"{mean(found):9.1f}")
-    found = {name: beside(name, rounds) for name in ("i386", "m68000")}
+    ratios = {name: beside(name, rounds) for name in ("i386", "m68000")}
     print("\ntarget / measured")
-    return 1 if targets(machine, rates, found) else 0
+    return 1 if targets(machine, rates, ratios) else 0
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Case:
             machine.state.big_endian,
             width,
         )
-        self.surroundings = Surroundings(self.undefined, self.volatile, None, None, self.bus)
+        self.surroundings = Surroundings(self.undefined, self.volatile, memory=self.bus)
         self.state = reset(machine)
         self.toggles = toggles_of(machine)
         if rng.randrange(2):
