@@ -26,10 +26,9 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
+sys.path.insert(0, str(ROOT))
 
-import others  # noqa: E402
-
+from bench import others  # noqa: E402
 from pgcheck.isa.machine.build import load  # noqa: E402  # a bare checkout runs without installation
 from pgcheck.isa.machine.machine import Machine  # noqa: E402
 from pgcheck.models.engine import Engine  # noqa: E402
