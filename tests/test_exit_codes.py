@@ -112,6 +112,7 @@ BUILT_IN: Final = {
     "models.devices.disk: ValueError": "a disk where memory is not of bytes: the specification's reader has refused it",
     "models.generated.emitter: AssertionError": "a statement that the language does not have",
     "models.generated.lines: TypeError": "a question about a function that belongs to a step",
+    "models.native.background: ValueError": "an answer of the process that compiles that is none: caught there, and told",
     "models.native.linking: KeyError": "a function that native code does not have: the names are ours",
     "models.state: TypeError": "an array asked for as a number, or the other way round",
     "vmm.allocator: ValueError": "frames that are not the owner's, or none",
