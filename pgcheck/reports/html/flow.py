@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pgcheck.checker.questions.subject import Setting, subject
-from pgcheck.checker.questions.taint import flow
 from pgcheck.isa.idl.state import GENERAL, ROLES
 from pgcheck.isa.machine.machine import Instruction, Machine, Row
-
-if TYPE_CHECKING:
-    import networkx
 
 REST = "general state"
 MOST_LEAVES = 26
@@ -36,6 +30,9 @@ class Flow:
 
 def access(machine: Machine, instruction: Instruction, row: Row) -> Flow:
     """The access of one row, in the order of the specification's state."""
+    from pgcheck.checker.questions.subject import Setting, subject
+    from pgcheck.checker.questions.taint import flow
+
     one = subject(Setting(machine, machine.deployments[0], frozenset(machine.code.exits)), instruction, row)
     graph = flow(one, machine)
     written = {n for n, post in one.transition.post.items() if post is not machine.state.leaves[n].term}
@@ -84,18 +81,16 @@ class Drawing:
 
 def drawing(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> Drawing | None:
     """The drawing of all that involves control state in these rows; None if nothing does."""
-    graph = control_flow(machine, rows)
-    return _drawn(graph) if graph.number_of_edges() else None
+    edges = _edges(machine, rows)
+    return _drawn(machine, edges) if edges else None
 
 
-def control_flow(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> networkx.DiGraph[tuple[str, str]]:
-    """A bipartite graph from (`before`, name) to (`after`, name), edges with their `rows`, nodes with their `role`.
+def _edges(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """The rows that have each dependence of a name after a step on one before it, in order.
 
-    General state is one node, and edges from it to itself or to an exit are left out. Leaves of an entry that have one
-    role are one node where there would be too many.
+    General state is one name, and dependences of it, or of an exit, on it are left out. Leaves of an entry that have one
+    role are one name where there would be too many.
     """
-    import networkx as nx
-
     names = _names(machine)
     found: dict[tuple[str, str], dict[str, None]] = {}
     for identifier, accessed in rows:
@@ -103,13 +98,7 @@ def control_flow(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> networkx
             edge = names[source], names.get(target, target)
             if edge[0] != REST or names.get(target, REST) != REST:
                 found.setdefault(edge, {})[identifier] = None
-    graph: networkx.DiGraph[tuple[str, str]] = nx.DiGraph()
-    roles = {names[leaf.name]: leaf.role for leaf in machine.state.leaves.values()}
-    for (source, target), identifiers in sorted(found.items()):
-        for side, name in (("before", source), ("after", target)):
-            graph.add_node((side, name), role=roles.get(name, "exit"))
-        graph.add_edge(("before", source), ("after", target), rows=tuple(identifiers))
-    return graph
+    return {edge: tuple(identifiers) for edge, identifiers in sorted(found.items())}
 
 
 def _names(machine: Machine) -> Mapping[str, str]:
@@ -124,40 +113,36 @@ def _names(machine: Machine) -> Mapping[str, str]:
     return {leaf.name: name(leaf.name, leaf.role) for leaf in machine.state.leaves.values()}
 
 
-def _drawn(graph: networkx.DiGraph[tuple[str, str]]) -> Drawing:
+def _drawn(machine: Machine, edges: Mapping[tuple[str, str], tuple[str, ...]]) -> Drawing:
     """Two columns; the left one by role, the right one by where its sources are on average, so that few lines cross."""
-    roles: dict[tuple[str, str], str] = {node: data["role"] for node, data in graph.nodes(data=True)}
+    names = _names(machine)
+    roles = {names[leaf.name]: leaf.role for leaf in machine.state.leaves.values()}
+    roles |= {target: "exit" for _, target in edges if target not in roles}
     order = (*ROLES[1:], "exit", GENERAL)
-    left = sorted((n for n in graph if n[0] == "before"), key=lambda n: (order.index(roles[n]), n))
-    place = {node: i for i, node in enumerate(left)}
-
-    def middle(node: tuple[str, str]) -> float:
-        sources = [place[source] for source in graph.predecessors(node)]
-        return sum(sources) / len(sources)
-
-    right = sorted((n for n in graph if n[0] == "after"), key=lambda n: (middle(n), n))
-    widths = [max(len(name) for _, name in side) * LETTER + PADDING for side in (left, right)]
+    left = sorted({source for source, _ in edges}, key=lambda n: (order.index(roles[n]), n))
+    place = {name: i for i, name in enumerate(left)}
+    sources: dict[str, list[int]] = {}
+    for source, target in edges:
+        sources.setdefault(target, []).append(place[source])
+    right = sorted(sources, key=lambda n: (sum(sources[n]) / len(sources[n]), n))
+    widths = [max(len(name) for name in side) * LETTER + PADDING for side in (left, right)]
     start = widths[0] + GAP
     height = max(len(left), len(right)) * ROW_HEIGHT
-    nodes = {
-        **_column(left, roles, 1.0, widths[0], height),
-        **_column(right, roles, start, widths[1], height),
-    }
+    before = _column(left, roles, 1.0, widths[0], height)
+    after = _column(right, roles, start, widths[1], height)
     arrows = [
-        Arrow(source[1], target[1], _curve(nodes[source], nodes[target]), rows, roles[source] != GENERAL)
-        for source, target, rows in graph.edges(data="rows")
+        Arrow(source, target, _curve(before[source], after[target]), rows, roles[source] != GENERAL)
+        for (source, target), rows in edges.items()
     ]
     arrows.sort(key=lambda arrow: arrow.control)
-    return Drawing(round(start + widths[1]) + 2, TOP + height + 4, tuple(nodes.values()), tuple(arrows))
+    return Drawing(round(start + widths[1]) + 2, TOP + height + 4, (*before.values(), *after.values()), tuple(arrows))
 
 
-def _column(
-    nodes: Sequence[tuple[str, str]], roles: Mapping[tuple[str, str], str], x: float, width: float, height: int
-) -> dict[tuple[str, str], Node]:
-    step = height / len(nodes)
+def _column(names: Sequence[str], roles: Mapping[str, str], x: float, width: float, height: int) -> dict[str, Node]:
+    step = height / len(names)
     return {
-        node: Node(node[1], roles[node], round(x, 1), round(TOP + (i + 0.5) * step, 1), round(width, 1))
-        for i, node in enumerate(nodes)
+        name: Node(name, roles[name], round(x, 1), round(TOP + (i + 0.5) * step, 1), round(width, 1))
+        for i, name in enumerate(names)
     }
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pgcheck.checker.questions.subject import judgeable
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, TheoremResult, Witness
 from pgcheck.checker.values import Sensitivity
-from pgcheck.checker.verdicts.waiver import Reviewed
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.idl.state import ROLES
 from pgcheck.isa.machine.machine import Instruction, Machine
 from pgcheck.reports.grouping import counted_names, grouped, grouped_names, names_of
+from pgcheck.reports.html.accesses import accesses
 from pgcheck.reports.html.bits import Cell, Word, compared, words
-from pgcheck.reports.html.flow import Drawing, Flow, access, drawing
+from pgcheck.reports.html.flow import Drawing, Flow, drawing
 from pgcheck.reports.html.opcodes import Sheet, judged, sheets
 from pgcheck.reports.jobs import Job, heading, jobs
 from pgcheck.reports.standing import Standing, assumptions, cautions, standings
@@ -22,6 +22,9 @@ from pgcheck.reports.text.explain import MEANINGS, PLACES, source
 from pgcheck.reports.text.report import answers, judged_size
 from pgcheck.running.events import Checked
 from pgcheck.words import VERDICTS, configuration, difference, ending, sensitivities, units
+
+if TYPE_CHECKING:
+    from pgcheck.checker.verdicts.waiver import Reviewed
 
 STATUSES = {
     "holds": "holds", "conditional": "holds if configured", "fails": "fails", "unknown": "not decided", "void": "void",
@@ -158,8 +161,8 @@ class Section:
 def section(checked: Checked, number: int, require: str) -> Section:
     """What the page says of one specification, its `number` in the page."""
     key, machine, result = f"m{number}", checked.machine, checked.result
-    accesses = _accesses(machine, result.main.instructions)
-    divisions = tuple(_division(checked, d, f"{key}-d{i}", accesses) for i, d in enumerate(result.deployments))
+    shown = accesses(machine, {row.id for row in result.main.instructions})
+    divisions = tuple(_division(checked, d, f"{key}-d{i}", shown) for i, d in enumerate(result.deployments))
     main = result.main.instructions
     evidence = {name: sum(row.evidence == name for row in main) for name in EVIDENCE}
     size = judged_size(result.main)
@@ -174,8 +177,8 @@ def section(checked: Checked, number: int, require: str) -> Section:
         sheets=sheets(
             machine, judged(result.main, {line.row.id: line.key for line in divisions[0].lines}), f"{key}-map"
         ),
-        drawing=drawing(machine, ((name, accesses[name]) for name in holes if name in accesses)),
-        whole=drawing(machine, accesses.items()),
+        drawing=drawing(machine, ((name, shown[name]) for name in holes if name in shown)),
+        whole=drawing(machine, shown.items()),
         waivers=checked.waivers,
         evidence=evidence,
         size=size,
@@ -185,21 +188,10 @@ def section(checked: Checked, number: int, require: str) -> Section:
     )
 
 
-def _accesses(machine: Machine, rows: Sequence[InstructionResult]) -> dict[str, Flow]:
-    """The access of each row that the machine has."""
-    wanted = {row.id for row in rows}
-    return {
-        i.id + row.label: access(machine, i, row)
-        for i in judgeable(machine)
-        for row in i.rows
-        if i.id + row.label in wanted
-    }
-
-
 def _division(checked: Checked, result: DeploymentResult, key: str, accesses: Mapping[str, Flow]) -> Division:
     order = list(VERDICTS)
     rows = sorted(result.instructions, key=lambda row: order.index(row.verdict))
-    known = {i.id: i for i in judgeable(checked.machine)}
+    known = {i.id: i for i in (*checked.machine.instructions, checked.machine.code.undefined)}
     lines = tuple(_line(checked, result, row, f"{key}-i{i}", accesses.get(row.id), known) for i, row in enumerate(rows))
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
     of = {line.row.id: line for line in lines}

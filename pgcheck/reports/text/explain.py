@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from pgcheck.checker.result import DeploymentResult, InstructionResult, MachineResult, StateValue, Witness
-from pgcheck.checker.witnesses.witness_replay import Replayed
 from pgcheck.isa.files import door
 from pgcheck.isa.files.errors import Position
 from pgcheck.isa.machine.machine import Machine
@@ -26,6 +25,9 @@ from pgcheck.words import (
     value_of,
     wrapped,
 )
+
+if TYPE_CHECKING:
+    from pgcheck.checker.witnesses.witness_replay import Replayed
 
 PRIVILEGED = "(exists s in supervisor mode: step(s) completes) and (no u in user mode: step(u) completes)"
 FORMULAS = {
