@@ -81,11 +81,11 @@ class Drawing:
 
 def drawing(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> Drawing | None:
     """The drawing of all that involves control state in these rows; None if nothing does."""
-    edges = _edges(machine, rows)
+    edges = dependences(machine, rows)
     return _drawn(machine, edges) if edges else None
 
 
-def _edges(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
+def dependences(machine: Machine, rows: Iterable[tuple[str, Flow]]) -> Mapping[tuple[str, str], tuple[str, ...]]:
     """The rows that have each dependence of a name after a step on one before it, in order.
 
     General state is one name, and dependences of it, or of an exit, on it are left out. Leaves of an entry that have one

@@ -19,7 +19,7 @@ from pgcheck.isa.machine.machine import Machine
 from pgcheck.reports.formats.html import render
 from pgcheck.reports.html import flow
 from pgcheck.reports.html.bits import BitField, compared, words
-from pgcheck.reports.html.flow import Flow, access, control_flow, drawing
+from pgcheck.reports.html.flow import Flow, access, dependences, drawing
 from pgcheck.reports.html.rendering import rendered
 from pgcheck.running.events import Manner
 from tests.pgcheck.conftest import Answer, Pgcheck
@@ -381,8 +381,7 @@ def test_reads_and_writes_are_those_of_the_step(
 
 
 def flow_of(machine: Machine, *identifiers: str) -> set[tuple[str, str]]:
-    graph = control_flow(machine, [(name, access_of(machine, name)) for name in identifiers])
-    return {(source, target) for (_, source), (_, target) in graph.edges}
+    return {*dependences(machine, [(name, access_of(machine, name)) for name in identifiers])}
 
 
 def test_the_graph_has_what_involves_control_state_and_nothing_else() -> None:
