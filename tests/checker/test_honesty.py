@@ -59,15 +59,18 @@ def checked_pg74() -> MachineResult:
 
 DYING = """
 import os, signal, sys
+from pathlib import Path
 from pgcheck.checker.solving import worker
-left = [{count}]
-honest = worker.REQUESTS["check"]
-def check(request):
-    if not left[0]:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left[0] -= 1
-    return honest(request)
-worker.REQUESTS["check"] = check
+asked = Path(__file__).with_suffix(".asked")
+def dying(honest):
+    def answer(request):
+        with asked.open("a") as counted:
+            counted.write("x")
+        if asked.stat().st_size > {count}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return honest(request)
+    return answer
+worker.REQUESTS.update((do, dying(honest)) for do, honest in [*worker.REQUESTS.items()])
 worker.main(int(sys.argv[1]), int(sys.argv[2]))
 """
 
