@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,13 @@ def test_what_stores_too_much_is_not_decided(tmp_path: Path, evidence: Evidence)
     with pytest.raises(Undecided, match=f"stores more than {MOST_STORED} units"):
         arriving(tmp_path, many, evidence)
     assert len(arriving(tmp_path, many.replace(str(MOST_STORED + 1), "100"), evidence).stored) == 100
+
+
+def test_deliveries_are_run_once_for_each_deployment_and_what_enters(tmp_path: Path, evidence: Evidence) -> None:
+    machine = edited(tmp_path, base=CONTROL)
+    setting = settled(machine, machine.deployments[0], evidence)
+    found = arrivals(setting, NOTHING)
+    assert arrivals(replace(setting), NOTHING) is found
+    other = replace(setting, deployment=replace(setting.deployment))
+    assert arrivals(other, NOTHING) is not found
+    assert not arrivals(replace(setting, entering=frozenset()), NOTHING)
