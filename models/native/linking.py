@@ -16,6 +16,8 @@ from elftools.elf.sections import SymbolTableSection
 MISSING: Final = "native code needs llvmlite: install pgcheck[native]; generated Python is used instead"
 
 
+PROCESSORS: Final = ("x86_64", "aarch64", "arm64")
+"""Those for which LLVM has the convention of handlers; on others it would end the process."""
 _PASSES: Final = ("sroa", "simplify_cfg", "instruction_combine", "jump_threading", "simplify_cfg")
 """As fast as LLVM's own first level within what can be measured, in three fifths of its time."""
 _FUNCTION: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
@@ -36,11 +38,13 @@ def backend() -> Any:
         llvm = importlib.import_module("llvmlite.binding")
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        llvm.get_process_triple()
+        processor = llvm.get_process_triple().partition("-")[0]
     except ImportError as error:
         raise Unavailable(MISSING) from error
     except _FAILURES as error:
         raise _unavailable(error) from error
+    if processor not in PROCESSORS:
+        raise Unavailable(f"native code is not made for {processor}; generated Python is used instead")
     return llvm
 
 

@@ -88,3 +88,11 @@ def test_a_back_end_of_another_version_or_for_another_processor_is_told_in_one_l
     finally:
         linking.backend.cache_clear()
     assert str(told.value).endswith("generated Python is used instead") and "\n" not in str(told.value)
+
+
+def test_a_processor_without_the_convention_of_handlers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
+    linking.backend.cache_clear()
+    monkeypatch.setattr(linking, "PROCESSORS", ())
+    with pytest.raises(Unavailable, match="is not made for"):
+        linking.backend()
