@@ -49,6 +49,12 @@ class Gate:
         """Whether the specification says how a trap comes: it need not where only a unit outside the processor refuses an access."""
         return exit_ is None or exit_.function != TRANSLATE or self.crossing.refused is not None
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether interrupts enter the monitor; where they are the guest's own, the processor takes them when the guest goes on."""
+        rule = self.machine.code.interrupt
+        return rule is not None and any(name.split()[-1] == rule.deliver for name in self.crossing.recoveries)
+
     def arrive(self, exit_: Exit | None, state: State, outside: Surroundings) -> Arrived:
         """Deliver a trap (None: the interrupt that is pending) on the processor and read the guest back. Raises ResourceControlLost."""
         if exit_ is not None and exit_.function == TRANSLATE:

@@ -149,7 +149,7 @@ class TrapAndEmulate:
         if (
             gate is None
             or not gate.delivers(trapped)
-            or (trapped is None and not (stop.interrupted and self._pending(self.host.state)))
+            or (trapped is None and not (gate.interrupted and stop.interrupted and self._pending(self.host.state)))
         ):
             state.update(save_guest(self.division, self.host.state))
             self.real = self.host.state

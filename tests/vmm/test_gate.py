@@ -16,12 +16,13 @@ from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import Term, constant, lnot, mk
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.state import Cells
 from pgcheck.vmm.gate import ResourceControlLost
 from pgcheck.vmm.policy import Copy, Crossing, Policy
 from pgcheck.vmm.vmm import Vmm
 from tests.specifications import machine_of, path_of
 from tests.vmm import programs
-from tests.vmm.lockstep import Pair, host, pair, policy_of
+from tests.vmm.lockstep import Pair, assembled, host, loaded, pair, policy_of
 from tests.vmm.test_monitor import CASES, LONG
 
 POLICIES = (
@@ -226,3 +227,30 @@ def test_a_device_of_the_hosts_that_is_not_quieted_does_not_stop_a_guest() -> No
     tick_pg74(vmm.host, 2)
     assert guest.computer.run(5).steps == 5 and len(served) > 1
     assert guest.computer.state["P"] == 7
+
+
+@pytest.mark.parametrize("deployment", ["s_in_u", "vmm_in_m"])
+def test_an_interrupt_of_the_guests_own_is_not_delivered_by_the_monitor(deployment: str) -> None:
+    """What lets it in runs on the processor, which takes it itself where it does not enter the monitor."""
+    machine = machine_of("riscv64")
+    base = machine.platform.ram_base
+    text = (
+        "start:\n  csrrs zero, sstatus, s3\n  addi t0, t0, 1\n  jal zero, start\nhandler:\n  csrrs t1, scause, zero\n"
+    )
+    text += "  addi t2, t2, 1\n  csrrw zero, sie, zero\n  sret\n"
+    program = assembled(machine, text, base)
+
+    def setup(computer: Computer) -> None:
+        loaded(computer, program)
+        computer.state[machine.state.pc] = base
+        computer.state |= {"mip.SSIP": 1, "mie.SSIE": 1, "stvec.BASE": program.symbols["handler"] >> 2}
+        registers = computer.state["X"]
+        assert isinstance(registers, Cells)
+        registers[19] = 2
+
+    for count in (1, 2, 3, 30):
+        both = pair(machine, policy_of("riscv64", deployment), programs.RISCV_SIZE, setup, crosses=True)
+        for _ in range(60 // count):
+            both.step(count)
+        registers = both.guest.computer.state["X"]
+        assert isinstance(registers, Cells) and registers[7] == 1 and registers[5] > 10
