@@ -41,6 +41,8 @@ TOLD: Final[tuple[tuple[Callable[[], BaseException], int], ...]] = (
 # in which its handler stands, and the handler is looked for there.
 CAUGHT: Final = {
     "isa.encoding.reading.AssemblyError": ("pgcheck.machines.programs", "assembly that people write is told as a failure"),
+    "isa.kept.form.Unwritable": ("pgcheck.isa.kept.machines", "a machine that cannot be kept: it is read again next time"),
+    "isa.kept.store.Unsafe": ("pgcheck.isa.kept.machines", "a folder or file that others could have written: nothing is kept, and one line says so"),
     "isa.parsing.parse_tree.Misfit": ("pgcheck.isa.parsing.syntax", "a form of the parse tree that is tried, and another then"),
     "isa.parsing.refusal.Elsewhere": ("pgcheck.isa.idl.statements", "a place in a text that the reader of IDL turns into a problem"),
     "isa.parsing.refusal.Refusal": ("pgcheck.isa.idl.statements", "IDL without a meaning: the reader turns it into a problem with its place"),
@@ -74,7 +76,7 @@ CAUGHT: Final = {
     "checker.solving.evidence.Contradiction": ("pgcheck.checker.verdicts.judge", "two sources of truth disagree: a row's error, and elsewhere a fault"),
     "checker.solving.pool.WorkerDied": ("pgcheck.checker.solving.pool", "told with the limit that ended it, where there is one"),
     "checker.solving.process.SolverDied": ("pgcheck.checker.solving.solver", "a solver without an answer: not decided"),
-    "checker.solving.solver._Unreadable": ("pgcheck.checker.solving.solver", "a reply that is none: the solver starts anew"),
+    "checker.solving.reading.Unreadable": ("pgcheck.checker.solving.solver", "a reply that is none: the solver starts anew"),
     "checker.traps.together.TooMany": ("pgcheck.checker.traps.table", "a condition that is named instead"),
     "checker.verdicts.crossing.NoCrossing": ("pgcheck.checker.verdicts.policy", "a monitor that exchanges leaves instead"),
     "checker.verdicts.own_memory.NoPlace": ("pgcheck.checker.verdicts.crossing", "frames that have no place: others are tried"),
@@ -87,6 +89,7 @@ CAUGHT: Final = {
     "reports.facts.WrongReport": ("", "a report that does not say what the run found"),
     "bincopy.Error": ("pgcheck.models.computer.records", "a record of an image that is none: told with its line"),
     "pytest.UsageError": ("", "raised in pytest alone, which tells it"),
+    "_pickle.PicklingError": ("pgcheck.isa.kept.form", "a value of a kind that is not kept: the machine is read again next time"),
     "_pickle.UnpicklingError": ("", "a kept result that is none: whatever goes wrong in reading one, it is made again"),
     "pydantic_core._pydantic_core.PydanticCustomError": ("", "pydantic's own: it gathers them as problems"),
 }  # fmt: skip
@@ -102,7 +105,9 @@ BUILT_IN: Final = {
     "isa.files.cache: ValueError": "a database that is no cache of this version: caught there, and nothing is kept",
     "isa.files.devices: ValueError": "an option that a device does not have: pydantic makes it a problem",
     "isa.idl.types: TypeError": "a type without a width, of which nobody may ask",
+    "isa.kept.form: AttributeError": "a name that a machine does not have",
     "isa.machine.contents: TypeError": "a value in a machine of a kind that is new",
+    "isa.machine.machine: AttributeError": "a name that a machine does not have",
     "isa.machine.machine: KeyError": "an instruction by an id that a machine does not have: names that people give are looked up first",
     "isa.parsing.parse_tree: TypeError": "a tree that the grammar does not give",
     "isa.parsing.parse_tree: ValueError": "a kept tree that is none: made again",
@@ -112,6 +117,7 @@ BUILT_IN: Final = {
     "models.devices.disk: ValueError": "a disk where memory is not of bytes: the specification's reader has refused it",
     "models.generated.emitter: AssertionError": "a statement that the language does not have",
     "models.generated.lines: TypeError": "a question about a function that belongs to a step",
+    "models.lent: KeyError": "a leaf that a state does not have, as in any dictionary",
     "models.native.background: ValueError": "an answer of the process that compiles that is none: caught there, and told",
     "models.native.linking: KeyError": "a function that native code does not have: the names are ours",
     "models.state: TypeError": "an array asked for as a number, or the other way round",

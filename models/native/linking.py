@@ -15,13 +15,11 @@ from elftools.elf.sections import SymbolTableSection
 
 MISSING: Final = "native code needs llvmlite: install pgcheck[native]; generated Python is used instead"
 
-
 PROCESSORS: Final = ("x86_64", "aarch64", "arm64")
 """Those for which LLVM has the convention of handlers; on others it would end the process."""
 _PASSES: Final = ("sroa", "simplify_cfg", "instruction_combine", "jump_threading", "simplify_cfg")
 """As fast as LLVM's own first level within what can be measured, in three fifths of its time."""
 _FUNCTION: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
-
 
 _FAILURES: Final = RuntimeError, OSError, AttributeError, TypeError, ValueError
 """What a back end of another version, or on a processor that it does not know, raises."""

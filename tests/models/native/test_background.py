@@ -67,8 +67,7 @@ def test_a_loop_becomes_native_while_tier_0_goes_on() -> None:
 
     native = Native(machine("riscv64"), regions=regions)
     state, surroundings = computer(loop())
-    end = time.monotonic() + 60
-    steps = 0
+    end, steps, made = time.monotonic() + 60, 0, None
     while time.monotonic() < end:
         assert native.run(state, surroundings, 100_003, frozenset()) == VmExit(100_003)
         steps += 100_003
