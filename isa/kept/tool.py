@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -16,8 +17,15 @@ ROOMS: Final = ("isa", "models", "vmm", "checker")
 
 @cache
 def digest(*rooms: str) -> str:
-    """blake2b over the sources of rooms."""
-    return source_digest({room: import_module(f"pgcheck.{room}").__path__[0] for room in rooms})
+    """blake2b over the sources of rooms, and of what a program has added to the path of a package in them."""
+    packages = {f"pgcheck.{room}": import_module(f"pgcheck.{room}") for room in rooms}
+    inner = tuple(f"{name}." for name in packages)
+    packages |= {
+        n: module for n, module in list(sys.modules.items()) if n.startswith(inner) and hasattr(module, "__path__")
+    }
+    paths = {name: list(module.__path__) for name, module in sorted(packages.items())}
+    added = {f"{name}+{k}": folder for name, path in paths.items() for k, folder in enumerate(path[1:])}
+    return source_digest({room: paths[f"pgcheck.{room}"][0] for room in rooms} | added)
 
 
 def source_digest(rooms: Mapping[str, str | Path]) -> str:

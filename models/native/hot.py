@@ -131,3 +131,8 @@ class Regions:
 def in_background(runtime: Runtime) -> Regions:
     """The regions of a runtime, compiled by a process that nothing waits for."""
     return Regions(runtime, shared().found)
+
+
+def given_up() -> str:
+    """Why hot code is not compiled any more in this process; "" where it is."""
+    return shared().warning

@@ -154,7 +154,10 @@ def tell(ran: Engine, asked: RunRequest) -> None:
     warning = getattr(ran, "warning", "")
     if warning:
         click.echo(warning, err=True)
-    if asked.engine == "native" and not warning and (native := getattr(ran, "steps", 0)):
+    native = getattr(ran, "steps", 0)
+    if native and (slower := import_module(HOT).given_up()):
+        click.echo(slower, err=True)
+    if asked.engine == "native" and not warning and native:
         click.echo(
             f"native code took {counted(native)}, {getattr(ran, 'outside', 0)} of them by the plain evaluator", err=True
         )

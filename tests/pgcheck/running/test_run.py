@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from pgcheck.machines import bare
-from pgcheck.models.native import linking
+from pgcheck.models.native import hot, linking
+from pgcheck.models.native.background import Background
 from tests.models.compiling import compiled
 from tests.pgcheck.conftest import Pgcheck
 from tests.specifications import GUESTS, ROOT, SMALL
@@ -150,6 +152,21 @@ def test_where_there_is_no_native_code_a_line_says_so(pgcheck: Pgcheck, monkeypa
     ran = pgcheck("run", "pg74", GUESTS / "pg74" / "hello.s", "--engine", "native")
     linking.backend.cache_clear()
     assert (ran.code, ran.out) == (0, ASSEMBLY["pg74"]) and ran.err.splitlines()[1:] == [linking.MISSING]
+
+
+def test_that_hot_code_is_not_compiled_any_more_is_said(
+    pgcheck: Pgcheck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
+    monkeypatch.setattr(hot, "shared", cache(lambda: Background((str(tmp_path / "none"),))))
+    loop = source(tmp_path, "loop:\n  addi t0, t0, 1\n  jal zero, loop\n")
+    ran = pgcheck("run", "riscv64", loop, "--engine", "native", "--max-instructions", "3000000")
+    assert ran.code == 3
+    said = ran.err.splitlines()[1:]
+    assert [line.split(":")[0].split(" took")[0] for line in said] == [
+        "the process that compiles hot code cannot run",
+        "native code",
+    ]
 
 
 def test_a_processor_that_halts_has_ended_well_and_one_that_shuts_down_has_not(
