@@ -287,5 +287,6 @@ def test_a_worker_that_is_killed_is_no_answer(monkeypatch: pytest.MonkeyPatch) -
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr("pgcheck.checker.verdicts.survey.judge", dying)
+    monkeypatch.setattr("pgcheck.checker.judging.WORTH", 1)
     with pytest.raises(Limited, match="killed from outside"):
         check(machine_of("pg74"), Options(jobs=2, cache=False, only=("lrr", "srr")))

@@ -63,7 +63,7 @@ class Builder(Protocol):
         """Go back to where a loop began if `guard` holds."""
         ...
 
-    def open(self, results: Sequence[int]) -> None:
+    def inline(self, results: Sequence[int]) -> None:
         """Begin a body within this one, with results of its own: `finish` ends it, not the function."""
         ...
 

@@ -281,7 +281,7 @@ class Code(Walking):
                 self._known(local(width, parameter), fixed, steady)
         if self._translation(name):
             self.noted = values
-        b.open(function.results)
+        b.inline(function.results)
         self._block(function.body)
         b.finish([(w, b.constant(w, 0)) for w in function.results])
         found = b.close()

@@ -187,7 +187,7 @@ class Body:
         self._end(f"br i1 {guard}, label %{label}, label %o{self._count}")
         self._begin(f"o{self._count}")
 
-    def open(self, results: Sequence[int]) -> None:
+    def inline(self, results: Sequence[int]) -> None:
         self._count += 1
         self._scopes.append(_Scope(f"s{self._count}", tuple((w, self.variable(w)) for w in results)))
 

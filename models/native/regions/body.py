@@ -78,7 +78,7 @@ class RegionBody(Folded):
         self.part = part
         self._lines, self._open = part.lines, True
         self.fresh()
-        self.open(())
+        self.inline(())
 
     def end_part(self) -> None:
         """Where the instruction that is written completes."""

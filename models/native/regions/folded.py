@@ -171,7 +171,7 @@ class Folded(Body):
 
     # ---- functions in place
 
-    def open(self, results: Sequence[int]) -> None:
+    def inline(self, results: Sequence[int]) -> None:
         self._count += 1
         self._frames.append(_Frame(f"d{self._count}", tuple((w, self.variable(w)) for w in results)))
 

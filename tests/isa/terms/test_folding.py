@@ -162,7 +162,7 @@ def possible(claims: list[Term]) -> str:
             intern("lor", 0, tuple(claims[i : i + 2]), None) if i + 1 < len(claims) else claims[i]
             for i in range(0, len(claims), 2)
         ]
-    request = {"do": "check", "text": script(claims).text, "rlimit": Limits().rlimit}
+    request = {"do": "check", "text": script(claims).text, "asked": [], "rlimit": Limits().rlimit}
     return str(solver().ask(request, 120.0)["status"])
 
 
