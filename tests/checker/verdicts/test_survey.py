@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcheck.checker import check as checking
+from pgcheck.checker import judging as judging_machines
 from pgcheck.checker.check import Options, check
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Event, Finding, FindingStatus, Judged
@@ -106,7 +106,7 @@ def test_nothing_is_mirrored_that_loses_a_premise(
         asked.append(configuration)
         return [Finding("made_up", status if configuration.mirrored else alone, setting.deployment.name, "")]
 
-    monkeypatch.setattr(checking, "granted", granted)
+    monkeypatch.setattr(judging_machines, "granted", granted)
     main = check(machine_of("mask_mirror"), replace(PLAIN, only=("mask", "add"))).main
     assert bool(main.configuration) == chosen
     assert main.theorems["monitor"].status == ("conditional" if (status, chosen) == ("ok", True) else "fails")
@@ -121,7 +121,7 @@ def test_what_is_fixed_is_the_monitors_and_asks_no_premise_anew(monkeypatch: pyt
         asked.append(str(configuration))
         return []
 
-    monkeypatch.setattr(checking, "granted", granted)
+    monkeypatch.setattr(judging_machines, "granted", granted)
     check(machine_of("conditional"), replace(PLAIN, only=("uio",)))
     assert asked == ["TRAPIO = 1"]
 
