@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.model import Model
@@ -28,25 +29,30 @@ def kind(label: str, machine: Machine) -> str:
     return re.sub(r"(^|[:@])(supervisor|user)\b(?! mode)", r"\1class", re.sub(r"general:\*", "general", text))
 
 
+Ask = Callable[[Evidence, Sequence[Term], str], Model | None]
+
+
 @contextmanager
 def asking(machine: Machine, without: Collection[str] = ()) -> Iterator[dict[str, int]]:
     """Counts the obligations of each kind that have a model; those of some kinds never have any, as if they were left out."""
     found: dict[str, int] = {}
-    ask = Evidence.model
 
-    def model(self: Evidence, assertions: Sequence[Term], label: str) -> Model | None:
-        asked = kind(label, machine)
-        if asked in without:
-            return None
-        answer = ask(self, assertions, label)
-        found[asked] = found.get(asked, 0) + (answer is not None)
-        return answer
+    def counted(ask: Ask) -> Ask:
+        def model(self: Evidence, assertions: Sequence[Term], label: str) -> Model | None:
+            asked = kind(label, machine)
+            if asked in without:
+                return None
+            answer = ask(self, assertions, label)
+            found[asked] = found.get(asked, 0) + (answer is not None)
+            return answer
 
-    Evidence.model = model  # type: ignore[method-assign]
-    try:
+        return model
+
+    with (
+        patch.object(Evidence, "model", counted(Evidence.model)),
+        patch.object(Evidence, "some", counted(Evidence.some)),
+    ):
         yield found
-    finally:
-        Evidence.model = ask  # type: ignore[method-assign]
 
 
 MACHINES: Mapping[int, tuple[str, str, int, int]] = {
