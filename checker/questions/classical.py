@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from pgcheck.checker.questions.copies import (
     Beside,
     Copy,
+    Outcome,
     differ,
     fresh,
     oracles,
@@ -288,7 +290,7 @@ def _completes(runs: _Runs, start: str, values: Sequence[int], evidence: Evidenc
 
 def _gets_by(copy: Copy, start: str) -> Term:
     """The step need not trap: it goes on, or halts; in user mode also where it may do anything."""
-    certain = lor(copy.goes_on, copy.halts)
+    certain = copy.gets_by
     return (
         lor(certain, lor(copy.unpredictable, copy.unmodelled)) if start == "U" else land(certain, lnot(copy.unmodelled))
     )
@@ -355,7 +357,7 @@ def _explicit(runs: _Runs, starts: Sequence[_Start], evidence: Evidence, found: 
         first = runs.beside(FIRST, start.mode, subject.private)
         a, own = first.copy, own_mode_oracle(setting.machine, setting.mode(start.mode))
         b = first.again(a.pre, own, FIRST, oracles(setting.machine))
-        ends = lor(land(a.goes_on, lnot(b.goes_on)), land(lnot(a.goes_on), b.goes_on))
+        ends = lor(land(a.gets_by, lnot(b.gets_by)), land(lnot(a.gets_by), b.gets_by))
         differs = conjunction([runs.known(a), lnot(a.unmodelled), lor(differences(a, b)["beh"], ends)])
         sensitivity = Sensitivity("beh", MODE, start.name)
         shown[sensitivity] = lor(shown.get(sensitivity, FALSE), differs)
@@ -369,24 +371,24 @@ def _explicit(runs: _Runs, starts: Sequence[_Start], evidence: Evidence, found: 
 
 
 def differences(a: Copy, b: Copy, *, refused: bool = False) -> dict[str, Term]:
-    """Behaviour (general state after two completed steps), trap and trap-kind differences of two runs, whichever of them traps.
+    """Behaviour (general state after two completed steps, or how they end), trap and trap-kind differences of two runs, whichever of them traps.
 
     A trap of any kind is one, for what a specification calls its kind keeps no guest from seeing it: but not a fault of translation, which
     both runs have, nor, of a supervisor's and a user's run, that the user alone is `refused`: that is what being privileged is.
     A second run that may do anything completes with what the first one has not.
     """
     machine = a.machine
-    behaviour = FALSE
-    for x, y in zip(a.outcomes, b.outcomes, strict=True):
+
+    def apart(x: Outcome, y: Outcome) -> Term:
         seen = disjunction(differ(leaf, x.post[leaf.name], y.post[leaf.name]) for leaf in machine.state.general)
-        behaviour = disjunction(
-            [behaviour, conjunction([x.guard, y.guard, disjunction([seen, payloads_differ(x.payload, y.payload)])])]
-        )
+        return TRUE if x.name != y.name else lor(seen, payloads_differ(x.payload, y.payload))
+
+    behaviour = disjunction(conjunction([x.guard, y.guard, apart(x, y)]) for x, y in product(a.untrapped, b.untrapped))
     anything = land(lnot(lor(a.unmodelled, a.unpredictable)), lor(b.unmodelled, b.unpredictable))
     traps = b.ends(*(k for k in KINDS if not (refused and k == "privileged")))
     failed_a, failed_b = a.ends("memory", "other"), b.ends("memory", "other")
     return {
         "beh": lor(behaviour, anything),
-        "trs": lor(land(a.goes_on, traps), land(a.ends(*KINDS), b.goes_on)),
+        "trs": lor(land(a.gets_by, traps), land(a.ends(*KINDS), b.gets_by)),
         "tks": lor(land(a.ends("intent"), failed_b), land(failed_a, b.ends("intent"))),
     }

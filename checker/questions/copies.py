@@ -48,7 +48,7 @@ Answer = Callable[[Term, tuple[Term, ...]], Term | None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A way a step ends that the guest goes on from: completion, or another instruction to execute (`payload`)."""
+    """A way a step ends without a trap: completion, another instruction to execute (`payload`), or a halt."""
 
     name: str
     guard: Term
@@ -95,27 +95,44 @@ class Copy:
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
         """Completion first, then one outcome per terminator of kind execute."""
-        result = [Outcome(NEXT, self.completes, self.post)]
-        for function in sorted(executing(self.machine) & {e.function for e in self.exits}):
-            first, *rest = [e for e in self.exits if e.function == function]
-            guard, post, payload = first.guard, dict(first.state), first.args
-            for e in rest:
-                post = {k: ite(e.guard, v, post[k]) for k, v in e.state.items()}
-                payload = tuple(ite(e.guard, new, old) for new, old in zip(e.args, payload, strict=True))
-                guard = lor(guard, e.guard)
-            result.append(Outcome(function, guard, post, payload))
-        return tuple(result)
+        going_on = sorted(executing(self.machine) & {e.function for e in self.exits})
+        return (Outcome(NEXT, self.completes, self.post), *map(self._ended, going_on))
+
+    @cached_property
+    def untrapped(self) -> tuple[Outcome, ...]:
+        """The outcomes, and that the step halts if it can."""
+        return (*self.outcomes, self._ended(HALT)) if any(e.function == HALT for e in self.exits) else self.outcomes
+
+    def _ended(self, function: str) -> Outcome:
+        """All exits by a function as one outcome."""
+        first, *rest = [e for e in self.exits if e.function == function]
+        guard, post, payload = first.guard, dict(first.state), first.args
+        for e in rest:
+            post = {k: ite(e.guard, v, post[k]) for k, v in e.state.items()}
+            payload = tuple(ite(e.guard, new, old) for new, old in zip(e.args, payload, strict=True))
+            guard = lor(guard, e.guard)
+        return Outcome(function, guard, post, payload)
 
     @cached_property
     def goes_on(self) -> Term:
         """The step completes, or goes on with another instruction: it does not trap."""
         return disjunction(o.guard for o in self.outcomes)
 
+    @cached_property
+    def gets_by(self) -> Term:
+        """The step does not trap: it goes on, or halts."""
+        return lor(self.goes_on, self.halts)
+
 
 @once
 def executing(machine: Machine) -> frozenset[str]:
     """The terminators after which the machine runs another instruction: no trap."""
     return frozenset(n for n, rule in machine.code.exits.items() if rule.kind == EXECUTE)
+
+
+def _untrapped(machine: Machine) -> frozenset[str]:
+    """The exits whose state the guest goes on from, or stays in."""
+    return executing(machine) | {HALT}
 
 
 def fresh(machine: Machine, tag: Tag) -> dict[str, Term]:
@@ -160,7 +177,7 @@ def instantiate(
     """The transition over the leaves `pre`.
 
     `answer(application, new arguments)` replaces oracle applications (None: as they are); the fresh variables in `private`
-    are this copy's own. The state at an exit is kept only where the guest goes on from it.
+    are this copy's own. The state at an exit is kept only where the guest goes on from it, or halts in it.
     """
 
     made: dict[Term, Term] = {}
@@ -233,24 +250,24 @@ class Copies:
 
 
 def _roots(machine: Machine, transition: Transition) -> tuple[Term, ...]:
-    going_on = executing(machine)
+    untrapped = _untrapped(machine)
     roots = [transition.completes, *transition.post.values()]
     for e in transition.exits:
-        roots += [e.guard, *e.args, *(e.state.values() if e.function in going_on else ())]
+        roots += [e.guard, *e.args, *(e.state.values() if e.function in untrapped else ())]
     return tuple(roots)
 
 
 def _copy(
     machine: Machine, transition: Transition, pre: Leaves, roots: Iterable[Term], made: Mapping[Term, Term]
 ) -> Copy:
-    it, going_on = iter(roots), executing(machine)
+    it, untrapped = iter(roots), _untrapped(machine)
     completes = next(it)
     post = {name: next(it) for name in transition.post}
     exits = []
     for e in transition.exits:
         guard = next(it)
         args = tuple(next(it) for _ in e.args)
-        state = {name: next(it) for name in e.state} if e.function in going_on else {}
+        state = {name: next(it) for name in e.state} if e.function in untrapped else {}
         exits.append(Exit(guard, e.function, args, e.note, state))
     return Copy(machine, pre, completes, post, tuple(exits), made)
 

@@ -27,9 +27,8 @@ from pgcheck.isa.terms.names import read
 SEARCHING: Final = ("bitwuzla", "z3")
 """The solvers that look for models, in the order in which they are asked; verdicts and witnesses are the same in the other order."""
 MOST_HELD: Final = 2048  # answers
-MOST_RECENT: Final = (
-    3  # models; eight show more, and cost more than that saves where most obligations have none (riscv64)
-)
+MOST_RECENT: Final = 3
+"""Models; eight show more, and cost more than that saves where most obligations have none."""
 RLIMIT_OF_A_TICK: Final = 1000  # bitwuzla's unit in z3's, roughly
 
 

@@ -202,10 +202,12 @@ class Judge:
         for known, value in ends(self.trees.current(word, self.continued)):
             assert isinstance(value, tuple)
             one, other = value
-            if one is other or self.goes_on(one) != self.goes_on(other):
+            if one is other or self.gets_by(one) != self.gets_by(other):
                 changed: list[tuple[str, int] | None] = [] if one is other else [None]
+            elif self.gets_by(one) and one.end != other.end:
+                changed = [None]
             else:
-                changed = _apart(self.machine, one, other, known) if self.goes_on(one) else []
+                changed = _apart(self.machine, one, other, known) if self.gets_by(one) else []
             states = self.legal & self.space.agreeing(known.items(), "first")
             for change in changed:
                 left = states if change is None else states & ~self.space.holding[change]
@@ -221,6 +223,10 @@ class Judge:
         """Whether a step completes, or goes on with another instruction."""
         rule = self.machine.code.exits.get(outcome.end[0])
         return outcome.completes or (rule is not None and rule.kind == "execute")
+
+    def gets_by(self, outcome: Outcome) -> bool:
+        """Whether a step does not trap: it goes on, or halts."""
+        return self.goes_on(outcome) or outcome.end[0] == HALT
 
     def wanted(self) -> Iterator[tuple[str, str]]:
         for role in self.roles:
@@ -277,7 +283,7 @@ class Judge:
 
     def kind(self, first: Outcome, second: Outcome) -> str | None:
         """How the ends of two steps differ."""
-        one, other = self.goes_on(first) or first.end[0] == HALT, self.goes_on(second) or second.end[0] == HALT
+        one, other = self.gets_by(first), self.gets_by(second)
         if second.end[0] == TRANSLATE or first.end[0] == ANYTHING:
             return None
         if second.end[0] in (LEFT_OUT, ANYTHING):
@@ -289,8 +295,7 @@ class Judge:
     def refused(self, first: Outcome, second: Outcome) -> bool:
         """Whether a step goes on and another is refused for want of privilege."""
         rule = self.machine.code.exits.get(second.end[0])
-        goes_on = self.goes_on(first) or first.end[0] == HALT
-        return goes_on and rule is not None and rule.kind_of(second.end[1]) == "privileged"
+        return self.gets_by(first) and rule is not None and rule.kind_of(second.end[1]) == "privileged"
 
     def same_entries(self, known: Mapping[Key, Answer], role: str) -> bool:
         """Whether tables and clocks of other roles give both steps the same."""

@@ -114,6 +114,23 @@ def test_what_changes_control_state_is_sensitive_where_it_does(
     assert {w for w in ways(tmp_path, body, evidence) if w.startswith("ctl")} == expected
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("if (F == 1) { halt(); }", {"beh[configuration@S]", "beh[configuration@U]"}),
+        ("if (M == 0) { halt(); }", {"beh[mode@SU]"}),
+        ("if (F == 1) { halt(); } else { trap(Cause::Service); }", {"trs[configuration@S]", "trs[configuration@U]"}),
+        ("A[r] = {30'd0, F}; halt();", {"beh[configuration@S]", "beh[configuration@U]"}),
+        ("privileged();\nhalt();", set()),
+        ("halt();", set()),
+    ],
+)
+def test_a_halt_is_seen_like_any_end_that_is_no_trap(
+    body: str, expected: set[str], tmp_path: Path, evidence: Evidence
+) -> None:
+    assert {w for w in ways(tmp_path, body, evidence) if not w.startswith("ctl")} == expected
+
+
 # ---- where one leaf cannot differ alone, where the guest's differs from the real machine's, where the mode is named
 
 
