@@ -60,6 +60,23 @@ def _field(node: Node) -> Node:
     return Mapping(node.position, {Text("role", node.position): node}) if isinstance(node, Text) else node
 
 
+class Hardwired(Entry):
+    """What of an element reads as a constant and ignores writes: all of it, or some bits."""
+
+    value: Number | None = Key(None, description="The whole element.")
+    ones: Number = Key(0, description="The bits that are always 1.")
+    zeros: Number = Key(0, description="The bits that are always 0.")
+
+    def check(self, along: Reading) -> None:
+        if self.value is not None and (self.ones or self.zeros):
+            message = "an element is hardwired whole or in some bits"
+            along.problems.report(self.position, message, hint="VALUE, or {ones: bits, zeros: bits}")
+
+
+def _hardwired(node: Node) -> Node:
+    return Mapping(node.position, {Text("value", node.position): node}) if isinstance(node, Text) else node
+
+
 def _reset(node: Node) -> int | Text | dict[Text, int | Text]:
     if isinstance(node, Mapping):
         return {key: read_number(value) for key, value in node.items()}
@@ -74,8 +91,12 @@ class StateEntry(Entry):
     size: Number | None = Key(None, description="The number of elements of an array.")
     pc: Boolean = Key(False, description="Whether this is the program counter; exactly one entry is.")
     volatile: Boolean = Key(False, description="Whether each read yields a fresh value.")
-    hardwired: Annotated[dict[Natural, Number], Short(distinct_keys, {"type": "object"})] = Key(
-        default_factory=dict, description="Index: value, for elements that read as constants and ignore writes."
+    hardwired: Annotated[
+        dict[Natural, Annotated[Hardwired, Short(_hardwired, {"type": ["integer", "string"]})]],
+        Short(distinct_keys, {"type": "object"}),
+    ] = Key(
+        default_factory=dict,
+        description="Index: value, for elements that read as constants and ignore writes, or {ones: bits, zeros: bits}.",
     )
     reserved: Bit = Key(0, description="The constant value of the bits of a bitfield that no field names.")
     reset: Annotated[

@@ -142,12 +142,12 @@ class _Layout:
             role = Text("general")
         reset = self._reset(field, suffix, width)
         value = whole >> low & mask_of(width) if reset is None else reset
-        fixed = self._hardwired(width)
-        of_leaf = _width(self.type, suffix, width)
+        fixed, partly = self._hardwired(width)
+        of_leaf, volatile = _width(self.type, suffix, width), self.given.volatile
         self.program.leaves[leaf] = (
-            ArrayLeaf(leaf, of_leaf, str(role), value, self.given.volatile, size=self.size, hardwired=fixed)
+            ArrayLeaf(leaf, of_leaf, str(role), value, volatile, size=self.size, hardwired=fixed, partly=partly)
             if self.size
-            else ScalarLeaf(leaf, of_leaf, str(role), value, self.given.volatile)
+            else ScalarLeaf(leaf, of_leaf, str(role), value, volatile)
         )
         return Part(leaf, high, low)
 
@@ -159,12 +159,28 @@ class _Layout:
             return self._number(self.given.reset.get(Text(suffix), 0), "a reset value", mask_of(width))
         return None
 
-    def _hardwired(self, width: int) -> tuple[tuple[int, int], ...]:
-        for k in self.given.hardwired:
+    def _hardwired(self, width: int) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int, int], ...]]:
+        """The elements that no write changes, and those of which some bits are so."""
+        fixed, partly, limit = list[tuple[int, int]](), list[tuple[int, int, int]](), mask_of(width)
+        for k, given in self.given.hardwired.items():
             if k >= self.size:
                 self.program.problems.report(self.name.position, f"{self.name} has no element {k} to be hardwired")
-        limit = mask_of(width)
-        return tuple((k, self._number(v, "a hardwired value", limit)) for k, v in self.given.hardwired.items())
+            if given.value is not None:
+                fixed.append((k, self._number(given.value, "a hardwired value", limit)))
+                continue
+            ones, zeros = (
+                number(self.program, bits, "a mask of hardwired bits", given.position, limit=limit)
+                for bits in (given.ones, given.zeros)
+            )
+            if ones & zeros:
+                both = f"{ones & zeros:#x}"
+                self.program.problems.report(given.position, "bits that read as ones and as zeros", found=both)
+            if not isinstance(self.type, Bits):
+                self.program.problems.report(
+                    given.position, "bits are hardwired in elements of Bits<N>", found=str(self.type)
+                )
+            partly.append((k, ones, zeros & ~ones))
+        return tuple(fixed), tuple(partly)
 
     def _number(self, given: int | Text, what: str, limit: int) -> int:
         return number(self.program, given, what, self.name.position, limit=limit)

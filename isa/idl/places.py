@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.idl.lowerer import Lowerer
 from pgcheck.isa.idl.scopes import Array, Value, extraction, local, resize_value
-from pgcheck.isa.idl.state import Entry
+from pgcheck.isa.idl.state import Entry, held
 from pgcheck.isa.idl.types import Bitfield, Bits, Struct, Type, width_of
 from pgcheck.isa.parsing.refusal import Refusal
 from pgcheck.isa.parsing.syntax import Item, Tree, csr_name
@@ -34,8 +34,10 @@ class _Place:
     entry: Entry
     index: Term | None = None
 
-    def write(self, leaf: str, value: Term) -> Statement:
-        return SetLeaf(leaf, value) if self.index is None else SetElement(leaf, self.index, value)
+    def write(self, e: Lowerer, leaf: str, value: Term) -> Statement:
+        if self.index is None:
+            return SetLeaf(leaf, value)
+        return SetElement(leaf, self.index, held(e.program.leaves[leaf], self.index, value))
 
 
 def store(e: Lowerer, target: Tree, given: Given) -> Block:
@@ -91,10 +93,10 @@ def _scatter(e: Lowerer, place: _Place, value: Value) -> Block:
         return (SetNext(value.term),)
     if len(entry.parts) == 1 or isinstance(entry.type, Struct):
         pairs = zip(entry.parts, value.terms, strict=True)
-        return tuple(place.write(p.leaf, t) for p, t in pairs if p.leaf)
+        return tuple(place.write(e, p.leaf, t) for p, t in pairs if p.leaf)
     held = e.scope.declare("whole", entry.type)
     (whole,) = local(held, Bits(value.term.width))
-    writes = (place.write(p.leaf, extraction(whole, p.high, p.low)) for p in entry.parts if p.leaf)
+    writes = (place.write(e, p.leaf, extraction(whole, p.high, p.low)) for p in entry.parts if p.leaf)
     return (SetLocal(held, value.term), *writes)
 
 
@@ -107,7 +109,7 @@ def _member(e: Lowerer, target: Tree, place: _Place, given: Given) -> Block:
         raise Refusal(target, f"{entry.name} has no '{name}'", hint=did_you_mean(name, known))
     type_ = entry.type.members[name] if isinstance(entry.type, Struct) else Bits(part.high - part.low + 1)
     term = given.to(e, type_, f"`{entry.name}.{name}`").term
-    return (place.write(part.leaf, term),) if part.leaf else ()
+    return (place.write(e, part.leaf, term),) if part.leaf else ()
 
 
 def _field(e: Lowerer, target: Tree, given: Given) -> Block:

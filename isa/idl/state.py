@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 from pgcheck.isa.idl.types import Bitfield, Struct, Type
-from pgcheck.isa.terms import Name, Term, array, constant, constant_array, mk, node, select, variable
+from pgcheck.isa.terms import Name, Term, array, constant, constant_array, mask, mk, node, select, variable
 from pgcheck.isa.terms.names import Tag, leaf_name
 
 GENERAL = "general"
@@ -66,10 +66,14 @@ class ScalarLeaf(_Described):
 
 @dataclass(frozen=True, slots=True)
 class ArrayLeaf(_Described):
-    """A leaf of `size` elements of `width` bits, `reset` in each; `hardwired` are those that no write changes, (index, value)."""
+    """A leaf of `size` elements of `width` bits, `reset` in each; `hardwired` are those that no write changes, (index, value).
+
+    Of others some bits may be so: `partly` is (index, ones, zeros), by which every read and write in the intermediate form is made.
+    """
 
     size: int = field(kw_only=True)
     hardwired: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)
+    partly: tuple[tuple[int, int, int], ...] = field(default=(), kw_only=True)
 
     @property
     def index_width(self) -> int:
@@ -138,8 +142,22 @@ class Entry:
 def read_leaf(leaf: Leaf, index: Term | None) -> Term:
     """The value of a leaf in the intermediate form; a volatile leaf has a value per read."""
     if leaf.volatile:
-        return node("volatile", leaf.width, *(() if index is None else (index,)), data=leaf.name)
-    return leaf.term if index is None else select(leaf.term, index)
+        value = node("volatile", leaf.width, *(() if index is None else (index,)), data=leaf.name)
+    else:
+        value = leaf.term if index is None else select(leaf.term, index)
+    return value if index is None else held(leaf, index, value)
+
+
+def held(leaf: Leaf, index: Term, value: Term) -> Term:
+    """What an element has for `value`: its hardwired bits are as they are."""
+    if isinstance(leaf, ScalarLeaf) or not leaf.partly:
+        return value
+    width, free, ones = leaf.width, constant(leaf.width, mask(leaf.width)), constant(leaf.width, 0)
+    for place, always, never in leaf.partly:
+        here = node("eq", 0, index, constant(leaf.index_width, place))
+        free = node("ite", width, here, constant(width, mask(width) & ~(always | never)), free)
+        ones = node("ite", width, here, constant(width, always), ones)
+    return node("or", width, node("and", width, value, free), ones)
 
 
 def read_entry(entry: Entry, leaves: Mapping[str, Leaf], index: Term | None) -> Term:

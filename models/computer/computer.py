@@ -20,18 +20,19 @@ STUCK = "waits for an interrupt that cannot come"
 
 
 class Clock:
-    """The registers of a leaf that reads the logical clock; stores to it are dropped."""
+    """The registers of a leaf that counts steps: from 0, or from what was written, which the next step reads."""
 
-    __slots__ = ("surroundings",)
+    __slots__ = ("ahead", "surroundings")
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
+        self.ahead = 0
 
     def read(self, offset: int, count: int) -> int:
-        return self.surroundings.clock
+        return self.surroundings.clock + self.ahead
 
     def write(self, offset: int, count: int, value: int) -> None:
-        return
+        self.ahead = value - self.surroundings.clock - 1
 
 
 @dataclass(frozen=True, slots=True)

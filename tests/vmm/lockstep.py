@@ -30,7 +30,7 @@ IA_32: Mapping[str, Choice] = {
     "CR4.PCE": 0,
     "CR4.TSD": 1,
     "EFLAGS.IOPL": 0,
-    "TR.limit": 102,
+    "TR.limit": 103,
 }
 
 # What `pgcheck check` finds; a test of its own compares.

@@ -156,7 +156,12 @@ def test_identity_and_texts(complete: Specification) -> None:
 
 def test_state_and_modes(complete: Specification) -> None:
     gpr, pc, sr, tsc, mem = complete.state.values()
-    assert (gpr.type, gpr.role, gpr.size, gpr.hardwired) == ("Bits<32>", "general", 8, {0: 0, 7: "MASK"})
+    assert (gpr.type, gpr.role, gpr.size, {k: h.value for k, h in gpr.hardwired.items()}) == (
+        "Bits<32>",
+        "general",
+        8,
+        {0: 0, 7: "MASK"},
+    )
     assert (gpr.pc, gpr.volatile, gpr.reset, gpr.reserved, gpr.fields) == (False, False, None, 0, {})
     assert (pc.pc, pc.reset, pc.size) == (True, 0xFFF0, None)
     assert {name: (f.role, f.const, f.reset) for name, f in sr.fields.items()} == {

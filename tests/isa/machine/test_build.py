@@ -11,6 +11,8 @@ from pgcheck.isa.machine.build import load
 from pgcheck.isa.machine.schemes import Bounds, Entries
 from pgcheck.isa.terms import Name, constant, eq, operand, show, substitute, variable
 from pgcheck.isa.terms.names import STATE
+from pgcheck.models.reference.cycle import canonical, step
+from pgcheck.models.state import cells, reset
 from pgcheck.shipped import shipped
 from tests.isa.machine.complete import COMPLETE, machine, problems
 
@@ -134,6 +136,11 @@ WRONG = [
     ("hardwired: {0: 0}", "hardwired: {0: @TOP + 8'd1}", ""),
     (X, "@" + X.replace("0: 0", "0: 256"), "a hardwired value is too large"),
     (X, "@" + X.replace("0: 0", "4: 0"), "X has no element 4 to be hardwired"),
+    ("hardwired: {0: 0}", "hardwired: {0: 0, 1: {ones: 1, zeros: @TOP - 8'd1}}", ""),
+    ("hardwired: {0: 0}", "hardwired: {1: @{ones: 256}}", "a mask of hardwired bits is too large"),
+    ("hardwired: {0: 0}", "hardwired: {1: @{ones: 3, zeros: 6}}", "bits that read as ones and as zeros"),
+    ("hardwired: {0: 0}", "hardwired: {1: @{value: 3, zeros: 4}}", "an element is hardwired whole or in some bits"),
+    (X, X.replace("0: 0", "1: @{ones: 1}").replace("Bits<8>", "Pte"), "bits are hardwired in elements of Bits<N>"),
     ("TIME: {type: Bits<8>, role", "TIME: {type: @Byte, role", "no type 'Byte'"),
     ("TIME: {type: Bits<8>, role: timing", "@TIME: {type: Bits<8>", "TIME has no role"),
     ("TIME: {type: Bits<8>", "TIME: {type: @Bits<0>", "this width cannot be"),
@@ -253,6 +260,23 @@ def test_a_type_is_overridden_in_its_place(tmp_path: Path) -> None:
     assert "S.J" in machine(tmp_path, variant).state.leaves
     found = problems(tmp_path, variant.replace(") Status {", ") Statos {"))
     assert [(p.message, p.position.line) for p in found][0] == ("no type 'Statos' to override", 5)
+
+
+HARDWIRED = "X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 0, 2: {ones: 0x81, zeros: 0x60}}}"
+
+
+@pytest.mark.parametrize("index", range(4))
+@pytest.mark.parametrize("value", [0, 0x5A, 0xFF])
+def test_bits_that_are_hardwired_read_as_they_are_and_ignore_writes(index: int, value: int, tmp_path: Path) -> None:
+    made = machine(tmp_path, COMPLETE.replace(X, HARDWIRED))
+    assert made.state.arrays["X"].hardwired == ((0, 0),) and made.state.arrays["X"].partly == ((2, 0x81, 0x60),)
+    state = reset(made)
+    expected = {0: 0, 2: value & 0x1E | 0x81}.get(index, value)
+    assert step(made, canonical(made.instruction("load"), {"d": index, "imm": value}), state) is None
+    assert cells(state, "X")[index] == expected
+    cells(state, "X")[index] = value  # a state that was made otherwise
+    assert step(made, canonical(made.instruction("move"), {"d": index ^ 1, "s": index}), state) is None
+    assert cells(state, "X")[index ^ 1] == (0 if index == 1 else expected if index != 3 else value & 0x1E | 0x81)
 
 
 def test_an_overridden_function_must_exist(tmp_path: Path) -> None:
