@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import count
 
 from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.cases.tape import Tape
@@ -16,23 +17,26 @@ from pgcheck.models.state import State, Surroundings, holding
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.audit import Auditor
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.paging.shadow import ShadowTables
+from pgcheck.vmm.paging.shadow import ShadowTables, fewest
 from pgcheck.vmm.schemes.bounds import Bounds
 from pgcheck.vmm.translate import Args, accesses
 from pgcheck.vmm.vmm import Vmm
 from pgcheck.vmm.world import load_guest
 from tests.mutants.subjects import Case, author, ground
 
-# Frames for tables: one path of them.
-TIGHT = 3
-
 
 @cache
 def tight(name: str) -> Pair:
-    """A guest with so few frames for tables that they are taken from one context for another all the time."""
+    """A guest with so few frames for tables that they are taken from one context for another all the time: one path of them.
+
+    The monitor has no pages of its own there, which would take frames as well.
+    """
     machines = ground(name).pair()
-    vmm = Vmm(machines.host, machines.policy)
-    return replace(machines, vmm=vmm, guests=(vmm.guest("guest", machines.layout.size, tables=TIGHT),))
+    mmu = machines.guests[0].monitor.mmu
+    assert isinstance(mmu, ShadowTables)
+    vmm = Vmm(machines.host, replace(machines.policy, crossing=None))
+    guest = vmm.guest("guest", machines.layout.size, tables=fewest(mmu.form.levels, private=0))
+    return replace(machines, vmm=vmm, guests=(guest,))
 
 
 def maps(name: str, machines: Callable[[str], Pair] = lambda name: ground(name).pair()) -> Case:
@@ -59,6 +63,7 @@ class _Maps:
         self.both, self.tape, self.mmu, self.machine = both, tape, mmu, both.machine
         self.form, self.memory, self.layout = mmu.form, mmu.memory, one.layout
         self.page = 1 << self.form.shift
+        self.first = next(k for k in count() if not mmu.private.keys() & {k, k + 1})  # the monitor has no page there
         self.pages = [self.layout.base + k * self.page for k in range(self.layout.size // self.page)]
         self.virtual = dict(one.start)
         self.virtual.update(holding(self.machine, self.form.realise.given))
@@ -116,7 +121,8 @@ class _Maps:
         """A store to one of the first entries of a table: mostly one that goes on to a table, or from the last ones to a page."""
         number = self.tape.below(len(self.layout.tables))
         last = number >= len(self.layout.tables) - 3
-        slot = self.layout.tables[number] + self.tape.choose((0, 0, 1)) * self.form.units
+        first = self.first if last else 0
+        slot = self.layout.tables[number] + (first + self.tape.choose((0, 0, 1))) * self.form.units
         if self.tape.chance(40):  # a part of it, or what lies on both sides of its beginning
             at, count = slot + self.tape.choose((-1, -2, 1, 2)), self.tape.choose((1, 2, 3))
             if self.memory.holds(at, count):
@@ -132,11 +138,12 @@ class _Maps:
         for above, below in zip(path, path[1:], strict=False):
             self.memory.store(above, units, self.form.entry(realise.table, below))
         for number in range(1 + self.tape.below(2)):  # once, or at two addresses
-            self.memory.store(path[-1] + number * units, units, self.form.entry(realise.map, page))
+            self.memory.store(path[-1] + (self.first + number) * units, units, self.form.entry(realise.map, page))
         other = 1 << self.form.shift + self.form.pages.index
-        found = self._access(0) or self._access(self.page)
+        here = self.first * self.page
+        found = self._access(here) or self._access(here + self.page)
         self.memory.store(path[-2] + units, units, self.form.entry(realise.table, page))
-        return found or self._access(other) or self._access(0) or self._access(other)
+        return found or self._access(other) or self._access(here) or self._access(other)
 
     def _entry(self, last: bool) -> int:
         """An entry: a table, a page, one with a flag changed, rarely with a high bit, or nothing."""
@@ -175,9 +182,9 @@ class _Maps:
             return False
 
     def _address(self) -> int:
-        address = self.tape.choose((0, 0, 8, self.page - 8))
+        address = self.first * self.page + self.tape.choose((0, 0, 8, self.page - 8))
         for level in range(self.form.levels):
-            address |= self.tape.choose((0, 0, 0, 1)) << self.form.shift + self.form.pages.index * level
+            address += self.tape.choose((0, 0, 0, 1)) << self.form.shift + self.form.pages.index * level
         return address
 
     def _access(self, address: int) -> str | None:

@@ -105,6 +105,12 @@ def test_a_fault_is_killed_by_what_passes_without_it() -> None:
     assert tried(killer, FAULTS["K27"]).failed and not tried(killer).failed
 
 
+@pytest.mark.parametrize("killer", ["SH1 riscv64 maps", "SH1 riscv64 maps with few tables"])
+def test_tables_that_change_at_random_pass_without_a_fault(killer: str) -> None:
+    found = tried(killer)
+    assert not (found.failed or found.lost), found.shown
+
+
 def test_a_test_kills_in_a_process_of_its_own() -> None:
     killer = "suite tests/isa/terms/test_terms.py::test_operators_at_their_edges"
     found = tried(killer, FAULTS["F03"])

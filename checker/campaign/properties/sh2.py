@@ -13,7 +13,7 @@ from pgcheck.checker.campaign.pairs.outcome import Ground, Outcome
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.models.engine import Engine, VmExit
 from pgcheck.models.reference.cycle import call
-from pgcheck.models.state import Exit, State, Surroundings
+from pgcheck.models.state import Exit, Oracle, State, Surroundings
 
 Translate = Callable[[tuple[int, ...], State, Surroundings], tuple[int, ...] | Exit]
 
@@ -38,7 +38,10 @@ def sh2(ground: Ground, cases: Sequence[Case], stride: int | None) -> Outcome:
 
 
 class Retaining:
-    """An engine whose processor remembers every translation that it made until it is told to forget, or forgets one by chance."""
+    """An engine whose processor remembers every translation that it made until it is told to forget, or forgets one by chance.
+
+    What the monitor answers in place of the processor is not the processor's to remember.
+    """
 
     def __init__(self, translate: Translate, engine: Engine, seed: int) -> None:
         self.walk, self.engine = translate, engine
@@ -47,6 +50,7 @@ class Retaining:
         self.recalled = self.forgotten = 0
         self.state: State = {}
         self.surroundings = Surroundings()
+        self.monitor: Oracle | None = None
 
     def forget(self) -> None:
         """Remember nothing."""
@@ -54,22 +58,24 @@ class Retaining:
         self.known.clear()
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
-        if surroundings.oracle is not None:
-            return self.engine.run(state, surroundings, budget, intercept)
         self.state, self.surroundings = state, surroundings
-        surroundings.oracle = self
+        self.monitor, cuts = surroundings.oracle, surroundings.cuts
+        surroundings.oracle, surroundings.cuts = self, None
         try:
             return self.engine.run(state, surroundings, budget, intercept)
         finally:
-            surroundings.oracle = None
+            surroundings.oracle, surroundings.cuts = self.monitor, cuts
 
     def translate(self, args: tuple[int, ...]) -> tuple[bool, int] | None:
+        answered = None if self.monitor is None else self.monitor.translate(args)
+        if answered is not None:
+            return answered
         self.random = self.random * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
         if self.known and self.random >> 60 == 0:
             self.known.pop(next(iter(self.known)))
         found = self.known.get(args)
         if found is None:
-            result = self.walk(args, self.state, Surroundings(memory=self.surroundings.memory))
+            result = self.walk(args, self.state, Surroundings(memory=self.surroundings.memory, oracle=self.monitor))
             if isinstance(result, Exit):
                 return None
             found = self.known[args] = result[0]
@@ -78,10 +84,10 @@ class Retaining:
         return False, found
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
-        return None
+        return None if self.monitor is None else self.monitor.probe(name, args)
 
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
-        return None
+        return None if self.monitor is None else self.monitor.table(name, args)
 
 
 SH2: Final = Property(

@@ -33,6 +33,17 @@ def test_reads_through_stores_and_choices_and_calls() -> None:
         assert values == [int(place != 4), 1]
 
 
+def test_what_is_stored_is_no_element_of_the_array_below() -> None:
+    below = select(ONE, variable(8, "b"))
+    claims = [
+        eq(node("select", 8, store(ONE, A, variable(8, "v")), variable(8, "b")), constant(8, 1)),
+        eq(below, constant(8, 3)),
+    ]
+    read = claims[0].args[0] if claims[0].args[0].op == "select" else claims[0].args[1]
+    _, values = told(claims, {A: 4, variable(8, "b"): 4, variable(8, "v"): 1, read: 1, below: 3})
+    assert values == [1, 1]
+
+
 def test_a_lie_makes_no_claim_true() -> None:
     """Two values for one element: the first stands, and the claim about the other is false."""
     first, second = select(ONE, A), select(ONE, variable(8, "b"))
