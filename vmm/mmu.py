@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.statistics import Event
 from pgcheck.vmm.tlb import Tlb
 from pgcheck.vmm.translate import Args
+
+Key = tuple[int, ...]
 
 
 class Mmu(Protocol):
@@ -43,6 +45,25 @@ class Mmu(Protocol):
 
     def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> tuple[bool, int] | None:
         """What a memory management unit outside the processor answers, (fault, address); None when the processor has its own."""
+        ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The leaves of the virtual state by which `placed`, leaves of the processor, are set; `held` are others that it looks at."""
+        ...
+
+    @property
+    def placed(self) -> tuple[str, ...]: ...
+
+    @property
+    def held(self) -> tuple[str, ...]: ...
+
+    def settled(self) -> Mapping[Key, Key]:
+        """What `placed` is by what `keys` are, as far as that is known."""
+        ...
+
+    def went(self, chosen: Sequence[Key], moved: int) -> None:
+        """The guest has gone on under these, each named where it was chosen last; so often what is placed has changed."""
         ...
 
     def forget(self) -> None:

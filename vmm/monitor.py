@@ -7,7 +7,7 @@ from the specification, run on the virtual state, and what traps there is reflec
 from __future__ import annotations
 
 from collections.abc import Callable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pgcheck.isa.machine.machine import Machine
@@ -15,12 +15,14 @@ from pgcheck.isa.terms import TRUE
 from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
+from pgcheck.models.native.engine import Native
 from pgcheck.models.reference.cycle import call
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding, scalar
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.gate import Gate, ResourceControlLost
 from pgcheck.vmm.mmu import Mmu, asked
+from pgcheck.vmm.path import Path
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Reason, Statistics
 from pgcheck.vmm.translate import with_argument
@@ -62,6 +64,7 @@ class TrapAndEmulate:
         self.machine: Machine = host.machine
         self.statistics = Statistics()
         self.serves: Callable[[], None] | None = None
+        self._path: Path | None = None
         self.lines = tuple(n for n in self.machine.platform.lines if n in division.own)
         self.own: State = holding(self.machine, division.own)
         self.real: State = {}
@@ -75,9 +78,9 @@ class TrapAndEmulate:
         while surroundings.clock < surroundings.deadline:
             if binding.pending(machine, state, surroundings) or binding.waiting(machine, state, surroundings):
                 return VmExit(surroundings.clock - start, interrupted=True)
-            frame = self._run_directly(state, surroundings) if stutters < MAX_STUTTERS else None
+            frame = self._run_directly(state, surroundings, intercept) if stutters < MAX_STUTTERS else None
             if frame is not None and (frame.stop.exit is None or self.missed(frame.stop.exit, state, surroundings)):
-                stutters = 0 if frame.stop.steps else stutters + 1
+                stutters = 0 if frame.stop.steps or frame.handled else stutters + 1
                 continue
             stutters = 0
             stop = self.routine(frame, state, surroundings)
@@ -92,7 +95,7 @@ class TrapAndEmulate:
 
     # ---- direct execution
 
-    def _run_directly(self, state: State, surroundings: Surroundings) -> Frame | None:
+    def _run_directly(self, state: State, surroundings: Surroundings, intercept: Set[str]) -> Frame | None:
         """Run on the processor until it traps into the monitor; None when this virtual state must be interpreted."""
         direct, host = self.policy.direct, self.host
         if direct is not TRUE and not self.binding.holds(self.machine, direct, state, surroundings):
@@ -117,19 +120,33 @@ class TrapAndEmulate:
         if self._asked:
             outside.oracle, outside.cuts = _Outside(self, state, surroundings), self._cuts
         try:
-            stop = host.engine.run(host.state, outside, steps, self.policy.intercept)
+            stop, handled = self._taken(state, surroundings, real, steps, intercept)
             changed = lost(self.division, host.state, real)
             if changed:
                 raise ResourceControlLost(f"{', '.join(changed)} changed while a guest ran")
-            frame = self._left(stop, state, real, outside)
+            frame = replace(self._left(stop, state, real, outside), handled=handled)
         finally:
             outside.oracle = None
         if self.serves is not None and stop.interrupted and self._pending(real):
             self.statistics.interrupts += 1
             self.serves()
-        surroundings.clock += stop.steps
+        surroundings.clock += stop.steps + handled
         self.statistics.went(stop.steps, state)
         return frame
+
+    def _taken(
+        self, state: State, surroundings: Surroundings, real: State, steps: int, intercept: Set[str]
+    ) -> tuple[VmExit, int]:
+        """Run on the processor; with what the guest has taken on its virtual state meanwhile, where native code is the dispatcher."""
+        host = self.host
+        engine, outside = host.engine, host.surroundings
+        if not isinstance(engine, Native) or self.gate is not None or self.serves is not None or self._asked:
+            return engine.run(host.state, outside, steps, self.policy.intercept), 0
+        path = self._path
+        if path is None or path.statistics is not self.statistics or path.mmu is not self.mmu:
+            path = self._path = Path(self.division, self.policy, self.mmu, self.statistics)
+        stop = path.run(host, state, surroundings, real, steps, reflects=not intercept)
+        return stop, path.handled
 
     def _awaited(self, real: State) -> int:
         """Let the host's devices do what is due, and show on their lines; the steps until one has something to do again."""
@@ -225,12 +242,14 @@ class TrapAndEmulate:
 class Frame:
     """What the monitor learns when a guest has stopped.
 
-    `read`: the word that the processor has fetched is the one in the guest's memory. `located` unless PC is not to be had.
+    `read`: the word that the processor has fetched is the one in the guest's memory. `located` unless PC is not to be had. `handled` steps were taken
+    on the virtual state before.
     """
 
     stop: VmExit
     read: bool = False
     located: bool = True
+    handled: int = 0
 
 
 def _reads(frame: Frame) -> bool:

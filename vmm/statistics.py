@@ -37,7 +37,8 @@ class Statistics:
 
     An intervention whose instruction is unknown, as the fetch failed or no encoding accepts the bits, counts under the empty
     name. `direct` are the steps that the guest took on the processor, `misses` the traps of the monitor's own translation, `crossings`
-    the times that it was entered by the machine's own return instruction, and `interrupts` what devices of the host's have interrupted it for.
+    the times that it was entered by the machine's own return instruction, `interrupts` what devices of the host's have interrupted
+    it for, and `compiled` the interventions that native code made without asking.
     """
 
     interventions: Counter[tuple[str, Reason]] = field(default_factory=Counter)
@@ -45,10 +46,15 @@ class Statistics:
     misses: int = 0
     crossings: int = 0
     interrupts: int = 0
+    compiled: int = 0
 
     def went(self, steps: int, state: State) -> None:
         """Steps on the processor, after which the virtual machine is in this state."""
         self.direct += steps
+
+    def noted(self, fetched: Fetched | None, reason: Reason, times: int) -> None:
+        """Interventions on one instruction that native code has counted."""
+        self.interventions[row(fetched) if fetched is not None else NONE, reason] += times
 
     def note(self, fetched: Fetched | None, reason: Reason) -> None:
         """One intervention."""

@@ -24,6 +24,12 @@ class Tlb:
             self.flush()
             self.used = tables
 
+    def used_in_turn(self, tables: object, times: int) -> None:
+        """The processor has walked other tables so many times since it was told, at last `tables`; it looked at each anew."""
+        self.flushes += times - 1
+        self.used = tables
+        self.flush()
+
     def flush(self) -> None:
         """Forget everything."""
         self.flushes += 1

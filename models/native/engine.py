@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Set
+from typing import Protocol
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.engine import VmExit
@@ -11,9 +12,17 @@ from pgcheck.models.memory import Bus, Ram
 from pgcheck.models.native.linking import Unavailable
 from pgcheck.models.native.lowering.layout import LINE, MOST_RAM
 from pgcheck.models.native.lowering.plan import Unsupported
-from pgcheck.models.native.running import Decoded, Running
+from pgcheck.models.native.running import Decoded, Monitored, Running
 from pgcheck.models.native.runtime import Runtime, Sampler, interpreter
 from pgcheck.models.state import State, Surroundings
+
+
+class Way(Protocol):
+    """How a monitor has a guest run."""
+
+    def on(self, runtime: Runtime) -> Monitored | None:
+        """What runs it on this native code; None where the processor alone does."""
+        ...
 
 
 class Native:
@@ -35,7 +44,15 @@ class Native:
         self._decoded: Decoded = {}
         self._running: Running | None = None
 
-    def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
+    def run(
+        self,
+        state: State,
+        surroundings: Surroundings,
+        budget: int,
+        intercept: Set[str],
+        way: Way | None = None,
+    ) -> VmExit:
+        """As every engine; a guest of a monitor's may be run on a `way` of its own."""
         if self.early > 0:
             stop = self._other.run(state, surroundings, min(budget, self.early), intercept)
             self.early -= max(stop.steps, 1)
@@ -57,6 +74,7 @@ class Native:
         ):
             running = Running(runtime, state, surroundings, self._decoded)
         running.check |= runtime.mirror.enter(state)
+        running.monitored = None if way is None else way.on(runtime)
         try:
             stop = running.until(budget, intercept)
         finally:

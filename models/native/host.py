@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
+from pgcheck.isa.machine.machine import Machine
+from pgcheck.models.computer.computer import Clock
 from pgcheck.models.native.lowering.layout import LINE, Place
 from pgcheck.models.native.lowering.plan import Plan, Request
 from pgcheck.models.native.mirror import Mirror
@@ -16,12 +18,17 @@ HELD: Final = (1 << 64) - 1
 _CALL: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_uint64)
 
 
+def ticks(machine: Machine, surroundings: Surroundings) -> bool:
+    """Whether what the platform calls the clock is the number of steps."""
+    ports = [surroundings.ports.get(name) for name in machine.platform.clock]
+    return all(isinstance(port, Clock) and port.surroundings is surroundings for port in ports)
+
+
 class Host:
-    """Serves requests of native code on the state that it was given; `clock` is the time at which the steps that are left are spent."""
+    """Serves requests of native code on the state that it was given."""
 
     def __init__(self, plan: Plan, mirror: Mirror) -> None:
         self.plan, self.mirror = plan, mirror
-        self.clock = 0
         self._leaves, self._sites, self._functions = tuple(plan.leaves), tuple(plan.sites), tuple(plan.functions)
         self._surroundings = Surroundings()
         self._step = Step(plan.machine, {}, {}, self._surroundings)
@@ -34,6 +41,7 @@ class Host:
     def begin(self, state: State, surroundings: Surroundings) -> None:
         """Serve a run on this state from now on."""
         self.mirror.set("zeros", surroundings.undefined is zero)
+        self.mirror.set("ticks", ticks(self.plan.machine, surroundings))
         if self._step.state is not state or self._surroundings is not surroundings:
             self._surroundings = surroundings
             self._step = Step(self.plan.machine, state, {}, surroundings)
@@ -45,6 +53,9 @@ class Host:
             return raised.exit
         assert raised is not None
         raise raised
+
+    def _now(self) -> int:
+        return self.mirror.get("clock") - self.mirror.get("left") - self.mirror.get("handled")
 
     def _served(self, request: int, a: int, b: int) -> int:
         try:
@@ -77,7 +88,7 @@ class Host:
             return
         assert memory is not None
         given = mirror.number(value)
-        self._surroundings.clock = self.clock - mirror.get("left")
+        self._surroundings.clock = self._now()
         mirror.leave(state)
         try:
             if request == Request.LOAD:
@@ -98,7 +109,7 @@ class Host:
         parameters = self.plan.machine.code.functions[name].parameters
         places = zip(layout.arguments, parameters, strict=False)
         args = tuple(mirror.number(Place(place.at, width)) for place, (_, width) in places)
-        self._surroundings.clock = self.clock - mirror.get("left")
+        self._surroundings.clock = self._now()
         assert oracle is not None
         mirror.set("answered", 0)
         mirror.leave(self._step.state)

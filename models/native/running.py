@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.terms import mask
@@ -20,10 +20,24 @@ SLICE: Final = 1 << 25
 """Steps after which Python looks whether it was interrupted."""
 _ENDED: Final = int(Status.EXIT), int(Status.OUTSIDE)
 _SOUGHT: Final = int(Status.MISSED), int(Status.UNFILLED)
-_CHECK, _UNFILLED, _EXIT = int(Status.CHECK), int(Status.UNFILLED), int(Status.EXIT)
+_CHECK, _UNFILLED, _EXIT, _RESUMED = (int(s) for s in (Status.CHECK, Status.UNFILLED, Status.EXIT, Status.RESUMED))
 MOST_DECODED: Final = 1 << 16
 
 Decoded = dict[int, Fetched | None]
+
+
+class Monitored(Protocol):
+    """What runs a guest of a monitor's in place of the processor alone, and handles exits itself: `handled` steps of the guest's so far."""
+
+    handled: int
+
+    def enter(self, context: Context) -> bool:
+        """Run native code until something is left to do for Python; whether the context is another now."""
+        ...
+
+    def trapped(self, slot: int, fetched: Fetched | None) -> None:
+        """An instruction has trapped into the monitor, and was not handled."""
+        ...
 
 
 class Running:
@@ -42,6 +56,7 @@ class Running:
         self.check, self.alone, self.interrupted, self.sought = True, False, False, False
         self.context: Context | None = None
         self.behind: int | None = None
+        self.monitored: Monitored | None = None
 
     def until(self, budget: int, intercept: Set[str]) -> VmExit:
         """Run as an engine does."""
@@ -57,6 +72,8 @@ class Running:
                 exit_, fetched, fetching = slot, None, True
             else:
                 status = self._entered(slot)
+                if status == _RESUMED:
+                    break
                 if status not in _ENDED:
                     continue
                 ended, fetched = self._ended(status)
@@ -67,6 +84,8 @@ class Running:
                     continue
                 exit_ = ended
             if exit_.function in intercept or exit_.function in BUILTIN_EXITS:
+                if self.monitored is not None and not fetching:
+                    self.monitored.trapped(self.records.slot(self.mirror.get("record")), fetched)
                 return VmExit(self.clock - start, exit_, fetched, fetching)
             undeliverable = self._delivered(exit_)
             if undeliverable is not None:
@@ -107,21 +126,36 @@ class Running:
         regions = runtime.regions
         length = 1 if self.alone else min(self.end - self.clock, SLICE if regions is None else regions.due())
         self.surroundings.clock = before = self.clock
-        runtime.host.clock = before + length
+        mirror.set("clock", before + length)
         mirror.set("record", self.records.offset(slot))
         mirror.set("left", length)
+        turned = False
         try:
-            runtime.enter(mirror.address)
+            if self.monitored is None:
+                runtime.enter(mirror.address)
+            elif self.context is not None:
+                turned = self.monitored.enter(self.context)
         finally:  # an interrupt from the keyboard is raised here too
-            self.surroundings.clock = self.clock = before + length - mirror.get("left")
+            handled = 0 if self.monitored is None else self._handled(self.monitored)
+            self.surroundings.clock = self.clock = before + length - mirror.get("left") - handled
         status = mirror.get("status")
         self.behind, self.sought = None, status in _SOUGHT
         if status == _UNFILLED:
             self.behind = self.records.slot(mirror.get("record"))
         if regions is not None and self.context is not None and regions.took(self.clock - before):
             regions.sampled(self.context, mirror.number(self.pc))
-        self.check = status == _CHECK or mirror.outdated or (self.alone and self.clock != before)
+        self.check = turned or status == _CHECK or mirror.outdated or (self.alone and self.clock != before)
         return status
+
+    def _handled(self, monitored: Monitored) -> int:
+        """The steps that were none of the processor's: it has so many less to take."""
+        handled = self.mirror.get("handled")
+        if handled:
+            self.mirror.set("handled", 0)
+            monitored.handled += handled
+            self.end -= handled
+            self.surroundings.deadline -= handled
+        return handled
 
     # ---- records
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from pgcheck.models.native.lowering.layout import Place
 from pgcheck.models.native.lowering.plan import Plan
 from pgcheck.models.native.lowering.threaded import EMPTIED, SEEK, UNFILLED, Writer, Written, exported
 from pgcheck.models.native.mirror import Mirror
-from pgcheck.models.native.records import Context, Records
+from pgcheck.models.native.records import Context, Records, Values
 from pgcheck.models.state import Exit, Fetched
 
 
@@ -126,17 +126,32 @@ class Runtime:
 
     def context(self) -> Context:
         """The context of the state in native memory."""
+        found = self.records.context(self._values({}))
+        for name, place in zip(("hash", "tlb"), self.tables(found), strict=True):
+            self.mirror.set(name, place)
+        return found
+
+    def other(self, leaves: Mapping[str, int]) -> Context | None:
+        """The context of that state with other leaves, if there is one."""
+        return self.records.contexts.get(self._values(leaves))
+
+    def tables(self, context: Context) -> tuple[int, int]:
+        """Where the table of records and the soft TLB of a context lie."""
+        layout = self.plan.layout
+        return self.records.table(context), layout.tlb.at + layout.table(context.number)
+
+    def _values(self, leaves: Mapping[str, int]) -> Values:
+        """The values of what contexts are made of, but for some leaves."""
         mirror, layout = self.mirror, self.plan.layout
         values: list[int | bytes] = []
         for name in self.plan.context:
             place = layout.scalars.get(name)
-            if place is not None:
+            if name in leaves:
+                values.append(leaves[name])
+            elif place is not None:
                 values.append(mirror.number(place))
             else:
                 region = layout.arrays[name]
                 size = self.machine.state.arrays[name].size
                 values.append(bytes(mirror.memory[region.at : region.at + size * region.size]))
-        found = self.records.context(tuple(values))
-        mirror.set("hash", self.records.table(found))
-        mirror.set("tlb", layout.tlb.at + layout.table(found.number))
-        return found
+        return tuple(values)

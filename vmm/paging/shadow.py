@@ -8,14 +8,14 @@ addresses of the guest's: they are mapped in all tables for the monitor's modes 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 from pgcheck.isa.encoding.codec import compiled
 from pgcheck.models.state import State, Surroundings, scalar
 from pgcheck.vmm.allocator import OutOfMemory
-from pgcheck.vmm.mmu import Tenant
+from pgcheck.vmm.mmu import Key, Tenant
 from pgcheck.vmm.paging.entries import Form, Permissions, Way, form, loosely, permissions, private, settings, writes
 from pgcheck.vmm.paging.ledger import Context, Ledger, Shadow
 from pgcheck.vmm.paging.pages import NoTables
@@ -108,6 +108,37 @@ class ShadowTables:
         if self.outer:
             self._surround(virtual, real)
         return True
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.depends
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        return (self.form.root,)
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        return self.outer
+
+    def settled(self) -> Mapping[Key, Key]:
+        """The roots of the contexts that there are."""
+        return {self._whole(key): (self.pointer(context),) for key, context in self.contexts.items()}
+
+    def _whole(self, key: Any) -> Key:
+        return key if len(self.depends) > 1 else (key,)
+
+    def went(self, chosen: Sequence[Key], moved: int) -> None:
+        """The processor was given the tables of other contexts."""
+        for whole in chosen:
+            key = whole if len(self.depends) > 1 else whole[0]
+            self.contexts.move_to_end(key)
+            self.current, self._key = self.contexts[key], key
+        assert self.current is not None
+        self._root = self.pointer(self.current)
+        self.events["switch"] += moved
+        if moved:
+            self.tlb.used_in_turn(self.current, moved)
 
     def adopt(self, context: Context) -> None:
         """Take a context that was made elsewhere, and go on in it."""

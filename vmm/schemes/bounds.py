@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcheck.isa.idl.types import width_of
@@ -16,7 +16,7 @@ from pgcheck.models.memory import Bus
 from pgcheck.models.reference.cycle import call, holds
 from pgcheck.models.state import State, Surroundings, holding, reset, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.mmu import Audit, Audited, Finding, Mechanism, Tenant
+from pgcheck.vmm.mmu import Audit, Audited, Finding, Key, Mechanism, Tenant
 from pgcheck.vmm.statistics import Event
 from pgcheck.vmm.translate import Args, Unmappable, accesses, walk
 
@@ -90,6 +90,27 @@ class Bounds:
         self._last = extent
         real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
         return True
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.depends
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        return self.realise.base, self.realise.limit
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        return ()
+
+    def settled(self) -> Mapping[Key, Key]:
+        """The extents that were found."""
+        return {key: (found.base, found.limit) for key, found in self.known.items() if found is not None}
+
+    def went(self, chosen: Sequence[Key], moved: int) -> None:
+        """Other extents were set."""
+        self.events["bound"] += moved
+        self._last = self.known[chosen[-1]]
 
     def miss(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> bool:
         """Nothing can be added: the limit is as large as it may be."""

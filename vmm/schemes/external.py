@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import External
 from pgcheck.models.state import State, Surroundings, scalar
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.mmu import Audit, Audited, Mechanism, Tenant
+from pgcheck.vmm.mmu import Audit, Audited, Key, Mechanism, Tenant
 from pgcheck.vmm.translate import Args, Inside, Outside, walk, with_argument
 
 
@@ -50,6 +51,15 @@ class ExternalMmu:
     def frames(self) -> tuple[int, ...]:
         """There are no tables."""
         return ()
+
+    keys = placed = held = ()
+
+    def settled(self) -> Mapping[Key, Key]:
+        """Nothing is set."""
+        return {}
+
+    def went(self, chosen: Sequence[Key], moved: int) -> None:
+        """Nothing is set."""
 
     def forget(self) -> None:
         """Nothing is kept."""

@@ -41,6 +41,7 @@ class Status(IntEnum):
     CHECK = 3
     EXIT = 4
     OUTSIDE = 5  # the instruction at `record` has no code
+    RESUMED = 6  # a monitor has something to decide
 
 
 class Unsupported(Exception):

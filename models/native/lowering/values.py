@@ -335,6 +335,29 @@ class Values(ABC):
 
     def _volatile(self, term: Term) -> Value:
         b = self.b
+        if term.about not in self.machine.platform.clock or term.about not in self.plan.ports or term.args:
+            return self._device(term)
+        found, now = b.variable(term.width), self.now()
+        if not now:
+            return self._device(term)
+        b.branch(b.compare("eq", 64, b.read(self.layout.header["ticks"]), self.number(1)), "else")
+        b.put(term.width, found, b.resize("trunc" if term.width < 64 else "zext", 64, term.width, now))
+        b.otherwise()
+        b.put(term.width, found, self._device(term))
+        b.join()
+        self.memo = {}
+        return b.get(term.width, found)
+
+    def now(self) -> Value:
+        """The steps that were taken so far; nothing where that is not to be had."""
+        self.sync()
+        header, now = self.layout.header, self.b.read(self.layout.header["clock"])
+        for name in ("left", "handled"):
+            now = self.b.op("sub", 64, now, self.b.read(header[name]))
+        return now
+
+    def _device(self, term: Term) -> Value:
+        b = self.b
         place = self.number(0)
         if term.args:
             index = self.whole(term.args[0].width, self.value(term.args[0]))
