@@ -22,7 +22,7 @@ from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import REFERENCE, Binding
 from pgcheck.vmm.gate import Gate, ResourceControlLost
 from pgcheck.vmm.mmu import Mmu, asked
-from pgcheck.vmm.path import Path
+from pgcheck.vmm.native.path import Path
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.statistics import Reason, Statistics
 from pgcheck.vmm.translate import with_argument

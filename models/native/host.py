@@ -19,9 +19,9 @@ _CALL: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_uint32, ctypes.c_uint64, 
 
 
 def ticks(machine: Machine, surroundings: Surroundings) -> bool:
-    """Whether what the platform calls the clock is the number of steps."""
+    """Whether what the platform calls the clock is the number of steps, and was not set to another."""
     ports = [surroundings.ports.get(name) for name in machine.platform.clock]
-    return all(isinstance(port, Clock) and port.surroundings is surroundings for port in ports)
+    return all(isinstance(port, Clock) and port.surroundings is surroundings and not port.ahead for port in ports)
 
 
 class Host:
@@ -128,3 +128,5 @@ class Host:
             self._step.set_element(name, index - 1, new)
         else:
             self._step.set_scalar(name, new)
+        if name in self.plan.machine.platform.clock:
+            self.mirror.set("ticks", ticks(self.plan.machine, self._surroundings))

@@ -51,8 +51,9 @@ class ShadowTables:
         inner = self.form.pages.inner | {self.mode}
         self._accesses = accesses(self.translation)
         self.loose = loosely(self.form, shared)
-        self.outer = tuple(sorted(self.form.pages.outer - shared))
-        self.depends = tuple(sorted(inner - shared))
+        self.held = self.outer = tuple(sorted(self.form.pages.outer - shared))
+        self.keys = self.depends = tuple(sorted(inner - shared))
+        self.placed = (self.form.root,)
         self.private = {a >> self.shift: at for a, at in sorted(tenant.private.items())}
         self._checked()
         self.available = permissions(self.form, self.real, self.loose)
@@ -108,18 +109,6 @@ class ShadowTables:
         if self.outer:
             self._surround(virtual, real)
         return True
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return self.depends
-
-    @property
-    def placed(self) -> tuple[str, ...]:
-        return (self.form.root,)
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        return self.outer
 
     def settled(self) -> Mapping[Key, Key]:
         """The roots of the contexts that there are."""

@@ -70,7 +70,8 @@ class Bounds:
             raise NoBounds(f"{translation.function} depends on what a guest changes without a trap, or on an array")
         if any(b != a + 1 for a, b in zip(memory.frames, memory.frames[1:], strict=False)):
             raise ValueError("the frames of a guest under base and limit are one run")
-        self.depends = tuple(sorted(depends))
+        self.keys = self.depends = tuple(sorted(depends))
+        self.placed, self.held = (self.realise.base, self.realise.limit), ()
         self.origin, self.step = leading(machine)
         self.known: dict[tuple[int, ...], Extent | None] = {}
         self.events: Counter[Event] = Counter() if events is None else events
@@ -90,18 +91,6 @@ class Bounds:
         self._last = extent
         real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
         return True
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return self.depends
-
-    @property
-    def placed(self) -> tuple[str, ...]:
-        return self.realise.base, self.realise.limit
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        return ()
 
     def settled(self) -> Mapping[Key, Key]:
         """The extents that were found."""

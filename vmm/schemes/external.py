@@ -52,7 +52,8 @@ class ExternalMmu:
         """There are no tables."""
         return ()
 
-    keys = placed = held = ()
+    keys: tuple[str, ...] = ()
+    placed = held = keys
 
     def settled(self) -> Mapping[Key, Key]:
         """Nothing is set."""

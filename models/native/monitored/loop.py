@@ -134,9 +134,9 @@ class Loop:
         now = b.op("sub", 64, b.op("add", 64, b.load(b.beside(str(apart.ends))), b.read(header["handled"])), left)
         b.write(header["clock"], b.op("add", 64, now, "1"))
         b.write(header["ticks"], b.load(b.beside(str(apart.ticks))))
-        self._copy(apart.shared, None, apart.before)
-        self._copy(apart.arguments, None, apart.given)
-        self._copy(apart.own, apart.virtual, None)
+        self.copy(apart.shared, None, apart.before)
+        self.copy(apart.arguments, None, apart.given)
+        self.copy(apart.own, apart.virtual, None)
         b.store(b.beside(str(apart.left)), left)
         b.write(header["exit"], "-1")
         b.write(header["answered"], "0")
@@ -148,9 +148,9 @@ class Loop:
             b.write(header[name], value)
         undone = b.compare("eq", 8, became, _UNDONE)
         b.branch(undone, "then")
-        self._copy(apart.shared, apart.before, None)
-        self._copy(apart.arguments, apart.given, None)
-        self._copy(apart.own, apart.real, None)
+        self.copy(apart.shared, apart.before, None)
+        self.copy(apart.arguments, apart.given, None)
+        self.copy(apart.own, apart.real, None)
         for name, value in (("record", record), ("left", left), ("exit", number), ("status", str(int(Status.EXIT)))):
             b.write(header[name], value)
         b.write(header["translating"], "0")
@@ -194,8 +194,8 @@ class Loop:
         b.join()
         b.write(header["check"], "0")
         self._count(b.get(64, counted), slot)
-        self._copy(apart.own, None, apart.virtual)
-        self._copy(apart.own, apart.real, None)
+        self.copy(apart.own, None, apart.virtual)
+        self.copy(apart.own, apart.real, None)
         b.finish([(8, b.select(8, b.get(0, resumed), _LEFT, _ON))])
 
     def _delivered(self) -> None:
@@ -338,7 +338,7 @@ class Loop:
         place = b.beside(b.op("add", 64, b.op("shl", 64, slot, "3"), table))
         b.store(place, b.op("add", 64, b.load(place), "1"))
 
-    def _copy(self, runs: Sequence[Run], source: int | None, target: int | None) -> None:
+    def copy(self, runs: Sequence[Run], source: int | None, target: int | None) -> None:
         """Copy words between native memory (None) and what is kept apart."""
         b = self.b
         for at, first, count in _pieces(runs):

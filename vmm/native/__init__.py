@@ -1,0 +1,1 @@
+"""The dispatcher as native code, on a host whose engine is native."""
