@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.checker.hypotheses import HYPOTHESES
 from pgcheck.commands import monitors
 from pgcheck.glossary import WORDS
+from pgcheck.isa.encoding import directives
 from pgcheck.isa.files.schema import json_schema
 from pgcheck.isa.idl import calls, types
 from pgcheck.isa.terms import ir
@@ -47,7 +48,9 @@ def everything() -> dict[Path, str]:
 
 def _with_tables() -> Iterator[tuple[Path, str]]:
     tables = {
+        "directives": _directives,
         "formats": _formats,
+        "refused": _refused,
         "hypotheses": _hypotheses,
         "kinds": _kinds,
         "models": _models,
@@ -278,6 +281,21 @@ def _kinds() -> Iterator[str]:
     yield "| kind | runs on the processor | promised by |"
     yield "|---|---|---|"
     yield from (f"| `{kind.name}` | {kind.runs} | `{kind.theorem}` |" for kind in kinds().values())
+
+
+def _directives() -> Iterator[str]:
+    yield from ("| directive | what it does |", "|---|---|")
+    yield from (f"| {_listed(names)} | {meaning} |" for names, meaning in directives.MEANINGS)
+
+
+def _refused() -> Iterator[str]:
+    yield from ("| directive | instead |", "|---|---|")
+    for hint in dict.fromkeys(directives.REFUSED.values()):
+        yield f"| {_listed(name for name, given in directives.REFUSED.items() if given == hint)} | {hint} |"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _models() -> Iterator[str]:

@@ -17,19 +17,44 @@ KNOWN: Final = (".org", *DATA, *TEXTS, *_FILLING, ".fill", *ALIGNING, ".equ", ".
 MOST: Final = 1 << 20
 
 # Sections follow one another as they are written, and all symbols are seen by all of one program.
-_IGNORED: Final = frozenset(
+_IGNORED: Final = (
     ".globl .global .local .extern .weak .hidden .text .data .bss .rodata .section .pushsection .popsection .previous .file .loc .type"
-    " .size .ident .option .attribute .arch .cpu .code32".split()
-)
+    " .size .ident .option .attribute .arch .cpu .code32"
+).split()
 _DEBUGGING: Final = ".cfi_"
+# What begins a block of lines that is no part of the program as it stands, and what ends it.
+BLOCKS: Final[Mapping[str, str]] = {".macro": ".endm", ".rept": ".endr", ".irp": ".endr", ".irpc": ".endr"}
 # Directives of GNU's that are not obeyed, with what to do instead.
 REFUSED: Final[Mapping[str, str]] = {
     ".align": "it counts units or bits, as the machine has it: write .balign 4, or .p2align 2",
-    **dict.fromkeys(
-        ".macro .endm .rept .irp .irpc .endr .if .ifdef .ifndef .else .elseif .endif .include .incbin .comm .lcomm .float .double".split(),
-        "",
-    ),
+    **dict.fromkeys(".macro .endm .rept .irp .irpc .endr".split(), "write the lines out where they are used"),
+    **dict.fromkeys(".if .ifdef .ifndef .else .elseif .endif".split(), "leave the lines that are wanted"),
+    **dict.fromkeys((".include", ".incbin"), "a program is one file: put the text or bytes here"),
+    **dict.fromkeys((".comm", ".lcomm"), "write a label and .zero"),
+    **dict.fromkeys((".float", ".double"), "write the bits, as .4byte or .8byte"),
 }
+# What each obeyed one does, for the page about them.
+MEANINGS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+    *(
+        (
+            tuple(name for name in DATA if DATA[name] == width),
+            f"numbers or symbols of {width} bits, from `-(1 << {width - 1})` to `(1 << {width}) - 1`",
+        )
+        for width in sorted(set(DATA.values()))
+    ),
+    ((".ascii",), "the characters of texts in double quotes, each a cell"),
+    ((".asciz", ".string"), "the same, each with a 0 after it"),
+    (_FILLING, "`COUNT, VALUE`: COUNT cells of VALUE (0)"),
+    ((".fill",), "`COUNT, SIZE, VALUE`: COUNT times VALUE (0) in SIZE bytes (1)"),
+    ((".balign",), "`N, VALUE, MOST`: cells of VALUE (0) up to a multiple of N, or none if that takes more than MOST"),
+    ((".p2align",), "the same up to a multiple of `1 << N`"),
+    ((".org",), "what follows lies from that address on"),
+    (
+        (".equ", ".set", ".equiv"),
+        "`NAME, VALUE` names a value, also one that labels after it give; so does `NAME = VALUE`",
+    ),
+    ((*_IGNORED, f"{_DEBUGGING}*"), "nothing"),
+)
 
 QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _ESCAPE: Final = re.compile(rb"\\(?:([0-7]{1,3})|[xX]([0-9A-Fa-f]+)|(.))", re.DOTALL)

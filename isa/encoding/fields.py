@@ -157,3 +157,8 @@ class Encoding:
     canonical: Term
     length: Term
     decode: Decode
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Where operands are held, in order."""
+        return tuple(slot for step in self.steps for slot in step.slots)

@@ -18,6 +18,7 @@ from pgcheck.isa.files.errors import NOWHERE, Position, Problems, Text, did_you_
 from pgcheck.isa.terms import Term
 
 _NUMERIC: Final = ("hex", "signed", "unsigned")
+_MNEMONIC: Final = "{mnemonic}"
 _RELATIVE: Final = re.compile(r"relative(?:\+(length|\d{1,4}))?")
 
 
@@ -48,7 +49,7 @@ class Syntax:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """Text that stands as it is, but for spaces and case when read; the `word` that a line begins with is read whole, without what else is read around it."""
+    """Text that stands as it is, but for spaces and case when read; the `word` that a line begins with is read whole, if a space ends it."""
 
     text: str
     word: bool = False
@@ -95,11 +96,12 @@ Part = Literal | Hole | Choice
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An instruction that can be printed and read: its mnemonic, compiled template and encoding."""
+    """An instruction that can be printed and read: its mnemonic, compiled template and encoding; `glued`: operands follow without a space."""
 
     name: str
     parts: tuple[Part, ...]
     encoding: Encoding
+    glued: bool = False
 
 
 def compile_line(name: str, template: str, encoding: Encoding, syntax: Syntax, condition: Condition) -> Line:
@@ -108,9 +110,16 @@ def compile_line(name: str, template: str, encoding: Encoding, syntax: Syntax, c
     meaning = {operand: operand for operand in encoding.operands}
     if "{" not in template:
         template = _braced(template, encoding)
-    rest = draft.parts(template, meaning, ())
+    glued = template.startswith(_MNEMONIC) and _MNEMONIC[1:-1] not in encoding.operands
+    rest = draft.parts(_after(template, len(_MNEMONIC)) if glued else template, meaning, ())
     draft.problems.raise_if_any()
-    return Line(name, (Literal(f"{name} ", word=True), *rest), encoding)
+    return Line(name, (Literal(name if glued else f"{name} ", word=True), *rest), encoding, glued)
+
+
+def _after(template: str, start: int) -> str:
+    """What of a template comes from there on, at its place."""
+    rest = template[start:]
+    return Text(rest, template.locate(start)) if isinstance(template, Text) else rest
 
 
 def _braced(template: str, encoding: Encoding) -> str:
@@ -197,9 +206,10 @@ class _Draft:
 
 @lru_cache(maxsize=4096)
 def _pattern(text: str, word: bool) -> re.Pattern[str]:
-    """Any spaces around punctuation, and at least one where the text's own spaces divide words; of a word, whatever spaces follow it."""
+    """Any spaces around punctuation, and at least one where the text's own spaces divide words; of a word, whatever spaces follow it if one has to."""
     if word:
-        return re.compile(rf"{re.escape(text.removesuffix(' '))}(?!\S)\s*", re.IGNORECASE)
+        alone = r"(?!\S)\s*" if text.endswith(" ") else ""
+        return re.compile(f"{re.escape(text.removesuffix(' '))}{alone}", re.IGNORECASE)
     pieces = re.findall(r"\s+|\w+|[^\w\s]", text)
     pattern = ""
     for i, piece in enumerate(pieces):

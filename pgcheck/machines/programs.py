@@ -76,6 +76,7 @@ def symbolic(machine: Machine, text: str, source: str, origin: int = 0) -> assem
         comment=decoding.syntax.comment,
         csr_names=decoding.csr_names,
         aliases=decoding.syntax.directives,
+        address_width=machine.state.leaves[machine.state.pc].width,
     )
     try:
         return assembler.program(text, origin)
@@ -87,4 +88,6 @@ def symbolic(machine: Machine, text: str, source: str, origin: int = 0) -> assem
 def _problem(error: AssemblyError, source: str, more: str) -> Problem:
     place = Position(source, error.line, error.column)
     hint = error.hint or (more if error.message.startswith("unknown") else "")
+    if error.message.startswith("a directive"):
+        hint = "; or ".join(filter(None, (error.hint, more)))
     return Problem(place, error.message, found=error.found, expected=error.expected, hint=hint)

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pgcheck.isa.encoding import directives
 from pgcheck.isa.encoding.assembly import Assembler, Chunk
 from pgcheck.isa.encoding.codec import Decoder, completed, length
 from pgcheck.isa.encoding.reading import AssemblyError
-from pgcheck.isa.encoding.templates import Alternative, Syntax, compile_line, disassemble
+from pgcheck.isa.encoding.templates import Alternative, Line, Syntax, compile_line, disassemble
 from pgcheck.isa.files.errors import Position, SpecificationError, Text
 from tests.isa.tables import TABLES, canonical, condition, fetch_from
 from tests.specifications import machine
@@ -182,7 +183,6 @@ def test_printing(table: str, name: str, operands: dict[str, int], text: str) ->
     "table, text, units",
     [
         ("risc", "ADD  x10 ,x11,  x12   # sum", (0x8533, 0x00C5)),
-        ("risc", "addi x1, x2, 0xfff", (0x0093, 0xFFF1)),
         ("risc", "addi x1,x2,-1", (0x0093, 0xFFF1)),
         ("bytes", "mov eax, ecx", (0x8B, 0xC1)),
         ("bytes", "mov eax, dword [ ebp - 4 ]", (0x8B, 0x45, 0xFC)),
@@ -210,9 +210,16 @@ def test_reading(table: str, text: str, units: tuple[int, ...]) -> None:
         ("risc", "add x1, x2", 11, "cannot read the operands", "','"),
         ("risc", "add x1, x2, x32", 13, "cannot read the operands", "one of x0, x1, x2, x3, ..."),
         ("risc", "add x1, x2, x3, x4", 15, "cannot read the operands", "the end"),
-        ("risc", "addi x1, x2, 4096", 14, "cannot read the operands", "a number of 12 bits"),
+        ("risc", "addi x1, x2, 4096", 14, "cannot read the operands", "a number from -2048 to 2047"),
+        ("risc", "addi x1, x2, 0xfff", 14, "cannot read the operands", "a number from -2048 to 2047"),
+        ("risc", "addi x1, x2, -2049", 14, "cannot read the operands", "a number from -2048 to 2047"),
+        ("risc", "csrrw x0, 0x1000, x0", 11, "cannot read the operands", "a number from 0 to 4095"),
+        ("risc", "csrrw x0, -1, x0", 11, "cannot read the operands", "a number from 0 to 4095"),
+        ("risc", "beq x0, x0, .+4096", 13, "the target is out of reach", "from -4096 to +4094, by 2"),
+        ("risc", "beq x0, x0, .+5000", 13, "the target is out of reach", "from -4096 to +4094, by 2"),
+        ("risc", "beq x0, x0, .-4098", 13, "the target is out of reach", "from -4096 to +4094, by 2"),
         ("risc", "addi x1, x2, loop", 14, "cannot read the operands", "a number or label"),
-        ("risc", "beq x0, x0, .+3", 1, "no encoding holds these operands", ""),
+        ("risc", "beq x0, x0, .+3", 13, "the target is out of reach", "from -4096 to +4094, by 2"),
         ("risc", "c.addi x1, 0", 1, "no encoding holds these operands", ""),
         ("bytes", "mov dword [eax], dword [eax]", 18, "cannot read the operands", "one of eax, ecx, edx, ebx, ..."),
     ],
@@ -277,7 +284,12 @@ def test_programs_of_other_units() -> None:
     [
         ("nop\nnop: nope", 2, 6, "unknown instruction"),
         ("a:\n a: nop", 2, 2, "label defined twice"),
-        (".byte 256", 1, 6, "the value does not fit"),
+        (".byte 256", 1, 7, "the value does not fit"),
+        (".byte 1, -129", 1, 10, "the value does not fit"),
+        (".org -1", 1, 6, "this is no address"),
+        ("nop\n.macro x\n nope\n.endm\nnope", 2, 1, "a directive that is not obeyed here"),
+        (".byte 1, 2\n.org 1\n.byte 3", 3, 1, "this lies where something else does"),
+        (".org 8\na: .byte 3\n.org 7\n.byte 1\n .2byte 3", 5, 2, "this lies where something else does"),
         (".byte 1 2", 1, 7, "cannot read a number"),
         (" .org later", 1, 7, "cannot read a number"),
         ("x: jmp y", 1, 8, "cannot read the operands"),
@@ -287,6 +299,93 @@ def test_program_errors_name_line_and_column(text: str, line: int, column: int, 
     with pytest.raises(AssemblyError) as caught:
         ASSEMBLERS["bytes"].program(text)
     assert (caught.value.line, caught.value.column, caught.value.message) == (line, column, message)
+
+
+@pytest.mark.parametrize("directive", sorted(directives.REFUSED))
+def test_what_is_refused_is_refused_by_its_name(directive: str) -> None:
+    end = directives.BLOCKS.get(directive, "")
+    with pytest.raises(AssemblyError) as caught:
+        Assembler({}, machine("riscv64").decoding.decode).program(f"{directive} x, 1\n lost\n{end}")
+    error = caught.value
+    assert (error.message, error.found) == ("a directive that is not obeyed here", repr(directive)) and error.hint
+    assert len(error.others) == (0 if directive in directives.BLOCKS else 1)
+
+
+def test_every_directive_that_is_known_has_its_meaning() -> None:
+    told = [name for names, _ in directives.MEANINGS for name in names]
+    assert len(told) == len(set(told)) and set(directives.KNOWN) <= set(told)
+    assert all(directives.ignored(name) for name in set(told) - {*directives.KNOWN})
+    assert not set(told) & {*directives.REFUSED}
+
+
+CONDITIONS = ("eq", "ne", "e")
+GLUED = Syntax(
+    registers={"cond": CONDITIONS, "x": tuple(f"x{k}" for k in range(32))},
+    forms={"size": (Alternative("imm == 1", ".b"), Alternative(None, ""))},
+)
+
+
+def glued(template: str, name: str = "b") -> Line:
+    return compile_line(name, template, TABLES["risc"][1]["addi"], GLUED, condition)
+
+
+@pytest.mark.parametrize(
+    ("template", "operands", "text"),
+    [
+        ("{mnemonic}{xd:cond} {imm:signed}", {"xd": 1, "imm": 5}, "bne 5"),
+        ("{mnemonic}{xd:cond} {imm:signed}", {"xd": 2, "imm": 5}, "be 5"),
+        ("{mnemonic}{size} {xd:x}", {"xd": 1, "imm": 1}, "b.b x1"),
+        ("{mnemonic}{size} {xd:x}", {"xd": 1}, "b x1"),
+        ("{mnemonic}", {}, "b"),
+    ],
+)
+def test_operands_are_glued_to_a_mnemonic(template: str, operands: dict[str, int], text: str) -> None:
+    full = completed(TABLES["risc"][1]["addi"], operands)
+    assert disassemble(glued(template), full, 4, {}) == text
+    plain = compile_line("bn", "{xd:x}", TABLES["risc"][1]["add"], GLUED, condition)
+    found = Assembler({"plain": plain, "glued": glued(template)}, TABLES["risc"][0]).assemble(text.upper())
+    assert (found.id, found.operands) == ("glued", full)
+
+
+@pytest.mark.parametrize("text", ["b ne 5", "bxx 5", "b", "bnex 5", "bne5", "c"])
+def test_what_is_not_glued_is_not_read(text: str) -> None:
+    with pytest.raises(AssemblyError):
+        Assembler({"glued": glued("{mnemonic}{xd:cond} {imm:signed}")}, TABLES["risc"][0]).assemble(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "units"),
+    [
+        ("m68000", "move.w #-1,d0", (0x303C, 0xFFFF)),
+        ("m68000", "move.w #65535,d0", (0x303C, 0xFFFF)),
+        ("m68000", "moveq #-128,d0", (0x7080,)),
+        ("i386", "mov al, 255", (0xB0, 0xFF)),
+        ("i386", "mov al, -1", (0xB0, 0xFF)),
+        ("i386", "mov eax, dword ptr [0xffffff00]", (0x8B, 0x05, 0, 0xFF, 0xFF, 0xFF)),
+        ("riscv64", "lr.w.aqrl a0, (a1)", None),
+        ("riscv64", "amoadd.d a0, a1, (a2)", None),
+        ("m68000", "move.w #65536,d0", ()),
+        ("m68000", "moveq #128,d0", ()),
+        ("i386", "mov al, 256", ()),
+        ("i386", "mov al, -129", ()),
+        ("i386", "mov eax, dword ptr [0x100000000]", ()),
+        ("riscv64", "lr.w a0, (a1), aqrl", ()),
+    ],
+)
+def test_numbers_of_shipped_machines_fit_their_fields(name: str, text: str, units: tuple[int, ...] | None) -> None:
+    """No units: an error; None: some."""
+    described = machine(name)
+    lines = {i.id: i.line for i in described.instructions if i.line is not None}
+    width = described.state.leaves[described.state.pc].width
+    assembler = Assembler(
+        lines, described.decoding.decode, comment=described.decoding.syntax.comment, address_width=width
+    )
+    if units == ():
+        with pytest.raises(AssemblyError):
+            assembler.assemble(text)
+    else:
+        found = assembler.assemble(text)
+        assert units in (None, found.units)
 
 
 GNU = """\
@@ -315,7 +414,7 @@ def test_directives_of_gnu_are_obeyed_or_without_effect() -> None:
         ('.ascii "a" "b"', "cannot read a text"),
         (".balgn 4", "did you mean '.balign'"),
         (".align 4", "write .balign 4, or .p2align 2"),
-        (".rept 4", "1:1: unknown directive: found '.rept'"),
+        (".rept 4", "1:1: a directive that is not obeyed here: found '.rept'"),
         (".fill 1, 9", "cannot be filled"),
         (".fill 1, 1, 256", "does not fit"),
         (".equ a, 1\na: .byte 1", "2:1: label defined twice"),

@@ -289,7 +289,7 @@ def test_every_wrong_line_is_shown(pgcheck: Pgcheck, tmp_path: Path, monkeypatch
     assert [line.partition(": ")[0] for line in ran.err.splitlines() if line.startswith("wrong.s")] == [
         "wrong.s:1:1",
         "wrong.s:3:2",
-        "wrong.s:4:7",
+        "wrong.s:4:8",
         "wrong.s:5:2",
     ]
     assert all(len(line) < 300 for line in ran.err.splitlines()) and "expected: did" not in ran.err
