@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -54,6 +55,28 @@ class Row:
         self.held: LentCells | None = None
         for index, value in hardwired.items():
             self.put(index, value)
+
+    def all(self) -> Iterator[tuple[int, int]]:
+        """Every element that is kept here, by index."""
+        if self.count == 1:
+            numbers = self.words.words[self.at : self.at + self.size].tolist()
+            return ((i, n) for i, n in enumerate(numbers) if i not in self.hardwired)
+        return ((i, self.get(i)) for i in range(self.size) if i not in self.hardwired)
+
+    def take(self, held: dict[int, int]) -> None:
+        """Take every element that is kept here from an array, which has them no longer."""
+        numbers = list(map(held.__getitem__, range(self.size)))
+        kept = {i: held[i] for i in self.hardwired if i in held}
+        if self.count == 1:
+            for i in self.hardwired:
+                numbers[i] = self.get(i)
+            self.words.words[self.at : self.at + self.size] = memoryview(array("Q", numbers))
+        else:
+            for i, number in enumerate(numbers):
+                if i not in self.hardwired:
+                    self.put(i, number)
+        held.clear()
+        held.update(kept)
 
     def has(self, index: int) -> bool:
         """Whether an element is kept here."""
@@ -120,9 +143,7 @@ class LentCells(Cells):
     def pull(self) -> None:
         """Read all elements."""
         row: Row = self.source
-        for index in range(row.size):
-            if index not in row.hardwired and not dict.__contains__(self, index):
-                self[index] = row.get(index)
+        self.update([(i, n) for i, n in row.all() if not dict.__contains__(self, i)])
 
     def flush(self) -> bool:
         """Write back; whether an element has changed."""
@@ -257,10 +278,7 @@ def lend_cells(row: Row, held: Cells) -> None:
         held.release()
     if row.held is not None:
         row.held.release()
-    for index in range(row.size):
-        if index not in row.hardwired:
-            row.put(index, held[index])
-            held.pop(index, None)
+    row.take(held)
     _become(held, LentCells)
     held.source, row.held = row, cast("LentCells", held)
 

@@ -58,6 +58,10 @@ class Mmu(Protocol):
     @property
     def held(self) -> tuple[str, ...]: ...
 
+    def stands(self) -> bool:
+        """Whether what was set for the guest when it was entered is what it goes on under."""
+        ...
+
     def settled(self) -> Mapping[Key, Key]:
         """What `placed` is by what `keys` are, as far as that is known."""
         ...

@@ -80,7 +80,7 @@ class TrapAndEmulate:
                 return VmExit(surroundings.clock - start, interrupted=True)
             frame = self._run_directly(state, surroundings, intercept) if stutters < MAX_STUTTERS else None
             if frame is not None and (frame.stop.exit is None or self.missed(frame.stop.exit, state, surroundings)):
-                stutters = 0 if frame.stop.steps or frame.handled else stutters + 1
+                stutters = 0 if frame.moved else stutters + 1
                 continue
             stutters = 0
             stop = self.routine(frame, state, surroundings)
@@ -120,11 +120,11 @@ class TrapAndEmulate:
         if self._asked:
             outside.oracle, outside.cuts = _Outside(self, state, surroundings), self._cuts
         try:
-            stop, handled = self._taken(state, surroundings, real, steps, intercept)
+            stop, handled, moved = self._taken(state, surroundings, real, steps, intercept)
             changed = lost(self.division, host.state, real)
             if changed:
                 raise ResourceControlLost(f"{', '.join(changed)} changed while a guest ran")
-            frame = replace(self._left(stop, state, real, outside), handled=handled)
+            frame = replace(self._left(stop, state, real, outside), moved=moved)
         finally:
             outside.oracle = None
         if self.serves is not None and stop.interrupted and self._pending(real):
@@ -136,17 +136,19 @@ class TrapAndEmulate:
 
     def _taken(
         self, state: State, surroundings: Surroundings, real: State, steps: int, intercept: Set[str]
-    ) -> tuple[VmExit, int]:
-        """Run on the processor; with what the guest has taken on its virtual state meanwhile, where native code is the dispatcher."""
+    ) -> tuple[VmExit, int, bool]:
+        """Run on the processor; with the steps that the guest has taken on its virtual state meanwhile, where native code is the dispatcher, and whether it
+        has made one since it was entered."""
         host = self.host
         engine, outside = host.engine, host.surroundings
         if not isinstance(engine, Native) or self.gate is not None or self.serves is not None or self._asked:
-            return engine.run(host.state, outside, steps, self.policy.intercept), 0
+            stop = engine.run(host.state, outside, steps, self.policy.intercept)
+            return stop, 0, bool(stop.steps)
         path = self._path
         if path is None or path.statistics is not self.statistics or path.mmu is not self.mmu:
             path = self._path = Path(self.division, self.policy, self.mmu, self.statistics)
         stop = path.run(host, state, surroundings, real, steps, reflects=not intercept)
-        return stop, path.handled
+        return stop, path.handled, path.moved
 
     def _awaited(self, real: State) -> int:
         """Let the host's devices do what is due, and show on their lines; the steps until one has something to do again."""
@@ -242,14 +244,14 @@ class TrapAndEmulate:
 class Frame:
     """What the monitor learns when a guest has stopped.
 
-    `read`: the word that the processor has fetched is the one in the guest's memory. `located` unless PC is not to be had. `handled` steps were taken
-    on the virtual state before.
+    `read`: the word that the processor has fetched is the one in the guest's memory. `located` unless PC is not to be had. `moved` unless it made
+    no step since it was entered.
     """
 
     stop: VmExit
     read: bool = False
     located: bool = True
-    handled: int = 0
+    moved: bool = True
 
 
 def _reads(frame: Frame) -> bool:

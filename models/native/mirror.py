@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import Final
 
 from pgcheck.models.lent import WORD, LentState, Row, Store, Words, lend
@@ -45,6 +45,8 @@ class Mirror:
         """Marks of RAM that records were made from."""
         self.outdated = False
         """Something that records were made from has changed."""
+        self.emptied: Callable[[], object] = self.void
+        """Have the soft TLB forget all."""
         assert not isinstance(ram.cells, list)
         self.set("ram", ctypes.addressof(ctypes.c_char.from_buffer(ram.cells)) - self.address & (1 << 64) - 1)
         self.memory[layout.tlb.at : layout.tlb.end] = b"\xff" * (layout.tlb.end - layout.tlb.at)
@@ -120,9 +122,9 @@ class Mirror:
         place = address - self.ram.base
         first = place + (self.layout.code.at << LINE)
         marks = self.memory[first >> LINE : (first + count - 1 >> LINE) + 1]
-        walked = any(mark & WALKED for mark in marks)
-        recorded = any(mark & RECORDED for mark in marks)
-        if walked or (recorded and not self.units.isdisjoint(range(place, place + count))):
+        if any(mark & WALKED for mark in marks):
+            self.emptied()
+        if any(mark & RECORDED for mark in marks) and not self.units.isdisjoint(range(place, place + count)):
             self.outdated = True
             self.void()
 

@@ -39,6 +39,13 @@ class Monitored(Protocol):
         """An instruction has trapped into the monitor, and was not handled."""
         ...
 
+    def mended(self, exit_: Exit, steps: int) -> bool | None:
+        """See to the monitor's own translation, which has ended in an exit after `steps` of the processor's: whether the guest goes on under the same.
+
+        None where that is not seen to here.
+        """
+        ...
+
 
 class Running:
     """Runs on a state that native memory holds; `outside` counts the steps that the plain evaluator took.
@@ -84,8 +91,14 @@ class Running:
                     continue
                 exit_ = ended
             if exit_.function in intercept or exit_.function in BUILTIN_EXITS:
-                if self.monitored is not None and not fetching:
-                    self.monitored.trapped(self.records.slot(self.mirror.get("record")), fetched)
+                if self.monitored is not None and exit_.function in intercept:
+                    goes_on = self._mended(self.monitored, exit_, start)
+                    if goes_on:
+                        continue
+                    if goes_on is not None:
+                        break
+                    if not fetching:
+                        self.monitored.trapped(self.records.slot(self.mirror.get("record")), fetched)
                 return VmExit(self.clock - start, exit_, fetched, fetching)
             undeliverable = self._delivered(exit_)
             if undeliverable is not None:
@@ -146,6 +159,17 @@ class Running:
             regions.sampled(self.context, mirror.number(self.pc))
         self.check = turned or status == _CHECK or mirror.outdated or (self.alone and self.clock != before)
         return status
+
+    def _mended(self, monitored: Monitored, exit_: Exit, start: int) -> bool | None:
+        """Have the monitor see to its translation, on the state as it is."""
+        if exit_.access is None:
+            return None
+        self.mirror.leave(self.state)
+        try:
+            found = monitored.mended(exit_, self.clock - start)
+        finally:
+            self.check |= self.mirror.enter(self.state) or self.mirror.outdated
+        return found
 
     def _handled(self, monitored: Monitored) -> int:
         """The steps that were none of the processor's: it has so many less to take."""

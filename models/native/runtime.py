@@ -72,7 +72,8 @@ class Runtime:
         self._of = dict(zip(self.instructions, table[3:], strict=True))
         emptied = linked.function(EMPTIED)
         unfilled, seek = (table[names.index(name)] for name in (UNFILLED, SEEK))
-        self.records = Records(self.mirror, unfilled, seek, lambda: emptied(self.mirror.address))
+        self.mirror.emptied = lambda: emptied(self.mirror.address)
+        self.records = Records(self.mirror, unfilled, seek, self.mirror.emptied)
         self.enter = linked.function("enter")
         self._functions: dict[str, Callable[[int], int]] = {}
         self._places: dict[str | tuple[int, ...], tuple[Place, ...]] = {}

@@ -110,6 +110,10 @@ class ShadowTables:
             self._surround(virtual, real)
         return True
 
+    def stands(self) -> bool:
+        """Whether the tables in use have not been given up."""
+        return self.current is not None
+
     def settled(self) -> Mapping[Key, Key]:
         """The roots of the contexts that there are."""
         return {self._whole(key): (self.pointer(context),) for key, context in self.contexts.items()}
@@ -131,8 +135,7 @@ class ShadowTables:
 
     def adopt(self, context: Context) -> None:
         """Take a context that was made elsewhere, and go on in it."""
-        key = self._chosen(context.virtual)
-        self.contexts[key] = context
+        self.contexts[key := self._chosen(context.virtual)] = context
         self._become(key, context)
 
     def _become(self, key: object, context: Context) -> None:

@@ -92,6 +92,10 @@ class Bounds:
         real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
         return True
 
+    def stands(self) -> bool:
+        """Nothing is given up."""
+        return True
+
     def settled(self) -> Mapping[Key, Key]:
         """The extents that were found."""
         return {key: (found.base, found.limit) for key, found in self.known.items() if found is not None}

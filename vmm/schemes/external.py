@@ -55,6 +55,10 @@ class ExternalMmu:
     keys: tuple[str, ...] = ()
     placed = held = keys
 
+    def stands(self) -> bool:
+        """Nothing is set."""
+        return True
+
     def settled(self) -> Mapping[Key, Key]:
         """Nothing is set."""
         return {}

@@ -93,6 +93,7 @@ class Loop:
         }
         pending = program_of(plan.machine, plan.ports).pending
         self.asks = bool(pending & shared)
+        self.always = bool(plan.facts.terms([split.direct]).reads & shared)
         self.context = tuple(n for n in plan.context if n in shared)
 
     @property
@@ -187,8 +188,9 @@ class Loop:
         b.join()
         resumed = b.variable(0)
         last = b.compare("eq", 64, b.load(b.beside(str(apart.left))), "1")
-        b.put(0, resumed, last)
-        b.branch(b.op("or", 0, last, b.compare("eq", 64, b.read(header["check"]), "0")))
+        b.put(0, resumed, "true" if self.asks else last)
+        quiet = "false" if self.always else b.compare("eq", 64, b.read(header["check"]), "0")
+        b.branch(b.op("or", 0, last, quiet))
         b.otherwise()
         self._looked(resumed)
         b.join()
@@ -227,8 +229,6 @@ class Loop:
                 b.put(0, resumed, b.op("or", 0, b.get(0, resumed), stops))
         if split.direct.op != "const":
             b.put(0, resumed, b.op("or", 0, b.get(0, resumed), b.op("xor", 0, self._holds(split.direct), "true")))
-        if self.asks:
-            b.put(0, resumed, "true")
         for name, kept in (*((n, apart.virtual) for n in split.held), *((n, apart.before) for n in self.context)):
             for k, at in enumerate(apart.words[name]):
                 old = b.load(b.beside(str(kept + 8 * (apart.first[name] + k))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
@@ -22,7 +22,7 @@ from pgcheck.models.native.monitored.loop import NAME, Loop
 from pgcheck.models.native.monitored.split import ROWS, Apart, Split
 from pgcheck.models.native.records import Context
 from pgcheck.models.native.runtime import Interpreter, Runtime
-from pgcheck.models.state import Cells, Fetched, State
+from pgcheck.models.state import Cells, Exit, Fetched, State
 
 _PRIVATE: Final = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 Key = tuple[int, ...]
@@ -34,13 +34,15 @@ class Made:
 
     apart: Apart
     linked: Linked
+    always: bool
+    """What the guest changes without a trap decides on whether it goes on."""
 
 
 @once
 def made(machine: Machine, tier: Interpreter, split: Split) -> Made:
     """The loop of an interpreter and a split. Raises Unavailable and Unsupported."""
     loop = Loop(tier.plan, split, len(tier.written.exits))
-    return Made(loop.apart, Linked(kept.compiled(loop.text, 1)))
+    return Made(loop.apart, Linked(kept.compiled(loop.text, 1)), loop.asks or loop.always)
 
 
 @dataclass(slots=True)
@@ -57,13 +59,15 @@ class Told:
 class Guided:
     """One guest's way from trap to trap on one runtime. Raises Unavailable and Unsupported."""
 
-    def __init__(self, runtime: Runtime, split: Split) -> None:
-        self.runtime, self.split = runtime, split
+    def __init__(self, runtime: Runtime, split: Split, mends: Callable[[Exit, int], bool | None]) -> None:
+        self.runtime, self.split, self.mended = runtime, split, mends
         self.handled = 0
         found = made(runtime.machine, runtime.tier, split)
-        self.apart = apart = found.apart
+        self.apart, self.always = found.apart, found.always
+        apart = found.apart
         self._block = mmap.mmap(-1, apart.size + -apart.size % mmap.PAGESIZE, **_PRIVATE)
-        self._words = memoryview(self._block).cast("Q")
+        self._bytes = memoryview(self._block)
+        self._words = self._bytes.cast("Q")
         self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._block))
         self._offset = self._at - runtime.mirror.address & mask(64)
         self._enter = found.linked.function(NAME)
@@ -210,6 +214,14 @@ class Guided:
             self._words[self.apart.handlers // 8 + slot] = runtime.handler(fetched)
 
     # ---- what it is told
+
+    def kept(self) -> bool:
+        """Whether the monitor's leaves are as it has set them."""
+        memory, at = self.runtime.mirror.memory, self.apart.real
+        return all(
+            memory[place : place + 8 * count] == self._bytes[at + 8 * first : at + 8 * (first + count)]
+            for place, first, count in self.apart.own
+        )
 
     def placed(self) -> Mapping[str, int]:
         """The monitor's leaves that hang on what the guest runs under."""

@@ -65,7 +65,8 @@ def plainly(monitor: TrapAndEmulate, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def taken(state: Any, surroundings: Any, real: Any, steps: int, intercept: Any) -> Any:
         computer = monitor.host
-        return computer.engine.run(computer.state, computer.surroundings, steps, monitor.policy.intercept), 0
+        stop = computer.engine.run(computer.state, computer.surroundings, steps, monitor.policy.intercept)
+        return stop, 0, bool(stop.steps)
 
     monkeypatch.setattr(monitor, "_taken", taken)
 
