@@ -183,12 +183,18 @@ class Arranged:
         if isinstance(translation.realise, Entries):
             return None if self.walked else self._mapped(translation.realise, args)
         width = self.machine.code.functions[translation.function].results[0]
-        return False, args[_address(self.machine)] & mask(width)
+        return False, args[self._address] & mask(width)
+
+    @property
+    def _address(self) -> int:
+        assert self.machine.code.translation is not None
+        return self.machine.code.translation.address
 
     def _mapped(self, realise: Entries, args: tuple[int, ...]) -> tuple[bool, int] | None:
         """Where an address lies by the monitor's pages; None where translation gives it as it is."""
-        offset = args[_address(self.machine)] & mask(realise.shift)
-        page = self.crossing.pages.get(args[_address(self.machine)] - offset)
+        address = args[self._address]
+        offset = address & mask(realise.shift)
+        page = self.crossing.pages.get(address - offset)
         return None if page is None else (False, self.machine.platform.ram_base + page + offset)
 
     def probe(self, name: str, args: tuple[int, ...]) -> int | None:
@@ -197,14 +203,3 @@ class Arranged:
     def table(self, name: str, args: tuple[int, ...]) -> int | None:
         table = self.machine.code.tables[name]
         return None if self.looks_up else table.responded(0, table.monitor)
-
-
-def _address(machine: Machine) -> int:
-    """The position of the address among the arguments of translation: the widest but for mode and access."""
-    translation = machine.code.translation
-    assert translation is not None
-    if isinstance(translation.realise, Entries):
-        return translation.position(translation.realise.address)
-    widths = [w for _, w in machine.code.functions[translation.function].parameters]
-    plain = [k for k in range(len(widths)) if k not in (translation.mode, translation.access)]
-    return max(plain, key=lambda k: widths[k])

@@ -52,6 +52,39 @@ class Elf(Entry):
     )
 
 
+Bits: TypeAlias = Annotated[int, integer(1, 1024)]
+Place: TypeAlias = Annotated[
+    Text,
+    named(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]{1,4}\])?", "NAME, NAME.FIELD or NAME[ELEMENT]"),
+]
+
+
+class DebuggerRegisters(Entry):
+    """Registers that a debugger knows, and where this machine has them."""
+
+    names: SomeText = Key(description="Their names in the debugger, with spaces between.")
+    places: Annotated[list[Place], Short(as_list, {"type": "string"})] = Key(
+        default_factory=list,
+        alias="in",
+        description="The state that one is, pieces from the most significant on; several are the elements of an array (default: the machine has none of them).",
+    )
+    bits: Bits | None = Key(None, description="The width that the debugger gives them (default: their own).")
+    type: Identifier | None = Key(None, description="The type that the debugger gives them (default: int).")
+
+
+class Debugger(Entry):
+    """What a debugger has to be told to know the machine."""
+
+    architecture: SomeText = Key(description="The debugger's name of the architecture.")
+    features: Annotated[dict[SomeText, list[DebuggerRegisters]], Short(distinct_keys, {"type": "object"})] = Key(
+        description="FEATURE: its registers, in the debugger's order."
+    )
+    arguments: dict[Identifier, Natural] = Key(
+        default_factory=dict,
+        description="PARAMETER: value, of translation when the debugger reads memory (default 0), besides the address, the access and the mode.",
+    )
+
+
 class RamRange(Entry):
     """The main memory of the computer, in memory units."""
 
@@ -110,3 +143,4 @@ class Platform(Entry):
     )
     devices: dict[Identifier, Device] = Key(default_factory=dict, description="NAME: devices.")
     firmware: Firmware | None = Key(None, description="Firmware, as a function.")
+    debugger: Debugger | None = Key(None, description="How gdb knows the machine (default: it does not).")

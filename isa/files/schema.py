@@ -15,7 +15,7 @@ from pgcheck.isa.files import loader
 from pgcheck.isa.files.devices import Models, naming
 from pgcheck.isa.files.errors import NOWHERE, Problems, Text
 from pgcheck.isa.files.instruction_keys import Csr, Csrs, Decode, Encoding, FieldSpec, Instruction, Label, Syntax
-from pgcheck.isa.files.platform_keys import Device, Firmware, Platform, RamRange
+from pgcheck.isa.files.platform_keys import Debugger, DebuggerRegisters, Device, Firmware, Platform, RamRange
 from pgcheck.isa.files.sources import Shipped, without_collector
 from pgcheck.isa.files.state_keys import (
     Deployment,
@@ -59,6 +59,8 @@ __all__ = [
     "Exit",
     "Field",
     "FieldSpec",
+    "Debugger",
+    "DebuggerRegisters",
     "Firmware",
     "Instruction",
     "Interrupt",

@@ -23,7 +23,7 @@ from pgcheck.isa.idl.state import ArrayLeaf, Entry, Part, ScalarLeaf
 from pgcheck.isa.idl.types import Bitfield, Bits, Boolean, Enum, Struct, Tuple, Void
 from pgcheck.isa.machine import machine as parts
 from pgcheck.isa.machine.machine import Machine
-from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
+from pgcheck.isa.machine.platform import Attachment, Debugger, Firmware, Platform, Register
 from pgcheck.isa.machine.schemes import Bounds, Entries, External
 from pgcheck.isa.terms import Name, Term, ir, walk
 from pgcheck.isa.terms.nodes import intern
@@ -37,7 +37,20 @@ _KINDS: Final[tuple[type[Any], ...]] = (
     *(ArrayLeaf, Entry, Part, ScalarLeaf, Bitfield, Bits, Boolean, Enum, Struct, Tuple, Void),
     *(parts.ExitRule, parts.Interrupt, parts.ModeClass, parts.Modes, parts.Translation, parts.Table, parts.Deployment),
     *(parts.Virtual, parts.Candidate, parts.Row, parts.Claim, parts.Instruction, parts.Identity, parts.StateSpace),
-    *(parts.Code, parts.Decoding, Attachment, Firmware, Platform, Bounds, Entries, External, Name, Position),
+    *(
+        parts.Code,
+        parts.Decoding,
+        Attachment,
+        Debugger,
+        Firmware,
+        Platform,
+        Register,
+        Bounds,
+        Entries,
+        External,
+        Name,
+        Position,
+    ),
     *(
         ir.SetLocal,
         ir.SetLeaf,

@@ -63,13 +63,13 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     exits = {str(n): exit_rule(program, n, e, map(str, given.exits)) for n, e in given.exits.items()}
     check_nesting(program, given.exits)
     interrupt = None if given.interrupt is None else interrupt_rule(program, given.interrupt)
-    around = platform(program, given.platform, models)
     mode = modes(program, given.modes)
     legal = [_lawful(program, text) for text in given.legal]
     mode_width = program.leaves[mode.leaf].width if mode is not None else 0
     translation = None
     if given.translate is not None and mode is not None:
         translation = cuts.translation(program, given.translate, mode_width)
+    around = platform(program, given.platform, models, translation)
     tables = cuts.tables(program, given.tables)
     chosen = candidates(program, given.configurations)
     deployed = () if mode is None else deployments(program, given.deployments, mode)

@@ -98,6 +98,14 @@ class Translation:
         """The values of the leaves that the monitor sets up to confine guests."""
         return self.realise.given if isinstance(self.realise, Entries | Bounds) else {}
 
+    @property
+    def address(self) -> int:
+        """The position of the address: the one that `realise` names, or else the widest argument besides the mode and the access."""
+        if isinstance(self.realise, Entries):
+            return self.position(self.realise.address)
+        plain = [k for k in range(len(self.parameters)) if k not in (self.mode, self.access)]
+        return max(plain, key=lambda k: getattr(self.parameters[k][1], "width", 0))
+
     def position(self, parameter: str) -> int:
         """The position of a parameter, by name. Raises ValueError."""
         return [name for name, _ in self.parameters].index(parameter)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pgcheck.isa.files import schema
 from pgcheck.isa.files.devices import DeviceModel, Models
 from pgcheck.isa.files.errors import Position, Text, did_you_mean
 from pgcheck.isa.idl.layout import number
 from pgcheck.isa.idl.program import Program
-from pgcheck.isa.idl.state import ArrayLeaf, Leaf
-from pgcheck.isa.idl.types import VOID, Boolean, width_of
-from pgcheck.isa.machine.platform import Attachment, Firmware, Platform
+from pgcheck.isa.idl.state import ArrayLeaf, Leaf, Part, ScalarLeaf
+from pgcheck.isa.idl.types import VOID, Boolean, Struct, width_of
+from pgcheck.isa.machine.machine import Translation
+from pgcheck.isa.machine.platform import Attachment, Debugger, Firmware, Platform, Register
 from pgcheck.isa.machine.resolve import declared, leaf_number, leaves_of, one_leaf, signature, truth
 
+Piece = tuple[Part, int | None]
+BYTE: Final = 8
 
-def platform(program: Program, given: schema.Platform | None, models: Models | None) -> Platform:
+
+def platform(
+    program: Program, given: schema.Platform | None, models: Models | None, translation: Translation | None
+) -> Platform:
     """The computer of a specification, whose devices are of `models` (None: any); one without a `platform` has RAM alone."""
     if given is None:
         return Platform()
@@ -39,6 +46,7 @@ def platform(program: Program, given: schema.Platform | None, models: Models | N
         devices=_devices(program, given.devices, models),
         firmware=_firmware(program, given.firmware),
         choices=_choices(program, given.choices),
+        debugger=_debugger(program, given.debugger, translation),
     )
 
 
@@ -186,3 +194,71 @@ def _firmware(program: Program, given: schema.Firmware | None) -> Firmware | Non
         found = f"{types[1]} {given.call}({', '.join(map(str, types[0]))})"
         program.problems.report(given.call.position, f"{given.call} cannot be used here", found=found, expected=wanted)
     return None if when is None else Firmware(when, str(given.call))
+
+
+def _debugger(program: Program, given: schema.Debugger | None, translation: Translation | None) -> Debugger | None:
+    """The registers of a debugger; two of one name, and what is no state of the machine, are reported."""
+    if given is None:
+        return None
+    if program.memory_unit != BYTE:
+        program.problems.report(
+            given.position, "gdb knows memory of bytes alone", found=f"units of {program.memory_unit} bits"
+        )
+    features: dict[str, tuple[Register, ...]] = {}
+    known = set[str]()
+    for feature, rows in given.features.items():
+        found: list[Register] = []
+        for row in rows:
+            for register in _named(program, row):
+                if register.name in known:
+                    program.problems.report(row.names.position, f"there is a register {register.name} already")
+                known.add(register.name)
+                found.append(register)
+        features[str(feature)] = tuple(found)
+    for name, value in given.arguments.items():
+        _argument(program, name, value, translation)
+    return Debugger(str(given.architecture), features, {str(n): v for n, v in given.arguments.items()})
+
+
+def _argument(program: Program, name: Text, value: int, translation: Translation | None) -> None:
+    parameters = {} if translation is None else dict(translation.parameters)
+    if str(name) not in parameters:
+        hint = did_you_mean(name, parameters)
+        program.problems.report(name.position, f"translation has no parameter '{name}'", hint=hint)
+    elif value >> getattr(parameters[str(name)], "width", 1):
+        program.problems.report(name.position, f"{value} does not fit {parameters[str(name)]}")
+
+
+def _named(program: Program, row: schema.DebuggerRegisters) -> Iterator[Register]:
+    names = row.names.split()
+    type_ = str(row.type or "int")
+    for k, name in enumerate(names):
+        pieces = tuple(p for place in row.places for p in _pieces(program, place, k if len(names) > 1 else None))
+        width = sum(part.high - part.low + 1 for part, _ in pieces)
+        bits = row.bits or -(-width // BYTE) * BYTE or BYTE
+        if width > bits:
+            program.problems.report(
+                row.names.position, f"{name} does not fit", found=f"{width} bits", expected=f"at most {bits} bits"
+            )
+        yield Register(name, bits, pieces, type_)
+
+
+def _pieces(program: Program, place: Text, number: int | None) -> tuple[Piece, ...]:
+    """The pieces that a place names, most significant first; () after a reported problem. `number` is the element, where names are several."""
+    name, bracket, inside = str(place).partition("[")
+    index = int(inside[:-1]) if bracket else number
+    entry = program.entries.get(name)
+    if entry is not None and not isinstance(entry.type, Struct):
+        parts, size = entry.parts, entry.size
+    elif isinstance(leaf := program.leaves.get(name), ScalarLeaf):
+        parts, size = (Part(name, leaf.element_width - 1, 0),), 0
+    else:
+        hint = did_you_mean(name, [*program.entries, *program.leaves])
+        program.problems.report(place.position, f"no state '{name}' that can be a register", hint=hint)
+        return ()
+    if (index is None) != (size == 0) or (index is not None and index >= size):
+        found = "no element" if index is None else f"element {index}"
+        expected = f"an element from 0 to {size - 1}" if size else "one register, for this is no array"
+        program.problems.report(place.position, f"{name} cannot be this register", found=found, expected=expected)
+        return ()
+    return tuple((part, index) for part in parts)

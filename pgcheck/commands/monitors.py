@@ -51,6 +51,12 @@ Exit codes:
 @click.option("--input", "input_", metavar="FILE", default="", help="What the console reads; - is standard input.")
 @click.option("--trace", is_flag=True, help="Show every instruction on standard error before it runs.")
 @taking(ENGINE)
+@click.option(
+    "--gdb",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Wait for gdb there, on this machine alone; 0 is any free port. Of guests it sees the first.",
+)
 @click.option("--max-instructions", type=click.IntRange(0), metavar="N", help="Stop after so many steps.")
 @click.option("--vmm", type=KIND, help="Run it on a virtual machine under such a monitor.")
 @click.option(
@@ -77,6 +83,7 @@ def run_(
     input_: str,
     trace: bool,
     engine: Any,
+    gdb: int | None,
     max_instructions: int | None,
     vmm: str | None,
     guests: int,
@@ -89,6 +96,7 @@ def run_(
 
     IMAGE is an ELF file, S-records, Intel HEX, assembly if it is named *.s or *.asm, or with --raw memory as it is. Standard output is the console.
     With --vmm the computer is a virtual one; how often its monitor stepped in, and why, is on standard error.
+    With --gdb the program does not start until gdb lets it.
     """
     from pgcheck import console
     from pgcheck.machines.bare import RunRequest, run_bare, size
@@ -96,7 +104,8 @@ def run_(
     from pgcheck.running import finding
 
     place = None if raw is None else address(raw)
-    asked = RunRequest(image, place, disks, size(memory) if memory else 0, input_, trace, max_instructions, engine)
+    room = size(memory) if memory else 0
+    asked = RunRequest(image, place, disks, room, input_, trace, max_instructions, engine, gdb)
     machine = finding.loaded(specification)
     if vmm is None:
         if guests > 1 or force or deployment or report != "text" or timeline is not None:

@@ -15,6 +15,8 @@ from typing import Final
 import click
 
 from pgcheck import console, options
+from pgcheck.debugging.server import debugged
+from pgcheck.debugging.session import End
 from pgcheck.isa.encoding.templates import disassemble
 from pgcheck.isa.files import door
 from pgcheck.isa.machine.machine import Machine
@@ -54,6 +56,7 @@ class RunRequest:
     trace: bool = False
     budget: int | None = None
     engine: options.Engine = "auto"
+    gdb: int | None = None
 
 
 def size(text: str) -> int:
@@ -112,7 +115,7 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
         except image.BadImage as error:
             raise console.Failure(f"cannot run {shortened(str(asked.image))}: {error}") from None
         try:
-            stop = _run(computer, asked.budget)
+            stop = _run(computer, asked.budget) if asked.gdb is None else _debugged(computer, asked)
         except (KeyboardInterrupt, SystemExit):
             at = computer.state[machine.state.pc]
             click.echo(f"{counted(computer.clock)}, then interrupted; at {at:#x}", err=True)
@@ -132,6 +135,35 @@ def _run(computer: Computer, budget: int | None) -> VmExit:
             return stop
         left = None if left is None else left - stop.steps
     return VmExit(0)
+
+
+@dataclass(slots=True)
+class Alone:
+    """Lets a program take steps for a debugger, at most `left` of them; `stop` is how it stopped."""
+
+    computer: Computer
+    left: int | None
+    stop: VmExit | None = None
+
+    def run(self, steps: int) -> End | None:
+        if self.left is None or self.left > 0:
+            stop = loops.run(self.computer, steps if self.left is None else min(steps, self.left))
+            self.left = None if self.left is None else self.left - stop.steps
+            if stop.exit is None:
+                return None
+            self.stop = stop
+        else:
+            self.stop = VmExit(0)
+        return End(report(self.computer, self.stop), code(self.stop))
+
+
+def _debugged(computer: Computer, asked: RunRequest) -> VmExit:
+    """Let a debugger run a program; one that it lets go of runs on."""
+    assert asked.gdb is not None
+    alone = Alone(computer, asked.budget)
+    if debugged(computer, alone, asked.gdb) == "killed":
+        raise KeyboardInterrupt
+    return alone.stop or _run(computer, alone.left)
 
 
 def engine(machine: Machine, asked: RunRequest) -> Engine:

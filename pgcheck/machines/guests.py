@@ -15,6 +15,8 @@ from pgcheck.checker.check import solver_for
 from pgcheck.checker.result import DeploymentResult, MachineResult
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.verdicts.policy import NoMonitor, policy, promised
+from pgcheck.debugging.server import debugged
+from pgcheck.debugging.session import End
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.machine.schemes import Entries
 from pgcheck.machines import bare, timeline
@@ -84,6 +86,11 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
             for guest in vmm.guests:
                 guest.monitor.statistics = timeline.Recorded(record, machine, guest.name)
         try:
+            if (
+                asked.gdb is not None
+                and debugged(vmm.guests[0].computer, Among(vmm, asked.budget), asked.gdb) == "killed"
+            ):
+                raise KeyboardInterrupt
             for guest in vmm.run(ENDLESS if asked.budget is None else asked.budget, QUANTUM):
                 terminals[guest.name].flush()
         finally:
@@ -185,6 +192,28 @@ def _sizes(machine: Machine, memory: int, guests: int, keep: int) -> tuple[int, 
     if size & (1 << shift) - 1:
         raise console.Failure(f"a guest's memory is a multiple of {1 << shift:#x} units, which {size:#x} is not")
     return size, spared + guests * (size + tables)
+
+
+@dataclass(slots=True)
+class Among:
+    """Lets the first guest take steps for a debugger, and the others as many, at most `left` each."""
+
+    vmm: Vmm
+    left: int | None
+
+    def run(self, steps: int) -> End | None:
+        steps = steps if self.left is None else min(steps, self.left)
+        first, *others = self.vmm.guests
+        if steps and first.stopped is None:
+            self.left = None if self.left is None else self.left - steps
+            for guest in others:
+                if guest.stopped is None:
+                    self.vmm.turn(guest, steps)
+            self.vmm.turn(first, steps)
+            if first.stopped is None:
+                return None
+        stop = first.stopped or VmExit(0)
+        return End(_ended(first), FAILED if first.lost else bare.code(stop))
 
 
 # ---- the account

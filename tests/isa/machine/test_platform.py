@@ -35,6 +35,10 @@ platform:
     port: {model: console, in: PORTS, at: 1}
     both: {model: teletype, in: [PORTS, OTHER]}
   firmware: {when: "S.M == 1", call: serve}
+  debugger:
+    architecture: toy
+    features:
+      toy.core: [{names: r0 r1, in: X}, {names: base, in: BASE, bits: 32, type: data_ptr}, {names: where, in: [S.I, S.M]}, {names: f0, bits: 80}]
 """
 
 
@@ -86,6 +90,22 @@ def test_elf_flags_may_say_what_the_machine_lacks(tmp_path: Path) -> None:
     text = whole().replace("elf: 243", "elf: {machine: 243, lacks: {0x6: floats, 0b1: 'short code: RVC'}}")
     found = machine(tmp_path, text).platform
     assert (found.elf_machine, found.elf_lacks) == (243, {6: "floats", 1: "short code: RVC"})
+
+
+def test_registers_of_a_debugger(tmp_path: Path) -> None:
+    found = machine(tmp_path, whole()).platform.debugger
+    assert found is not None and (found.architecture, list(found.features)) == ("toy", ["toy.core"])
+    shown = [
+        (r.name, r.bits, [(p.leaf, p.high - p.low + 1, k) for p, k in r.pieces], r.type)
+        for r in found.features["toy.core"]
+    ]
+    assert shown == [
+        ("r0", 8, [("X", 8, 0)], "int"),
+        ("r1", 8, [("X", 8, 1)], "int"),
+        ("base", 32, [("BASE", 8, None)], "data_ptr"),
+        ("where", 8, [("S.I", 1, None), ("S.M", 1, None)], "int"),
+        ("f0", 80, [], "int"),
+    ]
 
 
 def test_a_processor_can_wait(tmp_path: Path) -> None:
@@ -148,6 +168,13 @@ WRONG = [
     ("at: 0xf0, line", "at: 0xf0, options: {@period: 1}, line", "console has no option 'period'"),
     ("options: {lines: 8}", "options: {lines: @many}", "an integer is needed"),
     ('when: "S.M == 1"', "when: @S.M", "a condition must be Boolean"),
+    ("names: base, in: BASE", "names: base, in: @BASIS", "no state 'BASIS' that can be a register"),
+    ("names: base, in: BASE", "names: base, in: '@BASE[0]'", "BASE cannot be this register"),
+    ("names: base, in: BASE", "names: base, in: @X", "X cannot be this register"),
+    ("names: base, in: BASE", "names: base, in: '@X[4]'", "X cannot be this register"),
+    ("names: base, in: BASE, bits: 32", "names: @base, in: BASE, bits: 4", "base does not fit"),
+    ("names: base, in", "names: @r1, in", "there is a register r1 already"),
+    ("architecture: toy", "architecture: toy\n    arguments: {@seat: 1}", "translation has no parameter 'seat'"),
     ("call: serve", "call: @starve", "no function 'starve'"),
     ("call: serve", "call: @waiting", "waiting cannot be used here"),
     ("call: serve", "call: @again", "again cannot be used here"),
