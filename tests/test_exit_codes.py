@@ -85,6 +85,7 @@ CAUGHT: Final = {
     "checker.witnesses.file.BadWitnessFile": ("pgcheck.commands.checking", "a witness file is told as a failure"),
     "checker.witnesses.witness_replay.BadWitness": ("pgcheck.commands.checking", "a witness that people give is told; one of ours must replay"),
     "checker.world.leading.Unreachable": ("pgcheck.checker.premises.guest_can_be_entered", "an address to which nothing leads: a finding"),
+    "debugging.packets.Closed": ("pgcheck.debugging.server", "a debugger that is gone: another may come"),
     "plugin.items.Broken": ("", "raised in pytest's items alone, whose report it is"),
     "reports.facts.WrongReport": ("", "a report that does not say what the run found"),
     "bincopy.Error": ("pgcheck.models.computer.records", "a record of an image that is none: told with its line"),
@@ -143,6 +144,10 @@ BUILT_IN: Final = {
     "checker.solving.worker: ValueError": "a model that cannot be read: caught there, and not decided",
     "checker.witnesses.file: TypeError": "a value in a witness of ours that no file can hold",
     "checker.witnesses.file: ValueError": "a value in a witness file: turned into BadWitnessFile there",
+    "debugging.description: ValueError": "a machine that gdb does not know: told by debugging.server",
+    "debugging.session: ValueError": "a packet that is none: answered so",
+    "machines.bare: KeyboardInterrupt": "a debugger that ends the run: told as an interrupt",
+    "machines.guests: KeyboardInterrupt": "a debugger that ends the run: told as an interrupt",
     "plugin.items: NotImplementedError": "an item of the plugin without its question",
     "reports.html.report: ValueError": "a result in JSON that is none: caught there, and told",
 }  # fmt: skip
