@@ -82,7 +82,8 @@ class Traced(Execution):
             self._on(sides[going][0], rest)
             ends[going] = self.frame, self.instances
         (one, some), (other, more) = ends
-        self.instances = more | {n: max(c, more.get(n, 0)) for n, c in some.items()}
+        both = more | {n: max(c, more.get(n, 0)) for n, c in some.items()}
+        self.instances = more if one.alive is FALSE else some if other.alive is FALSE else both
         self.frame = join(guard, one, other)
         if not alone:
             rest()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pgcheck.checker.check import check, solver_for
 from pgcheck.checker.monitor.canaries import canaries
+from pgcheck.checker.monitor.native.tier0 import native_code
 from pgcheck.checker.monitor.obligations import (
     CROSSED,
     LEFT_OUT,
@@ -20,7 +21,7 @@ from pgcheck.checker.monitor.obligations import (
     operations,
     switched,
 )
-from pgcheck.checker.monitor.result import Canary, DeploymentProof, MonitorProof, Obligation
+from pgcheck.checker.monitor.result import Canary, CodeProof, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.monitor.routines import routines
 from pgcheck.checker.monitor.step import Promise, other_rows
 from pgcheck.checker.options import Options
@@ -54,8 +55,11 @@ def prove_monitor(
     *,
     kind: Kind | None = None,
     force: bool = False,
+    native: bool = False,
 ) -> MonitorProof:
     """The proofs for every deployment that the check promises a monitor for; `kind` asks for one kind, else the first that it promises.
+
+    `native` asks for those of tier 0 of native code too.
 
     Raises Undecided and Contradiction where the check itself does; KeyboardInterrupt passes after the workers have ended.
     """
@@ -73,7 +77,12 @@ def prove_monitor(
                 found.append(DeploymentProof(deployment.name, wanted.name, refused=str(no)))
                 continue
             found.append(proofs(promise, options, pool, on_event))
-        code = routines(machine, options, pool, lambda total, o: on_event(Proved(total, o.subject, (o,))))
+
+        def event(total: int, obligation: Obligation) -> None:
+            on_event(Proved(total, obligation.subject, (obligation,)))
+
+        code = routines(machine, options, pool, event)
+        lowered = native_code(machine, options, pool, event) if native else CodeProof()
     return MonitorProof(
         machine.identity.name,
         machine.identity.path,
@@ -82,6 +91,7 @@ def prove_monitor(
         versions(),
         time.perf_counter() - started,
         code,
+        lowered,
     )
 
 

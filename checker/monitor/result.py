@@ -98,10 +98,11 @@ class DeploymentProof:
 
 @dataclass(frozen=True, slots=True)
 class CodeProof:
-    """The proofs for the generated code that every deployment runs."""
+    """The proofs for the code that every deployment runs; `assumed` is what stands below them."""
 
     obligations: tuple[Obligation, ...] = ()
     canaries: tuple[Canary, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -125,11 +126,12 @@ class MonitorProof:
     versions: Mapping[str, str]
     seconds: float
     code: CodeProof = CodeProof()
+    native: CodeProof = CodeProof()
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict of the worst deployment that has a monitor, or of the generated code if that is worse; refuted if none has a monitor."""
+        """The verdict of the worst deployment that has a monitor, or of generated or native code if that is worse; refuted if none has a monitor."""
         with_one: list[Verdict] = [d.verdict for d in self.deployments if not d.refused] or [
             d.verdict for d in self.deployments
         ]
-        return worst([*with_one, *(o.verdict for o in self.code.obligations)])
+        return worst([*with_one, *(o.verdict for c in (self.code, self.native) for o in c.obligations)])

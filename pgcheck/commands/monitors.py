@@ -144,6 +144,7 @@ def plan(specification: str, format_: str, json_: bool, **given: Any) -> int:
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Default: text.")
 @click.option("--json", "json_", is_flag=True, help="Short for --format json.")
 @click.option("--all", "every", is_flag=True, help="Show every obligation that is not proved.")
+@click.option("--native", is_flag=True, help="Prove the native code of every instruction too.")
 @click.option("--no-timing", is_flag=True, help="Leave out what differs from run to run.")
 @judging
 def prove_monitor(
@@ -171,6 +172,7 @@ def prove_monitor(
         json=json_ or format_ == "json",
         timing=not given["no_timing"],
         every=every,
+        native=given["native"],
     )
     return prove.prove(machine, request(given), asked)
 

@@ -64,7 +64,7 @@ class Plan:
         self.exits: dict[tuple[str, str, tuple[int, ...]], int] = {}
         self._lazy: dict[Term, bool] = {}
         self._weights: dict[str, int] = {}
-        self._kinds: dict[tuple[object, ...], int] = {}
+        self._kinds: dict[tuple[str, tuple[Term | None, ...]], int] = {}
         translation = machine.code.translation
         asked = translation is not None and translation.function in cuts
         self.walks = {} if asked else walks(machine, self.facts)
@@ -110,6 +110,10 @@ class Plan:
         if len(self._kinds) == KINDS and (name, steady) not in self._kinds:
             return None
         return self._kinds.setdefault((name, steady), len(self._kinds))
+
+    def looked_up(self, number: int) -> tuple[str, tuple[Term | None, ...]]:
+        """The walk whose calls have that number, and their arguments that hang on the context alone. Raises KeyError."""
+        return {n: key for key, n in self._kinds.items()}[number]
 
     def inlined(self, name: str, heaviest: int) -> bool:
         """Whether a function stands where it is called: it has at most so many terms, those that it calls included, a walk as a few."""

@@ -32,6 +32,9 @@ def document(proof: MonitorProof, *, timing: bool = True) -> str:
         "deployments": [_deployment(d, timing) for d in proof.deployments],
         "code": {"verdict": proof.code.verdict if proof.code.obligations else "", **_proofs(proof.code, timing)},
     }
+    if proof.native.obligations:
+        native = {"verdict": proof.native.verdict, "assumed": list(proof.native.assumed)}
+        whole["native"] = native | _proofs(proof.native, timing)
     if timing:
         whole["seconds"] = round(proof.seconds, 3)
     return json.dumps(whole, indent=2)

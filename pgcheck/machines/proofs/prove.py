@@ -33,13 +33,14 @@ CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofRequest:
-    """How to prove and to show: the kind of monitor (None: what the check allows), and the parts of the report."""
+    """How to prove and to show: the kind of monitor (None: what the check allows), whether native code too, and the parts of the report."""
 
     kind: Kind | None = None
     force: bool = False
     json: bool = False
     timing: bool = True
     every: bool = False
+    native: bool = False
 
 
 def prove(machine: Machine, request: Request, asked: ProofRequest) -> ExitCode:
@@ -48,7 +49,7 @@ def prove(machine: Machine, request: Request, asked: ProofRequest) -> ExitCode:
     options = replace(request.options, only=selected(request.only, machine))
     try:
         with _shown(machine.identity.name) as subscriber:
-            found = prove_monitor(machine, options, subscriber, kind=asked.kind, force=asked.force)
+            found = prove_monitor(machine, options, subscriber, kind=asked.kind, force=asked.force, native=asked.native)
     except (Undecided, Unmappable) as undecided:
         print(f"{machine.identity.name}: not decided: {undecided}", file=sys.stderr)
         return ExitCode.UNKNOWN

@@ -31,8 +31,13 @@ def report(proof: MonitorProof, *, timing: bool = True, every: bool = False) -> 
         lines += ["", *_deployment(deployment, every)]
     if proof.code.obligations:
         lines += ["", f"generated code: {proof.code.verdict}", *_families(proof.code), *_open(proof.code, every)]
+    if proof.native.obligations:
+        lines += ["", f"native code: {proof.native.verdict}", *_families(proof.native), *_open(proof.native, every)]
+        for claim in proof.native.assumed:
+            lines += wrapped(f"Assumed: {claim}", "  ", "  ")
     if timing:
-        total = sum(len(d.obligations) for d in proof.deployments) + len(proof.code.obligations)
+        total = sum(len(d.obligations) for d in proof.deployments)
+        total += len(proof.code.obligations) + len(proof.native.obligations)
         lines += ["", f"{total} obligations in {proof.seconds:.1f} s"]
     return "\n".join(lines)
 
