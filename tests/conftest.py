@@ -12,8 +12,8 @@ from tests import processes
 CAMPAIGN = 24 * 3600
 """Seconds for one campaign: several times what the longest takes."""
 
-ASKED = ("checker", "docs", "mutants", "oracle", "vmm")
-"""The folders whose tests are about answers of solvers, pages and whole machines, which hang on no version of Python."""
+ASKED = ("checker", "docs", "fidelity", "mutants", "oracle", "vmm")
+"""The folders whose tests are about answers of solvers, pages, other emulators and whole machines, which hang on no version of Python."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
