@@ -80,7 +80,11 @@ class Runtime:
 
     def handler(self, fetched: Fetched | None) -> int:
         """The code of an instruction; None is what no encoding accepts."""
-        return self._of[self.machine.code.undefined.id if fetched is None else fetched.instruction.id]
+        return self.handler_of(self.machine.code.undefined.id if fetched is None else fetched.instruction.id)
+
+    def handler_of(self, instruction: str) -> int:
+        """The code of an instruction, by its id."""
+        return self._of[instruction]
 
     def call(self, name: str, args: tuple[int, ...] = ()) -> tuple[int, ...] | Exit:
         """The results of a function of the specification on the state in native memory, or the exit it took."""

@@ -74,7 +74,7 @@ class Writer:
             tracked = self._wanted(walk.function, True)
             self._native(name, widths, function.results, partial(Code.miss, found=walk, tracked=tracked))
         code = self.machine.code
-        for name in (code.fetch, *self._asked(), *code.exits):
+        for name in (code.fetch, *self._asked(), *code.exits, *self._others()):
             self._export(name, tracked=name == code.fetch)
         for i, instruction in enumerate((*self.machine.instructions, code.undefined)):
             self._handler(f"h{i}", instruction)
@@ -107,6 +107,15 @@ class Writer:
     def _asked(self) -> tuple[str, ...]:
         rule = self.machine.code.interrupt
         return () if rule is None else tuple(filter(None, (rule.pending, rule.waiting)))
+
+    def _others(self) -> tuple[str, ...]:
+        """What else is called from outside: translation, lookups of tables, firmware, the delivery of an interrupt."""
+        code, above = self.machine.code, self.machine.platform.firmware
+        names = ["" if code.translation is None else code.translation.function, *code.tables]
+        names.append("" if above is None else above.call)
+        names.append("" if code.interrupt is None else code.interrupt.deliver)
+        known = {code.fetch, *self._asked(), *code.exits, ""}
+        return tuple(dict.fromkeys(name for name in names if name not in known))
 
     # ---- functions
 
