@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pgcheck.checker.campaign.cases.case import TAPE, Author
+from pgcheck.checker.campaign.batches import share
+from pgcheck.checker.campaign.batches.share import Met, Share
+from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.cases.tape import counted
 from pgcheck.checker.campaign.finding import Finding, finding_text
 from pgcheck.checker.campaign.pairs import coverage
@@ -18,11 +20,18 @@ from pgcheck.checker.campaign.pairs.outcome import Failure, Ground, Outcome
 from pgcheck.checker.campaign.pairs.property import Property
 from pgcheck.checker.campaign.shrink import shrink
 from pgcheck.checker.campaign.store import Shard, Store
+from pgcheck.checker.campaign.table import PROPERTIES
 from pgcheck.vmm.policy import Policy
 
 GENERATOR: Final = "5"
 SHARD: Final = 32
 TRIES: Final = 160
+BATCHED: Final = "EQ2"
+AUDITED: Final = "SH1"
+"""The property of which cases go in batches, and the one that looks at some of them too where there are tables."""
+COMPARED: Final = "compared"
+ASIDE: Final = "aside"
+Drawn = Callable[[bytes], Sequence[Case]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ Event = Found | Done | Tick
 
 @dataclass(slots=True)
 class Campaign:
-    """A campaign under a key: whatever could change its results is part of the key."""
+    """A campaign under a key: whatever could change its results is part of the key. With a `share` some cases of EQ2 go in batches too."""
 
     author: Author
     policy: Policy
@@ -79,6 +88,9 @@ class Campaign:
     version: str
     resume: bool = False
     clock: Callable[[], float] = time.monotonic
+    share: Share | None = None
+    compared: int = field(default=0, init=False)
+    aside: int = field(default=0, init=False)
     coverage: Coverage = field(init=False)
     events: dict[str, Counter[str]] = field(init=False)
     findings: dict[str, str] = field(init=False)
@@ -112,7 +124,7 @@ class Campaign:
         kept = self.store.findings(self.key)
         number = 0
         while self.plan.cases is None or number * SHARD < self.plan.cases:
-            size = SHARD if self.plan.cases is None else min(SHARD, self.plan.cases - number * SHARD)
+            size = self._size(number, SHARD)
             for chosen in self.plan.properties:
                 known = done.get((chosen.id, number))
                 if known is not None and known.cases == size:
@@ -120,13 +132,29 @@ class Campaign:
                     continue
                 for event in self._shard(chosen, number, size):
                     yield event
-                    if self.plan.seconds is not None and self.clock() - started >= self.plan.seconds:
+                    if self._over(started):
                         return
+            batched = self._size(number, share.SHARD)
+            if self.share is not None and batched > 0:
+                known = done.get((share.NAME, number))
+                if known is not None and known.cases == batched:
+                    yield from self._recalled(known, kept)
+                else:
+                    yield from self._batched(self.share, number, batched)
+                if self._over(started):
+                    return
             number += 1
+
+    def _size(self, number: int, size: int) -> int:
+        """The cases of a shard."""
+        return size if self.plan.cases is None else min(size, self.plan.cases - number * size)
+
+    def _over(self, started: float) -> bool:
+        return self.plan.seconds is not None and self.clock() - started >= self.plan.seconds
 
     def _recalled(self, shard: Shard, kept: dict[str, str]) -> Iterator[Event]:
         self.coverage.merge(coverage.load(shard.coverage))
-        self.events[shard.property].update(shard.events)
+        self._happened(shard)
         for identity in shard.found:
             if identity in kept:
                 self.findings.setdefault(identity, kept[identity])
@@ -153,32 +181,89 @@ class Campaign:
                     yield event
             yield Tick(chosen.id, place)
         self.coverage.merge(local.cells)
-        self.events[chosen.id].update(events)
         shard = Shard(chosen.id, number, size, steps, excluded, tuple(found), coverage.dump(local.cells), dict(events))
+        self._happened(shard)
         self.store.finish(self.key, shard)
         yield Done(shard, skipped=False)
+
+    def _batched(self, given: Share, number: int, size: int) -> Iterator[Event]:
+        """A shard of cases that native code makes, runs and compares; of those like each drawn one, some are looked at as all others are."""
+        met, found, eq2 = Met(), dict[str, None](), PROPERTIES[BATCHED]
+        local = Coverage(self.author.machine)
+        for first in range(0, size, share.LIKE):
+            name = f"{self.plan.seed} {share.NAME} {number} {first}"
+            for tape in given.run(name, min(share.LIKE, size - first), met):
+                for event in self.looked(given, eq2, tape, number * share.SHARD + first, met, local):
+                    found[event.failure.identity] = None
+                    if event.failure.identity not in self.findings:
+                        self.findings[event.failure.identity] = event.file
+                        yield event
+            yield Tick(share.NAME, number * share.SHARD + first)
+        local.merge(given.cells())
+        self.coverage.merge(local.cells)
+        events = {**met.events, COMPARED: met.compared, ASIDE: met.aside}
+        shard = Shard(
+            share.NAME, number, met.cases, met.steps, met.excluded, tuple(found), coverage.dump(local.cells), events
+        )
+        self._happened(shard)
+        self.store.finish(self.key, shard)
+        yield Done(shard, skipped=False)
+
+    def looked(
+        self, given: Share, eq2: Property, tape: bytes, place: int, met: Met, local: Coverage
+    ) -> Iterator[Found]:
+        """What comes of a case of a batch when it is run as all others are, and audited where there are tables; what only native code sees fails too."""
+        cases, ground = given.drawn(tape), self.ground
+        outcomes = [eq2.tried(ground, cases, None)]
+        if self.author.tables is not None:
+            outcomes.append(PROPERTIES[AUDITED].tried(ground, cases, None))
+        for outcome in outcomes:
+            met.events.update(outcome.events)
+            local.add(outcome.log, self.author.deployment.modes)
+        failed = next((o.failure for o in outcomes if o.failure is not None), None)
+        differs = given.differs(tape)
+        if failed is not None:
+            yield self._kept(PROPERTIES[failed.law], tape, place, failed, given.drawn)
+        elif differs:
+            seen = "native code runs the two machines apart, and generated code does not: a fault of the native engine"
+            failure = Failure(eq2.id, outcomes[0].steps, "", (), f"native {differs}", seen)
+            yield self._stored(failure, cases, tape, place)
+
+    def _happened(self, shard: Shard) -> None:
+        """Count what happened in a shard; in one of batches it happened to EQ2, and it is told apart how many cases were compared."""
+        events = Counter(shard.events)
+        self.compared += events.pop(COMPARED, 0)
+        self.aside += events.pop(ASIDE, 0)
+        self.events[BATCHED if shard.property == share.NAME else shard.property].update(events)
 
     def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
         """The outcome of a tape."""
         return chosen.tried(self.ground, chosen.drawn(self.author, tape), stride)
 
-    def _kept(self, chosen: Property, tape: bytes, place: int, failure: Failure) -> Found:
-        """Look closer at a failure and store it, unless it is known."""
-        close = self.tried(chosen, tape, 1).failure
+    def _kept(self, chosen: Property, tape: bytes, place: int, failure: Failure, drawn: Drawn | None = None) -> Found:
+        """Look closer at a failure and store it, unless it is known; `drawn` are the cases of a tape, if they are not the property's."""
+
+        def cases(candidate: bytes) -> Sequence[Case]:
+            return chosen.drawn(self.author, candidate) if drawn is None else drawn(candidate)
+
+        close = chosen.tried(self.ground, cases(tape), 1).failure
         exact = close or failure
         stride = 1 if close is not None else None
         if exact.identity in self.findings:
             return Found(place, exact, self.findings[exact.identity])
 
         def same(candidate: bytes) -> bool:
-            other = self.tried(chosen, candidate, stride).failure
+            other = chosen.tried(self.ground, cases(candidate), stride).failure
             return other is not None and other.identity == exact.identity
 
         if self.plan.shrink:
             tape = shrink(tape, same, TRIES)
-            exact = self.tried(chosen, tape, stride).failure or exact
-        machine = self.author.machine
-        found = Finding(exact, chosen.drawn(self.author, tape), tape, self.plan.seed, place)
-        file = finding_text(machine, self.policy, found, self.version)
-        self.store.add(self.key, exact.identity, place, file)
-        return Found(place, exact, file)
+            exact = chosen.tried(self.ground, cases(tape), stride).failure or exact
+        return self._stored(exact, cases(tape), tape, place)
+
+    def _stored(self, failure: Failure, cases: Sequence[Case], tape: bytes, place: int) -> Found:
+        """Store a finding; it is on disk then."""
+        found = Finding(failure, cases, tape, self.plan.seed, place)
+        file = finding_text(self.author.machine, self.policy, found, self.version)
+        self.store.add(self.key, failure.identity, place, file)
+        return Found(place, failure, file)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from pgcheck.checker.campaign.batches.share import Share
 from pgcheck.checker.campaign.cases.case import TAPE, Author, Case
 from pgcheck.checker.campaign.cases.inventory import Units
 from pgcheck.checker.campaign.cases.tape import Tape
@@ -23,7 +24,7 @@ from pgcheck.vmm.kind import kinds
 from pgcheck.vmm.policy import Policy
 
 __all__ = [
-    "Author", "Case", "devices", "guests", "page_tables", "policy_of", "programs", "schedules", "tapes", "trap_handlers",
+    "Author", "Case", "Share", "devices", "guests", "page_tables", "policy_of", "programs", "schedules", "shapes", "tapes", "trap_handlers",
 ]  # fmt: skip
 T = TypeVar("T")
 Placed = tuple[int, int, int]
@@ -49,6 +50,11 @@ def tapes(size: int = TAPE) -> st.SearchStrategy[bytes]:
 def guests(author: Author) -> st.SearchStrategy[Case]:
     """Whole guests: a legal start state, programs, trap handlers, page tables, schedule and values of undefined sites."""
     return tapes().map(lambda data: author.case(Tape(data)))
+
+
+def shapes() -> st.SearchStrategy[tuple[bytes, int]]:
+    """A shape and a seed, for `Share.first`: the tape of a case, and what thousands of cases like it are made from in native code."""
+    return st.tuples(tapes(), st.integers(0, (1 << 64) - 1))
 
 
 def programs(author: Author, *, kernel: bool = True, length: int = 16) -> st.SearchStrategy[tuple[Units, ...]]:

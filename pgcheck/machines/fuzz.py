@@ -16,6 +16,7 @@ import click
 
 from pgcheck import __version__, console
 from pgcheck.checker.campaign import finding, runner
+from pgcheck.checker.campaign.batches import share
 from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.cases.layout import TooSmall, layout
 from pgcheck.checker.campaign.pairs import coverage
@@ -34,6 +35,7 @@ from pgcheck.checker.verdicts.policy import NoMonitor, policy
 from pgcheck.isa.files.cache import Cache, default_folder
 from pgcheck.isa.files.errors import did_you_mean
 from pgcheck.isa.machine.machine import Machine
+from pgcheck.machines import batched
 from pgcheck.request import Request
 from pgcheck.running import progress, run
 from pgcheck.running.finding import loaded
@@ -124,7 +126,9 @@ def _campaign(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest, 
         plan = Plan(chosen, asked.seed, asked.cases, asked.seconds)
     except ValueError as error:
         raise console.Failure(f"{error}: use --cases or --seconds") from None
-    campaign = Campaign(author, author.policy, plan, store, __version__, asked.resume)
+    campaign = Campaign(
+        author, author.policy, plan, store, __version__, asked.resume, share=batched.share_of(author, chosen)
+    )
     meter, known = _Meter(), 0
     try:
         for event in campaign.run():
@@ -151,7 +155,8 @@ def _campaign(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest, 
     console.say(_json(campaign, tally) if asked.json else "\n" + _report(campaign, tally))
     if campaign.findings:
         return ExitCode.REFUTED
-    unknown = campaign.unmet() or any(not tally.cases.get(p.id) for p in chosen)
+    vain = tally.cases.get(share.NAME, 0) > 0 and not campaign.compared
+    unknown = campaign.unmet() or vain or any(not tally.cases.get(p.id) for p in chosen)
     return ExitCode.UNKNOWN if unknown else ExitCode.PROVED
 
 
@@ -168,18 +173,21 @@ def _line(event: Found) -> str:
 
 
 def _shard(shard: Any) -> str:
-    last = shard.number * runner.SHARD + shard.cases - 1
+    size = share.SHARD if shard.property == share.NAME else runner.SHARD
+    last = shard.number * size + shard.cases - 1
     parts = [f"{shard.cases} cases, {shard.steps} steps"]
+    if left := shard.events.get(runner.ASIDE):
+        parts.append(f"{left} not run there")
     if shard.excluded:
         parts.append(f"{shard.excluded} left open by the specification")
     if shard.found:
         parts.append(f"{len(shard.found)} kind{'s' if len(shard.found) > 1 else ''} of failure")
-    return f"{shard.property} {shard.number * runner.SHARD}-{last}: {', '.join(parts)}"
+    return f"{shard.property} {shard.number * size}-{last}: {', '.join(parts)}"
 
 
 def _report(campaign: Campaign, tally: Tally) -> str:
     machine, seen = campaign.author.machine, campaign.coverage
-    cases, steps = sum(tally.cases.values()), sum(tally.steps.values())
+    cases, steps = (sum(n for name, n in table.items() if name != share.NAME) for table in (tally.cases, tally.steps))
     number = len(campaign.findings)
     headline = (
         f"{machine.identity.name}, {campaign.policy.deployment}, {campaign.policy.kind.title}: {number or 'no'} finding{'' if number == 1 else 's'} in "
@@ -193,6 +201,11 @@ def _report(campaign: Campaign, tally: Tally) -> str:
     lines += [f"  {name:24}{first:12}{second:12}" for name, first, second in seen.table()]
     happened = _happened(campaign)
     lines += ["", "How often", *(f"{number:12}  {EVENTS[name].title}" for name, number in happened.items()), ""]
+    if tally.cases.get(share.NAME):
+        lines += [
+            *textwrap.wrap(batched.shown(campaign, tally.cases, tally.excluded), WIDTH, subsequent_indent="  "),
+            "",
+        ]
     unseen = seen.unseen()
     if unseen:
         shown = ", ".join(unseen[:60]) + (f" and {len(unseen) - 60} more" if len(unseen) > 60 else "")
@@ -268,6 +281,11 @@ def _json(campaign: Campaign, tally: Tally) -> str:
                 }
                 for p in campaign.plan.properties
             ],
+            "batches": {
+                "cases": tally.cases.get(share.NAME, 0),
+                "compared": campaign.compared,
+                "aside": campaign.aside,
+            },
             "not_asked": [*_apart(machine, campaign.plan.properties), *tally.cramped],
             "events": _happened(campaign),
             "findings": [json.loads(file) for file in campaign.findings.values()],

@@ -72,8 +72,8 @@ class Author:
         self._aligned = machine.decoding.decode.unit // machine.decoding.decode.pc_unit
         self.states = States(self.inventory, self.deployment, self.layout, self._aligned)
         self.start = self.states.start
-        self._words = self._widest()
-        self.outside = Outside(machine, self.layout, self._words)
+        self.words = self._widest()
+        self.outside = Outside(machine, self.layout, self.words)
         self.hidden = () if policy.crossing is None else tuple(sorted(policy.crossing.pages))
 
     @cached_property
@@ -381,7 +381,7 @@ class Author:
             yield address + first * each, len(cells), joined(cells, unit, self.machine.state.order)
 
     def _data(self, tape: Tape, words: Words) -> Iterator[Placed]:
-        width = self._words
+        width = self.words
         count = width // self.machine.state.memory_unit
         for start in (*self.layout.data, self.layout.stack):
             room = min(8, self.layout.block // (2 * count) or 1)

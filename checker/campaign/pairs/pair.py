@@ -173,7 +173,7 @@ class Arrangement:
 
 
 @once
-def _alone(machine: Machine) -> Machine:
+def alone(machine: Machine) -> Machine:
     """The machine without devices: one for all arrangements, which share the code that is made of it."""
     return replace(machine, platform=replace(machine.platform, devices=()))
 
@@ -182,7 +182,7 @@ def pair(machine: Machine, policy: Policy, layout: Layout, arrangement: Arrangem
     """A bare computer, and guests on a host. Raises OutOfMemory where the machine has no room for them."""
     depth = arrangement.depth
     if not arrangement.devices:
-        machine = _alone(machine)
+        machine = alone(machine)
     oracle: Recording | Quick | Swift = Swift(machine, FEVERISH) if arrangement.swift else Quick(machine)
     if arrangement.plain or arrangement.checked:
         oracle = Recording(machine)
