@@ -25,6 +25,7 @@ from pgcheck.isa.encoding.fields import (
     Step,
     Tail,
     Variable,
+    in_bits,
     parse_variable,
 )
 from pgcheck.isa.files.errors import Problems, SpecificationError, Text, did_you_mean
@@ -121,13 +122,16 @@ class _Draft:
     def read_match(self, match: str) -> None:
         if self.declaration.modrm is not None:
             self.report("`modrm` belongs to `bytes`", self.declaration.modrm)
-        stray = re.search("[^01-]", match)
-        if stray or not match:
+        pattern = in_bits(match)
+        stray = re.search("[^01-]", pattern)
+        if stray or not pattern:
             self.report("a match is made of 0, 1 and -", match, found=stray.group() if stray else "nothing")
             return
-        size, unit = self.declaration.length or len(match), self.decode.unit
-        if size < len(match):
-            self.report("the match is longer than `length`", match, found=f"{len(match)} bits", expected=f"{size} bits")
+        size, unit = self.declaration.length or len(pattern), self.decode.unit
+        if size < len(pattern):
+            self.report(
+                "the match is longer than `length`", match, found=f"{len(pattern)} bits", expected=f"{size} bits"
+            )
             return
         if size % unit:
             self.report(
@@ -137,9 +141,9 @@ class _Draft:
                 expected=f"a multiple of {unit} bits",
             )
             return
-        low = size - len(match)
-        mask = sum(1 << low + i for i, bit in enumerate(reversed(match)) if bit != "-")
-        value = sum(1 << low + i for i, bit in enumerate(reversed(match)) if bit == "1")
+        low = size - len(pattern)
+        mask = sum(1 << low + i for i, bit in enumerate(reversed(pattern)) if bit != "-")
+        value = sum(1 << low + i for i, bit in enumerate(reversed(pattern)) if bit == "1")
         slots, taken = [], mask
         for variable in self.declaration.variables:
             slot, bits = self.place(variable, size)

@@ -80,6 +80,14 @@ class Variable:
     excluded: tuple[int, ...] = ()
 
 
+def in_bits(match: str) -> str:
+    """A match as bits: of octal and hexadecimal digits after 0o and 0x each is three or four, and `-` as many free ones."""
+    width = {"0o": 3, "0x": 4}.get(match[:2].lower(), 0)
+    if not width:
+        return match
+    return "".join("-" * width if digit == "-" else f"{int(digit, 1 << width):0{width}b}" for digit in match[2:])
+
+
 def parse_variable(text: str) -> Variable:
     """The variable that the short spelling `name location` declares."""
     name, _, location = text.strip().partition(" ")

@@ -107,6 +107,10 @@ class Decode(Entry):
     tails: dict[Identifier, Annotated[list[Group], Short(_tail, _JSON_FIELDS)]] = Key(
         default_factory=dict, description="NAME: field group, or list of {when, fields}."
     )
+    conditions: dict[Identifier, SomeText] = Key(
+        default_factory=dict,
+        description="NAME: a condition over operands, for the `when` of encodings, tails and forms.",
+    )
 
 
 # syntax and csrs
@@ -201,7 +205,7 @@ def _used_tail(node: Node) -> tuple[Text, Text]:
 class Encoding(Entry):
     """The bits of an instruction: a pattern `match`, or `bytes`."""
 
-    match: Annotated[Text, named("[01-]+", "a pattern of 0, 1 and -")] | None = Key(
+    match: Annotated[Text, named("[01-]+|0o[0-7-]+|0x[0-9A-Fa-f-]+", "a pattern of 0, 1 and -")] | None = Key(
         None, description="The pattern, most significant bit first; - is free."
     )
     bytes: SomeText | None = Key(None, description="Hex bytes, 50+r, /r, /0 to /7 and names of tails.")

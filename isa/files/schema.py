@@ -5,7 +5,7 @@ Attributes are named as the keys. A text keeps its place in the file (`Text`) an
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import Field as Key
 from pydantic import PrivateAttr, ValidationError
@@ -46,8 +46,11 @@ from pgcheck.isa.files.values import (
     SomeText,
     choice,
     problem_of,
+    version,
     wrong,
 )
+
+VERSION: Final = 1  # of the language: what an older file would come to mean something else by makes a new one
 
 __all__ = [
     "Csr",
@@ -96,7 +99,7 @@ class Specification(Entry):
 
     taken_before: ClassVar[tuple[str, ...]] = ("include", "override")
 
-    spec_version: Annotated[Text, choice("1")] = Key(description="The version of the language.")
+    spec_version: Annotated[int, version(VERSION)] = Key(description="The version of the language.")
     kind: Annotated[Text, choice("machine")] = Key(description="What the file specifies.")
     name: Label = Key(description="The short name.")
     title: AnyText = Key(Text(""), description="The name in words.")

@@ -168,6 +168,22 @@ def integer(low: int, high: int) -> Read:
     return Read(read, {"anyOf": [native, {"type": "string", "pattern": _LITERAL_PATTERN}]})
 
 
+def version(latest: int) -> Read:
+    """A version from 1 up to the latest that is known."""
+
+    def read(node: Node) -> int:
+        value = literal(node) if isinstance(node, Text) else None
+        if value is None or value < 1:
+            raise wrong(node, "a version is needed here", f"a number from 1 to {latest}")
+        if value > latest:
+            hint = "a newer pgcheck reads it"
+            raise wrong(node, "this is written for a newer version of the language", f"at most {latest}", hint)
+        return value
+
+    known = range(1, latest + 1)
+    return Read(read, {"enum": [*map(str, known), *known]})
+
+
 def choice(*words: str) -> Read:
     """One of the words."""
 

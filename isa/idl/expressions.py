@@ -9,7 +9,7 @@ from pgcheck.isa.files.errors import Text, did_you_mean
 from pgcheck.isa.idl import arithmetic, calls
 from pgcheck.isa.idl.literals import literal
 from pgcheck.isa.idl.program import Program, Signature, instance_name
-from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, operand_values, resize
+from pgcheck.isa.idl.scopes import Array, Scope, Value, extraction, local, resize
 from pgcheck.isa.idl.state import Entry, read_entry, read_leaf
 from pgcheck.isa.idl.types import (
     BOOLEAN,
@@ -302,7 +302,7 @@ def signature(program: Program, name: str, values: tuple[int, ...]) -> Signature
 
 
 def expression_in(
-    program: Program, text: Text, *, operands: Mapping[str, Bits] | None = None, sized: bool = True
+    program: Program, text: Text, *, operands: Mapping[str, Value] | None = None, sized: bool = True
 ) -> Value | None:
     """A text that is one expression; its problems are reported and give None.
 
@@ -312,9 +312,7 @@ def expression_in(
     if tree is None:
         return None
     try:
-        return Expressions(program, Scope(text, operands=operand_values(operands or {}), sized=sized)).value(
-            tree.children[0]
-        )
+        return Expressions(program, Scope(text, operands=dict(operands or {}), sized=sized)).value(tree.children[0])
     except Refusal as refusal:
         program.problems.add(refusal.problem(text))
     except Elsewhere as elsewhere:

@@ -23,7 +23,7 @@ from pgcheck.isa.machine.deployments import candidates, deployments, modes, virt
 from pgcheck.isa.machine.exits import check_nesting, exit_rule, interrupt_rule
 from pgcheck.isa.machine.instructions import Instructions, check_fetch, decode_of, syntax_of
 from pgcheck.isa.machine.machine import Code, Decoding, Identity, Machine, StateSpace
-from pgcheck.isa.machine.resolve import truth
+from pgcheck.isa.machine.resolve import Conditions, truth
 from pgcheck.isa.machine.wiring import platform
 from pgcheck.isa.parsing.grammar import keep_trees
 from pgcheck.isa.terms import Term
@@ -76,7 +76,8 @@ def _machine(given: schema.Specification, program: Program, path: Path, models: 
     others = () if mode is None else virtual(program, given.deployments, mode)
     decode, syntax, csr_names = decode_of(given.decode), syntax_of(given.syntax), {c.address: c.name for c in csrs}
     check_fetch(program, given.decode.fetch, decode)
-    compiler = Instructions(program, decode, syntax, csr_names)
+    conditions = Conditions(program, given.decode.conditions)
+    compiler = Instructions(program, decode, syntax, csr_names, conditions.of)
     undefined = compiler.undefined(given.decode.undefined)
     instructions = compiler.all(given.instructions)
     if mode is not None:

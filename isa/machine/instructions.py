@@ -28,10 +28,9 @@ from pgcheck.isa.idl.statements import lower_body
 from pgcheck.isa.idl.types import VOID, Bits, is_scalar, width_of
 from pgcheck.isa.machine.claims import claims
 from pgcheck.isa.machine.machine import Instruction, Row
-from pgcheck.isa.machine.resolve import declared, signature, truth
+from pgcheck.isa.machine.resolve import declared, signature
 from pgcheck.isa.terms import (
     FALSE,
-    OPERATORS,
     TRUE,
     Term,
     constant,
@@ -40,10 +39,7 @@ from pgcheck.isa.terms import (
     operand,
     rewrite,
     substitute,
-    variable,
-    walk,
 )
-from pgcheck.isa.terms.names import OPERAND
 from pgcheck.isa.words import order
 
 MOST_VALUES: Final = 4096  # that an operand is asked for, if it may have one beyond its rows
@@ -95,10 +91,11 @@ def check_fetch(program: Program, name: Text, decode: Decode) -> None:
 class Instructions:
     """Compiles the instructions of one specification; what they share is made once."""
 
-    def __init__(self, program: Program, decode: Decode, syntax: Syntax, csr_names: Mapping[int, str]) -> None:
-        self.program, self.decode, self.syntax, self.csr_names = program, decode, syntax, csr_names
-        self.conditions: dict[tuple[object, ...], Term] = {}
-        self.bare: dict[Term, Term] = {}
+    def __init__(
+        self, program: Program, decode: Decode, syntax: Syntax, csr_names: Mapping[int, str], condition: Condition
+    ) -> None:
+        self.program, self.decode, self.condition = program, decode, condition
+        self.syntax, self.csr_names = syntax, csr_names
         self.named: dict[Term, Term] = {}
 
     def all(self, given: Sequence[schema.Instruction]) -> tuple[Instruction, ...]:
@@ -111,23 +108,6 @@ class Instructions:
                 self.program.problems.report(one.position, message, found=f"first at {result[instruction.id].position}")
             result[instruction.id] = instruction
         return tuple(result.values())
-
-    def condition(self, text: str, widths: Mapping[str, int]) -> Term:
-        """A condition over operands, for the encodings; problems are reported."""
-        key = (text, *widths.items())
-        if key not in self.conditions:
-            located = text if isinstance(text, Text) else Text(text)
-            term = truth(self.program, located, {n: Bits(w) for n, w in widths.items()})
-            if term is None:
-                return TRUE
-            for part in walk([term]):
-                if part.op not in OPERATORS and part.op != "const" and not _is_operand(part):
-                    found = part.leaf or str(part.data)
-                    message = "a condition on an encoding is over its operands only"
-                    self.program.problems.report(located.position, message, found=found)
-                    return TRUE
-            self.conditions[key] = rewrite([term], _bare, self.bare)[0]
-        return self.conditions[key]
 
     def instruction(self, given: schema.Instruction) -> Instruction:
         encoding = self.encoding(given.encoding)
@@ -195,9 +175,8 @@ class Instructions:
             prefixes=tuple(given.prefixes),
             position=given.position,
         )
-        condition: Condition = self.condition
         try:
-            return compile_encoding(declaration, self.decode, condition)
+            return compile_encoding(declaration, self.decode, self.condition)
         except SpecificationError as error:
             self.refused(error)
             return None
@@ -245,15 +224,6 @@ class Instructions:
                 hint = "tell them apart by `when` or by `not`"
                 self.program.problems.report(places[one], message, found=f"units {units}", hint=hint)
         return result.undecided
-
-
-def _is_operand(term: Term) -> bool:
-    return term.op == "var" and term.name.space == OPERAND
-
-
-def _bare(term: Term, args: tuple[Term, ...]) -> Term | None:
-    """The operand of a body as the variable of an encoding."""
-    return variable(term.width, term.name.text) if term.op == "var" else None
 
 
 def _as_operand(term: Term, args: tuple[Term, ...]) -> Term | None:

@@ -143,7 +143,7 @@ def complete(tmp_path: Path) -> Specification:
 
 
 def test_identity_and_texts(complete: Specification) -> None:
-    assert (complete.spec_version, complete.kind, complete.name, complete.title) == ("1", "machine", "toy-1.0", "A toy")
+    assert (complete.spec_version, complete.kind, complete.name, complete.title) == (1, "machine", "toy-1.0", "A toy")
     assert (complete.description, complete.source, complete.unmodelled) == ("", ["manual"], ["floating point"])
     assert complete.params == {"XLEN": 32, "MASK": "1 << 20", "HEX": 31, "BIN": 5, "OCT": 15}
     assert complete.types == ["enum Exc { Illegal 2 }\n"]
@@ -330,7 +330,9 @@ WRONG = {
     "override_functions is no key": ("legal: [", "override_functions: [", "override_functions", ["unknown key"]),
     "missing key": ("kind: other, ", "", "{by: {code", ["key 'kind' is missing"]),
     "missing operation": ("operation(): \"x\"", "", "name: jrst", ["key 'operation()' is missing"]),
-    "version": ('spec_version: "1"', "spec_version: 2", "2", ["found: '2'", "expected: 1"]),
+    "version": ('spec_version: "1"', "spec_version: 2", "2", ["newer version", "expected: at most 1", "a newer pgcheck"]),
+    "version 0": ('spec_version: "1"', "spec_version: 0", "0", ["a version is needed", "from 1 to 1"]),
+    "version text": ('spec_version: "1"', "spec_version: 1.0", "1.0", ["a version is needed", "from 1 to 1"]),
     "kind": ("kind: machine", "kind: machin", "machin", ["did you mean 'machine'?"]),
     "name": ("name: toy-1.0", "name: a toy", "a toy", ["this is not a name of letters"]),
     "role": ("role: timing", "role: timeing", "timeing", ["did you mean 'timing'?", "general, mode"]),

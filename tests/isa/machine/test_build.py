@@ -121,6 +121,8 @@ PTE = "entry: Pte, table: {P: 1}, deny: {P: 0}, map: {P: 1}, frame: {field: F, s
 X = "X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 0}}"
 LIMIT = "LIMIT: {type: Bits<8>, role: relocation, reset: TOP}"
 
+TAILS = "  tails: {byte: [[imm, 8]]}\n"
+
 WRONG = [
     ("{SIZE: 1 << 8", "{SIZE: 1 <<@", "this is not IDL"),
     ("{SIZE: 1 << 8", "{SIZE: @X", "no 'X' here"),
@@ -213,6 +215,10 @@ WRONG = [
     ("rows: {c: csrs}", "rows: {@c: [16]}", "16 does not fit operand 'c'"),
     ("  - name: run\n", "  - @name: get\n", "the instruction get is declared twice"),
     ("match: \"00110000\"", "match: \"00110000\", tails: [@bite]", "unknown tail"),
+    (TAILS, f"{TAILS}  conditions: {{apart: \"d @!!= s\"}}\n", "this is not IDL"),
+    (TAILS, f"{TAILS}  conditions: {{apart: \"d != @t\"}}\n", "no 't' here"),
+    (TAILS, f"{TAILS}  conditions: {{apart: \"@d\"}}\n", "a condition must be Boolean"),
+    (TAILS, f"{TAILS}  conditions: {{@apart: other, other: apart}}\n", "the condition apart is made of itself"),
 ]  # fmt: skip
 
 
@@ -223,6 +229,8 @@ def test_each_rule_of_sections(tmp_path: Path, old: str, new: str, message: str)
         machine(tmp_path, COMPLETE.replace(old, new.replace("@", "").replace("TOP + 8'd1", "TOP"))).instruction("run")
         return
     text = COMPLETE.replace(old, new)
+    if "conditions" in new:
+        text = text.replace('when: "d != s"', "when: apart")
     before, marked, after = text.partition("@")
     if not marked:
         before, after = COMPLETE.partition("  PC:")[0] + "  ", text[len(COMPLETE.partition("  PC:")[0]) + 2 :]
@@ -260,6 +268,48 @@ def test_a_type_is_overridden_in_its_place(tmp_path: Path) -> None:
     assert "S.J" in machine(tmp_path, variant).state.leaves
     found = problems(tmp_path, variant.replace(") Status {", ") Statos {"))
     assert [(p.message, p.position.line) for p in found][0] == ("no type 'Statos' to override", 5)
+
+
+MOVE = 'match: "0000----", variables: ["d 3-2", "s 1-0"], when: "d != s"'
+
+
+@pytest.mark.parametrize(
+    ("conditions", "move", "same"),
+    [
+        ("apart: d != s", 'match: "0000----", variables: ["d 3-2", "s 1-0"], when: apart', True),
+        ("apart: '!same', same: d == s", 'match: "0000----", variables: ["d 3-2", "s 1-0"], when: apart', True),
+        ("least: 's == 0'", 'match: "0000----", variables: ["d 3-2", "s 1-0"], when: "d != s || least"', False),
+        ("d: 's == 0'", MOVE, True),
+        ("x: 's == 0'", 'match: "0o0----", length: 8, variables: ["d 3-2", "s 1-0"], when: "d != s"', None),
+        ("x: 's == 0'", 'match: "0x0-", variables: ["d 3-2", "s 1-0"], when: "d != s"', True),
+        ("x: 's == 0'", 'match: "0x00", variables: ["d 3-2", "s 1-0"], when: "d != s"', None),
+    ],
+)
+def test_conditions_have_names_and_patterns_digits(
+    conditions: str, move: str, same: bool | None, tmp_path: Path
+) -> None:
+    """`same`: the encoding is that of before; None: it is refused."""
+    assert COMPLETE.count(MOVE) == 1
+    text = COMPLETE.replace(TAILS, f"{TAILS}  conditions: {{{conditions}}}\n").replace(MOVE, move)
+    if same is None:
+        assert problems(tmp_path, text)
+        return
+    before, after = machine(tmp_path).instruction("move"), machine(tmp_path, text).instruction("move")
+    assert (before.canonical is after.canonical) == same and before.encoding_term is after.encoding_term
+
+
+def test_a_condition_of_a_prefix_is_over_the_operands_of_the_prefix(tmp_path: Path) -> None:
+    move = 'match: "0000----", variables: ["to_d 3-2", "to_s 1-0"], when: to_apart'
+    text = COMPLETE.replace(TAILS, TAILS + '  conditions: {apart: "d != s"}\n').replace(MOVE, move)
+    made = machine(tmp_path, text.replace("X[d] = X[s];", "X[to_d] = X[to_s];")).instruction("move")
+    values = {
+        (a, b): {operand(2, "to_d"): constant(2, a), operand(2, "to_s"): constant(2, b)}
+        for a in range(4)
+        for b in range(4)
+    }
+    assert {k: show(substitute([made.canonical], v)[0]) for k, v in values.items()} == {
+        (a, b): "true" if a != b else "false" for a, b in values
+    }
 
 
 HARDWIRED = "X: {type: Bits<8>, size: 4, role: general, hardwired: {0: 0, 2: {ones: 0x81, zeros: 0x60}}}"
