@@ -26,11 +26,15 @@ from pgcheck.vmm.policy import Policy
 GENERATOR: Final = "5"
 SHARD: Final = 32
 TRIES: Final = 160
+EVERY: Final = 2
+"""Whole shards of each property for one of batches."""
 BATCHED: Final = "EQ2"
 AUDITED: Final = "SH1"
 """The property of which cases go in batches, and the one that looks at some of them too where there are tables."""
 COMPARED: Final = "compared"
 ASIDE: Final = "aside"
+DIFFERING: Final = "differing"
+"""What is told apart of a shard of batches: how many cases went how far."""
 Drawn = Callable[[bytes], Sequence[Case]]
 
 
@@ -89,8 +93,7 @@ class Campaign:
     resume: bool = False
     clock: Callable[[], float] = time.monotonic
     share: Share | None = None
-    compared: int = field(default=0, init=False)
-    aside: int = field(default=0, init=False)
+    batched: Counter[str] = field(init=False)
     coverage: Coverage = field(init=False)
     events: dict[str, Counter[str]] = field(init=False)
     findings: dict[str, str] = field(init=False)
@@ -100,6 +103,7 @@ class Campaign:
         self.coverage = Coverage(self.author.machine)
         self.ground = Ground(self.author)
         self.findings = {}
+        self.batched = Counter(dict.fromkeys((COMPARED, DIFFERING, ASIDE), 0))
         self.events = {p.id: Counter() for p in self.plan.properties}
 
     def unmet(self) -> dict[str, Subject]:
@@ -124,7 +128,7 @@ class Campaign:
         kept = self.store.findings(self.key)
         number = 0
         while self.plan.cases is None or number * SHARD < self.plan.cases:
-            size = self._size(number, SHARD)
+            size = SHARD if self.plan.cases is None else min(SHARD, self.plan.cases - number * SHARD)
             for chosen in self.plan.properties:
                 known = done.get((chosen.id, number))
                 if known is not None and known.cases == size:
@@ -134,20 +138,15 @@ class Campaign:
                     yield event
                     if self._over(started):
                         return
-            batched = self._size(number, share.SHARD)
-            if self.share is not None and batched > 0:
-                known = done.get((share.NAME, number))
-                if known is not None and known.cases == batched:
+            if self.share is not None and size == SHARD and number % EVERY == 0:
+                known = done.get((share.NAME, number // EVERY))
+                if known is not None:
                     yield from self._recalled(known, kept)
                 else:
-                    yield from self._batched(self.share, number, batched)
+                    yield from self._batched(self.share, number // EVERY, share.SHARD)
                 if self._over(started):
                     return
             number += 1
-
-    def _size(self, number: int, size: int) -> int:
-        """The cases of a shard."""
-        return size if self.plan.cases is None else min(size, self.plan.cases - number * size)
 
     def _over(self, started: float) -> bool:
         return self.plan.seconds is not None and self.clock() - started >= self.plan.seconds
@@ -201,7 +200,7 @@ class Campaign:
             yield Tick(share.NAME, number * share.SHARD + first)
         local.merge(given.cells())
         self.coverage.merge(local.cells)
-        events = {**met.events, COMPARED: met.compared, ASIDE: met.aside}
+        events = {**met.events, COMPARED: met.compared, ASIDE: met.aside, DIFFERING: met.differing}
         shard = Shard(
             share.NAME, number, met.cases, met.steps, met.excluded, tuple(found), coverage.dump(local.cells), events
         )
@@ -232,8 +231,7 @@ class Campaign:
     def _happened(self, shard: Shard) -> None:
         """Count what happened in a shard; in one of batches it happened to EQ2, and it is told apart how many cases were compared."""
         events = Counter(shard.events)
-        self.compared += events.pop(COMPARED, 0)
-        self.aside += events.pop(ASIDE, 0)
+        self.batched.update({name: events.pop(name, 0) for name in (COMPARED, ASIDE, DIFFERING)})
         self.events[BATCHED if shard.property == share.NAME else shard.property].update(events)
 
     def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:

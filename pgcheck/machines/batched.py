@@ -33,8 +33,9 @@ def share_of(author: Author, chosen: tuple[Property, ...]) -> Share | None:
 def shown(campaign: Campaign, done: Mapping[str, int], excluded: Mapping[str, int]) -> str:
     """Which share went which way."""
     cases, plain = done[share.NAME], sum(n for name, n in done.items() if name != share.NAME)
-    open_, left = excluded.get(share.NAME, 0), campaign.aside
+    open_, how = excluded.get(share.NAME, 0), campaign.batched
     return (
-        f"In batches: {cases} cases of {runner.BATCHED}, {campaign.compared} compared natively, {left} not run there "
-        f"(devices, interrupts, instructions begun again), {open_} left open by the specification; {plain} cases the plain way"
+        f"In batches: {cases} cases of {runner.BATCHED}, {how[runner.COMPARED]} compared natively and {how[runner.DIFFERING]} of these "
+        f"apart, {how[runner.ASIDE]} not run there "
+        f"(waits, clocks, accesses half outside RAM, instructions begun again), {open_} left open by the specification; {plain} cases the plain way"
     )

@@ -140,7 +140,7 @@ def _campaign(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest, 
                     _say(asked, _line(event))
                     _write_test(machine, asked, event)
                 case Done(shard=shard, skipped=skipped):
-                    known += shard.cases if skipped else 0
+                    known += shard.cases if skipped and shard.property != share.NAME else 0
                     tally.add(event)
                     meter.clear()
                     _say(asked, _shard(shard))
@@ -155,7 +155,7 @@ def _campaign(author: Author, chosen: tuple[Property, ...], asked: FuzzRequest, 
     console.say(_json(campaign, tally) if asked.json else "\n" + _report(campaign, tally))
     if campaign.findings:
         return ExitCode.REFUTED
-    vain = tally.cases.get(share.NAME, 0) > 0 and not campaign.compared
+    vain = tally.cases.get(share.NAME, 0) > 0 and not campaign.batched[runner.COMPARED]
     unknown = campaign.unmet() or vain or any(not tally.cases.get(p.id) for p in chosen)
     return ExitCode.UNKNOWN if unknown else ExitCode.PROVED
 
@@ -281,11 +281,7 @@ def _json(campaign: Campaign, tally: Tally) -> str:
                 }
                 for p in campaign.plan.properties
             ],
-            "batches": {
-                "cases": tally.cases.get(share.NAME, 0),
-                "compared": campaign.compared,
-                "aside": campaign.aside,
-            },
+            "batches": {"cases": tally.cases.get(share.NAME, 0), **campaign.batched},
             "not_asked": [*_apart(machine, campaign.plan.properties), *tally.cramped],
             "events": _happened(campaign),
             "findings": [json.loads(file) for file in campaign.findings.values()],

@@ -32,11 +32,12 @@ ENDED: Final = "any exit"
 
 @dataclass(slots=True)
 class Met:
-    """What happened in a shard: `compared` of its `cases` were run on both machines to the end, `aside` are Python's, `excluded` the specification leaves open."""
+    """What happened in a shard: `compared` of its `cases` were run on both machines to the end, of which `differing` differ, `aside` are Python's, `excluded` the specification leaves open."""
 
     cases: int = 0
     steps: int = 0
     aside: int = 0
+    differing: int = 0
     excluded: int = 0
     events: Counter[str] = field(default_factory=Counter)
 
@@ -76,13 +77,15 @@ class Share:
         return tape
 
     def run(self, name: str, count: int, met: Met) -> Iterator[bytes]:
-        """Run cases like one that is drawn, a function of the name alone: the tapes of those that differ, and at last one that does not, for a closer look."""
+        """Run cases like one that is drawn, a function of the name alone: the tapes of those that differ, the first of them, and the last of all, for a closer look."""
         tape, batch, before = self._begun(name), self.batches.batch, self.counts()
-        number: int | None = -1
-        found = list[bytes]()
-        while number is not None and len(found) <= DIFFERING:
+        number, found = batch.run(_seed(name), 0, count), list[bytes]()
+        while number is not None:
+            met.differing += 1
+            if len(found) < DIFFERING:
+                found.append(tape + batch.tape())
             number = batch.run(_seed(name), number + 1, count)
-            found.append(tape + batch.tape())
+        found.append(tape + batch.tape())
         after = self.counts() - before
         met.cases += after["cases"]
         met.steps += after["taken"]

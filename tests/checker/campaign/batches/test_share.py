@@ -115,7 +115,7 @@ def test_a_wrong_policy_differs(shares: Shares, change: Callable[[Policy], dict[
     right, met = shares("pg74"), Met()
     share = wrong(right, **change(right.author.policy))
     tapes = [tape for k in range(4) for tape in share.run(f"wrong {k}", 400, met)]
-    assert any(share.differs(tape) for tape in tapes)
+    assert any(share.differs(tape) for tape in tapes) and met.differing
 
 
 def campaign(share: Share, path: Path, cases: int, *, resume: bool = False) -> Campaign:
@@ -142,23 +142,27 @@ def test_what_only_native_code_sees_is_told_as_such(
     shares: Shares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     share = shares("pg74")
+    monkeypatch.setattr(sharing, "SHARD", 600)
     monkeypatch.setattr(Share, "differs", lambda self, tape: "leaves")
-    events = list(campaign(share, tmp_path / "c.sqlite", 8).run())
+    events = list(campaign(share, tmp_path / "c.sqlite", 32).run())
     found = [event for event in events if isinstance(event, Found)]
     assert [event.failure.field for event in found] == ["native leaves"]
     assert "a fault of the native engine" in found[0].failure.seen
 
 
-def test_a_campaign_that_goes_on_is_the_one_that_was_never_interrupted(shares: Shares, tmp_path: Path) -> None:
+def test_a_campaign_that_goes_on_is_the_one_that_was_never_interrupted(
+    shares: Shares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     share = shares("pg74")
+    monkeypatch.setattr(sharing, "SHARD", 600)
     first = campaign(share, tmp_path / "c.sqlite", 40)
     whole = [event for event in first.run() if isinstance(event, Done)]
     again = campaign(share, tmp_path / "c.sqlite", 40, resume=True)
     kept = [event for event in again.run() if isinstance(event, Done)]
     assert [event.shard for event in kept] == [event.shard for event in whole] and all(e.skipped for e in kept)
     assert [e.shard.property for e in whole].count(sharing.NAME) == 1
-    assert (again.compared, again.aside, again.events) == (first.compared, first.aside, first.events)
-    assert first.compared > 20 and json.dumps(whole[-1].shard.events)
+    assert (again.batched, again.events) == (first.batched, first.events)
+    assert first.batched[runner.COMPARED] > 300 and json.dumps(whole[-1].shard.events)
     fresh = campaign(share, tmp_path / "d.sqlite", 40)
     assert [e.shard for e in fresh.run() if isinstance(e, Done)] == [event.shard for event in whole]
     assert runner.BATCHED == "EQ2"
