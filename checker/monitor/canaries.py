@@ -8,15 +8,23 @@ from dataclasses import replace
 from pgcheck.checker.laws.canaries import made_up
 from pgcheck.checker.monitor.guest import Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, stray
-from pgcheck.checker.monitor.obligations import FAMILIES_OF_A_STEP, cases, isolated, modes, operations, switched
+from pgcheck.checker.monitor.obligations import (
+    FAMILIES_OF_A_STEP,
+    cases,
+    isolated,
+    modes,
+    of_step,
+    operations,
+    switched,
+)
 from pgcheck.checker.monitor.replay import replay_counterexample
 from pgcheck.checker.monitor.result import Canary
+from pgcheck.checker.monitor.rows import made_up_row, usable
 from pgcheck.checker.monitor.shadow import SH1, kinds_of_entry, untold, violated
-from pgcheck.checker.monitor.step import EQ1, RC1, Promise, made_up_row, step, usable
+from pgcheck.checker.monitor.step import EQ1, RC1, Promise, step
 from pgcheck.checker.monitor.values import TooManyPaths
 from pgcheck.checker.solving.evidence import Evidence, Undecided
 from pgcheck.checker.solving.feasible import Feasible
-from pgcheck.isa.terms import disjunction
 from pgcheck.vmm.world import World
 
 MAX_CANARY_LEAVES = 8
@@ -76,8 +84,7 @@ def _refuted(promise: Promise, row: Row, family: str, evidence: Evidence, divisi
     try:
         for mode_class, mode in modes(promise):
             asked = step(promise, row, mode_class, mode, division=division)
-            claims = list(asked.mismatches[family].values())
-            model = evidence.model([*asked.hypotheses, disjunction(claims)], f"{row.subject.id}:{family}@{mode}")
+            model, _ = of_step(asked, family, f"{row.subject.id}@{mode}", evidence).model(evidence)
             if model is not None and replay_counterexample(promise, asked, family, model).differs:
                 return True
     except (Undecided, TooManyPaths):

@@ -75,7 +75,7 @@ class Ended:
     """How one step of the monitored guest ended: `how` is `NEXT`, a terminator, or one of the words above.
 
     `state` are all leaves of the virtual machine; an exit that stopped the guest has its payload and instruction. `lost`: the monitor has
-    lost control of the processor.
+    lost control of the processor. `ways` are those that the processor had.
     """
 
     how: str
@@ -87,6 +87,7 @@ class Ended:
     runs: tuple[Run, ...]
     access: tuple[Term, ...] | None
     lost: bool
+    ways: tuple[Way, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ class Processor:
         self.runs: list[Run] = []
         self.virtual_mode = virtual_mode
         self.access: tuple[Term, ...] | None = None
+        self.ways: tuple[Way, ...] = ()
         self.trapped = ""
         apart_ = apart(self.machine)
         self.state.update(
@@ -159,8 +161,8 @@ class Processor:
         assert state is self.state
         machine = self.machine
         before = {n: term_of(machine.state.leaves[n], v) for n, v in self.state.items()} | self.guest.outside
-        ways = self.row.ways(before, self.oracle(), REAL, self.virtual_mode)
-        way = chosen(ways)
+        self.ways = self.row.ways(before, self.oracle(), REAL, self.virtual_mode)
+        way = chosen(self.ways)
         self.runs.append(Run(before, way.state))
         for name in self.guest.outside:
             self.guest.outside[name] = way.state[name]
@@ -429,4 +431,5 @@ class Monitored:
             runs=tuple(host.runs),
             access=host.access,
             lost=lost,
+            ways=host.ways,
         )

@@ -19,6 +19,7 @@ from pgcheck.isa.terms import (
     FALSE,
     TRUE,
     Term,
+    apply,
     conjunction,
     constant,
     disjunction,
@@ -27,12 +28,14 @@ from pgcheck.isa.terms import (
     land,
     lnot,
     mk,
+    parameter,
     rewrite,
     substitute,
 )
+from pgcheck.isa.terms.facts import settled
 from pgcheck.isa.terms.ir import Block, Store
 from pgcheck.isa.terms.names import HELD, HELD_OTHERWISE
-from pgcheck.models.symbolic import Execution, Exit, delivered, initial, performed
+from pgcheck.models.symbolic import ADDRESS, FAULT, Execution, Exit, delivered, initial, performed
 from pgcheck.vmm.vmm import page_shift
 from pgcheck.vmm.world import World
 
@@ -79,11 +82,15 @@ def _delivered(row: Row, exit_: Exit) -> list[MemoryUse]:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """ISO2 of a row in a mode: under `hypotheses` none of `escapes` is possible; `before` is the processor's state."""
+    """ISO2 of a row in a mode: under `hypotheses` none of `escapes` is possible; `before` is the processor's state.
+
+    None is possible either where each of `widely` by itself is impossible; without these, that says nothing.
+    """
 
     hypotheses: tuple[Term, ...]
     escapes: Term
     before: Leaves
+    widely: frozenset[Term] | None = None
 
 
 def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach:
@@ -117,8 +124,45 @@ def reach(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> Reach
         for guard, place in zip(guards, places, strict=True)
     ]
     if row.part == FETCH:
-        laws.append(_aligned(machine, before))
-    return Reach((*hypotheses, *laws), disjunction(escapes), before)
+        return Reach((*hypotheses, *laws, _aligned(machine, before)), disjunction(escapes), before)
+    widely = frozenset(_widely(machine, guard, place) for guard, place in zip(guards, places, strict=True))
+    return Reach((*hypotheses, *laws), disjunction(escapes), before, widely - {FALSE})
+
+
+def _widely(machine: Machine, guard: Term, place: Term) -> Term:
+    """That a use escapes, for all that its guard says but what decides its address, its alignment, and that a translation did not fault.
+
+    So the same is asked once of all rows that use memory alike, in all modes.
+    """
+    translation, facts = machine.code.translation, settled([guard])
+    if facts is None:
+        return FALSE
+    asked_for = translations(place)
+    place, *became = substitute([place, *asked_for], facts)
+    passed = {new for old, new in zip(asked_for, became, strict=True) if facts.get(_fault(old)) is FALSE}
+    names: dict[Term, Term] = {}
+
+    def general(number: int, term: Term) -> Term:
+        if term.is_constant and (translation is None or number != translation.mode):
+            return term
+        return names.setdefault(term, parameter(term.width, f"argument {len(names)}"))
+
+    given = {t: apply(t.width, ADDRESS, *(general(k, a) for k, a in enumerate(t.args))) for t in translations(place)}
+    (anywhere,) = substitute([place], given)
+    shift, refused = page_shift(machine), refusals(machine)
+    low = {a: [extract(a, n, 0) for n in range(min(shift, a.width - 1))] for a in names if a.width > 1}
+    return conjunction(
+        [
+            *(eq(extract(names[a], part.width - 1, 0), facts[part]) for a in low for part in low[a] if part in facts),
+            *(lnot(_fault(new)) for old, new in given.items() if old in passed),
+            *(law for t in given.values() for law in (_same_offset(translation, t, shift), refused(t))),
+            *(lnot(eq(page(anywhere, shift), page(t, shift))) for t in given.values()),
+        ]
+    )
+
+
+def _fault(translated: Term) -> Term:
+    return apply(0, FAULT, *translated.args)
 
 
 def _aligned(machine: Machine, before: Leaves) -> Term:

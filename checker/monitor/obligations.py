@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,6 +12,7 @@ from pgcheck.checker.monitor.guest import LOST, Row
 from pgcheck.checker.monitor.isolation import ISO2, ISO3, reach, residue
 from pgcheck.checker.monitor.replay import remembered, replay_counterexample, replayed, strayed
 from pgcheck.checker.monitor.result import Counterexample, Obligation, Verdict
+from pgcheck.checker.monitor.rows import instruction_row, made_up_row, other_rows, usable
 from pgcheck.checker.monitor.shadow import SH1, Scenario, kinds_of_entry, scenarios, violated
 from pgcheck.checker.monitor.step import (
     EQ1,
@@ -19,13 +20,9 @@ from pgcheck.checker.monitor.step import (
     RC1,
     Promise,
     Step,
-    instruction_row,
     kept,
-    made_up_row,
-    other_rows,
     step,
     unnoticed,
-    usable,
 )
 from pgcheck.checker.monitor.switch import crossed, told
 from pgcheck.checker.monitor.values import TooManyPaths
@@ -36,8 +33,9 @@ from pgcheck.checker.solving.model import Model
 from pgcheck.checker.verdicts.judge import InstructionRow
 from pgcheck.checker.world.resumption import Lost, lost_at_trap, own_faults_stand
 from pgcheck.isa.machine.machine import ModeClass
-from pgcheck.isa.terms import FALSE, Term, disjunction
+from pgcheck.isa.terms import FALSE, Name, Term, conjunction, digest, disjunction, ite, lnot, rewrite, variable
 from pgcheck.isa.terms.ir import TRANSLATE
+from pgcheck.isa.terms.names import FREE
 from pgcheck.vmm.paging.entries import Permissions
 from pgcheck.vmm.world import World
 
@@ -48,6 +46,7 @@ NOTICED = "(a change of the monitor's state)"
 SWITCHED = "(world switch)"
 CROSSED = "(trap entry and return)"
 MAX_SEEN = 8
+MAX_CHOICES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +116,11 @@ class Prover:
             yield from (Obligation(f, case.subject, *empty) for f in FAMILIES_OF_A_ROW)
             return
         yield isolated(self.promise, case, evidence())
-        for family, mismatches in asked.mismatches.items():
-            spent = time.perf_counter() - started
-            claim = Claim(family, case.subject, asked.hypotheses, mismatches)
+        for family in FAMILIES_OF_A_STEP:
             shown = partial(replay_counterexample, self.promise, asked, family)
-            yield replace(claim.answered(evidence(), shown), seconds=spent)
+            record = evidence()
+            found = of_step(asked, family, case.subject, record).answered(record, shown)
+            yield replace(found, seconds=time.perf_counter() - started)
             started = time.perf_counter()
 
     def _vacuous(self, asked: Step, evidence: Evidence, label: str) -> tuple[Verdict, str, str] | None:
@@ -156,21 +155,23 @@ def going_on(promise: Promise, row: Row, evidence: Evidence) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """That under `hypotheses` none of the terms `mismatches` can be true."""
+    """That under `hypotheses` none of the terms `mismatches` can be true.
+
+    Where they can, those that `exact` gives may be; of these there is a model to be shown.
+    """
 
     family: str
     subject: str
     hypotheses: tuple[Term, ...]
     mismatches: Mapping[str, Term]
+    exact: Callable[[], Mapping[str, Term]] | None = None
 
     def answered(self, evidence: Evidence, shown: Callable[[Model], Counterexample]) -> Obligation:
         """What comes of it; a term that can be true is `shown` in the real monitor, or it is an error of ours."""
-        possible = {n: t for n, t in self.mismatches.items() if t is not FALSE}
-        if not possible:
+        if all(t is FALSE for t in self.mismatches.values()):
             return Obligation(self.family, self.subject, "proved", "folded")
         try:
-            label = f"{self.subject}:{self.family}"
-            model = evidence.model([*self.hypotheses, disjunction(possible.values())], label)
+            model, terms = self.model(evidence)
             if model is None:
                 return Obligation(self.family, self.subject, "proved", evidence.level)
             example = shown(model)
@@ -178,18 +179,67 @@ class Claim:
             return Obligation(self.family, self.subject, "unknown", evidence.level, str(undecided))
         except Contradiction as contradiction:
             return Obligation(self.family, self.subject, "error", evidence.level, str(contradiction))
-        named = ", ".join(n for n, t in possible.items() if model.values([t])[0])
+        named = ", ".join(n for n, t in terms.items() if model.values([t])[0])
         verdict: Verdict = "refuted" if example.differs else "error"
         reason = named if example.differs else f"checker bug: no reproduction of {named}"
         return Obligation(self.family, self.subject, verdict, evidence.level, reason, counterexample=example)
+
+    def model(self, evidence: Evidence) -> tuple[Model | None, Mapping[str, Term]]:
+        """A model that breaks it, and the terms that one can be of. Raises Undecided and Contradiction."""
+        label, terms = f"{self.subject}:{self.family}", self.mismatches
+        if self.exact is not None:
+            if _never(conjunction([*self.hypotheses, disjunction(terms.values())]), evidence, f"{label}:settled"):
+                return None, {}
+            terms = self.exact()
+        return evidence.model([*self.hypotheses, disjunction(terms.values())], label), terms
+
+
+def of_step(asked: Step, family: str, subject: str, evidence: Evidence) -> Claim:
+    """What a family claims of a step, by the lemma that the step is orderly where that is needed and so."""
+    mismatches, left = asked.settled(family, asked.ways(family))
+    if left and (lemma := asked.orderly()) and _always(lemma, evidence, f"{subject}:orderly"):
+        mismatches, _ = asked.settled(family, left, lemma)
+    return Claim(family, subject, asked.hypotheses, mismatches, partial(asked.exact, family))
+
+
+def _always(lemma: Sequence[Term], evidence: Evidence, label: str) -> bool:
+    """Whether terms are true whatever the cuts answer, the same for the same arguments."""
+    unknowns: dict[tuple[Name, tuple[Term, ...]], Term] = {}
+
+    def answer(term: Term, args: tuple[Term, ...], choices: int = MAX_CHOICES) -> Term:
+        key = term.name, args
+        if key not in unknowns:
+            choice = next((a.args[0] for a in args if a.op == "ite"), None) if choices else None
+            arms = [tuple(a.args[k] if a.op == "ite" and a.args[0] is choice else a for a in args) for k in (1, 2)]
+            unknowns[key] = (
+                variable(term.width, Name(FREE, "answer", len(unknowns)))
+                if choice is None
+                else ite(choice, *(answer(term, arm, choices - 1) for arm in arms))
+            )
+        return unknowns[key]
+
+    general = rewrite(lemma, lambda term, args: answer(term, args) if term.op == "uf" else None)
+    return _never(lnot(conjunction(general)), evidence, label)
+
+
+def _never(term: Term, evidence: Evidence, label: str) -> bool:
+    """Whether a term is known to be true nowhere."""
+    try:
+        return not evidence.possible([term], label)
+    except Undecided:
+        return False
 
 
 def isolated(promise: Promise, case: Case, evidence: Evidence) -> Obligation:
     """ISO2 of a row in a mode."""
     started = time.perf_counter()
     asked = reach(promise, case.row, case.mode_class, case.mode)
-    claim = Claim(ISO2, case.subject, asked.hypotheses, {"an address of its own": asked.escapes})
-    found = claim.answered(evidence, partial(strayed, promise, case.row, case.mode, asked.before))
+    label = f"{case.subject}:{ISO2} widely"
+    if asked.widely and all(_never(t, evidence, label) for t in sorted(asked.widely, key=lambda t: digest([t]))):
+        found = Obligation(ISO2, case.subject, "proved", evidence.level)
+    else:
+        claim = Claim(ISO2, case.subject, asked.hypotheses, {"an address of its own": asked.escapes})
+        found = claim.answered(evidence, partial(strayed, promise, case.row, case.mode, asked.before))
     return replace(found, seconds=time.perf_counter() - started)
 
 

@@ -23,7 +23,8 @@ from pgcheck.checker.monitor.obligations import (
 )
 from pgcheck.checker.monitor.result import Canary, CodeProof, DeploymentProof, MonitorProof, Obligation
 from pgcheck.checker.monitor.routines import routines
-from pgcheck.checker.monitor.step import Promise, other_rows
+from pgcheck.checker.monitor.rows import other_rows
+from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.options import Options
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import DeploymentResult

@@ -6,46 +6,43 @@ does, path by path. An obligation is that no path ends in another state, with an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 
 from pgcheck.checker.monitor.guest import FETCH, FETCHED, LOST, STUTTER, Ended, Monitored, Row, apart
-from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, faults, fetching
-from pgcheck.checker.monitor.values import Path, Symbolic, bits, paths
+from pgcheck.checker.monitor.machine import Bare, Leaves, Way, bare, faults
+from pgcheck.checker.monitor.values import Path, bits, paths
 from pgcheck.checker.questions.copies import differ, executing, over
-from pgcheck.checker.questions.delegation import run_on
 from pgcheck.checker.questions.hole import related
-from pgcheck.checker.questions.subject import Setting, Subject, subject
+from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.values import Configuration
-from pgcheck.isa.encoding.fields import UNDEFINED
-from pgcheck.isa.files.errors import Position
-from pgcheck.isa.idl.state import ArrayLeaf, Leaf
 from pgcheck.isa.machine.choices import MIRROR
-from pgcheck.isa.machine.machine import Instruction, Machine, ModeClass
-from pgcheck.isa.machine.machine import Row as Label
+from pgcheck.isa.machine.machine import Machine, ModeClass
 from pgcheck.isa.machine.schemes import Bounds, External
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
     Term,
     conjunction,
-    constant,
     disjunction,
     eq,
     land,
     lnot,
-    operand,
+    lor,
     substitute,
 )
-from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE, Block
+from pgcheck.isa.terms.facts import settled
+from pgcheck.isa.terms.ir import BUILTIN_EXITS, NEXT, TRANSLATE
 from pgcheck.models.state import Fetched, holding, reset
-from pgcheck.models.symbolic import Exit, Transition, transition
 from pgcheck.vmm.paging.entries import form
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.world import World, world
 
 EQ1, EQ3, RC1 = "EQ1", "EQ3", "RC1"
+Mismatch = tuple[str, Term]
+Facts = Mapping[Term, Term]
 
 
 def relocated(machine: Machine, own: Mapping[str, int]) -> tuple[str, ...]:
@@ -92,14 +89,75 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The obligations of a row in one virtual mode: under `hypotheses` no mismatch of a family is possible."""
+    """The obligations of a row in one virtual mode: under `hypotheses` no mismatch of a family is possible.
+
+    `alone` and `nested` are the dispatcher's ways under no monitor and under another, `orderly` what holds of every step's ways.
+    """
 
     row: Row
     mode: int
+    promise: Promise
     monitored: Monitored
     bare: Bare
     hypotheses: tuple[Term, ...]
-    mismatches: Mapping[str, Mapping[str, Term]]
+    alone: tuple[Path[Ended], ...]
+    nested: tuple[Path[Ended], ...]
+    facts: dict[int, Facts | None] = field(default_factory=dict, compare=False)
+
+    def exact(self, family: str) -> Mapping[str, Term]:
+        """The mismatches as they are shown."""
+        return _collected(m for p in self.ways(family) for m in self._mismatches(family, p, _decided(p)))
+
+    def settled(
+        self, family: str, ways: Sequence[Path[Ended]], lemma: Sequence[Term] = ()
+    ) -> tuple[Mapping[str, Term], list[Path[Ended]]]:
+        """The mismatches of some ways without what each settles, where a lemma holds; and the ways that have some."""
+        found: list[Mismatch] = []
+        left: list[Path[Ended]] = []
+        for path in ways:
+            facts = settled((*path.conditions, *lemma)) if lemma else self._settled(path)
+            some = [] if facts is None else [m for m in self._mismatches(family, path, facts) if m[1] is not FALSE]
+            if some:
+                found += some
+                left.append(path)
+        return _collected(found), left
+
+    def _settled(self, path: Path[Ended]) -> Facts | None:
+        if id(path) not in self.facts:
+            self.facts[id(path)] = settled(path.conditions)
+        return self.facts[id(path)]
+
+    def orderly(self) -> tuple[Term, ...]:
+        """What is to be so of a step: it ends in one way, and on the processor in another than on the bare machine for a miss only."""
+        virtual = self.bare.ways
+        ours = {w.function: w.guard for w in virtual}
+        real = next((p.outcome.ways for p in self.alone if p.outcome.ways), ())
+
+        return (
+            *(disjunction(w.guard for w in ways) for ways in (virtual, real)),
+            *(lnot(land(a.guard, b.guard)) for a, b in combinations(virtual, 2)),
+            *(lor(lnot(land(w.guard, self._its_own(w))), ours.get(w.function, FALSE)) for w in real),
+        )
+
+    def _its_own(self, way: Way) -> Term:
+        """When a way of the processor's is none that a miss of the monitor's tables has."""
+        if way.function != TRANSLATE:
+            return TRUE
+        return faults(self.row.machine, way.args, self.monitored.virtual_mode)
+
+    def ways(self, family: str) -> tuple[Path[Ended], ...]:
+        """The ways that a family is about."""
+        return self.nested if family == EQ3 else self.alone
+
+    def _mismatches(self, family: str, path: Path[Ended], facts: Facts) -> Iterator[Mismatch]:
+        known = _Known(facts)
+        match family:
+            case "EQ1":
+                return _ends(self.row.machine, self.monitored, self.bare.ends, path, known)
+            case "EQ3":
+                return _frames(self.row.machine, self.monitored, self.bare.ways, path, known)
+            case _:
+                return _control(self.promise, self.monitored, path, known)
 
 
 def step(promise: Promise, row: Row, mode_class: ModeClass, mode: int, *, division: World | None = None) -> Step:
@@ -110,15 +168,10 @@ def step(promise: Promise, row: Row, mode_class: ModeClass, mode: int, *, divisi
     guest = Monitored(
         row, promise.policy, division or promise.division, promise.sets, states.virtual, setting.mode(mode)
     )
-    alone = list(paths(lambda: guest.step(frozenset())))
+    alone = tuple(paths(lambda: guest.step(frozenset())))
     hypotheses = (states.of_virtual, row.subject.canonical, lnot(of_bare.left_out))
-    nested = list(paths(lambda: guest.step(promise.every_exit)))
-    mismatches = {
-        EQ1: _collected(m for p in alone for m in _ends(machine, guest, of_bare.ends, p)),
-        EQ3: _collected(m for p in nested for m in _frames(machine, guest, of_bare.ways, p)),
-        RC1: _collected(m for p in alone for m in _control(promise, guest, p)),
-    }
-    return Step(row, mode, guest, of_bare, hypotheses, mismatches)
+    nested = tuple(paths(lambda: guest.step(promise.every_exit)))
+    return Step(row, mode, promise, guest, of_bare, hypotheses, alone, nested)
 
 
 def unnoticed(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> tuple[tuple[Term, ...], list[Term]]:
@@ -130,7 +183,7 @@ def unnoticed(promise: Promise, row: Row, mode_class: ModeClass, mode: int) -> t
     for path in paths(lambda: guest.step(frozenset())):
         if path.outcome.how == LOST:
             continue
-        known = _Known(path)
+        known = _Known(_decided(path))
         for one in path.outcome.runs:
             kept = {**one.after, **{n: one.before[n] for n in _own(promise)}}
             changed = disjunction(t for _, t in known.changes(promise.machine, one.after, kept))
@@ -147,19 +200,20 @@ def _collected(found: Iterable[tuple[str, Term]]) -> dict[str, Term]:
     return {name: disjunction(some) for name, some in terms.items()}
 
 
-Mismatch = tuple[str, Term]
-
-
-def _ends(machine: Machine, guest: Monitored, ends: tuple[Way, ...], path: Path[Ended]) -> Iterator[Mismatch]:
+def _ends(
+    machine: Machine, guest: Monitored, ends: tuple[Way, ...], path: Path[Ended], known: _Known
+) -> Iterator[Mismatch]:
     """EQ1: the whole virtual state after the step, trap entry included."""
-    known = _Known(path)
     ended, when = path.outcome, conjunction(path.conditions)
     match ended.how:
         case "stutter":
             if ended.access is None:
                 yield "stutter without a miss", when
             else:
-                yield "stutter on a fault of the guest's", land(when, faults(machine, ended.access, guest.virtual_mode))
+                yield (
+                    "stutter on a fault of the guest's",
+                    land(when, known(faults(machine, ended.access, guest.virtual_mode))),
+                )
             before = guest.left(ended.runs[-1]) if TRANSLATE in guest.row.resumes else guest.leaves
             for name, term in known.changes(machine, ended.state, before):
                 yield f"stutter:{name}", land(when, term)
@@ -184,9 +238,10 @@ def _ends(machine: Machine, guest: Monitored, ends: tuple[Way, ...], path: Path[
             yield "payload", land(here, known.unequal(ended.args, end.args))
 
 
-def _frames(machine: Machine, guest: Monitored, ways: tuple[Way, ...], path: Path[Ended]) -> Iterator[Mismatch]:
+def _frames(
+    machine: Machine, guest: Monitored, ways: tuple[Way, ...], path: Path[Ended], known: _Known
+) -> Iterator[Mismatch]:
     """EQ3: the exit before its delivery, as a monitor below this guest would see it."""
-    known = _Known(path)
     ended, when = path.outcome, conjunction(path.conditions)
     if ended.how in (STUTTER, LOST, FETCHED):
         return
@@ -229,10 +284,10 @@ def _instruction(ours: Fetched | None, theirs: Fetched | None, known: _Known) ->
     yield "frame:length", known.unequal((bits(ours.length, width),), (bits(theirs.length, width),))
 
 
-def _control(promise: Promise, guest: Monitored, path: Path[Ended]) -> Iterator[Mismatch]:
+def _control(promise: Promise, guest: Monitored, path: Path[Ended], known: _Known) -> Iterator[Mismatch]:
     """RC1: the processor is entered in the monitor's own state and user mode, and leaves that state as it was."""
     machine, setting = promise.machine, promise.setting
-    known, when = _Known(path), conjunction(path.conditions)
+    when = conjunction(path.conditions)
     ended = path.outcome
     if ended.lost:
         yield ended.how, when
@@ -278,11 +333,16 @@ def expected(promise: Promise, guest: Monitored) -> dict[str, Term]:
     return found
 
 
-class _Known:
-    """Simplifies terms by what a path has decided."""
+def _decided(path: Path[Ended]) -> Facts:
+    """What a path has decided, as it was asked."""
+    return {t: TRUE if v else FALSE for t, v in path.known.items()}
 
-    def __init__(self, path: Path[Ended]) -> None:
-        self.facts = {t: TRUE if v else FALSE for t, v in path.known.items()}
+
+class _Known:
+    """Simplifies terms by the facts of a path."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
         self.memo: dict[Term, Term] = {}
 
     def __call__(self, term: Term) -> Term:
@@ -305,84 +365,3 @@ class _Known:
         if len(a) != len(b):
             return TRUE
         return disjunction(lnot(eq(self(x), self(y))) for x, y in zip(a, b, strict=True) if x is not y)
-
-
-# ---- the rows under proof: instructions, the parts of a step that are none, and instructions that no machine has
-
-
-def instruction_row(promise: Promise, instruction: Instruction, label: Label) -> Row:
-    """An instruction's row; where an operand is none of the values of other rows, what they do is left out."""
-    one = _narrowed(subject(promise.setting, instruction, label))
-    fixed = dict(one.fixed)
-    operands: Mapping[str, int] = {
-        n: Symbolic.of(constant(b.width, fixed[n]) if n in fixed else operand(b.width, n))
-        for n, b in instruction.operands.items()
-    }
-    widths = {operand(b.width, n): bits(operands[n], b.width) for n, b in instruction.operands.items()}
-    length = Symbolic.of(substitute([instruction.length], widths)[0])
-    return Row(promise.setting, one, Fetched(instruction, operands, length))
-
-
-def _narrowed(one: Subject) -> Subject:
-    if not one.row.others:
-        return one
-    chosen = operand(one.instruction.operands[one.row.operand].width, one.row.operand)
-    elsewhere = dict.fromkeys((eq(chosen, constant(chosen.width, v)) for v in one.row.others), FALSE)
-    memo: dict[Term, Term] = {}
-
-    def narrowed(*terms: Term) -> list[Term]:
-        return substitute(terms, elsewhere, memo)
-
-    def state(leaves: Leaves) -> Leaves:
-        return dict(zip(leaves, narrowed(*leaves.values()), strict=True))
-
-    step = one.transition
-    exits = [
-        Exit(narrowed(e.guard)[0], e.function, tuple(narrowed(*e.args)), e.note, state(e.state)) for e in step.exits
-    ]
-    return replace(one, transition=Transition(narrowed(step.completes)[0], state(step.post), tuple(exits)))
-
-
-def other_rows(promise: Promise) -> dict[str, Row]:
-    """The parts of a step that are no instruction: the fetch, and bits that no encoding accepts."""
-    machine = promise.machine
-    control = frozenset(leaf.name for leaf in machine.state.control)
-
-    def row(name: str, step: Transition, part: str) -> Row:
-        found = run_on(machine, promise.setting.continued, step)
-        whole = replace(machine.instructions[0], partial=False)
-        return Row(promise.setting, Subject(whole, Label(name), found, TRUE, (), control), None, part)
-
-    return {
-        "(fetch)": row("(fetch)", fetching(machine), FETCH),
-        UNDEFINED: row(UNDEFINED, transition(machine, machine.code.undefined), UNDEFINED),
-    }
-
-
-def made_up_row(promise: Promise, name: str, body: Block) -> Row:
-    """The row of an instruction that no machine has."""
-    instruction = Instruction(
-        id=f"canary {name}",
-        name="canary",
-        variant="",
-        position=Position(promise.machine.identity.path, 1, 1),
-        encoding=None,
-        operands={},
-        length=constant(1, 1),
-        canonical=TRUE,
-        encoding_term=None,
-        body=body,
-        line=None,
-        access={},
-        rows=(Label(""),),
-        partial=False,
-        description="",
-    )
-    row = instruction_row(promise, instruction, Label(""))
-    return replace(row, fetched=Fetched(instruction, {}, 0))
-
-
-def usable(leaf: Leaf, machine: Machine) -> bool:
-    """Whether a made-up instruction can show or change a leaf."""
-    hardwired = isinstance(leaf, ArrayLeaf) and leaf.hardwired
-    return not leaf.volatile and leaf.name not in (machine.state.pc, machine.state.memory) and not hardwired

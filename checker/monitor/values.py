@@ -150,7 +150,11 @@ class Symbolic(int):
         return decide(self.bits(0))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, int) and decide(_same_value(*_alike(self, other)))
+        if not isinstance(other, int):
+            return False
+        if isinstance(other, Symbolic) and self.term is other.term:
+            return True
+        return decide(_same_value(*_alike(self, other)))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -182,13 +186,8 @@ class Symbolic(int):
     def __and__(self, other: int) -> Symbolic:
         if not isinstance(other, Symbolic):
             if other > 0 and not other & other + 1:
-                return Symbolic(
-                    mk(
-                        "zext",
-                        other.bit_length() + 1,
-                        extract(wide(self.term, other.bit_length()), other.bit_length() - 1, 0),
-                    )
-                )
+                ones = other.bit_length()
+                return Symbolic(mk("zext", ones + 1, extract(wide(self.term, ones), ones - 1, 0)))
             zeros = (-other).bit_length() - 1
             if other < 0 and -other == 1 << zeros and 0 < zeros < self.term.width:
                 return Symbolic(_shifted(extract(self.term, self.term.width - 1, zeros), zeros))

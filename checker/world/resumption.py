@@ -35,6 +35,7 @@ from pgcheck.isa.terms import (
     Rewriter,
     Term,
     apply,
+    conjunction,
     disjunction,
     eq,
     ite,
@@ -43,8 +44,10 @@ from pgcheck.isa.terms import (
     lor,
     rewrite,
     select,
+    substitute,
     variable,
 )
+from pgcheck.isa.terms.facts import settled
 from pgcheck.isa.terms.ir import NEXT, TRANSLATE, UNMODELLED, UNPREDICTABLE
 from pgcheck.isa.terms.names import CHOICE, FREE, REAL, VIRTUAL
 from pgcheck.models.symbolic import FAULT, Exit, Transition, exit_kinds
@@ -105,12 +108,20 @@ def own_faults_stand(setting: Setting, one: Subject, configuration: Configuratio
     for mode_class, mode in ((c, m) for c in (modes.supervisor, modes.user) for m in virtual_modes(setting, c)):
         states = related(setting, mode_class, mode, configuration)
         known, real, _, whole = _posed(setting, one, (states, mode), configuration)
+        wrong: list[Term] = []
         for trap in (e for e in real.exits if e.function == TRANSLATE):
+            here = [trap.guard, _own(setting, trap, mode)]
             otherwise = disjunction(_reflected(setting, states, whole, trap, mode).values())
-            own = _own(setting, trap, mode)
-            if _model([*known, trap.guard, own, otherwise], f"{one.id}:stands@{mode}", evidence) is not None:
-                return False
+            wrong.append(conjunction([*here, _where(here, otherwise)]))
+        if _model([*known, disjunction(wrong)], f"{one.id}:stands@{mode}", evidence) is not None:
+            return False
     return True
+
+
+def _where(others: Sequence[Term], term: Term) -> Term:
+    """A term with what is settled where others are true put into it."""
+    facts = settled(others)
+    return FALSE if facts is None else substitute([term], facts)[0]
 
 
 def _posed(
@@ -203,7 +214,11 @@ def _told_apart(setting: Setting, step: Transition) -> dict[tuple[str, str], lis
 
 
 def _model(query: list[Term], label: str, evidence: Evidence) -> Model | None:
-    """A model of the query, which most often has none for whatever the cuts answer: that is asked first, and is the easier question."""
+    """A model of the query, which most often has none for whatever the cuts answer: that is asked first, and is the easier question.
+
+    What all but the last term settle is put into that one before.
+    """
+    last = _where(query[:-1], query[-1])
     unknowns: dict[Term, Term] = {}
 
     def replaced(term: Term, _: tuple[Term, ...]) -> Term | None:
@@ -211,9 +226,8 @@ def _model(query: list[Term], label: str, evidence: Evidence) -> Model | None:
             return None
         return unknowns.setdefault(term, variable(term.width, Name(FREE, "answer", len(unknowns))))
 
-    easier = rewrite(query, replaced)
-    easier = expanded(easier)
-    if unknowns:
+    easier = expanded(rewrite([*query[:-1], last], replaced))
+    if unknowns or last is FALSE:
         try:
             if not evidence.possible(easier, f"{label}:whatever the cuts answer"):
                 return None

@@ -8,7 +8,8 @@ from functools import cache
 from pgcheck.checker.campaign.cases.tape import Tape
 from pgcheck.checker.check import Options, solver_for
 from pgcheck.checker.monitor.obligations import Prover
-from pgcheck.checker.monitor.step import Promise, other_rows
+from pgcheck.checker.monitor.rows import other_rows
+from pgcheck.checker.monitor.step import Promise
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Solver
