@@ -210,11 +210,11 @@ def _always(lemma: Sequence[Term], evidence: Evidence, label: str) -> bool:
         key = term.name, args
         if key not in unknowns:
             choice = next((a.args[0] for a in args if a.op == "ite"), None) if choices else None
-            arms = [tuple(a.args[k] if a.op == "ite" and a.args[0] is choice else a for a in args) for k in (1, 2)]
+            sides = [tuple(a.args[k] if a.op == "ite" and a.args[0] is choice else a for a in args) for k in (1, 2)]
             unknowns[key] = (
                 variable(term.width, Name(FREE, "answer", len(unknowns)))
                 if choice is None
-                else ite(choice, *(answer(term, arm, choices - 1) for arm in arms))
+                else ite(choice, *(answer(term, some, choices - 1) for some in sides))
             )
         return unknowns[key]
 
