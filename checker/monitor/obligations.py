@@ -169,7 +169,7 @@ class Claim:
     def answered(self, evidence: Evidence, shown: Callable[[Model], Counterexample]) -> Obligation:
         """What comes of it; a term that can be true is `shown` in the real monitor, or it is an error of ours."""
         if all(t is FALSE for t in self.mismatches.values()):
-            return Obligation(self.family, self.subject, "proved", "folded")
+            return Obligation(self.family, self.subject, "proved", evidence.level if evidence.queries else "folded")
         try:
             model, terms = self.model(evidence)
             if model is None:
@@ -197,12 +197,12 @@ class Claim:
 def of_step(asked: Step, family: str, subject: str, evidence: Evidence) -> Claim:
     """What a family claims of a step, by the lemma that the step is orderly where that is needed and so."""
     mismatches, left = asked.settled(family, asked.ways(family))
-    if left and (lemma := asked.orderly()) and _always(lemma, evidence, f"{subject}:orderly"):
+    if left and (lemma := asked.orderly()) and always(lemma, evidence, f"{subject}:orderly"):
         mismatches, _ = asked.settled(family, left, lemma)
     return Claim(family, subject, asked.hypotheses, mismatches, partial(asked.exact, family))
 
 
-def _always(lemma: Sequence[Term], evidence: Evidence, label: str) -> bool:
+def always(lemma: Sequence[Term], evidence: Evidence, label: str) -> bool:
     """Whether terms are true whatever the cuts answer, the same for the same arguments."""
     unknowns: dict[tuple[Name, tuple[Term, ...]], Term] = {}
 
