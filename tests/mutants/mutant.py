@@ -29,6 +29,7 @@ MECHANISMS = frozenset(
         "platform-emulation",
         "io-disk-file",
         "checker",
+        "native-engine",
     }
 )
 

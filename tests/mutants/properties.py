@@ -8,7 +8,7 @@ from functools import partial
 
 from pgcheck.checker.campaign.manuals.bus import bus
 from pgcheck.checker.campaign.manuals.manual import manuals
-from tests.mutants import checker_properties, file_properties, memory_properties, monitor_properties
+from tests.mutants import checker_properties, file_properties, memory_properties, monitor_properties, native_properties
 
 Case = Callable[[bytes], str | None]
 
@@ -39,6 +39,7 @@ def _all() -> Mapping[str, Property]:
         Property("DV2 bus", partial(bus, big=False)),
         Property("ISO2 guest memory", memory_properties.guest_memory),
         Property("DV2 file", file_properties.host_file, 256, 200),
+        Property("EQ4 native code", native_properties.lowered, 8, 200),
         Property("CK1 replies", checks.replies, 32, 60),
         Property("CK1 planted models", checks.planted, 64, 4000, checks.planted_solver),
         Property("CK1 known verdicts", checks.known_verdict, 16, 24, checks.known_machines),

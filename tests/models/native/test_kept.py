@@ -54,13 +54,14 @@ def test_another_level_or_processor_is_made_again(
     assert len(made) == 3
 
 
+@pytest.mark.parametrize("others", [0o020, 0o002])
 @pytest.mark.parametrize("what", ["", kept.FILE])
-def test_what_others_can_write_to_is_not_believed(what: str, made: list[str], tmp_path: Path) -> None:
+def test_what_others_can_write_to_is_not_believed(what: str, others: int, made: list[str], tmp_path: Path) -> None:
     text, folder = TEXT.format(1), tmp_path / "cache"
     folder.mkdir(mode=0o700)
     kept.compiled(text, 1, folder)
     path = folder / what
-    path.chmod(path.stat().st_mode | 0o022)
+    path.chmod(path.stat().st_mode | others)
     assert result(kept.compiled(text, 1, folder)) == 1
     assert len(made) == 2
 

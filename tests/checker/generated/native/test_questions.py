@@ -10,58 +10,24 @@ import pytest
 
 from pgcheck.checker.generated.native.tier0 import Interpreter, Routine, interpreter
 from pgcheck.checker.monitor.native.tier0 import canary_of, validated
-from pgcheck.checker.monitor.result import Obligation
 from pgcheck.checker.options import Limits
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.isa.machine.build import load
 from pgcheck.models.native.lowering.accesses import Accesses
 from pgcheck.models.native.lowering.code import Code
 from pgcheck.models.native.lowering.instruction import InstructionCode
 from pgcheck.models.native.lowering.llvm import Body
 from pgcheck.models.native.lowering.values import Values
 from pgcheck.models.native.lowering.walking import Walking
-from pgcheck.shipped import shipped
+from tests.checker.generated.native import subject
 from tests.specifications import machine
 
 pytestmark = pytest.mark.slow
 
-# Beside the machine of the paper: what a back end means otherwise than SMT-LIB, answers that are left open, and a part that is done before a trap.
-MORE = """include: [pg74]
-name: more
-nondeterminism:
-  open: Bits<32>
-instructions:
-  - name: two
-    encoding: {match: "10000001--------0000000000000000", variables: ["r 23-20", "s 19-16"]}
-    operation(): "write_memory(A[r], A[s]); write_memory(A[s], A[r]);"
-  - name: less
-    encoding: {match: "10000010--------0000000000000000", variables: ["r 23-20", "s 19-16"]}
-    operation(): "if ($signed(A[r]) < $signed(A[s])) { C = 1; } else { C = 0; }"
-  - name: sar
-    encoding: {match: "10000011--------0000000000000000", variables: ["r 23-20", "s 19-16"]}
-    operation(): "A[r] = A[r] >>> A[s];"
-  - name: open
-    encoding: {match: "10000100----00000000000000000000", variables: ["r 23-20"]}
-    operation(): "A[r] = undefined<32>(\\"open\\");"
-  - name: left
-    encoding: {match: "10000101--------0000000000000000", variables: ["r 23-20", "s 19-16"]}
-    operation(): "A[r] = A[r] << A[s];"
-  - name: quotient
-    encoding: {match: "10000110--------0000000000000000", variables: ["r 23-20", "s 19-16"]}
-    operation(): "A[r] = A[r] / A[s];"
-  - name: minus
-    encoding: {match: "10000111--------0000000000000000", variables: ["r 23-20", "s 19-16"]}
-    operation(): "A[r] = A[r] - A[s];"
-"""
-Ask = Callable[[Interpreter, Routine], Obligation]
-
 
 @pytest.fixture(scope="module")
-def more(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
-    path = tmp_path_factory.mktemp("more") / "more.yaml"
-    path.write_text(MORE)
-    return interpreter(load(path, shipped=shipped))
+def more() -> Interpreter:
+    return interpreter(subject.more())
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +184,7 @@ def paged() -> Interpreter:
     return interpreter(machine("riscv64"))
 
 
-@pytest.mark.parametrize("name", ["lb", "beq", "jalr", "miss4", "write_memory<64>"])
+@pytest.mark.parametrize("name", ["lb", "beq", "jalr", "mret", "miss4", "write_memory<64>"])
 def test_what_the_soft_tlb_answers_is_what_the_walk_gives(name: str, paged: Interpreter, evidence: Evidence) -> None:
     assert validated(paged, of(paged, name), evidence).verdict == "proved"
 
