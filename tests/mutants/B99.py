@@ -11,6 +11,5 @@ MUTANT = Mutant(
         ),
     ),
     by=("EQ4 native code",),
-    noticed=("prove pg74 --native --only shl",),
     how="A shift of a guest by the width or more is poison in LLVM: the guard behind it may be folded away with it.",
 )

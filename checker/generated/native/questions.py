@@ -165,8 +165,8 @@ def _instruction(code: Interpreter, routine: Routine, opaque: Opaque | None) -> 
     ):
         state[f"{FIELD}{OPERANDS + offset}"] = zext(bits(operand(width, name)), 8 * field_size(width))
     state[f"{FIELD}8"] = resized(length, 32)
+    given = frozenset(state)
     run.run(run.function(routine.made), (START, Pointer("rec", constant(WORD, 0)), run.pc, LEFT), Way((), state))
-    given = set(state)
     for way in (*run.failed, *(c.way for c in run.completed)):
         for name, term in way.state.items():
             if name.startswith(FIELD) and name not in given and not run.fixed(term):
