@@ -116,7 +116,7 @@ def unnoted(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeping(patch: pytest.MonkeyPatch) -> None:
-    right = Values._fixed
+    right = vars(Values)["_fixed"]
     patch.setattr(Values, "_fixed", lambda self, t: t if t.op == "var" and t.name.space == STATE else right(self, t))
 
 

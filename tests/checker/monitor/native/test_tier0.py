@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pgcheck.checker.monitor.native.tier0 import ASSUMED, interpreter, native_code, validated
+from pgcheck.checker.generated.native.tier0 import interpreter
+from pgcheck.checker.monitor.native.tier0 import ASSUMED, native_code, validated
 from pgcheck.checker.monitor.result import Obligation
 from pgcheck.checker.options import Limits, Options
 from pgcheck.checker.solving.evidence import Evidence
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
-from pgcheck.models.native.lowering.values import Values
+from pgcheck.models.native.lowering.llvm import Body
 from tests.specifications import machine
 
 pytestmark = pytest.mark.slow
@@ -31,12 +32,12 @@ def test_what_is_asked_for_is_proved_and_what_is_assumed_is_said() -> None:
 
 
 def test_a_fault_of_the_lowering_is_refuted_with_a_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = Values._operator
-    monkeypatch.setattr(
-        Values,
-        "_operator",
-        lambda self, term, values: right(self, term, values[:1] * 2 if term.op == "add" else values),
-    )
+    right = Body.op
+
+    def swapped(self: Body, op: str, width: int, a: str, b: str) -> str:
+        return right(self, "sub" if op == "add" and width == 32 else op, width, a, b)
+
+    monkeypatch.setattr(Body, "op", swapped)
     found = [o for o in asked("pg74")[0] if o.verdict == "refuted"]
     assert found and all("native code differs" in o.reason and o.counterexample is not None for o in found)
 
