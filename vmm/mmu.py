@@ -58,6 +58,10 @@ class Mmu(Protocol):
     @property
     def held(self) -> tuple[str, ...]: ...
 
+    def walked(self) -> object:
+        """The tables that the processor walks for the guest; None where there are none."""
+        ...
+
     def stands(self) -> bool:
         """Whether what was set for the guest when it was entered is what it goes on under."""
         ...

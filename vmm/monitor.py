@@ -16,6 +16,8 @@ from pgcheck.isa.terms.ir import BUILTIN_EXITS
 from pgcheck.models.computer.computer import Computer
 from pgcheck.models.engine import VmExit
 from pgcheck.models.native.engine import Native
+from pgcheck.models.native.host import ticks
+from pgcheck.models.native.monitored.way import Guided
 from pgcheck.models.reference.cycle import call
 from pgcheck.models.state import Ended, Exit, Fetched, State, Surroundings, copied, holding, scalar
 from pgcheck.vmm.allocator import OutOfMemory
@@ -140,15 +142,43 @@ class TrapAndEmulate:
         """Run on the processor; with the steps that the guest has taken on its virtual state meanwhile, where native code is the dispatcher, and whether it
         has made one since it was entered."""
         host = self.host
-        engine, outside = host.engine, host.surroundings
-        if not isinstance(engine, Native) or self.gate is not None or self.serves is not None or self._asked:
-            stop = engine.run(host.state, outside, steps, self.policy.intercept)
+        outside = host.surroundings
+        if not self._alone():
+            stop = host.engine.run(host.state, outside, steps, self.policy.intercept)
             return stop, 0, bool(stop.steps)
         path = self._path
         if path is None or path.statistics is not self.statistics or path.mmu is not self.mmu:
             path = self._path = Path(self.division, self.policy, self.mmu, self.statistics)
         stop = path.run(host, state, surroundings, real, steps, reflects=not intercept)
         return stop, path.handled, path.moved
+
+    def ready(self, state: State, surroundings: Surroundings) -> Guided | None:
+        """What native code runs the guest by, if it runs on the processor now and has run there; it is told how the guest stands."""
+        binding, machine, direct = self.binding, self.machine, self.policy.direct
+        path = self._path
+        if path is None or path.statistics is not self.statistics or path.mmu is not self.mmu or not self._alone():
+            return None
+        if binding.pending(machine, state, surroundings) or binding.waiting(machine, state, surroundings):
+            return None
+        if direct is not TRUE and not binding.holds(machine, direct, state, surroundings):
+            return None
+        ahead = surroundings.clock - self.host.clock if ticks(machine, surroundings) else None
+        return path.ready(state, dict(self.own), ahead)
+
+    def took(self, state: State, steps: int, own: int) -> None:
+        """The guest has taken steps by what it was ready for, some of them on its own state."""
+        if self._path is not None:
+            self._path.took(state, {}, steps, own)
+
+    def placed(self, state: State) -> State:
+        """The processor's state with a guest on it that has taken steps so."""
+        assert self._path is not None
+        return {**load_guest(self.division, state, self.own), **self._path.placed()}
+
+    def _alone(self) -> bool:
+        """Whether native code can be the dispatcher: nothing else of the monitor's has a part in every entry."""
+        native = isinstance(self.host.engine, Native)
+        return native and self.gate is None and self.serves is None and not self._asked
 
     def _awaited(self, real: State) -> int:
         """Let the host's devices do what is due, and show on their lines; the steps until one has something to do again."""

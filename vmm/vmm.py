@@ -17,6 +17,7 @@ from pgcheck.vmm.gate import Gate, ResourceControlLost
 from pgcheck.vmm.guest_memory import GuestMemory
 from pgcheck.vmm.mmu import Mmu, Tenant, mechanism, tables_of
 from pgcheck.vmm.monitor import TrapAndEmulate
+from pgcheck.vmm.native.turns import taken
 from pgcheck.vmm.policy import Policy
 from pgcheck.vmm.routines import Routines
 from pgcheck.vmm.statistics import Event
@@ -131,14 +132,30 @@ class Vmm:
         """Let the guests take turns of `quantum` steps until each has stopped or taken `budget` steps; gives each that stops."""
         left = {g.name: budget for g in self.guests if g.stopped is None}
         while turns := [g for g in self.guests if left.get(g.name)]:
+            begun = self.compiled(turns, left, quantum)
             for guest in turns:
                 if all(g is not guest for g in self.guests):  # removed since the round began
                     continue
-                turn = min(quantum, left[guest.name])
+                turn = min(quantum - begun.get(guest.name, 0), left[guest.name])
+                if turn == 0:
+                    continue
                 left[guest.name] -= self.turn(guest, turn)
                 if guest.stopped is not None:
                     left[guest.name] = 0
                     yield guest
+
+    def compiled(self, turns: list[Guest], left: dict[str, int], quantum: int) -> Mapping[str, int]:
+        """Let guests take turns for as long as native code sees to them alone; what each has taken of the round that is begun then."""
+        names = [g.name for g in turns]
+        found = None
+        if self.steps is Computer.run:
+            found = taken(self.host, self.tlb, turns, [left[name] for name in names], quantum)
+        if found is None:
+            return {}
+        for name, steps in zip(names, found, strict=True):
+            left[name] -= steps
+        whole = min(found) // quantum * quantum
+        return {name: steps - whole for name, steps in zip(names, found, strict=True)}
 
     def turn(self, guest: Guest, steps: int) -> int:
         """Let a guest take steps within its quota; how many it took."""

@@ -61,7 +61,7 @@ class Mirror:
         for page in self._watching:
             self.ram.unwatch(self.ram.base + (page << self.ram.page_shift), self._stored)
         self._watching.clear()
-        self._release()
+        self.release()
 
     def void(self) -> None:
         """Have no entry of the soft TLB looked at until a context is chosen: leaves or memory may have changed."""
@@ -94,7 +94,7 @@ class Mirror:
         if isinstance(state, LentState) and state.source is self.leaves:
             changed = state.flush()
         else:
-            self._release()
+            self.release()
             self._lent, changed = lend(self.leaves, state), True
         if changed:
             self.void()
@@ -109,7 +109,8 @@ class Mirror:
             state.update(own)
         self._drain()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Give the state back."""
         own, self._lent = self._lent, None
         if own is not None and own.source is self.leaves:
             own.release()

@@ -83,6 +83,31 @@ class Path:
         self.moved = stop.steps + self.handled > self._progress
         return stop
 
+    def ready(self, virtual: State, real: State, ahead: int | None) -> Guided | None:
+        """What runs the guest, told how it stands, if that is all there is to know."""
+        guided = self._guided
+        if guided is None or guided.always or not self.mmu.stands():
+            return None
+        key, known = tuple([scalar(virtual, n) for n in self.split.keys]), self.mmu.settled()
+        if self.split.keys and key not in known:
+            return None
+        real.update(zip(self.split.placed, known.get(key, ()), strict=True))
+        real.update({n: virtual[n] for n in self.split.held})
+        self.handled = 0
+        guided.begin(virtual, real, ahead, reflects=True)
+        guided.rows(known, key)
+        return guided
+
+    def placed(self) -> State:
+        """The monitor's leaves that hang on what the guest runs under, and those that it looks at."""
+        return {} if self._guided is None else dict(self._guided.placed())
+
+    def took(self, virtual: State, real: State, steps: int, own: int) -> None:
+        """The guest has taken steps, some of them on its own state."""
+        if self._guided is not None:
+            self._account(self._guided, virtual, real)
+        self.statistics.went(steps - own, virtual)
+
     def _mended(self, exit_: Exit, steps: int) -> bool | None:
         """The miss of a shadow table, where the guest has made a step since it was entered."""
         guided, given, access = self._guided, self._given, exit_.access

@@ -47,13 +47,12 @@ class ShadowTables:
         self.form: Form = form(machine, self.real)
         self.translation = self.form.translation
         self.names = tuple(n for n, _ in self.translation.parameters)
-        self.shift, self.mode = self.form.realise.shift, machine.modes.leaf
+        self.shift, self.mode, self.placed = self.form.realise.shift, machine.modes.leaf, (self.form.root,)
         inner = self.form.pages.inner | {self.mode}
         self._accesses = accesses(self.translation)
         self.loose = loosely(self.form, shared)
         self.held = self.outer = tuple(sorted(self.form.pages.outer - shared))
         self.keys = self.depends = tuple(sorted(inner - shared))
-        self.placed = (self.form.root,)
         self.private = {a >> self.shift: at for a, at in sorted(tenant.private.items())}
         self._checked()
         self.available = permissions(self.form, self.real, self.loose)
@@ -114,12 +113,14 @@ class ShadowTables:
         """Whether the tables in use have not been given up."""
         return self.current is not None
 
+    def walked(self) -> Context | None:
+        """The tables in use."""
+        return self.current
+
     def settled(self) -> Mapping[Key, Key]:
         """The roots of the contexts that there are."""
-        return {self._whole(key): (self.pointer(context),) for key, context in self.contexts.items()}
-
-    def _whole(self, key: Any) -> Key:
-        return key if len(self.depends) > 1 else (key,)
+        found: dict[Any, Key] = {key: (self.pointer(context),) for key, context in self.contexts.items()}
+        return found if len(self.depends) > 1 else {(key,): root for key, root in found.items()}
 
     def went(self, chosen: Sequence[Key], moved: int) -> None:
         """The processor was given the tables of other contexts."""
@@ -130,8 +131,7 @@ class ShadowTables:
         assert self.current is not None
         self._root = self.pointer(self.current)
         self.events["switch"] += moved
-        if moved:
-            self.tlb.used_in_turn(self.current, moved)
+        self.tlb.used_in_turn(self.current, moved)
 
     def adopt(self, context: Context) -> None:
         """Take a context that was made elsewhere, and go on in it."""

@@ -92,6 +92,9 @@ class Bounds:
         real[self.realise.base], real[self.realise.limit] = extent.base, extent.limit
         return True
 
+    def walked(self) -> None:
+        """There are no tables."""
+
     def stands(self) -> bool:
         """Nothing is given up."""
         return True

@@ -55,6 +55,9 @@ class ExternalMmu:
     keys: tuple[str, ...] = ()
     placed = held = keys
 
+    def walked(self) -> None:
+        """There are no tables."""
+
     def stands(self) -> bool:
         """Nothing is set."""
         return True

@@ -70,7 +70,7 @@ class Region:
 HEADER: Final = (
     "status", "left", "record", "check", "exit", "translating", "fresh", "uncached", "logged", "hash", "host",
     "ram", "ram_base", "ram_mask", "next", "tlb", "filled", "walked",
-    "answered", "zeros", "handled", "monitor", "clock", "ticks",
+    "answered", "zeros", "handled", "monitor", "clock", "ticks", "turns",
 )  # fmt: skip
 
 

@@ -73,6 +73,10 @@ class LoopBody(Body):
         failed = self._value(f"call i32 {code}(ptr %st)")
         return self._value(f"icmp ne i32 {failed}, 0")
 
+    def here(self, name: str) -> None:
+        """Call a function of this module that the host could call."""
+        self._value(f"call i32 @{name}(ptr %st)")
+
     def refused(self) -> Value:
         """The address of what refuses whatever the host is asked."""
         return "ptrtoint (ptr @refused to i64)"
@@ -109,7 +113,12 @@ class Loop:
         (became,) = b.close()
         b.again(top, b.compare("eq", 8, became, _ON))
         b.finish()
-        return _REFUSED + module([b.text])
+        return _REFUSED + module([b.text, *self.others])
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """What else is in the module."""
+        return ()
 
     def _ends(self, guard: Value, how: str = _LEFT) -> None:
         b = self.b

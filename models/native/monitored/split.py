@@ -51,7 +51,7 @@ class Apart:
         self.words = {n: tuple(self._words(n)) for n in (*names, *shared)}
         self.own, self.number = _runs([w for n in names for w in self.words[n]])
         self.shared, count = _runs([w for n in shared for w in self.words[n]])
-        self.names = tuple(names)
+        self.names, self.others = tuple(names), tuple(shared)
         self.first: dict[str, int] = {}
         for some in (names, shared):
             at = 0
@@ -69,7 +69,8 @@ class Apart:
             raise Unsupported
         self._end = 0
         self.virtual, self.real = self._take(self.number), self._take(self.number)
-        self.before, self.given = self._take(count), self._take(more)
+        self.before, self.given, self.parked = self._take(count), self._take(more), self._take(count)
+        self.taken, self.handled = self._take(1), self._take(1)
         self.left, self.reflects, self.ticks, self.ends, self.touched = (self._take(1) for _ in range(5))
         self.turns, self.moved, self.row, self.rows = (self._take(1) for _ in range(4))
         self.pending, self.waiting = self._take(1), self._take(1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final
@@ -18,7 +19,8 @@ from pgcheck.models.native import kept
 from pgcheck.models.native.linking import Linked
 from pgcheck.models.native.lowering.layout import RECORDS
 from pgcheck.models.native.lowering.threaded import exported
-from pgcheck.models.native.monitored.loop import NAME, Loop
+from pgcheck.models.native.monitored.loop import NAME
+from pgcheck.models.native.monitored.rounds import AT, LEFT, NOW, ROUNDS, TURNS, Rounds
 from pgcheck.models.native.monitored.split import ROWS, Apart, Split
 from pgcheck.models.native.records import Context
 from pgcheck.models.native.runtime import Interpreter, Runtime
@@ -33,7 +35,8 @@ class Made:
     """The loop of an interpreter and a split as code, and where it keeps what."""
 
     apart: Apart
-    linked: Linked
+    enter: Callable[[int], int]
+    rounds: Callable[[int], int]
     always: bool
     """What the guest changes without a trap decides on whether it goes on."""
 
@@ -41,8 +44,9 @@ class Made:
 @once
 def made(machine: Machine, tier: Interpreter, split: Split) -> Made:
     """The loop of an interpreter and a split. Raises Unavailable and Unsupported."""
-    loop = Loop(tier.plan, split, len(tier.written.exits))
-    return Made(loop.apart, Linked(kept.compiled(loop.text, 1)), loop.asks or loop.always)
+    loop = Rounds(tier.plan, split, len(tier.written.exits))
+    linked = Linked(kept.compiled(loop.text, 1))
+    return Made(loop.apart, linked.function(NAME), linked.function(ROUNDS), loop.asks or loop.always)
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ class Guided:
         self._words = self._bytes.cast("Q")
         self._at = ctypes.addressof(ctypes.c_char.from_buffer(self._block))
         self._offset = self._at - runtime.mirror.address & mask(64)
-        self._enter = found.linked.function(NAME)
+        self._enter, self.rounds = found.enter, found.rounds
         self._generation = -1
         self._seen: dict[int, bool] = {}
         self._known: Mapping[Key, Key] = {}
@@ -128,6 +132,36 @@ class Guided:
         self._seen.clear()
         self._generation = self.runtime.records.generation
 
+    # ---- turns
+
+    @property
+    def place(self) -> int:
+        """Where what is kept for the guest lies, from native memory on."""
+        return self._offset
+
+    def park(self, virtual: State, clock: int) -> bool:
+        """Have what the guest shares with the processor wait for its turn; False where it has first to be run from Python."""
+        records = self.runtime.records
+        known = self._generation == records.generation and self._laid == (records.generation, len(records.contexts))
+        if not known or (self.split.keys and self._current not in self._order):
+            return False
+        for k, word in enumerate(self._split(virtual, self.apart.others)):
+            self._words[self.apart.parked // 8 + k] = word
+        self._words[self.apart.taken // 8] = self._words[self.apart.handled // 8] = 0
+        self._words[self.apart.ends // 8] = clock & mask(64)
+        return True
+
+    def parted(self, virtual: State, *, running: bool) -> tuple[int, int]:
+        """Take the guest's shared leaves from where they are parked, or where it runs; the steps that it has taken, and those of them on its own state."""
+        apart, words = self.apart, self._words
+        memory = self.runtime.mirror.memory.cast("Q")
+        for name in apart.others:
+            number = apart.parked // 8 + apart.first[name]
+            found = [memory[at // 8] if running else words[number + k] for k, at in enumerate(apart.words[name])]
+            self._put(virtual, name, found)
+        self.handled += words[apart.handled // 8]
+        return words[apart.taken // 8], words[apart.handled // 8]
+
     # ---- what Python tells
 
     def begin(self, virtual: State, real: State, ahead: int | None, reflects: bool) -> None:
@@ -139,13 +173,13 @@ class Guided:
             if self._packed is not None and self._got is not None:
                 self._packed.pack_into(self._block, at, *self._got(state))
             else:
-                for k, word in enumerate(self._split(state)):
+                for k, word in enumerate(self._split(state, self.apart.names)):
                     self._words[at // 8 + k] = word
         self._words[self.apart.reflects // 8] = reflects
 
-    def _split(self, state: State) -> Iterator[int]:
+    def _split(self, state: State, names: Iterable[str]) -> Iterator[int]:
         arrays, layout = self.runtime.machine.state.arrays, self.runtime.plan.layout
-        for name in self.apart.names:
+        for name in names:
             held = state[name]
             values = [held] if not isinstance(held, Cells) else [held[i] for i in range(arrays[name].size)]
             bits = layout.scalars[name].bits if name in layout.scalars else 8 * layout.arrays[name].size
@@ -229,19 +263,24 @@ class Guided:
 
     def leave(self, virtual: State) -> None:
         """Have the guest's state be as the loop has left it."""
-        apart, arrays = self.apart, self.runtime.machine.state.arrays
+        apart = self.apart
         if self._packed is not None:
             virtual.update(zip(apart.names, self._packed.unpack_from(self._block, apart.virtual), strict=True))
             return
         for name in apart.names:
-            at, held = apart.virtual // 8 + apart.first[name], virtual[name]
-            count = len(apart.words[name]) // (arrays[name].size if isinstance(held, Cells) else 1)
-            number = len(apart.words[name]) // count
-            values = [sum(self._words[at + i * count + k] << 64 * k for k in range(count)) for i in range(number)]
-            if isinstance(held, Cells):
-                held.update((i, v) for i, v in enumerate(values) if held[i] != v)
-            else:
-                virtual[name] = values[0]
+            at = apart.virtual // 8 + apart.first[name]
+            self._put(virtual, name, self._words[at : at + len(apart.words[name])].tolist())
+
+    def _put(self, state: State, name: str, words: list[int]) -> None:
+        """Have a leaf be what words say."""
+        held = state[name]
+        number = self.runtime.machine.state.arrays[name].size if isinstance(held, Cells) else 1
+        count = len(words) // number
+        values = [sum(words[i * count + k] << 64 * k for k in range(count)) for i in range(number)]
+        if isinstance(held, Cells):
+            held.update((i, v) for i, v in enumerate(values) if held[i] != v)
+        else:
+            state[name] = values[0]
 
     def told(self) -> Told:
         """What was done, once."""
@@ -258,4 +297,47 @@ class Guided:
         self._noted()
         found.moved, self._moved = self._moved, 0
         found.chosen, self._chosen = list(self._chosen), {}
+        return found
+
+
+class Turns:
+    """Guests that take turns of `quantum` steps on one processor: `at` is whose turn it is, `last` whose state the processor has in the end; so many turns were `begun`."""
+
+    def __init__(self, guests: Sequence[Guided], quantum: int) -> None:
+        self.guests, self.quantum = guests, quantum
+        self.last = self.begun = 0
+        self._words = array("Q", [len(guests), 0, 0, quantum, 0, 0, *(g.place for g in guests)])
+
+    @property
+    def at(self) -> int:
+        return self._words[AT]
+
+    def begin(self, states: Sequence[State], clocks: Sequence[int], now: int) -> bool:
+        """Have them wait for their turns, from these states and clocks on; False where one has first to be run from Python."""
+        self._words[NOW] = now
+        first = self.guests[0].rounds
+        alike = all(guest.rounds is first for guest in self.guests)
+        return alike and all(g.park(s, c) for g, s, c in zip(self.guests, states, clocks, strict=True))
+
+    def run(self, rounds: int, host: State, states: Sequence[State]) -> Sequence[tuple[int, int]]:
+        """Let them take turns until that many rounds are over, or one has something to ask; the steps of each, and those of them on its own state."""
+        mirror, words = self.guests[0].runtime.mirror, self._words
+        words[LEFT] = rounds
+        mirror.release()
+        host.update({n: held.copy() for n, held in host.items() if isinstance(held, Cells)})  # nobody's while they run
+        mirror.enter(host)
+        mirror.set("zeros", 0)
+        mirror.set("turns", words.buffer_info()[0] - mirror.address & mask(64))
+        try:
+            self.guests[0].rounds(mirror.address)
+        finally:
+            mirror.leave(host)
+            mirror.release()
+            self.begun = words[TURNS]
+            running = words[AT] if words[LEFT] else -1
+            self.last = running if running >= 0 else len(self.guests) - 1
+            found = [
+                guest.parted(state, running=k == running)
+                for k, (guest, state) in enumerate(zip(self.guests, states, strict=True))
+            ]
         return found
