@@ -45,7 +45,7 @@ ASKED: Final = "$ a site was asked"
 BESIDE: Final = (FORGOT, EXITED, TOUCHED, LINED, CLEARED, ASKED)
 """What the state of a way has besides native memory."""
 FIELD: Final = "$field "
-SET: Final = ("ram", "ram_base", "ram_mask", "host", "hash", "tlb", "zeros")
+SET: Final = ("ram", "ram_base", "ram_mask", "host", "hash", "tlb", "zeros", "clock", "ticks", "handled")
 """Numbers of the header that the engine sets, and those that code may only read but for `tlb`."""
 
 

@@ -37,7 +37,7 @@ from pgcheck.isa.terms import (
     walk,
     zext,
 )
-from pgcheck.isa.terms.names import CHOICE, FREE, Name
+from pgcheck.isa.terms.names import CHOICE, FREE, READ, Name
 from pgcheck.models.native.lowering.layout import OPERANDS, field_size, fields
 from pgcheck.models.symbolic import NEXT_PC, Exit, State, initial, perform, resized
 from pgcheck.models.symbolic.path import Path
@@ -77,8 +77,9 @@ def _compared(code: Interpreter, routine: Routine, opaque: Opaque | None) -> Que
     done, escapes = _together(run)
     comparer, found = Comparer(machine), dict[str, list[Term]]()
     zeros = {t: ite(eq(held("zeros"), constant(WORD, 0)), t, constant(t.width, 0)) for t in _choices(right, done)}
-    right, done = (_replaced(side, zeros) for side in (right, done))
-    escapes = [(what, substitute([when], zeros)[0]) for what, when in escapes]
+    given = zeros | _clocks(code, routine, right, done)
+    right, done = (_replaced(side, given) for side in (right, done))
+    escapes = [(what, substitute([when], given)[0]) for what, when in escapes]
     for what, when in (*comparer.differences(right, done), *escapes):
         left = narrowed(*normal((when,), comparer.memos)) if when is not FALSE else FALSE
         if left is not FALSE and not comparer.contexts.impossible(left):
@@ -286,6 +287,16 @@ def _choices(*sides: Meant) -> set[Term]:
     """What sites of choice give."""
     roots = [t for s in sides for t in _terms(s)]
     return {t for t in walk(roots) if t.op == "var" and t.name.space == CHOICE}
+
+
+def _clocks(code: Interpreter, routine: Routine, *sides: Meant) -> dict[Term, Term]:
+    """What reads of the clock give: where it `ticks`, the steps that were taken so far."""
+    left = held("left") if routine.instruction is None else LEFT
+    now = mk("sub", WORD, mk("sub", WORD, held("clock"), left), held("handled"))
+    counts = eq(held("ticks"), constant(WORD, 1))
+    names = set(code.machine.platform.clock) & code.plan.ports
+    reads = {t for t in walk(r for s in sides for r in _terms(s)) if t.op == "var" and t.name.space == READ}
+    return {t: ite(counts, resized(now, t.width), t) for t in reads if t.name.text in names}
 
 
 def _terms(side: Meant) -> list[Term]:
