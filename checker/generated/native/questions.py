@@ -15,7 +15,6 @@ from pgcheck.checker.generated.native.ways import Way, bits, met
 from pgcheck.checker.generated.normal import narrowed, normal
 from pgcheck.checker.generated.routines import Comparer
 from pgcheck.checker.generated.traced import ACCESS, NO_ACCESS, starting
-from pgcheck.isa.machine.machine import Instruction
 from pgcheck.isa.terms import (
     FALSE,
     TRUE,
@@ -145,7 +144,7 @@ def _instruction(code: Interpreter, routine: Routine, opaque: Opaque | None) -> 
     leaf = machine.state.leaves[machine.state.pc]
     here, state = leaf.term, _state(code)
     writes = machine.state.pc in code.plan.facts.block(instruction.body).writes
-    length = _length(instruction)
+    length = instruction.length
     behind = zext(mk("add", leaf.width, here, resized(length, leaf.width)), WORD)
     run = Tier0(
         code.plan,
@@ -173,11 +172,6 @@ def _instruction(code: Interpreter, routine: Routine, opaque: Opaque | None) -> 
             if name.startswith(FIELD) and name not in given and not run.fixed(term):
                 raise Unknown(f"byte {name[len(FIELD) :]} of a record, which hangs on the state")
     return run
-
-
-def _length(instruction: Instruction) -> Term:
-    leaves = {operand(b.width, n): operand(b.width, n) for n, b in instruction.operands.items()}
-    return substitute([instruction.length], leaves)[0]
 
 
 def _function(code: Interpreter, routine: Routine, opaque: Opaque | None) -> Walked:
