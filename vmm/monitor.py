@@ -147,8 +147,9 @@ class TrapAndEmulate:
             stop = host.engine.run(host.state, outside, steps, self.policy.intercept)
             return stop, 0, bool(stop.steps)
         path = self._path
-        if path is None or path.statistics is not self.statistics or path.mmu is not self.mmu:
+        if path is None or path.mmu is not self.mmu:
             path = self._path = Path(self.division, self.policy, self.mmu, self.statistics)
+        path.statistics = self.statistics
         stop = path.run(host, state, surroundings, real, steps, reflects=not intercept)
         return stop, path.handled, path.moved
 
@@ -156,8 +157,9 @@ class TrapAndEmulate:
         """What native code runs the guest by, if it runs on the processor now and has run there; it is told how the guest stands."""
         binding, machine, direct = self.binding, self.machine, self.policy.direct
         path = self._path
-        if path is None or path.statistics is not self.statistics or path.mmu is not self.mmu or not self._alone():
+        if path is None or path.mmu is not self.mmu or not self._alone():
             return None
+        path.statistics = self.statistics
         if binding.pending(machine, state, surroundings) or binding.waiting(machine, state, surroundings):
             return None
         if direct is not TRUE and not binding.holds(machine, direct, state, surroundings):
@@ -176,8 +178,8 @@ class TrapAndEmulate:
         return {**load_guest(self.division, state, self.own), **self._path.placed()}
 
     def _alone(self) -> bool:
-        """Whether native code can be the dispatcher: nothing else of the monitor's has a part in every entry."""
-        native = isinstance(self.host.engine, Native)
+        """Whether native code can be the dispatcher: nothing else of the monitor's has a part in every entry, and nobody wants to hear of each."""
+        native = isinstance(self.host.engine, Native) and type(self.statistics) is Statistics
         return native and self.gate is None and self.serves is None and not self._asked
 
     def _awaited(self, real: State) -> int:

@@ -63,7 +63,7 @@ def test_a_right_monitor_meets_what_a_property_is_about(name: str) -> None:
 @pytest.mark.parametrize("name", ["EQ2", "EQ3", "RC1", "RC2", "EF1", "ISO1", "ISO2", "ISO3", "SH1", "NE1"])
 def test_a_monitor_that_runs_nothing_does_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The guest is what the bare machine is, as all of it is interpreted; only the account tells. EF1 fails for it besides."""
-    monkeypatch.setattr(TrapAndEmulate, "_run_directly", lambda self, state, surroundings: None)
+    monkeypatch.setattr(TrapAndEmulate, "_run_directly", lambda self, state, surroundings, intercept: None)
     if name == "EF1":
         with pytest.raises(AssertionError, match="interpreted"):
             met(name, 8)
