@@ -99,6 +99,8 @@ class Walks(Evaluator, ABC):
         """What an entry that is hit has of an address: what the walk gives, which ends in no exit."""
         name, steady = self.kind(index)
         walk_, function = self.plan.walks[name], self.machine.code.functions[name]
+        if self.plan.facts.function(name).stores:
+            raise Unknown(f"an entry of the soft TLB of {name}, which stores where it is not hit")
         tag = self.hit(way, index)
         self.of_page(way, walk_, tag, address)
         before, spec = self.specification(way), self.specification(way)

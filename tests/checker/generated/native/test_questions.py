@@ -210,3 +210,9 @@ def test_an_invalidation_that_is_dropped_is_refuted(
     code = faulty(paged, planted)
     found = validated(code, of(code, name), evidence)
     assert found.verdict == "refuted" and named in found.reason, found
+
+
+def test_a_walk_that_may_store_is_left_open(evidence: Evidence) -> None:
+    code = interpreter(machine("i386"))
+    found = validated(code, of(code, "read_linear<16>"), evidence)
+    assert found.verdict == "unknown" and "which stores where it is not hit" in found.reason
