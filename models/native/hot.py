@@ -16,7 +16,10 @@ from pgcheck.models.state import Fetched
 
 SHORT: Final = 1 << 17
 """Steps after which is looked for hot code, at first."""
-LONG: Final = 1 << 25
+LONG: Final = 1 << 21
+"""At most, then: a look costs as much as some thousand steps."""
+STRIDE: Final = 0x9E37
+"""By which looks are not evenly apart: a loop may come round as evenly."""
 COST: Final = 20_000
 """Steps that have to be taken for an instruction that was written, before another is: a guest that changes its code all the time is not slowed down."""
 MOST: Final = 256
@@ -32,7 +35,7 @@ class Regions:
     def __init__(self, runtime: Runtime, compiled: Compile, every: int = SHORT, cost: int = COST) -> None:
         self.runtime, self.compiled, self.cost = runtime, compiled, cost
         self.every = self._left = every
-        self.made = self._owed = 0
+        self.made = self._owed = self._looks = 0
         self._generation = 0
         self._origins: dict[int, int] = {}
         """By slot, the code of tier 0 for its record; what only fills a record is not replaced, for then the record is not filled."""
@@ -61,7 +64,8 @@ class Regions:
         waiting, self._waiting = self._waiting, []
         for known, region in waiting:
             self._install(known, region)
-        self._left = self.every
+        self._looks += 1
+        self._left = self.every - (self._looks * STRIDE & (self.every >> 1) - 1)
 
     def _look(self, context: Context, pc: int) -> None:
         if self._generation != self.records.generation:

@@ -47,7 +47,9 @@ def compiled(text: str, level: int, folder: Path | None = None) -> bytes:
         kept = cache.get(name) if own(folder) and own(folder / FILE) else None
         if kept is not None:
             with suppress(ValueError, linking.Unavailable):
-                return linking.complete(base64.b85decode(kept))
+                found = base64.b85decode(kept)
+                linking.symbols(found)
+                return found
         made = linking.compiled(text, level)
         cache.put(name, base64.b85encode(made).decode())
         return made

@@ -82,32 +82,39 @@ def compiled(text: str, level: int = 1) -> bytes:
         made: bytes = machine.emit_object(module)
     except _FAILURES as error:
         raise _unavailable(error) from error
-    return complete(made)
-
-
-def complete(made: bytes) -> bytes:
-    """An object file that needs nothing else: linking another would end the process. Raises Unavailable."""
-    try:
-        sections = [s for s in ELFFile(BytesIO(made)).iter_sections() if isinstance(s, SymbolTableSection)]
-        symbols = [s for section in sections for s in section.iter_symbols()]
-        missing = [s.name for s in symbols if s["st_shndx"] == "SHN_UNDEF" and s.name]
-    except (ELFError, ValueError) as error:
-        raise _unavailable(error) from error
-    if missing:
-        raise Unavailable(f"native code would call {', '.join(missing)}; generated Python is used instead")
     return made
 
 
-class Linked:
-    """An object file in memory: the addresses of its functions."""
+def symbols(made: bytes) -> list[tuple[str, bool]]:
+    """The names in an object file, and whether it defines each. Raises Unavailable where it is none."""
+    try:
+        sections = [s for s in ELFFile(BytesIO(made)).iter_sections() if isinstance(s, SymbolTableSection)]
+        return [
+            (s.name, s["st_shndx"] != "SHN_UNDEF") for section in sections for s in section.iter_symbols() if s.name
+        ]
+    except (ELFError, ValueError) as error:
+        raise _unavailable(error) from error
 
-    def __init__(self, made: bytes) -> None:
+
+def complete(*made: bytes) -> None:
+    """Hold object files to need nothing but each other: linking others would end the process. Raises Unavailable."""
+    found = [symbol for one in made for symbol in symbols(one)]
+    missing = {name for name, _ in found} - {name for name, defined in found if defined}
+    if missing:
+        raise Unavailable(f"native code would call {', '.join(sorted(missing))}; generated Python is used instead")
+
+
+class Linked:
+    """Object files in memory: the addresses of their functions."""
+
+    def __init__(self, *made: bytes) -> None:
         llvm = backend()
-        complete(made)
+        complete(*made)
         try:
             self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(1))
-            self._object = llvm.ObjectFileRef.from_data(made)
-            self._engine.add_object_file(self._object)
+            self._objects = [llvm.ObjectFileRef.from_data(m) for m in made]
+            for one in self._objects:
+                self._engine.add_object_file(one)
             self._engine.finalize_object()
         except _FAILURES as error:
             raise _unavailable(error) from error

@@ -150,7 +150,10 @@ class Running:
                 turned = self.monitored.enter(self.context)
         finally:  # an interrupt from the keyboard is raised here too
             handled = 0 if self.monitored is None else self._handled(self.monitored)
-            self.surroundings.clock = self.clock = before + length - mirror.get("left") - handled
+            left = mirror.get("left")
+            self.surroundings.clock = self.clock = before + length - min(left, length) - handled
+        if left > length:
+            raise RuntimeError(f"native code took more steps than the {length} that it was given, or counted them wrongly")
         status = mirror.get("status")
         self.behind, self.sought = None, status in _SOUGHT
         if status == _UNFILLED:

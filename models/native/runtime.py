@@ -36,7 +36,8 @@ def interpreter(machine: Machine, ports: frozenset[str], cuts: frozenset[str], l
     linking.backend()
     plan = Plan(machine, ports, cuts)
     written = Writer(plan).written()
-    return Interpreter(plan, written, Linked(kept.compiled(written.text, level)))
+    often, rare = written.texts
+    return Interpreter(plan, written, Linked(kept.compiled(often, level), kept.compiled(rare, 0)))
 
 
 class Sampler(Protocol):

@@ -21,6 +21,7 @@ from pgcheck.isa.terms.ir import (
     Store,
 )
 from pgcheck.models.native.lowering.builder import Builder, Value
+from pgcheck.models.native.lowering.gathered import UNITS, Gathered
 from pgcheck.models.native.lowering.layout import BLOCK, RECORDED, WALKED, Place
 from pgcheck.models.native.lowering.plan import Plan, Request, Unsupported, assigned
 from pgcheck.models.native.lowering.values import Frame
@@ -225,10 +226,48 @@ class Code(Walking):
         if found is not None:
             return found
         values = [(a.width, evaluate(a)) for a in args]
+        whole = None if self.tracked else self.plan.gathered.get(name)
+        if whole is not None:
+            return self._at_once(whole, name, values)
         if self.plan.inlined(name, self.heaviest):
             return self._inlined(name, args, values)
         results = self.machine.code.functions[name].results
         return self.native(self.wanted(name, self.tracked), values, results, name)
+
+    def _at_once(self, whole: Gathered, name: str, values: Sequence[tuple[int, Value]]) -> list[Value]:
+        """One access in place of a function that has several, where they lie in RAM one behind the other."""
+        b, function, outer, shared = self.b, self.machine.code.functions[name], self.frame, self.shared
+        self.frame = Frame()
+        for (parameter, width), (_, value) in zip(function.parameters, values, strict=True):
+            self._set_local(parameter, width, value)
+        guard, first = self.roots((whole.guard, whole.first))
+        address = self.bounded(64, self.whole(whole.first.width, first))
+        results = [b.variable(width) for width in function.results]
+        if whole.stored is None:
+            place = self.place_of(address)
+            b.branch(b.op("and", 0, guard, self.inside(place, whole.count)), "else")
+            self._set_local(UNITS, whole.count * self.machine.state.memory_unit, self._read(place, whole.count))
+        else:
+            value = self.root(whole.stored)
+            self.settles(guard, address, whole.count, value)
+        for variable, width, value in zip(results, function.results, self.roots(whole.results), strict=True):
+            b.put(width, variable, value)
+        self.frame, self.shared = outer, shared
+        b.otherwise()
+        found = self.native(self.wanted(name, self.tracked), values, function.results, name)
+        for variable, width, value in zip(results, function.results, found, strict=True):
+            b.put(width, variable, value)
+        b.join()
+        if whole.stored is not None:
+            self.acted()
+        self.memo = {}
+        return [b.get(width, variable) for width, variable in zip(function.results, results, strict=True)]
+
+    def settles(self, guard: Value, address: Value, count: int, value: Value) -> None:
+        """Begin what is done where `guard` holds and units are stored in a way that needs telling nobody, and store them."""
+        place = self.place_of(address)
+        self.b.branch(self.b.op("and", 0, guard, self._quiet(place, count)), "else")
+        self.put_units(place, count, value)
 
     def _cut(self, name: str, args: Sequence[tuple[int, Value]]) -> list[Value]:
         """What the oracle says in place of a function, and the function where it says nothing."""

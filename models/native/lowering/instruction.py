@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pgcheck.isa.machine.machine import Instruction
 from pgcheck.isa.terms import Name, Term, mask
 from pgcheck.isa.terms.ir import Block
-from pgcheck.isa.terms.names import OPERAND
+from pgcheck.isa.terms.names import OPERAND, STATE
 from pgcheck.models.native.lowering.builder import Value
 from pgcheck.models.native.lowering.code import Code
 from pgcheck.models.native.lowering.fields import Fields
-from pgcheck.models.native.lowering.layout import OPERANDS, fields
+from pgcheck.models.native.lowering.layout import OPERANDS, Place, fields
 from pgcheck.models.native.lowering.llvm import Body
 from pgcheck.models.native.lowering.plan import Plan, Status, Unsupported
 from pgcheck.models.native.lowering.walking import Wanted
 
 QUICK: Final = 80
 """The most terms of a function that stands where it is called."""
+OUTLINED: Final = 160
+"""The most terms of a function that stands in one that instructions call."""
 FOLLOWS, LINKED, JUMPS = 0, 1, 2
 """How execution goes on: behind the instruction, at an address that its record is linked to, or at any other."""
 
@@ -96,6 +100,7 @@ class InstructionCode(Code):
             b.begin("slow")
             b.tail(otherwise)
         b.begin("done")
+        self.completed()
         left, goes = b.op("sub", 64, "%left", "1"), b.get(64, self.next)
         if self.effects.moves:
             how = b.get(8, self.how)
@@ -109,6 +114,9 @@ class InstructionCode(Code):
         b.begin("failed")
         b.stop(Status.EXIT, "%pc", "%left")
 
+    def completed(self) -> None:
+        """What is still to do where the instruction has completed."""
+
     def _goes(self, how: int, goes: Value, left: Value) -> None:
         b = self.body
         if self._can_ask:
@@ -118,7 +126,7 @@ class InstructionCode(Code):
             b.stop(Status.CHECK, goes, left)
             b.join()
             b.join()
-        b.branch(b.compare("eq", 64, left, "0"), "then")
+        b.branch(b.compare("sle", 64, left, "0"), "then")
         b.stop(Status.SPENT, goes, left)
         b.join()
         if how == LINKED:
@@ -142,36 +150,144 @@ class InstructionCode(Code):
         body.become(self.body.name)
 
 
-class QuickCode(InstructionCode):
-    """Writes what an instruction mostly does, without a call: every other path begins the instruction anew in code that can do all.
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A native function that does what one of the specification mostly does; `left` says that it may fail, and `acts` that it changes something."""
 
-    So no path may be left after it has changed something.
-    """
+    name: str
+    left: bool
+    acts: bool
 
-    def __init__(self, plan: Plan, body: Body, instruction: Instruction, wanted: Wanted, held: Fields) -> None:
-        super().__init__(plan, body, instruction, wanted, held)
-        self.heaviest = QUICK
-        self.left = self._changed = False
-        if not self.here:
-            raise Unsupported
+
+Outliner = Callable[[str], Outlined | None]
+"""Of a function of the specification, if there is one."""
+
+
+class Quick(Code):
+    """Writes what is mostly done, where nothing asks the host: every other path is left before it has changed anything."""
+
+    outlined: Outliner
+    left = changed = False
+
+    @abstractmethod
+    def leave(self) -> None:
+        """Begin anew in code that can do all."""
+
+    def kind(self, name: str, steady: tuple[Term | None, ...]) -> tuple[int, tuple[Term | None, ...]] | None:
+        return self.filled_kind(name, steady)
 
     def gave_up(self) -> bool:
-        if self._changed:
+        if self.changed:
             raise Unsupported
         self.left = True
-        self.body.slowly()
+        self.leave()
         return True
 
     def acted(self) -> None:
-        self._changed = True
+        self.changed = True
+
+    def native(self, name: str, args: Sequence[tuple[int, Value]], results: Sequence[int], of: str = "") -> list[Value]:
+        b, quick = self.b, self.outlined(of) if of else None
+        if quick is None:
+            return super().native(name, args, results, of)
+        failed, *found = b.call(quick.name, args, results)
+        if quick.left:
+            b.branch(failed, "then")
+            self.gave_up()
+            b.join()
+        if quick.acts:
+            self.acted()
+        self.memo = {}
+        return found
+
+    def _chosen(self, site: str, width: int) -> Value:
+        """0: an instruction that chooses anything else is done by other code."""
+        return self.b.constant(width, 0)
 
     def _either(self, then: Block, orelse: Block) -> None:
-        before = self._changed
+        before = self.changed
         self._block(then)
-        after, self._changed = self._changed, before
+        after, self.changed = self.changed, before
         self.b.otherwise()
         self._block(orelse)
-        self._changed |= after
+        self.changed |= after
+
+
+class QuickFunction(Quick):
+    """Writes a function that instructions call for what they mostly do. It knows neither PC nor what decides on the next instruction."""
+
+    def __init__(self, plan: Plan, body: Body, wanted: Wanted, outlined: Outliner) -> None:
+        super().__init__(plan, body, False, wanted)
+        self.outlined, self.heaviest = outlined, OUTLINED
+
+    def leave(self) -> None:
+        self.b.fail()
+
+    def now(self) -> Value:
+        return ""
+
+    def _watch(self, leaf: str) -> None:
+        if leaf in self.plan.watched or leaf in self.plan.context:
+            raise Unsupported
+
+
+class QuickCode(Quick, InstructionCode):
+    """Writes what an instruction mostly does."""
+
+    def __init__(self, plan: Plan, body: Body, instruction: Instruction, means: Means, held: Fields) -> None:
+        InstructionCode.__init__(self, plan, body, instruction, means.wanted, held)
+        self.outlined, self.heaviest = means.outlined, QUICK
+        if not self.here:
+            raise Unsupported
+        if self.effects.free:
+            self._zeros()
+        self._held = {leaf: (place.width, body.variable(place.width)) for leaf, place in self._late().items()}
+        for leaf, (width, variable) in self._held.items():
+            body.put(width, variable, body.read(self.layout.scalars[leaf]))
+
+    def _zeros(self) -> None:
+        b = self.b
+        b.branch(b.compare("eq", 64, b.read(self.layout.header["zeros"]), self.number(0)), "then")
+        self.gave_up()
+        b.join()
+
+    def _late(self) -> dict[str, Place]:
+        """The leaves that are set at the end, so that until then every path may be left."""
+        plan, scalars = self.plan, self.layout.scalars
+        now = {*plan.watched, *plan.context, *plan.ports, *plan.outside, self.pc.name}
+        return {leaf: scalars[leaf] for leaf in sorted(self.effects.writes) if leaf in scalars and leaf not in now}
+
+    def _set_leaf(self, leaf: str, width: int, value: Value) -> None:
+        if leaf in self._held:
+            self.b.put(*self._held[leaf], value)
+        else:
+            super()._set_leaf(leaf, width, value)
+
+    def _variable(self, term: Term) -> Value:
+        held = self._held.get(term.name.text) if term.name.space == STATE else None
+        return super()._variable(term) if held is None else self.b.get(*held)
+
+    def native(self, name: str, args: Sequence[tuple[int, Value]], results: Sequence[int], of: str = "") -> list[Value]:
+        if of:
+            effects = self.plan.facts.function(of)
+            if not self._held.keys().isdisjoint(effects.reads | effects.writes):
+                raise Unsupported
+        return super().native(name, args, results, of)
+
+    def completed(self) -> None:
+        for leaf, held in self._held.items():
+            self.b.write(self.layout.scalars[leaf], self.b.get(*held))
+
+    def leave(self) -> None:
+        self.body.slowly()
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """The native functions that there are: of any function of the specification, and of what one mostly does."""
+
+    wanted: Wanted
+    outlined: Outliner
 
 
 def record(instruction: Instruction, end: int) -> Fields:

@@ -44,10 +44,17 @@ class Body:
     """A function of LLVM's, as `Builder` describes it."""
 
     def __init__(
-        self, layout: Layout, kind: Kind, name: str, parameters: Sequence[int], results: Sequence[int]
+        self,
+        layout: Layout,
+        kind: Kind,
+        name: str,
+        parameters: Sequence[int],
+        results: Sequence[int],
+        linkage: Literal["internal", "hidden"] = "internal",
     ) -> None:
         self.layout, self.kind, self.name = layout, kind, name
         self.parameters, self.results = tuple(parameters), tuple(results)
+        self.linkage = linkage
         self._entry: list[str] = []
         self._lines: list[str] = []
         self._count = 0
@@ -60,11 +67,11 @@ class Body:
         """The definition."""
         if self.kind == "function":
             given = ", ".join(["ptr %st", *(f"{typed(w)} %p{i}" for i, w in enumerate(self.parameters))])
-            head = f"define internal fastcc {returned(self.results)} @{self.name}({given}) nounwind"
+            head = f"define {self.linkage} fastcc {returned(self.results)} @{self.name}({given}) nounwind"
         elif self.kind == "export":
             head = f"define i32 @{self.name}(ptr %st) nounwind"
         else:
-            head = f"define internal {CONVENTION} void @{self.name}{HANDLER} nounwind"
+            head = f"define {self.linkage} {CONVENTION} void @{self.name}{HANDLER} nounwind"
         body = "\n".join([*self._entry, "  br label %start", "start:", *self._lines])
         return f"{head} {{\n{body}\n}}\n"
 

@@ -13,6 +13,7 @@ from pgcheck.isa.terms.ir import Bind, Block, If, Raise, SetLocal, Store
 from pgcheck.isa.terms.reads import bound_calls, terms_of
 from pgcheck.models.generated.facts import Facts
 from pgcheck.models.generated.program import program_of
+from pgcheck.models.native.lowering.gathered import gathered
 from pgcheck.models.native.lowering.layout import KINDS, Layout
 from pgcheck.models.native.lowering.walks import walks
 
@@ -68,10 +69,12 @@ class Plan:
         translation = machine.code.translation
         asked = translation is not None and translation.function in cuts
         self.walks = {} if asked else walks(machine, self.facts)
+        every = {name: gathered(machine, function) for name, function in machine.code.functions.items()}
+        self.gathered = {name: whole for name, whole in every.items() if whole is not None}
         state = machine.state
         if not program.stable or max(state.address_width, state.memory_unit, state.leaves[state.pc].width) > 64:
             raise Unsupported
-        counts, arguments = {1}, 1
+        counts, arguments = {1, *(whole.count for whole in self.gathered.values())}, 1
         for block in self.blocks():
             for statement in statements(block):
                 if isinstance(statement, Store):
@@ -115,6 +118,10 @@ class Plan:
         """The walk whose calls have that number, and their arguments that hang on the context alone. Raises KeyError."""
         return {n: key for key, n in self._kinds.items()}[number]
 
+    def kinds(self, name: str) -> Mapping[tuple[Term | None, ...], int]:
+        """The kinds of calls of a walk that there are, by what they have in common."""
+        return {steady: number for (walk, steady), number in self._kinds.items() if walk == name}
+
     def inlined(self, name: str, heaviest: int) -> bool:
         """Whether a function stands where it is called: it has at most so many terms, those that it calls included, a walk as a few."""
         return self._weight(name) <= heaviest
@@ -126,7 +133,7 @@ class Plan:
             block = self.machine.code.functions[name].body
             names = [t.about for t in walk(terms_of(block)) if t.op == "call"]
             names += bound_calls(block)
-            inner = sum(12 if n in self.walks else self._weight(n) for n in names)
+            inner = sum(12 if n in self.walks or n in self.gathered else self._weight(n) for n in names)
             known = self._weights[name] = inner + sum(1 for t in walk(terms_of(block)) if t.args)
         return known
 

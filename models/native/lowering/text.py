@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 _WEIGHED: Final = '!0 = !{!"branch_weights", i32 2000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 2000}\n'
@@ -49,9 +50,17 @@ def returned(results: Sequence[int]) -> str:
     return "{" + ", ".join(["i1", *map(typed, results)]) + "}"
 
 
-def module(definitions: Sequence[str]) -> str:
-    """Definitions with what they use besides each other."""
+def declared(definition: str) -> str:
+    """The declaration of a function that another module defines."""
+    head = definition.partition(" nounwind")[0].replace("define hidden", "declare", 1)
+    return re.sub(r" %\w+", "", head) + "\n"
+
+
+def module(definitions: Sequence[str], others: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Definitions with what they use besides each other, `others` being those of another module by their names."""
     text = "".join(definitions)
+    used = {name for name in re.findall(r"@(\w+)", text) if name in others}
+    text += "".join(declared(others[name]) for name in sorted(used))
     swaps = {int(w) for w in re.findall(r"@llvm\.bswap\.i(\d+)\(", text)}
     divided = {int(w) for w in re.findall(r"@divide(\d+)\(", text)}
     foot = [f"declare i{w} @llvm.bswap.i{w}(i{w})\n" for w in sorted(swaps)]

@@ -12,18 +12,30 @@ from functools import partial
 from typing import Final
 
 from pgcheck.isa.machine.machine import Instruction
-from pgcheck.isa.terms.ir import Block
+from pgcheck.isa.terms.ir import Block, Function
 from pgcheck.models.native.lowering.accesses import load_name
 from pgcheck.models.native.lowering.code import Code, store_name
 from pgcheck.models.native.lowering.fields import Fields
-from pgcheck.models.native.lowering.instruction import InstructionCode, QuickCode, record
+from pgcheck.models.native.lowering.instruction import (
+    InstructionCode,
+    Means,
+    Outlined,
+    QuickCode,
+    QuickFunction,
+    record,
+)
 from pgcheck.models.native.lowering.llvm import Body, Kind
 from pgcheck.models.native.lowering.plan import Plan, Status, Unsupported
 from pgcheck.models.native.lowering.text import module
+from pgcheck.models.native.lowering.values import Frame
 from pgcheck.models.native.lowering.walking import FORGET, LINES, miss_name
 
 MOST_TEXT: Final = 1 << 25
 """Of an interpreter: more takes the back end minutes."""
+RARE: Final = frozenset("whfx")
+"""How names begin of what is not made fast: whole instructions and functions, what fills records, and what the host calls."""
+MOST_OUTLINED: Final = 1200
+"""Lines of a function that does what another mostly does: what is longer is not done often."""
 UNFILLED: Final = "unfilled"
 SEEK: Final = "seek"
 OUTSIDE: Final = "outside"
@@ -33,12 +45,12 @@ EMPTIED: Final = "emptied"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The text of an interpreter, the handlers in the order of its table, and the exits by their numbers.
+    """The two texts of an interpreter, what runs often and the rest, the handlers in the order of its table, and the exits by their numbers.
 
     `left_out` are the instructions that have no code: the host runs them.
     """
 
-    text: str
+    texts: tuple[str, str]
     handlers: tuple[str, ...]
     exits: tuple[tuple[str, str, tuple[int, ...]], ...]
     left_out: tuple[str, ...]
@@ -55,6 +67,7 @@ class Writer:
         self._broken: set[str] = set()
         self._calls: dict[str, set[str]] = {}
         self._here = ""
+        self._quickly: dict[str, Outlined | None] = {}
 
     def written(self) -> Written:
         """The whole interpreter. Raises Unsupported where what every step needs cannot be made."""
@@ -76,26 +89,29 @@ class Writer:
         code = self.machine.code
         for name in (code.fetch, *self._asked(), *code.exits, *self._others()):
             self._export(name, tracked=name == code.fetch)
-        for i, instruction in enumerate((*self.machine.instructions, code.undefined)):
-            self._handler(f"h{i}", instruction)
-            handlers.append(f"h{i}")
+        instructions = (*self.machine.instructions, code.undefined)
+        for i, instruction in enumerate(instructions):
+            self._whole(f"w{i}", instruction)
+        self._functions()  # what fills the soft TLB comes first: what only looks there has to look for the same
+        handlers += [self._handler(i, instruction) for i, instruction in enumerate(instructions)]
         self._functions()
         lost = self._lost()
         needed = [self._export_name(n) for n in (code.fetch, *self._asked(), *code.exits)]
         if lost & {*needed}:
             raise Unsupported
-        instructions = (*self.machine.instructions, code.undefined)
-        left_out = tuple(x.id for i, x in enumerate(instructions) if f"h{i}" in lost)
+        left_out = tuple(x.id for x, h in zip(instructions, handlers[3:], strict=True) if h in lost)
         table = [OUTSIDE if h in lost else h for h in handlers]
-        texts = [t for n, t in self.texts.items() if n not in lost]
-        entries = ", ".join(f"ptr @{h}" for h in table)
-        texts.append(f"@handlers = constant [{len(table)} x ptr] [{entries}]\n")
-        if sum(map(len, texts)) > MOST_TEXT:
+        texts = {n: t for n, t in self.texts.items() if n not in lost}
+        if sum(map(len, texts.values())) > MOST_TEXT:
             raise Unsupported
-        return Written(module(texts), tuple(table), tuple(self.plan.exits), left_out)
+        entries = ", ".join(f"ptr @{h}" for h in table)
+        often = {n: t for n, t in texts.items() if n[0] not in RARE}
+        rare = {n: t for n, t in texts.items() if n[0] in RARE}
+        made = module([*often.values(), f"@handlers = constant [{len(table)} x ptr] [{entries}]\n"], rare)
+        return Written((made, module([*rare.values()], often)), tuple(table), tuple(self.plan.exits), left_out)
 
     def _body(self, kind: Kind, name: str, parameters: Sequence[int] = (), results: Sequence[int] = ()) -> Body:
-        return Body(self.layout, kind, name, parameters, results)
+        return Body(self.layout, kind, name, parameters, results, "hidden")
 
     def _native(
         self, name: str, parameters: Sequence[int], results: Sequence[int], write: Callable[[Code], None]
@@ -126,18 +142,52 @@ class Writer:
             self._todo.append((name, tracked))
         return made
 
+    def _outlined(self, name: str) -> Outlined | None:
+        """What a function mostly does as a function; None where that would do nothing, or cannot be written."""
+        made = f"q{self.plan.functions[name]}"
+        if made not in self._quickly:
+            self._quickly[made] = None  # one that calls itself is not
+            here, self._here = self._here, made
+            self._quickly[made] = self._quick_function(made, self.machine.code.functions[name])
+            self._here = here
+        found = self._quickly[made]
+        if found is not None:
+            self._calls.setdefault(self._here, set()).add(made)
+        return found
+
+    def _quick_function(self, made: str, function: Function) -> Outlined | None:
+        effects = self.plan.facts.function(function.name)
+        if effects.moves or self.machine.state.pc in effects.reads:
+            return None
+        body, code = self._defined("function", made, function)
+        quick = QuickFunction(self.plan, body, self._wanted, self._outlined)
+        quick.frame = code
+        try:
+            quick.run(function.body, function.results)
+        except (Unsupported, RecursionError):
+            return None
+        if "{i1 false" not in body.text or body.text.count("\n") > MOST_OUTLINED:
+            return None
+        self.texts[made] = body.text
+        return Outlined(made, quick.left, quick.changed)
+
+    def _defined(self, kind: Kind, name: str, function: Function) -> tuple[Body, Frame]:
+        """A body with the parameters of a function as its locals."""
+        body, frame = self._body(kind, name, [w for _, w in function.parameters], function.results), Frame()
+        for i, (parameter, width) in enumerate(function.parameters):
+            frame.variables[parameter] = width, body.variable(width)
+            body.put(width, frame.variables[parameter][1], f"%p{i}")
+        return body, frame
+
     def _functions(self) -> None:
         while self._todo:
             name, tracked = self._todo.pop()
             made = f"{'g' if tracked else 'f'}{self.plan.functions[name]}"
             if made not in self.texts:
                 function = self.machine.code.functions[name]
-                widths = [w for _, w in function.parameters]
-                body = self._body("function", made, widths, function.results)
+                body, frame = self._defined("function", made, function)
                 code = Code(self.plan, body, tracked, self._wanted)
-                for i, (parameter, width) in enumerate(function.parameters):
-                    code.frame.variables[parameter] = width, body.variable(width)
-                    body.put(width, code.frame.variables[parameter][1], f"%p{i}")
+                code.frame = frame
                 self._write(body, code, function.body, function.results)
 
     def _write(self, body: Body, code: Code, block: Block, results: Sequence[int]) -> None:
@@ -178,17 +228,19 @@ class Writer:
 
     # ---- instructions
 
-    def _handler(self, name: str, instruction: Instruction) -> None:
-        slow, held = f"s{name}", record(instruction, self.layout.link)
-        quick = self._quick(f"r{name}", slow, instruction, held)
-        if quick is None or quick.left:
-            self._whole(name if quick is None else slow, instruction)
+    def _handler(self, number: int, instruction: Instruction) -> str:
+        """Write what an instruction mostly does; what its records run at first."""
+        first, slow, held = f"h{number}", f"w{number}", record(instruction, self.layout.link)
+        quick = self._quick(f"r{number}", slow, instruction, held)
         if quick is None:
-            return
-        self._calls.setdefault(name, set()).update((slow, quick.body.name) if quick.left else (quick.body.name,))
-        first = self._body("handler", name)
-        quick.filled(first, held)
-        self.texts[name] = first.text
+            return slow
+        self._calls.setdefault(first, set()).update((slow, quick.body.name) if quick.left else (quick.body.name,))
+        body = self._body("handler", first)
+        quick.filled(body, held)
+        self.texts[first] = body.text
+        if not quick.left:
+            del self.texts[slow]
+        return first
 
     def _whole(self, name: str, instruction: Instruction) -> None:
         body = self._body("handler", name)
@@ -202,7 +254,7 @@ class Writer:
         body = self._body("handler", name)
         self._here = name
         try:
-            code = QuickCode(self.plan, body, instruction, self._wanted, held)
+            code = QuickCode(self.plan, body, instruction, Means(self._wanted, self._outlined), held)
             code.run(instruction.body, ())
         except (Unsupported, RecursionError):
             return None

@@ -18,6 +18,8 @@ from pgcheck.models.native.lowering.plan import Plan, Request, Unsupported
 
 _PLAIN = frozenset(("add", "sub", "mul", "and", "or", "xor"))
 _TESTS = frozenset(("ult", "ule", "slt", "sle"))
+MANY_BITS: Final = 5
+"""Of one number, whose exclusive or is found by halves."""
 _ASKING: Final = frozenset(("call", "load", "undefined", "choice", "volatile", "select", "array"))
 
 
@@ -195,7 +197,18 @@ class Values(ABC):
                 return self._choice(0, term.args[0], term.args[1], constant(0, 0))
             case "lor":
                 return self._choice(0, term.args[0], constant(0, 1), term.args[1])
+        bits = _bits(term) if term.op == "xor" and width == 1 else {}
+        if len(bits) >= MANY_BITS and len({t.args[0] for t in bits}) == 1:
+            return self._parity(next(iter(bits)).args[0], sum(1 << t.bounds[1] for t in bits))
         return self._operator(term, [self.value(a) for a in term.args])
+
+    def _parity(self, of: Term, chosen: int) -> Value:
+        """Whether an odd number of the chosen bits is set: halves are laid on each other."""
+        b, width = self.b, of.width
+        found = b.op("and", width, self.value(of), b.constant(width, chosen))
+        for shift in (1 << k for k in reversed(range((width - 1).bit_length()))):
+            found = b.op("xor", width, found, b.op("lshr", width, found, b.constant(width, shift)))
+        return b.resize("trunc", width, 1, found)
 
     def _operator(self, term: Term, values: list[Value]) -> Value:
         b, op, width = self.b, term.op, term.width
@@ -376,3 +389,18 @@ class Values(ABC):
         b.join()
         self.asked()
         self.memo = {}
+
+
+def _bits(term: Term) -> dict[Term, None]:
+    """The single bits of numbers whose exclusive or a term is, each once; nothing where it is of anything else."""
+    found: dict[Term, None] = {}
+    waiting = [term]
+    while waiting:
+        part = waiting.pop()
+        if part.op == "xor":
+            waiting += part.args
+        elif part.op == "extract" and part not in found:
+            found[part] = None
+        else:
+            return {}
+    return found

@@ -56,10 +56,14 @@ class Walking(Accesses, ABC):
     def walked(self, found: Walk, terms: Sequence[Term], evaluate: Callable[[Term], Value]) -> list[Value] | None:
         """The results of a walk; None where the TLB has no place for this kind of call."""
         b = self.b
-        steady = [None if i == found.position else self.steady(t) for i, t in enumerate(terms)]
+        chosen = self.kind(
+            found.function, tuple(None if i == found.position else self.steady(t) for i, t in enumerate(terms))
+        )
+        if chosen is None:
+            return None
+        kind, steady = chosen
         others = [i for i, t in enumerate(steady) if t is None and i != found.position]
-        kind = self.plan.kind(found.function, tuple(steady))
-        if kind is None or sum(terms[i].width or 1 for i in others) >= found.shift:
+        if sum(terms[i].width or 1 for i in others) >= found.shift:
             return None
         values = {i: evaluate(terms[i]) for i in range(len(terms)) if i in others or i == found.position}
         address = self.whole(terms[found.position].width, values[found.position])
@@ -86,6 +90,18 @@ class Walking(Accesses, ABC):
         b.join()
         self.memo = {}
         return [b.get(width, variable) for width, variable in zip(widths, results, strict=True)]
+
+    def kind(self, name: str, steady: tuple[Term | None, ...]) -> tuple[int, tuple[Term | None, ...]] | None:
+        """The number of a kind of calls, and what they have in common; None where there is no place for it."""
+        kind = self.plan.kind(name, steady)
+        return None if kind is None else (kind, steady)
+
+    def filled_kind(self, name: str, steady: tuple[Term | None, ...]) -> tuple[int, tuple[Term | None, ...]] | None:
+        """Of the kinds that are filled, the one that says the least of such a call."""
+        known = self.plan.kinds(name)
+        fitting = [k for k in known if all(a is None or a is b for a, b in zip(k, steady, strict=True))]
+        least = max(fitting, key=lambda k: k.count(None), default=None)
+        return None if least is None else (known[least], least)
 
     def _entry(self, found: Walk, kind: int, address: Value, packed: Value) -> tuple[Value, Value]:
         """What the entry of an address is of, and where it lies."""

@@ -69,7 +69,7 @@ class RegionBody(Folded):
         self.called: set[str] = set()
         self._types: dict[Value, str] = {}
         self.part = Part(-1, 0, 0)
-        self.next, self.left, self.way = (self.variable(64) for _ in range(3))
+        self.next, self.left, self.last, self.way = (self.variable(64) for _ in range(4))
         self._scalars = {p.at: p for p in (*layout.scalars.values(), layout.header["ram"], layout.header["tlb"])}
         self._arrays = {r.at: r for r in layout.arrays.values()}
 
@@ -205,6 +205,7 @@ class RegionBody(Folded):
             self._begin("anywhere")
             self._switch([shape.parts[pc] for pc in shape.heads], "out")
         self._out()
+        self._refuse()
         count = len(shape.parts)
         head = f"@{ORIGINS} = global [{count} x [2 x i64]] zeroinitializer\n"
         head += f"define {CONVENTION} void @{NAME}{HANDLER} nounwind {{\n"
@@ -216,6 +217,7 @@ class RegionBody(Folded):
             value = super().read(self._scalars[at]) if array is None else super().element(array, str(index))
             super().put(width, variable, value)
         self._keep(self.left, "%left")
+        self._keep(self.last, self._value("add i64 %left, 1"))
         self._keep(self.next, "%pc")
         self._keep(self.way, "-1")
         first, *others = (shape.parts[pc] for pc in shape.heads)
@@ -236,9 +238,14 @@ class RegionBody(Folded):
         number, longest = part.number, shape.heads.get(part.pc)
         self._begin(f"i{number}")
         if longest is not None:
-            short = self._value(f"icmp slt i64 {self._kept(self.left)}, {longest}")
-            self._end(f"br i1 {short}, label %b{number}, label %s{number}, !prof !1")
+            left = self._kept(self.left)
+            short = self._value(f"icmp slt i64 {left}, {longest}")
+            self._end(f"br i1 {short}, label %b{number}, label %n{number}, !prof !1")
+            self._begin(f"n{number}")
+            fewer = self._value(f"icmp slt i64 {left}, {self._kept(self.last)}")
+            self._end(f"br i1 {fewer}, label %s{number}, label %refused, !prof !0")
             self._begin(f"s{number}")
+            self._keep(self.last, left)
         for k, variable in enumerate(sorted(part.undone or ())):
             self._emit(f"%s{number}_{k} = load {self._types[variable]}, ptr {variable}")
         for *_, stored in part.kept if part.restores else ():
@@ -252,7 +259,7 @@ class RegionBody(Folded):
         depth = shape.depth[part.pc]
         known = {pc: shape.parts[pc] for pc in part.targets if pc in shape.parts}
         if len(part.targets) != 1 or len(known) != 1 or shape.depth[part.targets[0]] != depth + 1:
-            self._keep(self.left, self._value(f"sub i64 {self._kept(self.left)}, {depth + 1}"))
+            self.spent(depth + 1)
         if part.anywhere:
             self._end("br label %anywhere")
         elif len(part.targets) > 1:
@@ -262,6 +269,10 @@ class RegionBody(Folded):
         else:
             self._keep(self.next, str(part.targets[0]))
             self._end("br label %out")
+
+    def spent(self, steps: int) -> None:
+        """Write down that some steps were taken."""
+        self._keep(self.left, self._value(f"sub i64 {self._kept(self.left)}, {steps}"))
 
     def _returned(self, part: Part, shape: Shape) -> None:
         """The ways from an instruction back to tier 0: what is left does not reach, or tier 0 is to run it."""
@@ -287,7 +298,7 @@ class RegionBody(Folded):
 
     def _back(self, part: Part, done: int) -> None:
         if done:
-            self._keep(self.left, self._value(f"sub i64 {self._kept(self.left)}, {done}"))
+            self.spent(done)
         self._keep(self.next, str(part.pc))
         self._keep(self.way, str(part.number))
         self._end("br label %out")
@@ -304,6 +315,13 @@ class RegionBody(Folded):
                 else:
                     super().put_element(array, str(index), value)
         pc, left, way = (self._kept(v) for v in (self.next, self.left, self.way))
+        self.branch(self.compare("sle", 64, left, "%left"), "else")
+        self.branch(self.compare("slt", 64, left, "0"), "then")
+        self._end("br label %refused")
+        self.join()
+        self.otherwise()
+        self._end("br label %refused")
+        self.join()
         self.branch(self.compare("sle", 64, left, "0"), "then")
         self._stopped(Status.SPENT, pc, left)
         self.join()
@@ -316,6 +334,11 @@ class RegionBody(Folded):
         handler = self._value(f"load ptr, ptr {self._value(f'getelementptr i8, ptr {origin}, i64 8')}")
         record = self._value(f"getelementptr i8, ptr %st, i64 {offset}")
         self._tail(handler, record, pc, left)
+
+    def _refuse(self) -> None:
+        """What is left has not become less, or is less than nothing: stop, and say that it is."""
+        self._begin("refused")
+        self._stopped(Status.SPENT, self._kept(self.next), "-1")
 
     def _stopped(self, status: Status, pc: Value, left: Value) -> None:
         header, place = self.layout.header, self.layout.scalars[self.layout.machine.state.pc]

@@ -13,7 +13,6 @@ from pgcheck.isa.terms.ir import Statement
 from pgcheck.isa.terms.names import OPERAND, STATE
 from pgcheck.models.native.lowering.builder import Value
 from pgcheck.models.native.lowering.code import Code
-from pgcheck.models.native.lowering.instruction import QUICK
 from pgcheck.models.native.lowering.layout import BLOCK, USED
 from pgcheck.models.native.lowering.llvm import Body
 from pgcheck.models.native.lowering.plan import Plan, Unsupported, assigned
@@ -39,7 +38,7 @@ class RegionCode(Code):
     def __init__(self, plan: Plan, body: RegionBody, context: Mapping[str, int | bytes]) -> None:
         super().__init__(plan, body, False, unwritten)
         self.body, self.context = body, context
-        self.heaviest = QUICK if plan.walks else HEAVIEST
+        self.heaviest = HEAVIEST
 
     def instruction(self, fetched: Fetched, pc: int, following: int) -> None:
         """The whole instruction at an address. Raises Unsupported."""
@@ -63,6 +62,9 @@ class RegionCode(Code):
                 raise Unsupported
             super()._statement(statement)
 
+    def kind(self, name: str, steady: tuple[Term | None, ...]) -> tuple[int, tuple[Term | None, ...]] | None:
+        return self.filled_kind(name, steady)
+
     # ---- what is left to tier 0
 
     def gave_up(self) -> bool:
@@ -81,6 +83,10 @@ class RegionCode(Code):
     def now(self) -> Value:
         """Tier 0 knows."""
         return ""
+
+    def settles(self, guard: Value, address: Value, count: int, value: Value) -> None:
+        self.b.branch(guard, "else")
+        self._store(address, count * self.machine.state.memory_unit, value)
 
     def moved(self, value: Value, term: Term) -> None:
         self.body.go_on(value)

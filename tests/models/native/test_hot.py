@@ -27,7 +27,7 @@ from tests.specifications import machine
 pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
 pytestmark = pytest.mark.slow
 
-PROGRAMS = {"riscv64": 14, "m68000": 5, "pg74": 16, "pdp10-ka10": 5}
+PROGRAMS = {"riscv64": 14, "m68000": 5, "pg74": 16, "pdp10-ka10": 5, "i386": 6}
 CAMPAIGN = 500
 
 
@@ -99,6 +99,16 @@ def test_a_store_to_the_next_instruction_takes_effect_at_once() -> None:
     engine = compiling(machine("riscv64"), 0)
     engine.run(state, surroundings, 4000, frozenset())
     assert cells(state, "X")[7] == 500 * 101 and made(engine)
+
+
+@pytest.mark.parametrize("counted", [0, -1, 1 << 40])
+def test_a_region_that_counts_wrongly_is_refused(counted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = RegionBody.spent
+    monkeypatch.setattr(RegionBody, "spent", lambda self, steps: right(self, counted * steps))
+    engine, (state, surroundings) = compiling(machine("riscv64"), 0), small(loop())
+    with pytest.raises(RuntimeError, match="native code took more steps than the"):
+        for _ in range(200):
+            engine.run(state, surroundings, 1000, frozenset())
 
 
 def inverted() -> None:
