@@ -153,7 +153,9 @@ class Running:
             left = mirror.get("left")
             self.surroundings.clock = self.clock = before + length - min(left, length) - handled
         if left > length:
-            raise RuntimeError(f"native code took more steps than the {length} that it was given, or counted them wrongly")
+            raise RuntimeError(
+                f"native code took more steps than the {length} that it was given, or counted them wrongly"
+            )
         status = mirror.get("status")
         self.behind, self.sought = None, status in _SOUGHT
         if status == _UNFILLED:

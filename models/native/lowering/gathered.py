@@ -122,8 +122,8 @@ def _behind(function: Function, addresses: Sequence[Term]) -> tuple[Term, Term, 
             cases.append((eq(given[1], apart), {given[1]: apart}))
     for guard, parts in cases:
         found = substitute(addresses, parts)
-        for first in (found[0], found[-1]):
-            wanted = [mk("add", first.width, first, constant(first.width, k)) for k in range(count)]
+        for base in (found[0], found[-1]):
+            wanted = [mk("add", base.width, base, constant(base.width, k)) for k in range(count)]
             if set(wanted) == set(found):
-                return guard, first, [found.index(t) for t in wanted]
+                return guard, base, [found.index(t) for t in wanted]
     return None

@@ -27,7 +27,7 @@ from tests.specifications import machine
 pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
 pytestmark = pytest.mark.slow
 
-PROGRAMS = {"riscv64": 14, "m68000": 5, "pg74": 16, "pdp10-ka10": 5, "i386": 6}
+PROGRAMS = {"riscv64": 14, "m68000": 5, "pg74": 16, "pdp10-ka10": 5, "i386": 8}
 CAMPAIGN = 500
 
 

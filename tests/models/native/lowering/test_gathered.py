@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ def ran(engine: Engine) -> list[Any]:
     for budget in (1, 2, 30, 500, 4000, 40_000):
         stop = engine.run(state, surroundings, budget, frozenset(described.code.exits))
         told.append((stop.steps, stop.exit and stop.exit.args, {n: frozen(v) for n, v in state.items()}))
-    assert isinstance(bus.ram.cells, bytearray)
+    assert isinstance(bus.ram, Ram) and isinstance(bus.ram.cells, bytearray)
     return [*told, bytes(bus.ram.cells)]
 
 
@@ -117,15 +118,11 @@ def test_accesses_across_pages_do_the_same_on_both_tiers() -> None:
 def test_a_guard_that_is_not_looked_at_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Plan, "__init__", _without_guards(Plan.__init__))
     described = compiling(machine("i386"), 0).machine
-    from dataclasses import replace
-
     described = replace(described)
     assert ran(Native(described, QUICK)) != ran(Interpreter(described))
 
 
 def _without_guards(right: Any) -> Any:
-    from dataclasses import replace
-
     def made(self: Plan, *args: Any) -> None:
         right(self, *args)
         self.gathered = {name: replace(whole, guard=TRUE) for name, whole in self.gathered.items()}
