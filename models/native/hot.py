@@ -16,11 +16,11 @@ from pgcheck.models.state import Fetched
 
 SHORT: Final = 1 << 17
 """Steps after which is looked for hot code, at first."""
-LONG: Final = 1 << 21
+LONG: Final = 1 << 23
 """At most, then: a look costs as much as some thousand steps."""
 STRIDE: Final = 0x9E37
 """By which looks are not evenly apart: a loop may come round as evenly."""
-COST: Final = 20_000
+COST: Final = 50_000
 """Steps that have to be taken for an instruction that was written, before another is: a guest that changes its code all the time is not slowed down."""
 MOST: Final = 256
 """Regions at a time."""

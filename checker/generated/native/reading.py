@@ -36,7 +36,7 @@ _FORMS: Final = {
 }
 _KNOWN: Final = {name: re.compile(rf"  (?:(?P<result>%\w+) = )?{form}") for name, form in _FORMS.items()}
 _HEAD: Final = re.compile(
-    r"define (?:internal )?(?:fastcc |preserve_nonecc )?(?P<returns>\{[^}]*\}|void|i32) @(?P<name>\w+)\((?P<given>[^)]*)\) nounwind \{"
+    r"define (?:internal |hidden )?(?:fastcc |preserve_nonecc )?(?P<returns>\{[^}]*\}|void|i32) @(?P<name>\w+)\((?P<given>[^)]*)\) nounwind \{"
 )
 
 

@@ -45,7 +45,7 @@ from pgcheck.models.native.lowering.accesses import load_name
 from pgcheck.models.native.lowering.code import store_name
 from pgcheck.models.native.lowering.layout import CONTEXTS
 from pgcheck.models.native.lowering.plan import Plan, Status
-from pgcheck.models.native.lowering.threaded import Writer
+from pgcheck.models.native.lowering.threaded import Writer, outlined_name
 from pgcheck.models.native.lowering.walking import FORGET, LINES, miss_name
 from pgcheck.models.symbolic import Exit, State
 
@@ -69,6 +69,8 @@ class Interpreter:
 
     plan: Plan
     texts: Mapping[str, str]
+    handlers: tuple[str, ...] = ()
+    """Of each instruction, and of what no encoding accepts."""
     left_out: tuple[str, ...] = ()
 
     @property
@@ -81,6 +83,11 @@ class Interpreter:
         return {f"{kind}{number}": name for name, number in self.plan.functions.items() for kind in "fg"}
 
     @cached_property
+    def outlined(self) -> frozenset[str]:
+        """The functions that do what one of the specification mostly does: whoever calls one is asked about with it."""
+        return frozenset(outlined_name(number) for number in self.plan.functions.values())
+
+    @cached_property
     def misses(self) -> dict[str, str]:
         return {miss_name(self.plan, name): name for name in self.plan.walks}
 
@@ -90,7 +97,8 @@ class Interpreter:
         found = [Routine(name, made) for made, name in self.functions.items() if made in self.texts]
         found += [Routine(name, made, walk=True) for made, name in self.misses.items()]
         every = (*self.machine.instructions, self.machine.code.undefined)
-        found += [Routine(i.id, f"h{k}", i) for k, i in enumerate(every) if i.id not in self.left_out]
+        handlers = zip(every, self.handlers, strict=True)
+        found += [Routine(i.id, handler, i) for i, handler in handlers if i.id not in self.left_out]
         return tuple(found)
 
 
@@ -100,7 +108,8 @@ def interpreter(machine: Machine) -> Interpreter:
     ports = frozenset((*platform.clock, *(leaf for device in platform.devices for leaf in device.leaves)))
     plan = Plan(machine, ports)
     written = Writer(plan).written()
-    return Interpreter(plan, dict(definitions(written.text)), written.left_out)
+    texts = dict(definition for text in written.texts for definition in definitions(text))
+    return Interpreter(plan, texts, written.handlers[-len(machine.instructions) - 1 :], written.left_out)
 
 
 @dataclass(slots=True)
@@ -132,7 +141,8 @@ class Tier0(Walks):
         if name in (FORGET, LINES):
             way.state[FORGOT if name == FORGET else LINED] = TRUE
             return Ended(way, (FALSE,))
-        if name in {f(c) for c in self.plan.layout.limits for f in (load_name, store_name)}:
+        own = {f(c) for c in self.plan.layout.limits for f in (load_name, store_name)}
+        if name in own or name in self.code.outlined:
             return self.returned(self.function(name), (Pointer("st", constant(64, 0)), *args), way)
         of = self.code.functions.get(name) if name != self.own else None
         if of is not None:

@@ -126,7 +126,7 @@ class InstructionCode(Code):
             b.stop(Status.CHECK, goes, left)
             b.join()
             b.join()
-        b.branch(b.compare("sle", 64, left, "0"), "then")
+        b.branch(b.compare("eq", 64, left, "0"), "then")
         b.stop(Status.SPENT, goes, left)
         b.join()
         if how == LINKED:

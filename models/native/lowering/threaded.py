@@ -6,6 +6,7 @@ too; an address is looked up in a table of records after a jump.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,8 +33,8 @@ from pgcheck.models.native.lowering.walking import FORGET, LINES, miss_name
 
 MOST_TEXT: Final = 1 << 25
 """Of an interpreter: more takes the back end minutes."""
-RARE: Final = frozenset("whfx")
-"""How names begin of what is not made fast: whole instructions and functions, what fills records, and what the host calls."""
+RARE: Final = re.compile(r"(sh|h|f|x)\d+")
+"""The names of what is not made fast: whole instructions and functions, what fills records, and what the host calls."""
 MOST_OUTLINED: Final = 1200
 """Lines of a function that does what another mostly does: what is longer is not done often."""
 UNFILLED: Final = "unfilled"
@@ -91,7 +92,7 @@ class Writer:
             self._export(name, tracked=name == code.fetch)
         instructions = (*self.machine.instructions, code.undefined)
         for i, instruction in enumerate(instructions):
-            self._whole(f"w{i}", instruction)
+            self._whole(f"sh{i}", instruction)
         self._functions()  # what fills the soft TLB comes first: what only looks there has to look for the same
         handlers += [self._handler(i, instruction) for i, instruction in enumerate(instructions)]
         self._functions()
@@ -105,8 +106,8 @@ class Writer:
         if sum(map(len, texts.values())) > MOST_TEXT:
             raise Unsupported
         entries = ", ".join(f"ptr @{h}" for h in table)
-        often = {n: t for n, t in texts.items() if n[0] not in RARE}
-        rare = {n: t for n, t in texts.items() if n[0] in RARE}
+        rare = {n: t for n, t in texts.items() if RARE.fullmatch(n)}
+        often = {n: t for n, t in texts.items() if n not in rare}
         made = module([*often.values(), f"@handlers = constant [{len(table)} x ptr] [{entries}]\n"], rare)
         return Written((made, module([*rare.values()], often)), tuple(table), tuple(self.plan.exits), left_out)
 
@@ -144,7 +145,7 @@ class Writer:
 
     def _outlined(self, name: str) -> Outlined | None:
         """What a function mostly does as a function; None where that would do nothing, or cannot be written."""
-        made = f"q{self.plan.functions[name]}"
+        made = outlined_name(self.plan.functions[name])
         if made not in self._quickly:
             self._quickly[made] = None  # one that calls itself is not
             here, self._here = self._here, made
@@ -230,8 +231,8 @@ class Writer:
 
     def _handler(self, number: int, instruction: Instruction) -> str:
         """Write what an instruction mostly does; what its records run at first."""
-        first, slow, held = f"h{number}", f"w{number}", record(instruction, self.layout.link)
-        quick = self._quick(f"r{number}", slow, instruction, held)
+        first, slow, held = f"h{number}", f"sh{number}", record(instruction, self.layout.link)
+        quick = self._quick(f"rh{number}", slow, instruction, held)
         if quick is None:
             return slow
         self._calls.setdefault(first, set()).update((slow, quick.body.name) if quick.left else (quick.body.name,))
@@ -292,3 +293,8 @@ class Writer:
 def exported(plan: Plan, name: str) -> str:
     """The native function that the host calls for a function of the specification."""
     return f"x{plan.functions[name]}"
+
+
+def outlined_name(number: int) -> str:
+    """The native function that does what a function of the specification mostly does."""
+    return f"q{number}"

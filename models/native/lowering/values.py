@@ -14,12 +14,11 @@ from pgcheck.models.generated.expressions import shared
 from pgcheck.models.native.lowering.builder import Builder, Value
 from pgcheck.models.native.lowering.fields import Fields
 from pgcheck.models.native.lowering.layout import WIDEST, Place
+from pgcheck.models.native.lowering.parity import parity
 from pgcheck.models.native.lowering.plan import Plan, Request, Unsupported
 
 _PLAIN = frozenset(("add", "sub", "mul", "and", "or", "xor"))
 _TESTS = frozenset(("ult", "ule", "slt", "sle"))
-MANY_BITS: Final = 5
-"""Of one number, whose exclusive or is found by halves."""
 _ASKING: Final = frozenset(("call", "load", "undefined", "choice", "volatile", "select", "array"))
 
 
@@ -197,9 +196,9 @@ class Values(ABC):
                 return self._choice(0, term.args[0], term.args[1], constant(0, 0))
             case "lor":
                 return self._choice(0, term.args[0], constant(0, 1), term.args[1])
-        bits = _bits(term) if term.op == "xor" and width == 1 else {}
-        if len(bits) >= MANY_BITS and len({t.args[0] for t in bits}) == 1:
-            return self._parity(next(iter(bits)).args[0], sum(1 << t.bounds[1] for t in bits))
+        bits = parity(term)
+        if bits is not None:
+            return self._parity(*bits)
         return self._operator(term, [self.value(a) for a in term.args])
 
     def _parity(self, of: Term, chosen: int) -> Value:
@@ -389,18 +388,3 @@ class Values(ABC):
         b.join()
         self.asked()
         self.memo = {}
-
-
-def _bits(term: Term) -> dict[Term, None]:
-    """The single bits of numbers whose exclusive or a term is, each once; nothing where it is of anything else."""
-    found: dict[Term, None] = {}
-    waiting = [term]
-    while waiting:
-        part = waiting.pop()
-        if part.op == "xor":
-            waiting += part.args
-        elif part.op == "extract" and part not in found:
-            found[part] = None
-        else:
-            return {}
-    return found
