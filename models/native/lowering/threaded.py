@@ -33,8 +33,8 @@ from pgcheck.models.native.lowering.walking import FORGET, LINES, miss_name
 
 MOST_TEXT: Final = 1 << 25
 """Of an interpreter: more takes the back end minutes."""
-RARE: Final = re.compile(r"(sh|h|f|x)\d+")
-"""The names of what is not made fast: whole instructions and functions, what fills records, and what the host calls."""
+RARE: Final = re.compile(r"(sh|h|f)\d+")
+"""The names of what is not made fast: whole instructions, what only they call, and what fills records."""
 MOST_OUTLINED: Final = 1200
 """Lines of a function that does what another mostly does: what is longer is not done often."""
 UNFILLED: Final = "unfilled"
@@ -106,7 +106,8 @@ class Writer:
         if sum(map(len, texts.values())) > MOST_TEXT:
             raise Unsupported
         entries = ", ".join(f"ptr @{h}" for h in table)
-        rare = {n: t for n, t in texts.items() if RARE.fullmatch(n)}
+        asked = self._reached([n for n in texts if n.startswith("x")])
+        rare = {n: t for n, t in texts.items() if RARE.fullmatch(n) and n not in asked}
         often = {n: t for n, t in texts.items() if n not in rare}
         made = module([*often.values(), f"@handlers = constant [{len(table)} x ptr] [{entries}]\n"], rare)
         return Written((made, module([*rare.values()], often)), tuple(table), tuple(self.plan.exits), left_out)
@@ -207,6 +208,16 @@ class Writer:
             if not more:
                 return lost
             lost |= more
+
+    def _reached(self, names: Sequence[str]) -> set[str]:
+        """Functions with all that they call."""
+        found, waiting = set[str](), [*names]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self._calls.get(name, ())
+        return found
 
     def _export_name(self, name: str) -> str:
         return exported(self.plan, name)
