@@ -19,7 +19,7 @@ LIBRARY = "define i128 @one(i128 %a, i128 %b) {\n  %x = udiv i128 %a, %b\n  ret 
 def test_code_that_would_call_a_library_is_refused(text: str, missing: str) -> None:
     pytest.importorskip("llvmlite", reason="the extra 'native' is not installed")
     with pytest.raises(Unavailable, match=missing):
-        Linked(linking.compiled(text))
+        linking.complete(linking.compiled(text))
 
 
 @pytest.mark.parametrize("code", [b"", b"no object file", b"\x7fELF" + bytes(100)])
