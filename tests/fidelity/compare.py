@@ -157,9 +157,19 @@ class Tally:
         )
 
 
-def compared(machine: Machine, peer: Peer, states: int, seed: str = "", enough: int = 1 << 30) -> Tally:
-    """Hold `states` steps against a peer: half of the runs are one step, the others up to SEQUENCE; ends after `enough` that nothing explains."""
-    ours, rows = Ours(machine, peer), listed(machine.identity.name, peer.name)
+def compared(
+    machine: Machine,
+    peer: Peer,
+    states: int,
+    seed: str = "",
+    enough: int = 1 << 30,
+    patterns: Sequence[str] = ("*",),
+) -> Tally:
+    """Hold `states` steps against a peer: half of the runs are one step, the others up to SEQUENCE; ends after `enough` that nothing explains.
+
+    `patterns` are those of the instructions that are drawn.
+    """
+    ours, rows = Ours(machine, peer, patterns), listed(machine.identity.name, peer.name)
     rng = random.Random(f"{machine.identity.name} {seed}")
     tally = Tally(machine.identity.name, peer.name)
     turn, failed = 0, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from pgcheck.isa.encoding.codec import encode, to_bytes
 from pgcheck.isa.idl.state import Leaf
@@ -104,14 +105,16 @@ class Run:
 
 @dataclass(slots=True)
 class Ours:
-    """A machine beside a peer."""
+    """A machine beside a peer; `patterns` are those of the instructions that are drawn, all if none is one of them."""
 
     machine: Machine
     peer: Peer
+    patterns: Sequence[str] = ("*",)
     instructions: Sequence[Instruction] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.instructions = [i for i in self.machine.instructions if i.encoding is not None]
+        every = [i for i in self.machine.instructions if i.encoding is not None]
+        self.instructions = [i for i in every if any(fnmatchcase(i.id, p) for p in self.patterns)] or every
 
     def start(self, rng: random.Random) -> Values:
         """A legal start state."""

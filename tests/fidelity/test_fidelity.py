@@ -21,7 +21,7 @@ from tests.fidelity.peer import Judge, Missing
 from tests.fidelity.peers import JUDGES
 from tests.specifications import machine
 
-SOME, MANY = 3000, 100_000
+SOME, MANY, ROW = 3000, 100_000, 10_000
 NOTICED = 4000
 
 
@@ -55,8 +55,9 @@ def test_every_word_is_legal_illegal_or_privileged_as_the_peer_has_it_or_explain
 @pytest.mark.campaign
 @pytest.mark.parametrize("name", JUDGES)
 def test_no_row_explains_nothing(name: str) -> None:
-    found = compared(machine(name), judge(name), MANY).needed
-    assert {row.reason for row in listed(name, judge(name).name)} == {*found}
+    for row in listed(name, judge(name).name):
+        seeds = (compared(machine(name), judge(name), ROW, f"{k}", patterns=row.instructions) for k in range(10))
+        assert any(row.reason in tally.needed for tally in seeds), row.reason
 
 
 # ---- what is wrong is noticed
