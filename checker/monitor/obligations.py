@@ -195,9 +195,12 @@ class Claim:
 
 
 def of_step(asked: Step, family: str, subject: str, evidence: Evidence) -> Claim:
-    """What a family claims of a step, by the lemma that the step is orderly where that is needed and so."""
+    """What a family claims of a step, by as much of the lemma that the step is orderly as holds, where that is needed."""
     mismatches, left = asked.settled(family, asked.ways(family))
-    if left and (lemma := asked.orderly()) and always(lemma, evidence, f"{subject}:orderly"):
+    lemma, label = asked.orderly() if left else (), f"{subject}:orderly"
+    if not always(lemma, evidence, label):  # what traps on the processor alone goes another way
+        lemma = tuple(t for t in lemma if always((t,), evidence, label))
+    if lemma:
         mismatches, _ = asked.settled(family, left, lemma)
     return Claim(family, subject, asked.hypotheses, mismatches, partial(asked.exact, family))
 
@@ -218,6 +221,8 @@ def always(lemma: Sequence[Term], evidence: Evidence, label: str) -> bool:
             )
         return unknowns[key]
 
+    if not lemma:
+        return True
     general = rewrite(lemma, lambda term, args: answer(term, args) if term.op == "uf" else None)
     return _never(lnot(conjunction(general)), evidence, label)
 
