@@ -11,7 +11,7 @@ from pgcheck.checker.law import InstructionLaw, MachineLaw, Premise
 from pgcheck.checker.questions.subject import Setting
 from pgcheck.checker.result import Finding
 from pgcheck.checker.rule import Rule
-from pgcheck.checker.solving.evidence import Evidence, Undecided
+from pgcheck.checker.solving.evidence import Evidence, Undecided, proved_together
 from pgcheck.checker.solving.pool import Pool
 from pgcheck.checker.solving.solver import Solver
 from pgcheck.checker.values import Configuration
@@ -42,22 +42,32 @@ def lint(
 
     Raises Contradiction, or WorkerFailed from a worker: solvers that disagree say nothing about the specification.
     """
-    evidence = Evidence(pool.solver, second)
-    findings = [f for law in laws(MachineLaw) for f in _settled(law, machine.identity.name, law.ask(machine, evidence))]
+
+    def whole(evidence: Evidence) -> list[Finding]:
+        return [
+            finding
+            for law in laws(MachineLaw)
+            for finding in _settled(law, machine.identity.name, law.ask(machine, evidence), evidence)
+        ]
 
     def one(instruction: Instruction, solver: Solver) -> list[Finding]:
-        return examine(machine, instruction, Evidence(solver, second))
+        return proved_together(solver, second, lambda evidence: examine(machine, instruction, evidence))
 
+    findings = proved_together(pool.solver, second, whole)
     return findings + list(kept.examined(pool, one, instructions))
 
 
 def granted(setting: Setting, configuration: Configuration, evidence: Evidence) -> list[Finding]:
     """What the premises say of a deployment and the configuration found for it. Raises Contradiction."""
-    return [
-        finding
-        for premise in premises()
-        for finding in _settled(premise, setting.deployment.name, premise.ask(setting, configuration, evidence))
-    ]
+
+    def asked(own: Evidence) -> list[Finding]:
+        return [
+            finding
+            for premise in premises()
+            for finding in _settled(premise, setting.deployment.name, premise.ask(setting, configuration, own), own)
+        ]
+
+    return proved_together(evidence.solver, evidence.second, asked)
 
 
 def examine(machine: Machine, instruction: Instruction, evidence: Evidence) -> list[Finding]:
@@ -66,16 +76,18 @@ def examine(machine: Machine, instruction: Instruction, evidence: Evidence) -> l
     return [
         finding
         for law in laws(InstructionLaw)
-        for finding in _settled(law, instruction.id, law.ask(machine, instruction, step, evidence))
+        for finding in _settled(law, instruction.id, law.ask(machine, instruction, step, evidence), evidence)
     ]
 
 
-def _settled(law: Rule, subject: str, findings: Iterator[Finding]) -> list[Finding]:
-    """The findings of a law up to the first obligation that has no answer, which is one too."""
+def _settled(law: Rule, subject: str, findings: Iterator[Finding], evidence: Evidence) -> list[Finding]:
+    """The findings of a law up to the first obligation that has no answer, which is one too, unless something waits for its proof."""
     settled: list[Finding] = []
     try:
         for finding in findings:
             settled.append(finding)
     except Undecided as undecided:
+        if evidence.later:
+            raise
         settled.append(law.finding("unknown", subject, str(undecided)))
     return settled

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pgcheck.checker.limits import Undecided as Undecided
 from pgcheck.checker.solving.model import Answer, Model
-from pgcheck.checker.solving.solver import Solver
+from pgcheck.checker.solving.solver import Solver, Unproved
 from pgcheck.isa.terms import Term
+
+T = TypeVar("T")
 
 
 class Contradiction(Exception):
@@ -32,11 +35,15 @@ class Query:
 
 @dataclass(slots=True)
 class Evidence:
-    """Asks the solver and keeps the record. `second` also asks the second solver to confirm every unsat."""
+    """Asks the solver and keeps the record. `second` also asks the second solver to confirm every unsat.
+
+    With `later` the proofs that are still z3's to make are put there (`proved_together`).
+    """
 
     solver: Solver
     second: bool = True
     queries: list[Query] = field(default_factory=list)
+    later: Unproved | None = None
 
     def possible(self, assertions: Sequence[Term], label: str) -> bool:
         """Whether the assertions can all be true. Raises Undecided."""
@@ -44,7 +51,7 @@ class Evidence:
 
     def some(self, assertions: Sequence[Term], label: str) -> Model | None:
         """Any model, whichever is found first: for what comes out the same with every one. Raises Undecided and Contradiction."""
-        return self._recorded(assertions, label, self.solver.find(assertions, label=label))
+        return self._recorded(assertions, label, self.solver.find(assertions, label=label, later=self.later))
 
     def model(self, assertions: Sequence[Term], label: str) -> Model | None:
         """The model of the assertions, which hangs on them alone, or None when there provably is none. Raises Undecided and Contradiction."""
@@ -74,3 +81,20 @@ class Evidence:
         """`two-solvers` when there are unsats that were not folded, and the second solver confirmed each of them; else `solver`."""
         open_ones = [q for q in self.queries if q.status == "unsat" and not q.folded]
         return "two-solvers" if open_ones and all(q.confirmed for q in open_ones) else "solver"
+
+
+def proved_together(solver: Solver, second: bool, work: Callable[[Evidence], T]) -> T:
+    """What `work` comes to, with all that it takes for unsat proved by z3 in one go at its end.
+
+    Where that proves not all, or some obligation has no answer, it is done again, with every proof made when it is asked for.
+    Raises what `work` raises then.
+    """
+    later: Unproved = {}
+    try:
+        result = work(Evidence(solver, second, later=later))
+        if solver.prove(later):
+            return result
+    except (Undecided, Contradiction):
+        if not later:
+            raise
+    return work(Evidence(solver, second))

@@ -20,6 +20,8 @@ from pgcheck.checker.solving.worker import HEADER, OUT_OF_MEMORY, frame
 
 COMMAND: Final = (sys.executable, "-P", "-m", "pgcheck.checker.solving.worker")
 _LONGEST: Final = 1 << 28
+# Each context of z3 has a table of 16 MiB: the C library keeps that memory for the next one, where it would map and fault it in anew.
+_ALLOCATION: Final = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
 
 class SolverDied(Exception):
@@ -91,7 +93,7 @@ class SolverProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**_ALLOCATION, **os.environ, "PYTHONPATH": path},
             bufsize=0,
             start_new_session=True,
         )

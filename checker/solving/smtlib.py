@@ -112,7 +112,25 @@ def abstract(assertions: Sequence[Term]) -> Sequence[Term]:
 
 def gates(assertions: Sequence[Term]) -> int:
     """About how many gates the products, quotients and remainders in `assertions` take: the sum of the squares of their widths."""
-    return sum(t.width * t.width for t in walk(assertions) if t.op in ABSTRACTED)
+    multiplying = [a for a in assertions if _multiplies(a)]
+    return sum(t.width * t.width for t in walk(multiplying) if t.op in ABSTRACTED)
+
+
+def _multiplies(root: Term) -> bool:
+    """Whether a product, quotient or remainder is in a term; kept, for terms live as long as the process and share their parts."""
+    stack = [root]
+    while stack:
+        term = stack[-1]
+        below = [a for a in term.args if a not in _MULTIPLIES] if term not in _MULTIPLIES else ()
+        if below:
+            stack += below
+        else:
+            stack.pop()
+            _MULTIPLIES[term] = term.op in ABSTRACTED or any([_MULTIPLIES[a] for a in term.args])
+    return _MULTIPLIES[root]
+
+
+_MULTIPLIES: Final[dict[Term, bool]] = {}
 
 
 def _declare(free: Iterable[Term]) -> tuple[list[str], dict[str, tuple[str, Name]]]:

@@ -30,6 +30,10 @@ MOST_HELD: Final = 2048  # answers
 MOST_RECENT: Final = 3
 """Models; eight show more, and cost more than that saves where most obligations have none."""
 RLIMIT_OF_A_TICK: Final = 1000  # bitwuzla's unit in z3's, roughly
+LATER: Final = "to be proved"
+
+Unproved = dict[tuple[Term, ...], None]
+"""Obligations, in order, of which bitwuzla says that they have no model and z3 has not been asked."""
 
 
 class Solver:
@@ -63,9 +67,39 @@ class Solver:
         """Whether `assertions` can all be true, in z3's words; `label` names the obligation in a dump."""
         return self._answered(assertions, label, self._decided)
 
-    def find(self, assertions: Sequence[Term], *, label: str) -> Answer:
-        """Whether `assertions` can all be true; the model is whichever was found first."""
-        return self._answered(assertions, label, lambda asked: self._once("either", asked, self._found))
+    def find(self, assertions: Sequence[Term], *, label: str, later: Unproved | None = None) -> Answer:
+        """Whether `assertions` can all be true; the model is whichever was found first.
+
+        Given `later`, an `unsat` may be bitwuzla's alone (its reason is `LATER`) and is added there: `prove` has to be asked before anybody believes it.
+        """
+        return self._answered(
+            assertions, label, lambda asked: self._once("either", asked, lambda a: self._found(a, later))
+        )
+
+    def prove(self, unproved: Unproved) -> bool:
+        """Whether z3 proves in one go that none of these obligations has a model; what it proves is held and kept."""
+        if not unproved:
+            return True
+        exact = [expanded(assertions, wide=False) for assertions in unproved]
+        try:
+            text = script([], list(dict.fromkeys(a for assertions in exact for a in assertions)))
+        except ValueError:  # a name is of one sort in some, and of another in others
+            if len(unproved) == 1:
+                raise
+            several, half = list(unproved), len(unproved) // 2
+            return all(self.prove(dict.fromkeys(part)) for part in (several[:half], several[half:]))
+        lists = [[text.name(a) for a in assertions] for assertions in exact]
+        request = {"do": "prove", "text": text.text, "lists": lists, "rlimit": self._limits.rlimit}
+        try:
+            if reading.status(self.process.ask(request, self._limits.seconds)) != "unsat":
+                return False
+        except (SolverDied, reading.Unreadable):
+            return False
+        for assertions in unproved:
+            self._remember(self._z3_key(assertions), Answer("unsat"))
+            for solver in ("z3-solver", "either"):
+                self._hold(solver, assertions, Answer("unsat"))
+        return True
 
     def _answered(self, assertions: Sequence[Term], label: str, ask: Callable[[Sequence[Term]], Answer]) -> Answer:
         start = time.monotonic()
@@ -81,25 +115,35 @@ class Solver:
     def _decided(self, assertions: Sequence[Term]) -> Answer:
         return self._once("z3-solver", assertions, self._checked)
 
-    def _found(self, assertions: Sequence[Term]) -> Answer:
+    def _found(self, assertions: Sequence[Term], later: Unproved | None) -> Answer:
         """A model of before, or one that bitwuzla finds, or else what z3 says; that one has a model which the other denies is an error."""
         known = next((k for k in self._recent if all(map(k[1].of, assertions))), None)
-        answer = Answer("sat", "known", known[0]) if known is not None else self._newly_found(assertions)
+        answer = Answer("sat", "known", known[0]) if known is not None else self._newly_found(assertions, later)
         if answer.model is not None:
             first = known or (answer.model, answer.model.valuation)
             self._recent = [first, *(k for k in self._recent if k is not first)][:MOST_RECENT]
         return answer
 
-    def _newly_found(self, assertions: Sequence[Term]) -> Answer:
+    def _newly_found(self, assertions: Sequence[Term], later: Unproved | None) -> Answer:
         if SEARCHING[0] != "bitwuzla" or "bitwuzla" not in self._versions or not self._ticks:
             return self._decided(assertions)
+        if later is not None and tuple(assertions) in later:
+            return Answer("unsat", LATER)
         found = self._sought(assertions)
         if found.status in ("sat", "error"):
             return found
+        if found.status == "unsat" and later is not None and self._may_wait(assertions):
+            later[tuple(assertions)] = None
+            return Answer("unsat", LATER)
         answer = self._decided(assertions)
         if found.status == "unsat" and answer.status == "sat":
             return Answer("error", "bitwuzla says unsat of what has a model, z3's", rlimit=answer.rlimit)
         return answer
+
+    def _may_wait(self, assertions: Sequence[Term]) -> bool:
+        """Whether z3 has not answered yet, and there is nothing to abstract."""
+        asked = ("z3-solver", tuple(assertions)) in self._held or self._recall(self._z3_key(assertions), assertions)
+        return not asked and not gates(expanded(assertions, wide=False))
 
     def _once(self, solver: str, assertions: Sequence[Term], ask: Callable[[Sequence[Term]], Answer]) -> Answer:
         """The answer of a solver, held or asked for; none is held that time or an accident has decided."""
@@ -111,14 +155,14 @@ class Solver:
         return answer
 
     def _hold(self, solver: str, assertions: Sequence[Term], answer: Answer) -> None:
-        if answer.status in ("sat", "unsat"):
+        if answer.status in ("sat", "unsat") and answer.reason != LATER:
             if len(self._held) >= MOST_HELD:
                 del self._held[next(iter(self._held))]
             self._held[solver, tuple(assertions)] = answer
 
     def _checked(self, assertions: Sequence[Term]) -> Answer:
         """What z3 has said, in this run or another, or says now."""
-        key = self.key(assertions, "z3-solver", self._limits.rlimit)
+        key = self._z3_key(assertions)
         answer = self._recall(key, assertions)
         if answer is None:
             answer = self._solve(assertions)
@@ -292,6 +336,9 @@ class Solver:
     def _net(self, size: int) -> float:
         """The seconds after which an obligation with so many gates is given up."""
         return min(self._limits.seconds, self._limits.circuit_seconds) if size else self._limits.seconds
+
+    def _z3_key(self, assertions: Sequence[Term]) -> str:
+        return self.key(assertions, "z3-solver", self._limits.rlimit)
 
     def key(self, assertions: Sequence[Term], solver: str, limit: float | str) -> str:
         """Under what an answer is kept: the obligation, the solver with its version, and its limit."""

@@ -17,7 +17,7 @@ from pgcheck.checker.questions.response import against
 from pgcheck.checker.questions.subject import Setting, Subject, subject
 from pgcheck.checker.questions.taint import Footprint, footprint
 from pgcheck.checker.result import Witness
-from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided
+from pgcheck.checker.solving.evidence import Contradiction, Evidence, Undecided, proved_together
 from pgcheck.checker.solving.expansion import Expansion
 from pgcheck.checker.solving.model import Model
 from pgcheck.checker.solving.solver import Solver
@@ -99,17 +99,20 @@ def judge(
     started = time.perf_counter()
     one = subject(setting, work.instruction, work.row)
     found = footprint(setting, one)
-    evidence = Evidence(solver, second)
     if found.innocuous and trust_taint:
-        return _finished(work.id, found, None, evidence, started, evidence_level="taint")
-    state = _State()
-    try:
-        _examine(setting, one, found, evidence, configuration, state)
-    except Undecided as undecided:
-        state.trouble = f"{undecided}"
-    except Contradiction as contradiction:
-        state.trouble = f"error: {contradiction}"
-    return _finished(work.id, found, state, evidence, started, evidence_level=evidence.level)
+        return _finished(work.id, found, None, Evidence(solver, second), started, evidence_level="taint")
+
+    def examined(evidence: Evidence) -> Judgement:
+        state = _State()
+        try:
+            _examine(setting, one, found, evidence, configuration, state)
+        except (Undecided, Contradiction) as trouble:
+            if evidence.later:
+                raise
+            state.trouble = f"{trouble}" if isinstance(trouble, Undecided) else f"error: {trouble}"
+        return _finished(work.id, found, state, evidence, started, evidence_level=evidence.level)
+
+    return proved_together(solver, second, examined)
 
 
 @dataclass(slots=True)

@@ -115,7 +115,7 @@ class Lying(Solver):
         super().__init__(Limits(), None, False)
         self.status = status
 
-    def check(self, assertions: Sequence[Term], *, label: str):  # type: ignore[no-untyped-def]  # as its base
+    def check(self, assertions: Sequence[Term], *, label: str, later: object = None):  # type: ignore[no-untyped-def]  # as its base
         honest = super().check(assertions, label=label)
         if self.status == "unsat":
             return replace(honest, status="unsat", model=None, reason="")

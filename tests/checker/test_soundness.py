@@ -129,7 +129,7 @@ def test_a_relation_that_never_settles_is_undecided() -> None:
     class Restless(Solver):
         """Finds a new virtual state for ever."""
 
-        def check(self, assertions: Sequence[Term], *, label: str):  # type: ignore[no-untyped-def]  # as its base
+        def check(self, assertions: Sequence[Term], *, label: str, later: object = None):  # type: ignore[no-untyped-def]  # as its base
             return replace(super().check([], label=label), model=Model({}, {}, {}))
 
         find = check
@@ -292,7 +292,7 @@ def test_canaries_of_the_mode_fire(monkeypatch: pytest.MonkeyPatch) -> None:
     class Proving(Solver):
         """Says that nothing is possible, once it has seen the states that canaries are made of."""
 
-        def check(self, assertions: Sequence[Term], *, label: str):  # type: ignore[no-untyped-def]  # as its base
+        def check(self, assertions: Sequence[Term], *, label: str, later: object = None):  # type: ignore[no-untyped-def]  # as its base
             honest = super().check(assertions, label=label)
             return honest if label == "canary:mode" else replace(honest, status="unsat", model=None, reason="")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -818,3 +819,24 @@ def test_the_net_counts_the_making_of_a_circuit() -> None:
     own.close()
     assert (answer.status, answer.reason) == ("unknown", "killed after 1 s")
     assert answer.seconds < 10
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or not Path("/proc/self/stat").exists(), reason="glibc and Linux")
+def test_a_small_proof_maps_no_memory_anew() -> None:
+    """A context's tables are 4,096 pages: a child that gave them back would fault them in for every proof."""
+    own = Solver(Limits())
+
+    def faults() -> int:
+        child = own.process.child
+        assert child is not None
+        return int(Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+    def prove(values: range) -> None:
+        for i in values:
+            assert own.check([LESS, mk("ult", 0, B, A), eq(A, constant(32, i))], label="").status == "unsat"
+
+    prove(range(2))
+    before = faults()
+    prove(range(2, 12))
+    assert faults() - before < 10 * 1000
+    own.close()
