@@ -13,9 +13,12 @@ from elftools.elf.elffile import ELFFile
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer.image import BadImage, Image, Segment
+from pgcheck.models.computer.symbols import symbols
 
 MAGIC: Final = b"\x7fELF"
 MAX_SEGMENTS: Final = 1024
+MAX_SYMBOLS: Final = 1 << 14
+CODE: Final = ("STT_FUNC", "STT_NOTYPE")
 EXECUTABLE: Final = "ET_EXEC"
 EXECUTABLE_SEGMENT: Final = 1
 HOW: Final = {
@@ -34,6 +37,7 @@ def elf(content: bytes, machine: Machine) -> Image:
         file = ELFFile(BytesIO(content))
         _check_header(content, file, machine)
         parts = tuple(_segments(content, file, machine.platform.ram_base))
+        names = symbols(_named(file), ((virtual, s.size) for s, virtual in parts if virtual is not None))
     except (ELFError, ConstructError, ValueError, KeyError, OverflowError) as error:
         words = " ".join(str(error).split())[:100]
         raise BadImage(f"its ELF headers are damaged{': ' + words if words else ''}") from None
@@ -43,7 +47,27 @@ def elf(content: bytes, machine: Machine) -> Image:
     moved = (
         s.address + entry - virtual for s, virtual in parts if virtual is not None and 0 <= entry - virtual < s.size
     )
-    return Image(tuple(segment for segment, _ in parts), next(moved, entry), "elf")
+    return Image(tuple(segment for segment, _ in parts), next(moved, entry), "elf", names)
+
+
+def _named(file: ELFFile) -> Iterator[tuple[str, int]]:
+    """The functions and labels of code that a file names, at most MAX_SYMBOLS; a table that is damaged names no more."""
+    shape = file.structs.Elf_Sym
+    try:
+        table = file.get_section_by_name(".symtab")
+        if table is None or table["sh_entsize"] != shape.sizeof():
+            return
+        data, strings = table.data(), file.get_section(table["sh_link"]).data()
+        for k in range(0, min(len(data), MAX_SYMBOLS * shape.sizeof()), shape.sizeof()):
+            one = shape.parse(data[k : k + shape.sizeof()])
+            if one["st_info"]["type"] not in CODE or not isinstance(one["st_shndx"], int):
+                continue
+            end = strings.find(b"\0", one["st_name"])
+            name = strings[one["st_name"] : end].decode("ascii", "replace")
+            if not name.startswith(("$", ".L")):
+                yield name, one["st_value"]
+    except (ELFError, ConstructError, ValueError, KeyError, OverflowError, AttributeError, TypeError):
+        return
 
 
 def _check_header(content: bytes, file: ELFFile, machine: Machine) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.isa.words import joined
 from pgcheck.models.computer.computer import Computer
+from pgcheck.models.computer.symbols import Symbols
 from pgcheck.models.memory import Region
 from pgcheck.models.reference.cycle import holds
 
@@ -48,11 +49,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A program: segments that do not overlap, and where it starts; `format` is what it was read from."""
+    """A program: segments that do not overlap, and where it starts; `format` is what it was read from, `symbols` its names of places."""
 
     segments: tuple[Segment, ...]
     entry: int
     format: Format = "raw"
+    symbols: Symbols = field(default_factory=Symbols, compare=False)
 
 
 def raw(content: bytes, machine: Machine, base: int) -> Image:

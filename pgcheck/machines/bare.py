@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Set
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,12 +24,13 @@ from pgcheck.isa.terms.ir import HALT
 from pgcheck.machines.programs import program
 from pgcheck.models.computer import image, loops
 from pgcheck.models.computer.computer import STUCK, Computer, new_ram
+from pgcheck.models.computer.symbols import Symbols
 from pgcheck.models.devices.backing import HostFile
 from pgcheck.models.devices.power import POWERED_OFF
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import Engine, Interpreter, VmExit, pending, waiting
 from pgcheck.models.reference.cycle import fetch
-from pgcheck.models.state import Exit, State, Surroundings
+from pgcheck.models.state import Exit, State, Surroundings, scalar
 from pgcheck.running.trouble import shortened
 
 DONE, FAILED, WRONG, SPENT = 0, 1, console.FAILED, 3
@@ -109,20 +110,20 @@ def run_bare(machine: Machine, asked: RunRequest) -> int:
         source = input_of(asked.input, files)
         disk = disk_of(machine, asked.disks[0], files) if asked.disks else None
         ram = new_ram(machine, fitting(machine, asked.memory)) if asked.memory else None
-        computer = Computer(machine, engine(machine, asked), ram, standard(terminal.put, source, disk))
+        computer = Computer(machine, engine(machine, asked, found.symbols), ram, standard(terminal.put, source, disk))
         try:
             image.load(found, computer)
         except image.BadImage as error:
             raise console.Failure(f"cannot run {shortened(str(asked.image))}: {error}") from None
         try:
-            stop = _run(computer, asked.budget) if asked.gdb is None else _debugged(computer, asked)
+            stop = _run(computer, asked.budget) if asked.gdb is None else _debugged(computer, asked, found.symbols)
         except (KeyboardInterrupt, SystemExit):
-            at = computer.state[machine.state.pc]
-            click.echo(f"{counted(computer.clock)}, then interrupted; at {at:#x}", err=True)
+            at = scalar(computer.state, machine.state.pc)
+            click.echo(f"{counted(computer.clock)}, then interrupted; at {at:#x}{found.symbols.shown(at)}", err=True)
             raise
         finally:
             terminal.flush()
-    click.echo(report(computer, stop), err=True)
+    click.echo(report(computer, stop, found.symbols), err=True)
     tell(computer.engine, asked)
     return code(stop)
 
@@ -143,6 +144,7 @@ class Alone:
 
     computer: Computer
     left: int | None
+    symbols: Symbols = field(default_factory=Symbols)
     stop: VmExit | None = None
 
     def run(self, steps: int) -> End | None:
@@ -154,22 +156,22 @@ class Alone:
             self.stop = stop
         else:
             self.stop = VmExit(0)
-        return End(report(self.computer, self.stop), code(self.stop))
+        return End(report(self.computer, self.stop, self.symbols), code(self.stop))
 
 
-def _debugged(computer: Computer, asked: RunRequest) -> VmExit:
+def _debugged(computer: Computer, asked: RunRequest, symbols: Symbols) -> VmExit:
     """Let a debugger run a program; one that it lets go of runs on."""
     assert asked.gdb is not None
-    alone = Alone(computer, asked.budget)
+    alone = Alone(computer, asked.budget, symbols)
     if debugged(computer, alone, asked.gdb) == "killed":
         raise KeyboardInterrupt
     return alone.stop or _run(computer, alone.left)
 
 
-def engine(machine: Machine, asked: RunRequest) -> Engine:
+def engine(machine: Machine, asked: RunRequest, symbols: Symbols) -> Engine:
     """The engine that was asked for; one that shows every step if that was."""
     if asked.trace:
-        return Tracer(machine)
+        return Tracer(machine, symbols)
     if asked.engine == "plain" or find_spec(COMPILED) is None:
         return Interpreter(machine)
     made: Engine
@@ -198,14 +200,18 @@ def tell(ran: Engine, asked: RunRequest) -> None:
 class Tracer(Interpreter):
     """The interpreter, with each instruction on standard error before it runs."""
 
-    __slots__ = ()
+    __slots__ = ("symbols",)
+
+    def __init__(self, machine: Machine, symbols: Symbols) -> None:
+        super().__init__(machine)
+        self.symbols = symbols
 
     def run(self, state: State, surroundings: Surroundings, budget: int, intercept: Set[str]) -> VmExit:
         machine = self.machine
         if not pending(machine, state, surroundings) and not waiting(machine, state, surroundings):
-            click.echo(
-                f"{surroundings.clock}: {state[machine.state.pc]:x}: {shown(machine, state, surroundings)}", err=True
-            )
+            at = scalar(state, machine.state.pc)
+            said = shown(machine, state, surroundings)
+            click.echo(f"{surroundings.clock}: {at:x}{self.symbols.shown(at)}: {said}", err=True)
         return super().run(state, surroundings, min(budget, 1), intercept)
 
 
@@ -223,18 +229,18 @@ def counted(steps: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
-def report(computer: Computer, stop: VmExit) -> str:
+def report(computer: Computer, stop: VmExit, symbols: Symbols) -> str:
     """How many steps there were, and why the run ended."""
     machine, exit_ = computer.machine, stop.exit
-    pc = computer.state[machine.state.pc]
-    steps = counted(computer.clock)
+    pc = scalar(computer.state, machine.state.pc)
+    place, steps = f"{pc:#x}{symbols.shown(pc)}", counted(computer.clock)
     if exit_ is None:
-        return f"{steps}, then the limit; at {pc:#x}"
+        return f"{steps}, then the limit; at {place}"
     if exit_.note == POWERED_OFF:
         return f"{steps}, then {POWERED_OFF}{f' with code {exit_.args[0]}' if exit_.args[0] else ''}"
     words = "halted" if exit_.function == HALT else exit_.function
     at = stop.fetched.instruction.name if stop.fetched is not None else ""
-    return f"{steps}, then {words}{': ' + exit_.note if exit_.note else ''}; at {pc:#x}{' ' + at if at else ''}"
+    return f"{steps}, then {words}{': ' + exit_.note if exit_.note else ''}; at {place}{' ' + at if at else ''}"
 
 
 def code(stop: VmExit) -> int:

@@ -24,6 +24,7 @@ from pgcheck.machines.bare import RunRequest, Terminal
 from pgcheck.machines.programs import program
 from pgcheck.models.computer import image, loops
 from pgcheck.models.computer.computer import Computer, new_ram
+from pgcheck.models.computer.symbols import Symbols
 from pgcheck.models.devices.standard import standard
 from pgcheck.models.engine import VmExit
 from pgcheck.models.memory import Ram
@@ -88,7 +89,7 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
         try:
             if (
                 asked.gdb is not None
-                and debugged(vmm.guests[0].computer, Among(vmm, asked.budget), asked.gdb) == "killed"
+                and debugged(vmm.guests[0].computer, Among(vmm, asked.budget, found.symbols), asked.gdb) == "killed"
             ):
                 raise KeyboardInterrupt
             for guest in vmm.run(ENDLESS if asked.budget is None else asked.budget, QUANTUM):
@@ -96,7 +97,7 @@ def run_guests(machine: Machine, asked: RunRequest, under: GuestsRequest, reques
         finally:
             for terminal in terminals.values():
                 terminal.flush()
-            click.echo(_report(vmm, chosen, under), err=True)
+            click.echo(_report(vmm, chosen, under, found.symbols), err=True)
             bare.tell(vmm.host.engine, asked)
             if under.timeline is not None:
                 title = f"{machine.identity.name} under a {under.kind.title} monitor"
@@ -161,7 +162,7 @@ def _started(
     disks = [bare.disk_of(machine, path, files) for path in asked.disks]
     size, room = _sizes(machine, asked.memory, under.guests, kept(machine, rules))
     ram = Ram(machine.platform.ram_base, room, machine.state.memory_unit, machine.state.big_endian)
-    vmm = Vmm(Computer(machine, bare.engine(machine, asked), ram), rules, steps=loops.run)
+    vmm = Vmm(Computer(machine, bare.engine(machine, asked, found.symbols), ram), rules, steps=loops.run)
     terminals: dict[str, Terminal] = {}
     for number in range(under.guests):
         name = f"guest {number + 1}"
@@ -200,6 +201,7 @@ class Among:
 
     vmm: Vmm
     left: int | None
+    symbols: Symbols
 
     def run(self, steps: int) -> End | None:
         steps = steps if self.left is None else min(steps, self.left)
@@ -213,28 +215,28 @@ class Among:
             if first.stopped is None:
                 return None
         stop = first.stopped or VmExit(0)
-        return End(_ended(first), FAILED if first.lost else bare.code(stop))
+        return End(_ended(first, self.symbols), FAILED if first.lost else bare.code(stop))
 
 
 # ---- the account
 
 
-def _report(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
-    return (_json if under.format == "json" else _text)(vmm, chosen, under)
+def _report(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest, symbols: Symbols) -> str:
+    return (_json if under.format == "json" else _text)(vmm, chosen, under, symbols)
 
 
-def _ended(guest: Guest) -> str:
+def _ended(guest: Guest, symbols: Symbols) -> str:
     if guest.lost:
         return f"{bare.counted(guest.used)}, then stopped: {guest.lost}"
-    return bare.report(guest.computer, guest.stopped or VmExit(0))
+    return bare.report(guest.computer, guest.stopped or VmExit(0), symbols)
 
 
-def _text(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
+def _text(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest, symbols: Symbols) -> str:
     lines = words.wrapped(words.hidden(hidden(vmm.machine, vmm.policy)), "  ")
     for guest in vmm.guests:
         found = guest.monitor.statistics
         total = sum(found.interventions.values())
-        lines.append(f"{guest.name}: {_ended(guest)}")
+        lines.append(f"{guest.name}: {_ended(guest, symbols)}")
         lines.append(f"  {found.direct} directly, {total} interventions, {found.misses} translations made")
         lines += [f"  {n:>9}  {i or '(no instruction)':18} {why}" for (i, why), n in found.interventions.most_common()]
     reasons = {why for g in vmm.guests for _, why in g.monitor.statistics.interventions}
@@ -242,7 +244,7 @@ def _text(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
     return "\n".join(lines)
 
 
-def _json(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
+def _json(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest, symbols: Symbols) -> str:
     own = hidden(vmm.machine, vmm.policy)
     document: dict[str, Any] = {
         "machine": vmm.machine.identity.name,
@@ -251,17 +253,17 @@ def _json(vmm: Vmm, chosen: DeploymentResult, under: GuestsRequest) -> str:
         "configuration": chosen.configuration.shown(),
         "forced": not promised(chosen, under.kind),
         "hidden": None if own is None else [list(map(hex, ends)) for ends in own],
-        "guests": [_account(guest) for guest in vmm.guests],
+        "guests": [_account(guest, symbols) for guest in vmm.guests],
     }
     return json.dumps(document, indent=2, default=dict)
 
 
-def _account(guest: Guest) -> dict[str, Any]:
+def _account(guest: Guest, symbols: Symbols) -> dict[str, Any]:
     found = guest.monitor.statistics
     return {
         "name": guest.name,
         "steps": guest.used,
-        "end": _ended(guest),
+        "end": _ended(guest, symbols),
         "direct": found.direct,
         "translations": found.misses,
         "interventions": [

@@ -14,6 +14,7 @@ from pgcheck.isa.files.values import literal
 from pgcheck.isa.machine.machine import Machine
 from pgcheck.models.computer import image
 from pgcheck.models.computer.formats import parse
+from pgcheck.models.computer.symbols import symbols
 from pgcheck.running.trouble import shortened
 
 ASSEMBLY: Final = (".s", ".asm")
@@ -63,7 +64,8 @@ def assembled(machine: Machine, text: str, source: str) -> image.Image:
         image.Segment(c.address, len(c.cells), bytes(c.cells) if bytes_ else c.cells) for c in found.chunks
     )
     entry = next((found.symbols[n] for n in ("start", "_start") if n in found.symbols), origin)
-    return image.Image(segments, entry, "assembly")
+    names = symbols(found.symbols.items(), ((s.address, s.size) for s in segments))
+    return image.Image(segments, entry, "assembly", names)
 
 
 def symbolic(machine: Machine, text: str, source: str, origin: int = 0) -> assembly.Image:

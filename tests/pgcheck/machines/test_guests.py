@@ -39,7 +39,7 @@ def test_a_guest_prints_and_its_monitor_gives_an_account(pgcheck: Pgcheck, answe
     lines = ran.err.splitlines()
     assert lines[0] == "pg74 under a type 1 monitor with nothing fixed"
     assert lines[1] == "  No address of a guest's is hidden by a page of the monitor's own."
-    assert lines[2] == "guest 1: 191 steps, then halted; at 0x59 halt"
+    assert lines[2] == "guest 1: 191 steps, then halted; at 0x59 <over+0x2> halt"
     assert lines[3] == "  161 directly, 31 interventions, 0 translations made"
     assert [line.split() for line in lines[4:7]] == [
         ["12", "sio", "emulated"],

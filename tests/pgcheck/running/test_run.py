@@ -116,7 +116,7 @@ ENDS = [
     (OFF.format(high=5, low=0x555), 0, "3 steps, then powered off\n"),
     (OFF.format(high=0x73, low=0x333), 1, "then powered off with code 7\n"),
     ("wfi\n", 0, "waits for an interrupt that cannot come"),
-    ("loop: beq zero, zero, loop\n", 3, "100 steps, then the limit; at 0x80000000\n"),
+    ("loop: beq zero, zero, loop\n", 3, "100 steps, then the limit; at 0x80000000 <loop>\n"),
 ]
 
 
@@ -138,7 +138,7 @@ def test_every_engine_runs_a_program(pgcheck: Pgcheck, engine: str) -> None:
 
 def test_a_project_chooses_the_engine(pgcheck: Pgcheck, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen: list[str] = []
-    monkeypatch.setattr(bare, "engine", lambda machine, asked: chosen.append(asked.engine))
+    monkeypatch.setattr(bare, "engine", lambda machine, asked, symbols: chosen.append(asked.engine))
     (tmp_path / "pyproject.toml").write_text('[tool.pgcheck]\nengine = "plain"\n')
     monkeypatch.chdir(tmp_path)
     for words in ((), ("--engine", "generated")):
@@ -352,7 +352,7 @@ def test_compressed_code_stops_with_the_reason(pgcheck: Pgcheck) -> None:
 
 def test_directives_of_gnu_run(pgcheck: Pgcheck) -> None:
     ran = pgcheck("run", "riscv64", SMALL / "field" / "directives.s", "--trace", "--max-instructions", "1")
-    assert ran.err.startswith("0: 80000000: addi a0, zero, 1")
+    assert ran.err.startswith("0: 80000000 <_start>: addi a0, zero, 1")
 
 
 def test_raw_memory_lies_where_it_is_said(pgcheck: Pgcheck, tmp_path: Path) -> None:
