@@ -280,7 +280,7 @@ KILLED: Mapping[str, int] = {
     "*:trs[*@S]": 1,
     "*:trs[*@U]": 1,
     "*:witness:general": 1022,
-    "*:witness:real:*": 21,
+    "*:witness:real:*": 9055,
     "*:witness:virtual:*": 0,
     "*[*@S]": 4,
     "*[*@U]": 4,
