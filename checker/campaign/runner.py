@@ -234,30 +234,29 @@ class Campaign:
         self.batched.update({name: events.pop(name, 0) for name in (COMPARED, ASIDE, DIFFERING)})
         self.events[BATCHED if shard.property == share.NAME else shard.property].update(events)
 
-    def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
-        """The outcome of a tape."""
-        return chosen.tried(self.ground, chosen.drawn(self.author, tape), stride)
+    def tried(self, chosen: Property, tape: bytes, stride: int | None = None, drawn: Drawn | None = None) -> Outcome:
+        """The outcome of a tape; `drawn` are its cases, if they are not the property's."""
+        return chosen.tried(self.ground, self._cases(chosen, tape, drawn), stride)
+
+    def _cases(self, chosen: Property, tape: bytes, drawn: Drawn | None) -> Sequence[Case]:
+        return chosen.drawn(self.author, tape) if drawn is None else drawn(tape)
 
     def _kept(self, chosen: Property, tape: bytes, place: int, failure: Failure, drawn: Drawn | None = None) -> Found:
-        """Look closer at a failure and store it, unless it is known; `drawn` are the cases of a tape, if they are not the property's."""
-
-        def cases(candidate: bytes) -> Sequence[Case]:
-            return chosen.drawn(self.author, candidate) if drawn is None else drawn(candidate)
-
-        close = chosen.tried(self.ground, cases(tape), 1).failure
+        """Look closer at a failure and store it, unless it is known."""
+        close = self.tried(chosen, tape, 1, drawn).failure
         exact = close or failure
         stride = 1 if close is not None else None
         if exact.identity in self.findings:
             return Found(place, exact, self.findings[exact.identity])
 
         def same(candidate: bytes) -> bool:
-            other = chosen.tried(self.ground, cases(candidate), stride).failure
+            other = self.tried(chosen, candidate, stride, drawn).failure
             return other is not None and other.identity == exact.identity
 
         if self.plan.shrink:
             tape = shrink(tape, same, TRIES)
-            exact = chosen.tried(self.ground, cases(tape), stride).failure or exact
-        return self._stored(exact, cases(tape), tape, place)
+            exact = self.tried(chosen, tape, stride, drawn).failure or exact
+        return self._stored(exact, self._cases(chosen, tape, drawn), tape, place)
 
     def _stored(self, failure: Failure, cases: Sequence[Case], tape: bytes, place: int) -> Found:
         """Store a finding; it is on disk then."""

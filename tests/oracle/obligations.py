@@ -17,7 +17,10 @@ WORD = re.compile(r"[A-Za-z_?]+|\d+|[^A-Za-z_?\d]")
 
 
 def kind(label: str, machine: Machine) -> str:
-    """What an obligation asks, without the names that a machine has: those of its deployments, instructions, leaves, roles and devices."""
+    """What an obligation asks, without the names that a machine has: those of its deployments, instructions, leaves, roles and devices.
+
+    A witness is one of whatever difference it shows, and asked for where the model at hand shows another.
+    """
     names = {d.name for d in machine.deployments} | {i.id for i in (*machine.instructions, machine.code.undefined)}
     names |= {d.name for d in machine.platform.devices} | machine.code.exits.keys() | machine.state.leaves.keys()
     names |= {leaf.role for leaf in machine.state.leaves.values()} | {t.role for t in machine.code.tables.values()}
@@ -25,7 +28,7 @@ def kind(label: str, machine: Machine) -> str:
     names -= {"general"}
     text = label.replace(machine.code.undefined.id, "*")
     words = ["*" if w in names else "#" if w.isdigit() else w for w in WORD.findall(text)]
-    text = re.sub(r"(\*:)+\*", "*", "".join(words))
+    text = re.sub(r":witness:.*", ":witness", re.sub(r"(\*:)+\*", "*", "".join(words)))
     return re.sub(r"(^|[:@])(supervisor|user)\b(?! mode)", r"\1class", re.sub(r"general:\*", "general", text))
 
 
@@ -279,9 +282,7 @@ KILLED: Mapping[str, int] = {
     "*:trs[*@SU]": 94,
     "*:trs[*@S]": 1,
     "*:trs[*@U]": 1,
-    "*:witness:general": 1022,
-    "*:witness:real:*": 9055,
-    "*:witness:virtual:*": 0,
+    "*:witness": 0,
     "*[*@S]": 4,
     "*[*@U]": 4,
     "canary changes control state:completes@U": 0,

@@ -10,7 +10,7 @@ import pytest
 from pgcheck.checker.campaign.cases.case import Author
 from pgcheck.checker.campaign.pairs.outcome import Failure, Outcome
 from pgcheck.checker.campaign.pairs.property import Property
-from pgcheck.checker.campaign.runner import SHARD, Campaign, Done, Found, Plan
+from pgcheck.checker.campaign.runner import SHARD, Campaign, Done, Drawn, Found, Plan
 from pgcheck.checker.campaign.store import Store
 from pgcheck.checker.campaign.table import PROPERTIES
 from tests.specifications import machine_of
@@ -26,7 +26,7 @@ class Watched(Campaign):
     tapes: list[bytes] = field(default_factory=list)
     failing: bool = False
 
-    def tried(self, chosen: Property, tape: bytes, stride: int | None = None) -> Outcome:
+    def tried(self, chosen: Property, tape: bytes, stride: int | None = None, drawn: Drawn | None = None) -> Outcome:
         self.tapes.append(tape)
         if not self.failing or not any(tape):
             return Outcome(())
