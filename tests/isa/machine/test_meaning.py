@@ -160,13 +160,13 @@ def test_what_lies_deep_in_a_condition_on_an_encoding_is_part_of_it(change: tupl
 # meaning gets a new digest here; a change of ours must not. Those whose delivery of a fault may fault (all but pg74 and riscv64) got one when
 # cycles were first read whole: before, a change inside of one could leave the digest as it was.
 DIGESTS = {
-    "i386": "8860a1a9e9acf4ae",
-    "m68000": "7b732c54dffeac31",
-    "m68010": "51c54c7d17816c74",
-    "pdp10-ka10": "b0946e6b78a80ac4",
+    "i386": "b7035aa4c5f69fb1",
+    "m68000": "290d4f01db36a074",
+    "m68010": "7d8c07638960b982",
+    "pdp10-ka10": "2e4a2850bd05ad64",
     "pg74": "6309c68aa5dda0da",
     "riscv64": "c801efe12630ce71",
-    "x86-umip": "1a9d5f5fbc020b88",
+    "x86-umip": "8824b0f0ed934a95",
 }
 
 
