@@ -27,6 +27,8 @@ from tests.specifications import every_name, machine_of
 class Asked:
     """Evidence whose every answer is an exception."""
 
+    later = None
+
     def __init__(self, error: Exception) -> None:
         self.error = error
 

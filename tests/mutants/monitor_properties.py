@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 
 from pgcheck.checker.campaign.cases.case import TAPE, Author
 from pgcheck.checker.campaign.cases.case import Case as CampaignCase
@@ -62,7 +62,7 @@ def on_the_processor(name: str) -> Case:
         monitor, host = machines.guests[0].monitor, machines.host
         engine, mmu = host.engine, monitor.mmu
         faults, asked = _Faults(engine), _Asked(mmu)
-        host.engine, monitor.mmu = faults, asked
+        host.engine, monitor.mmu = faults, cast("Mmu", asked)
         try:
             machines.guest.run(one.steps)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,7 +17,7 @@ from pgcheck.models.state import State, Surroundings
 from pgcheck.vmm.allocator import OutOfMemory
 from pgcheck.vmm.binding import Binding
 from pgcheck.vmm.guest_memory import GuestMemory
-from pgcheck.vmm.mmu import Mmu
+from pgcheck.vmm.mmu import Key, Mmu
 from pgcheck.vmm.monitor import MAX_STUTTERS, TrapAndEmulate
 from pgcheck.vmm.statistics import NONE
 from pgcheck.vmm.translate import Args
@@ -106,6 +106,30 @@ class Refusing:
 
     def answer(self, args: Args, virtual: State, surroundings: Surroundings, real: State) -> tuple[bool, int] | None:
         return self.mmu.answer(args, virtual, surroundings, real)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.mmu.keys
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        return self.mmu.placed
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        return self.mmu.held
+
+    def walked(self) -> object:
+        return self.mmu.walked()
+
+    def stands(self) -> bool:
+        return self.mmu.stands()
+
+    def settled(self) -> Mapping[Key, Key]:
+        return self.mmu.settled()
+
+    def went(self, chosen: Sequence[Key], moved: int) -> None:
+        self.mmu.went(chosen, moved)
 
     def forget(self) -> None:
         self.mmu.forget()

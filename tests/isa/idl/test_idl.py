@@ -313,7 +313,7 @@ VALUES: list[tuple[str, dict[str, int], tuple[int, int]]] = [
 @pytest.mark.parametrize(("text", "operands", "expected"), VALUES, ids=lambda v: v if isinstance(v, str) else "")
 def test_values(text: str, operands: dict[str, int], expected: tuple[int, int]) -> None:
     made = program()
-    value = expression_in(made, Text(text), operands=OPERANDS)
+    value = expression_in(made, Text(text), operands=operand_values(OPERANDS))
     assert isinstance(value, Value) and problems_of(made) == []
     (result,) = evaluate([value.term], lambda v: operands[v.name.text], lambda a, i: 0, lambda n, a, w: 0)
     assert (value.term.width, result) == expected
